@@ -1,0 +1,34 @@
+"""`python3 -m loop COMMAND`: the entry point of the loop's images. Commands are imported when called: pods start fast."""
+
+import sys
+from importlib import import_module
+
+COMMANDS = {
+    "train": ("loop.training.train", "run the image's train command and check what it left behind"),
+    "evaluate": ("loop.training.evaluate", "measure one model version with the image's evaluate command"),
+    "register": ("loop.training.register", "decide the gate and register the version"),
+    "stage": ("loop.training.stage", "move the alias staging to the registered version"),
+    "report-failure": ("loop.training.failure", "record why a run failed where its owner looks"),
+    "fetch": ("loop.serving.fetch", "storage initializer: download mlflow://NAME@ALIAS to a folder"),
+    "serve": ("loop.serving.server", "answer v1 and v2 inference requests for one model version"),
+    "rollout": ("loop.serving.rollout", "roll a service to the version its alias names"),
+    "detect": ("loop.drift.detector", "compare the predictions' features with the reference window"),
+    "cooldown": ("loop.retraining.cooldown", "take the per-feature lease, or end the run as skipped"),
+    "simulate": ("loop.drift.simulate", "a year of predictions in virtual time: false retrains, delay, refusals"),
+}
+
+
+def main() -> int:
+    if len(sys.argv) < 2 or sys.argv[1] in {"-h", "--help"}:
+        print("usage: python3 -m loop COMMAND [arguments]\n")
+        print("\n".join(f"  {name:<16}{text}" for name, (_, text) in COMMANDS.items()))
+        return 0 if len(sys.argv) > 1 else 2
+    name = sys.argv.pop(1)
+    if name not in COMMANDS:
+        print(f"loop: unknown command {name!r}; one of: {', '.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    return int(import_module(COMMANDS[name][0]).main() or 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

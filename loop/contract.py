@@ -1,0 +1,79 @@
+"""Every name that two parts of the loop share: environment variables, tags, aliases, artifacts, messages.
+
+One place, so that the stack's templates, the pods and the tests cannot drift apart. Values only, no behavior.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+
+class Alias(StrEnum):
+    """Aliases of a registered model. They are the loop's only run-time state."""
+
+    STAGING = "staging"
+    """Set by the training workflow: the newest version that passed its gate."""
+    PRODUCTION = "production"
+    """Set by the promotion workflow only."""
+    PREVIOUS = "previous"
+    """What `production` was before the last promotion: the rollback target."""
+
+
+class Env(StrEnum):
+    """Environment variables of the loop's pods, besides MLflow's own (`MLFLOW_TRACKING_URI`)."""
+
+    MODEL = "ML_LOOP_MODEL"
+    """Registered model's name."""
+    DATA_URI = "ML_LOOP_DATA_URI"
+    """Where the training data is; empty when the image brings its own."""
+    PARAMETERS = "ML_LOOP_PARAMETERS"
+    """Training parameters, a JSON object."""
+    OUTPUT = "ML_LOOP_OUTPUT"
+    """Folder the user's commands write their results to."""
+    RUN_ID = "ML_LOOP_RUN_ID"
+    MODEL_URI = "ML_LOOP_MODEL_URI"
+    """Model that `evaluate` measures, as an MLflow model URI."""
+    MODEL_VERSION = "ML_LOOP_MODEL_VERSION"
+    """Version a serving pod must load, whatever the alias says by then; empty: resolve the alias."""
+    TRIGGER = "ML_LOOP_TRIGGER"
+    FEATURE = "ML_LOOP_FEATURE"
+    P_VALUE = "ML_LOOP_P_VALUE"
+    EVENT_ID = "ML_LOOP_EVENT_ID"
+    SOURCE_COMMIT = "ML_LOOP_SOURCE_COMMIT"
+    KAFKA = "KAFKA_BOOTSTRAP_SERVERS"
+
+
+class Tag(StrEnum):
+    """Tags of a model version."""
+
+    SOURCE_COMMIT = "ml-loop.source-commit"
+    DATA_FINGERPRINT = "ml-loop.data-fingerprint"
+    TRIGGER = "ml-loop.trigger"
+    """Why it was trained: `manual`, `schedule` or `drift:<feature>`."""
+    EVENT_ID = "ml-loop.event-id"
+    GATE = "ml-loop.gate"
+    """`passed` or `rejected`."""
+    GATE_REPORT = "ml-loop.gate-report"
+    """The gate's decision as JSON: metric, candidate, minimum, production, reason."""
+    WORKFLOW = "ml-loop.workflow"
+    """Name of the workflow that made the version; makes registration idempotent."""
+
+
+REFERENCE_ARTIFACT: Final = "reference/window.csv"
+"""Artifact of every training run: the rows drift is measured against. CSV, header = feature names, one row per line, numbers."""
+
+DATA_FINGERPRINT_PARAM: Final = "data_fingerprint"
+"""Param of every training run: SHA-256 of the training data, hex."""
+
+MODEL_ARTIFACT: Final = "model"
+"""Name the training run logs its model under."""
+
+RUN_ID_FILE: Final = "run_id"
+METRICS_FILE: Final = "metrics.json"
+
+VERSION_ANNOTATION: Final = "ml-loop.dev/model-version"
+"""Annotation of an InferenceService's predictor: the version all pods of this rollout serve."""
+
+PREDICTIONS_TOPIC: Final = "ml.predictions"
+"""Key: tenant. Value: `{tenant, user_id, features[], predictions[], at, model, version}`."""
+DRIFT_TOPIC: Final = "ml.drift"
+"""Key: model. Value: `{id, model, feature, ks, p_value, threshold, window: {from, to, n}, reference_version, at}`."""
