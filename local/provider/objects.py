@@ -1,0 +1,194 @@
+"""The life of one object on the cluster: create, update, read, delete. Speaks manifests in clear; knows nothing of the engine."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from local.provider.cluster import Access, ApiError, Cluster, ClusterError, NotServedError
+from local.provider.diff import Change, replacing, under
+from local.provider.values import Json
+from local.provider.waiting import NotReadyError, Report, Waiter, seconds, skips_deletion
+
+PATIENCE = 60.0
+"""Seconds to wait at create for what another resource of the stack brings: a CRD, a namespace, a webhook's pods."""
+PATCH_FORCE = "pulumi.com/patchForce"
+REPLACE_UNREADY = "pulumi.com/replaceUnready"
+PROPAGATION = "pulumi.com/deletionPropagationPolicy"
+
+
+T = TypeVar("T")
+
+
+class ObjectError(Exception):
+    """What went wrong with one object, as a sentence for the user."""
+
+
+class UnreadyError(ObjectError):
+    """The object exists as asked for, but did not become ready."""
+
+    def __init__(self, message: str, live: Json) -> None:
+        super().__init__(message)
+        self.live = live
+
+
+@dataclass
+class Objects:
+    """Operations on one cluster, for as long as nobody cancels."""
+
+    access: Access
+    force: bool = False
+    upsert: bool = False
+    canceled: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.cluster = Cluster(self.access)
+        self.waiter = Waiter(self.cluster, self.canceled)
+
+    def preview(self, manifest: Json, *, exists: bool) -> None:
+        """Lets the API server judge the manifest. What cannot be judged yet passes: no cluster, no CRD, no namespace."""
+        try:
+            if exists:
+                self.cluster.apply(manifest, dry_run=True, force=self._force(manifest))
+            else:
+                self.cluster.try_create(manifest)
+        except ClusterError:
+            return
+        except ApiError as error:
+            if error.code in (403, 404, 409) and not exists:
+                return
+            raise ObjectError(explain(manifest, error)) from None
+
+    def create(self, manifest: Json, timeout: float, report: Report) -> Json:
+        """The live object, ready. Raises ObjectError, and UnreadyError once the object exists."""
+        if not self.upsert and self._patiently(manifest, report, lambda: self.cluster.get(manifest)):
+            raise ObjectError(
+                f"{title(manifest)} already exists and is not in this stack: `pulumi import` it, delete it, or set "
+                "`upsertExistingObjects` on the provider to take it over"
+            )
+        self._patiently(manifest, report, lambda: self.cluster.apply(manifest, force=self._force(manifest)))
+        return self._settle(manifest, timeout, report)
+
+    def update(self, manifest: Json, timeout: float, report: Report) -> Json:
+        """Like `create`, for an object of this stack."""
+        self._patiently(manifest, report, lambda: self.cluster.apply(manifest, force=self._force(manifest)))
+        return self._settle(manifest, timeout, report)
+
+    def read(self, manifest: Json) -> Json | None:
+        """The live object; None where it, or its kind, is gone."""
+        try:
+            return self.cluster.get(manifest)
+        except NotServedError:
+            return None
+        except ApiError as error:
+            raise ObjectError(explain(manifest, error)) from None
+
+    def delete(self, manifest: Json, timeout: float, report: Report) -> None:
+        """Returns once the object is gone. Raises ObjectError naming what holds it."""
+        policy = _annotation(manifest, PROPAGATION).capitalize()
+        try:
+            live = self.read(manifest)
+            if not live:
+                return
+            self.cluster.delete(manifest, policy if policy in ("Orphan", "Background") else "Foreground")
+            if not skips_deletion(manifest):
+                self.waiter.gone(manifest, live["metadata"]["uid"], seconds(manifest, timeout), report)
+        except NotReadyError as error:
+            raise ObjectError(f"{title(manifest)} {error}") from None
+        except ApiError as error:
+            if error.code != 404:
+                raise ObjectError(explain(manifest, error)) from None
+
+    def refused_in_place(self, manifest: Json, changes: dict[str, Change]) -> tuple[str, ...]:
+        """The changed paths that the API server takes for immutable; empty where it cannot be asked."""
+        try:
+            self.cluster.apply(manifest, dry_run=True, force=True)
+        except ClusterError:
+            return ()
+        except ApiError as error:
+            if not is_immutable(error):
+                return ()
+            fields = tuple(cause.get("field") or "" for cause in error.causes)
+            return (
+                replacing(changes, fields) or tuple(path for path in changes if under(path, "spec")) or tuple(changes)
+            )
+        return ()
+
+    def wants_replacement(self, manifest: Json) -> bool:
+        """Whether `pulumi.com/replaceUnready` applies: a Job that is not complete. Nobody else is asked."""
+        if _annotation(manifest, REPLACE_UNREADY) != "true" or manifest["kind"] != "Job":
+            return False
+        live = self.cluster.get(manifest)
+        return live is not None and not self.waiter.verdict(live).ready
+
+    def _force(self, manifest: Json) -> bool:
+        return {"true": True, "false": False}.get(_annotation(manifest, PATCH_FORCE), self.force)
+
+    def _settle(self, manifest: Json, timeout: float, report: Report) -> Json:
+        try:
+            return self.waiter.ready(manifest, seconds(manifest, timeout), report)
+        except NotReadyError as error:
+            live = self.read(manifest)
+            if not live:
+                raise ObjectError(f"{title(manifest)} {error}") from None
+            raise UnreadyError(f"{title(manifest)} {error}", live) from None
+
+    def _patiently(self, manifest: Json, report: Report, action: Callable[[], T]) -> T:
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return action()
+            except ApiError as error:
+                if not may_pass(error) or time.monotonic() > end or self.canceled.is_set():
+                    raise ObjectError(explain(manifest, error)) from None
+                report(f"{error}: trying again")
+                self.canceled.wait(1)
+
+
+def title(manifest: Json) -> str:
+    """Kind, namespace and name, as in `Deployment mlflow/mlflow`."""
+    return f"{manifest['kind']} {identity(manifest)}"
+
+
+def identity(manifest: Json) -> str:
+    """The engine's id of the object: `namespace/name`, or `name`."""
+    metadata = manifest["metadata"]
+    return "/".join(filter(None, [metadata.get("namespace"), metadata["name"]]))
+
+
+def _annotation(manifest: Json, name: str) -> str:
+    return ((manifest.get("metadata") or {}).get("annotations") or {}).get(name) or ""
+
+
+def may_pass(error: ApiError) -> bool:
+    """Refusals that end by themselves while a stack comes up."""
+    text = str(error)
+    return (
+        isinstance(error, NotServedError)
+        or (error.code == 404 and text.startswith("namespaces "))
+        or any(cause.get("reason") == "NamespaceTerminating" for cause in error.causes)
+        or "failed calling webhook" in text
+    )
+
+
+def is_immutable(error: ApiError) -> bool:
+    """Whether only a new object can have these fields."""
+    said = [str(error), *(cause.get("message") or "" for cause in error.causes)]
+    return error.code == 422 and any(
+        "immutable" in text or ("updates to" in text and "forbidden" in text) for text in said
+    )
+
+
+def explain(manifest: Json, error: ApiError) -> str:
+    """The refusal with the object's name, and for a field conflict who owns the field and what to do."""
+    conflicts = [cause for cause in error.causes if cause.get("reason") == "FieldManagerConflict"]
+    if conflicts:
+        owners = "; ".join(f"{cause.get('field')}: {cause.get('message')}" for cause in conflicts)
+        return (
+            f"{title(manifest)} has fields that another manager owns ({owners}): leave them to it with `ignore_changes`, "
+            f'or take them with the annotation {PATCH_FORCE}: "true"'
+        )
+    return f"{title(manifest)}: {error}"

@@ -1,0 +1,168 @@
+"""Waiting until an object is ready, or gone; ends at once when the engine cancels."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from local.provider import readiness, waitfor
+from local.provider.cluster import Cluster
+from local.provider.readiness import READY, Verdict, waiting
+from local.provider.values import Json
+
+DEFAULT_TIMEOUT = 600.0
+"""Seconds, as in Pulumi's plugin."""
+SKIP_AWAIT = "pulumi.com/skipAwait"
+WAIT_FOR = "pulumi.com/waitFor"
+TIMEOUT_SECONDS = "pulumi.com/timeoutSeconds"
+
+Report = Callable[[str], None]
+"""Shows what is being waited for."""
+
+
+class NotReadyError(Exception):
+    """The wait ended without the object being ready (or gone): failed, timed out or canceled."""
+
+
+@dataclass(frozen=True)
+class Waiter:
+    """Waits on one cluster."""
+
+    cluster: Cluster
+    canceled: threading.Event
+
+    def ready(self, manifest: Json, timeout: float, report: Report) -> Json:
+        """The live object once it is ready. Raises NotReadyError with the reason, as far as pods tell it."""
+
+        def probe() -> tuple[Verdict, Json | None]:
+            live = self.cluster.get(manifest)
+            return (self.verdict(live) if live else readiness.failed("it was deleted meanwhile")), live
+
+        verdict, live = self._poll(probe, timeout, report, lambda: self._trouble(manifest))
+        if verdict.ready and live:
+            return live
+        raise NotReadyError(f"is not ready: {verdict.reason}")
+
+    def gone(self, manifest: Json, uid: str | None, timeout: float, report: Report) -> None:
+        """Returns when no object of that name and uid is left. Raises NotReadyError naming the finalizers that hold it."""
+
+        def probe() -> tuple[Verdict, Json | None]:
+            live = self.cluster.get(manifest)
+            if not live or (uid and live["metadata"]["uid"] != uid):
+                return READY, None
+            return waiting(_held_by(live)), live
+
+        verdict, _ = self._poll(probe, timeout, report, lambda: None)
+        if not verdict.ready:
+            raise NotReadyError(f"is not gone: {verdict.reason}")
+
+    def verdict(self, live: Json) -> Verdict:
+        """What the annotations ask for, else the rule of the kind; kinds without a rule are ready once they exist."""
+        annotations = live["metadata"].get("annotations") or {}
+        if annotations.get(SKIP_AWAIT) == "true":
+            return READY
+        if text := annotations.get(WAIT_FOR):
+            open_ones = [item.text for item in waitfor.parse(text) if not item.met(live)]
+            return waiting(f"waiting for {', '.join(open_ones)}") if open_ones else READY
+        rule = readiness.RULES.get((live["apiVersion"], live["kind"]))
+        verdict = rule(live) if rule else READY
+        if live["kind"] == "PersistentVolumeClaim" and not verdict.ready and self._binds_with_pod(live):
+            return READY
+        if (
+            live["kind"] == "Service"
+            and live["apiVersion"] == "v1"
+            and verdict.ready
+            and readiness.needs_endpoints(live)
+        ):
+            return self._endpoints(live)
+        return verdict
+
+    def _poll(
+        self,
+        probe: Callable[[], tuple[Verdict, Json | None]],
+        timeout: float,
+        report: Report,
+        trouble: Callable[[], str | None],
+    ) -> tuple[Verdict, Json | None]:
+        end, pause, shown = time.monotonic() + timeout, 0.25, ""
+        while True:
+            verdict, live = probe()
+            if verdict.ready:
+                return verdict, live
+            reason = "; ".join(filter(None, [verdict.reason, trouble() if pause >= 2 or verdict.failed else None]))
+            if verdict.failed:
+                return readiness.failed(reason), live
+            if time.monotonic() > end:
+                return waiting(f"{'; '.join(filter(None, [verdict.reason, trouble()]))} (after {timeout:.0f} s)"), live
+            if reason != shown:
+                report(reason)
+                shown = reason
+            if self.canceled.wait(min(pause, max(end - time.monotonic(), 0.05))):
+                return waiting(f"canceled while {reason}"), live
+            pause = min(pause * 1.5, 2)
+
+    def _trouble(self, manifest: Json) -> str | None:
+        """The first pod of the workload with a reason not to run."""
+        selector = ((manifest.get("spec") or {}).get("selector") or {}).get("matchLabels")
+        if manifest["kind"] == "Job":
+            selector = {"batch.kubernetes.io/job-name": manifest["metadata"]["name"]}
+        if not selector or manifest["apiVersion"] not in ("apps/v1", "batch/v1"):
+            return None
+        pods = self.cluster.list("v1", "Pod", manifest["metadata"]["namespace"], selector)
+        trouble = next(filter(None, map(readiness.pod_trouble, pods)), None)
+        return trouble or (None if pods else self._refusal(manifest))
+
+    def _refusal(self, manifest: Json) -> str | None:
+        """Why no pod exists: Jobs and StatefulSets say it in an event only (quota, Pod Security, a webhook)."""
+        events = self.cluster.list("v1", "Event", manifest["metadata"]["namespace"], {})
+        name, kind = manifest["metadata"]["name"], manifest["kind"]
+        mine = [
+            e for e in events if e["involvedObject"].get("name") == name and e["involvedObject"].get("kind") == kind
+        ]
+        return next((e["message"] for e in reversed(mine) if e.get("reason") == "FailedCreate"), None)
+
+    def _binds_with_pod(self, live: Json) -> bool:
+        name = live["spec"].get("storageClassName")
+        storage = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": name}}
+        found = self.cluster.get(storage) if name else None
+        return bool(found) and found.get("volumeBindingMode") == "WaitForFirstConsumer"
+
+    def _endpoints(self, live: Json) -> Verdict:
+        metadata = live["metadata"]
+        labels = {"kubernetes.io/service-name": metadata["name"]}
+        slices = self.cluster.list("discovery.k8s.io/v1", "EndpointSlice", metadata["namespace"], labels)
+        endpoints = [endpoint for part in slices for endpoint in part.get("endpoints") or []]
+        if any((endpoint.get("conditions") or {}).get("ready") for endpoint in endpoints):
+            return READY
+        return waiting("no pod behind it is ready" if endpoints else "no pod matches its selector")
+
+
+def _held_by(live: Json) -> str:
+    """What keeps an object from going away, in the words of its finalizers and of a Namespace's conditions."""
+    finalizers = live["metadata"].get("finalizers") or (live.get("spec") or {}).get("finalizers") or []
+    said = [
+        item["message"]
+        for item in (live.get("status") or {}).get("conditions") or []
+        if live["kind"] == "Namespace" and item.get("status") == "True"
+    ]
+    held = f"held by finalizers {', '.join(finalizers)}" if finalizers else "still terminating"
+    return "; ".join([held, *said])
+
+
+def skips_deletion(manifest: Json) -> bool:
+    """skipAwait skips the wait for deletion of these kinds only, as in Pulumi's plugin."""
+    annotations = manifest["metadata"].get("annotations") or {}
+    return annotations.get(SKIP_AWAIT) == "true" and manifest["kind"] in (
+        "Namespace",
+        "Deployment",
+        "StatefulSet",
+        "Job",
+    )
+
+
+def seconds(manifest: Json, requested: float) -> float:
+    """The program's custom timeout, else the annotation, else ten minutes."""
+    annotations = manifest["metadata"].get("annotations") or {}
+    return requested or float(annotations.get(TIMEOUT_SECONDS) or DEFAULT_TIMEOUT)
