@@ -1,0 +1,74 @@
+"""Where models and other artifacts are stored: AWS S3, another S3 service, or the one the stack brings."""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Tag
+
+from settings.problem import Problem
+from settings.section import Section, kind_of
+from settings.values.names import AwsRegion, BucketName
+from settings.values.network import Endpoint
+from settings.values.quantity import Size
+from settings.values.secret import SecretName
+
+
+class AwsS3(Section):
+    """A bucket on AWS that this stack makes: private, encrypted, versioned; pods reach it by IAM roles."""
+
+    kind: Literal["aws-s3"]
+    """Kind of the artifact store."""
+    region: AwsRegion
+    """Region of the bucket."""
+    bucket: BucketName | None = None
+    """Name of the bucket. Unset: a unique name made by Pulumi."""
+
+
+class BundledStore(Section):
+    """One S3 server in the tracking namespace, for laptops and development: no replicas, no backups."""
+
+    storage: Size = "10Gi"
+    """Size of its volume."""
+
+
+class S3Compatible(Section):
+    """An S3 service other than AWS: the bundled one, or yours at an endpoint."""
+
+    kind: Literal["s3-compatible"]
+    """Kind of the artifact store."""
+    bundled: BundledStore | None = None
+    """Run the bundled server; excludes endpoint, bucket and credentialsSecret."""
+    endpoint: Endpoint | None = None
+    """URL of your service; excludes bundled."""
+    bucket: BucketName | None = None
+    """Bucket at the endpoint; it must exist."""
+    credentials_secret: SecretName | None = None
+    """Secret in the tracking namespace with the keys access-key-id and secret-access-key."""
+
+    def contradictions(self) -> Iterator[Problem]:
+        if self.bundled is not None:
+            yield from self._own_service_excluded()
+        elif self.endpoint is None:
+            remedy = "Add endpoint: https://s3.example.com, or bundled: {storage: 10Gi} for development"
+            yield Problem.missing(("endpoint",), "the URL of your S3 service, or bundled", remedy)
+        else:
+            if self.bucket is None:
+                yield Problem.missing(("bucket",), "the bucket at the endpoint", "Add the name of a bucket that exists")
+            if self.credentials_secret is None:
+                remedy = "Create it with the keys access-key-id and secret-access-key, and add its name"
+                expected = "the name of a Secret in the tracking namespace"
+                yield Problem.missing(("credentialsSecret",), expected, remedy)
+
+    def _own_service_excluded(self) -> Iterator[Problem]:
+        own = {"endpoint": self.endpoint, "bucket": self.bucket, "credentialsSecret": self.credentials_secret}
+        for key, value in own.items():
+            if value is not None:
+                remedy = "Remove it to run the bundled store, or remove bundled to use your own service"
+                yield Problem.with_value((key,), value, f"no {key} together with bundled", remedy)
+
+
+Artifacts = Annotated[
+    Annotated[AwsS3, Tag("aws-s3")] | Annotated[S3Compatible, Tag("s3-compatible")],
+    kind_of(),
+]
+"""The artifact store, chosen by its key `kind`."""

@@ -1,0 +1,14 @@
+"""The Gateway at which models and MLflow are reached from outside the cluster."""
+
+from settings.section import Section
+from settings.values.names import ObjectName
+from settings.values.number import Flag
+
+
+class Gateway(Section):
+    """A Gateway (gateway.networking.k8s.io) in the loop's namespace."""
+
+    class_name: ObjectName
+    """GatewayClass that serves it."""
+    install: Flag = False
+    """Install the pinned controller of that class; false uses the one that the cluster runs."""

@@ -1,0 +1,83 @@
+"""Kafka, which carries predictions and drift: your brokers, or one bundled broker."""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Tag
+
+from settings.problem import Problem, one_of
+from settings.section import Section, kind_of
+from settings.values.names import Namespace
+from settings.values.network import BootstrapServers
+from settings.values.quantity import Size
+from settings.values.secret import SecretName
+
+
+class SaslMechanism(StrEnum):
+    """How a client proves who it is."""
+
+    SCRAM_SHA_512 = "SCRAM-SHA-512"
+    """Challenge and response: the password is not sent."""
+    SCRAM_SHA_256 = "SCRAM-SHA-256"
+    """Challenge and response: the password is not sent."""
+    PLAIN = "PLAIN"
+    """The password is sent as it is: with TLS only."""
+
+
+class Tls(Section):
+    """TLS to the brokers. `tls: {}` trusts the public certificate authorities."""
+
+    ca_secret: SecretName | None = None
+    """Secret in the loop's namespace with the key ca.crt. Unset: the public certificate authorities."""
+
+
+class Sasl(Section):
+    """A user and a password for the brokers."""
+
+    mechanism: Annotated[SaslMechanism, one_of(SaslMechanism, "Set it to what the brokers offer")] = (
+        SaslMechanism.SCRAM_SHA_512
+    )
+    """How the client proves who it is."""
+    secret_name: SecretName
+    """Secret in the loop's namespace with the keys username and password."""
+
+
+class ExternalKafka(Section):
+    """Brokers that you run, or rent."""
+
+    kind: Literal["external"] = "external"
+    """Kind of the brokers."""
+    bootstrap_servers: BootstrapServers
+    """Brokers as host:port, separated by commas."""
+    tls: Tls | None = None
+    """TLS to the brokers. Unset: none."""
+    sasl: Sasl | None = None
+    """Credentials. Unset: none."""
+
+    def contradictions(self) -> Iterator[Problem]:
+        if self.sasl is not None and self.sasl.mechanism is SaslMechanism.PLAIN and self.tls is None:
+            yield Problem.with_value(
+                ("sasl", "mechanism"),
+                self.sasl.mechanism,
+                "SCRAM-SHA-512 or SCRAM-SHA-256 while kafka.tls is not set",
+                "Add kafka.tls: without it the password crosses the network as it is",
+            )
+
+
+class BundledKafka(Section):
+    """One broker without replicas, for laptops and development."""
+
+    kind: Literal["bundled"]
+    """Kind of the brokers."""
+    namespace: Namespace = "kafka"
+    """Namespace of the broker."""
+    storage: Size = "5Gi"
+    """Size of its volume."""
+
+
+Kafka = Annotated[
+    Annotated[ExternalKafka, Tag("external")] | Annotated[BundledKafka, Tag("bundled")],
+    kind_of("external"),
+]
+"""The brokers, chosen by their key `kind`; external where it is left out."""

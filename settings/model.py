@@ -1,0 +1,165 @@
+"""One model of the loop: how it is trained, served, watched and retrained."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from settings.problem import Problem, Rule, one_of
+from settings.resources import Resources, default_resources
+from settings.section import FrozenMap, Section
+from settings.values.cron import Cron
+from settings.values.duration import Duration
+from settings.values.image import ImageReference
+from settings.values.names import FeatureName, MetricName
+from settings.values.network import DataUri
+from settings.values.number import Count, Fraction, Number, Percentage, Positive, Probability, Replicas
+
+
+class DriftTest(StrEnum):
+    """Which test compares the window with the reference."""
+
+    KS = "ks"
+    """Kolmogorov-Smirnov, feature by feature: names the feature that drifted."""
+    MMD = "mmd"
+    """Maximum mean discrepancy over all features at once: sees changes in how features depend on each other."""
+
+
+class DriftReference(StrEnum):
+    """Which rows the window is compared with."""
+
+    TRAINING = "training"
+    """The rows that the production version was trained on."""
+    MONTHLY = "monthly"
+    """The same month of the year: for data with seasons."""
+    WEEKLY = "weekly"
+    """The same day of the week."""
+
+
+class Gate(Section):
+    """What a new version must reach before it becomes `staging`."""
+
+    metric: MetricName
+    """Metric of the evaluation; higher is better."""
+    minimum: Number
+    """The least value that passes."""
+    not_worse_than: (
+        Annotated[Literal["production"], Rule("production or null", "Write null to gate on the minimum alone")] | None
+    ) = "production"
+    """Alias of the version that must not be better on the same data. null: only the minimum counts."""
+
+
+Parameter = Annotated[
+    str | int | float | bool,
+    Rule("a text, a number or a boolean", "Write nested values as keys of their own"),
+]
+
+
+class Training(Section):
+    """The training workflow."""
+
+    image: ImageReference | None = None
+    """Image with the commands train and evaluate. Unset, for the example model only: the image `recommender`."""
+    schedule: Cron | None = None
+    """When to train without being asked (UTC). null: on drift and by hand only."""
+    resources: Resources = default_resources(cpu="500m", memory="1Gi", memory_limit="2Gi")
+    """CPU and memory of each training step."""
+    gate: Gate
+    """What a new version must reach."""
+    data_uri: DataUri | None = None
+    """Where the training data is. Unset: the image brings its own."""
+    parameters: FrozenMap[str, Parameter] = Field(default_factory=dict, validate_default=True)
+    """Parameters handed to the train command."""
+    timeout: Duration = timedelta(hours=1)
+    """After which a training run is stopped and counted as failed."""
+
+
+class ReplicaRange(Section):
+    """Between how many and how many model servers the autoscaler may choose."""
+
+    min: Replicas = 1
+    """Servers without load."""
+    max: Replicas = 4
+    """Servers under full load."""
+
+    def contradictions(self) -> Iterator[Problem]:
+        if self.min > self.max:
+            expected = f"at most replicas.max, which is {self.max}"
+            yield Problem.with_value(("min",), self.min, expected, "Lower min or raise max")
+
+
+class Serving(Section):
+    """The production and the staging service."""
+
+    canary_percent: Percentage = 10
+    """Share of the requests that the staging version answers."""
+    replicas: ReplicaRange = ReplicaRange()
+    """Servers of each service."""
+    resources: Resources = default_resources(cpu="250m", memory="512Mi", memory_limit="1Gi")
+    """CPU and memory of each server."""
+
+
+class Drift(Section):
+    """The drift detector."""
+
+    features: Annotated[
+        tuple[FeatureName, ...],
+        Field(min_length=1),
+        Rule("a list with at least one feature", "List the features in the order in which predictions carry them"),
+    ]
+    """Features to watch, in the order in which predictions carry them."""
+    window: Annotated[
+        int,
+        Field(strict=True, ge=30),
+        Rule("an integer of at least 30", "Set it to 1000 or so: a smaller window sees only large shifts"),
+    ] = 1000
+    """How many of the last predictions are compared with the reference."""
+    test: Annotated[DriftTest, one_of(DriftTest, "Set it to ks unless only the dependence between features shifts")] = (
+        DriftTest.KS
+    )
+    """Which test compares them."""
+    p_value: Probability = 0.05
+    """Below which an adjusted p-value counts as drift."""
+    min_effect: Fraction = 0.1
+    """The least distance (the KS statistic) that counts, however significant."""
+    false_retrains_per_year: Positive = 1
+    """How many retrainings without any drift are acceptable."""
+    reference: Annotated[DriftReference, one_of(DriftReference, "Set it to training unless the data has seasons")] = (
+        DriftReference.TRAINING
+    )
+    """Which rows the window is compared with."""
+
+    def contradictions(self) -> Iterator[Problem]:
+        for index, feature in enumerate(self.features):
+            if feature in self.features[:index]:
+                expected, remedy = "a feature that is not listed yet", "Remove one of the two"
+                yield Problem.with_value(("features", index), feature, expected, remedy)
+
+
+class Retraining(Section):
+    """Training when drift is published."""
+
+    cooldown: Duration = timedelta(hours=6)
+    """The least time between two retrainings for one feature."""
+
+
+class Model(Section):
+    """One model: its training, services, detector and retraining."""
+
+    training: Training
+    """The training workflow."""
+    serving: Serving = Serving()
+    """The production and the staging service."""
+    drift: Drift | None = None
+    """The drift detector. Unset: none."""
+    retraining: Retraining | None = None
+    """Training when drift is published. Unset: none."""
+    production: Count | None = None
+    """Version in production. A human moves it, by a reviewed change of this number; null: none yet."""
+
+    def contradictions(self) -> Iterator[Problem]:
+        if self.retraining is not None and self.drift is None:
+            remedy = "Add drift: {features: [...]} to this model, or remove retraining"
+            yield Problem.missing(("drift",), "the detector that retraining waits for", remedy)

@@ -1,0 +1,117 @@
+"""All settings of a stack, and the rules that span sections."""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from settings.artifacts import Artifacts, S3Compatible
+from settings.cluster import Cluster
+from settings.gateway import Gateway
+from settings.kafka import BundledKafka, Kafka
+from settings.model import Model
+from settings.platform import Platform
+from settings.policy import PolicyException
+from settings.problem import Problem, Rule, dotted, one_of
+from settings.section import FrozenMap, Section
+from settings.tracking import Tracking
+from settings.values.image import ImageReference
+from settings.values.names import ModelName, Namespace
+from settings.values.secret import StackSecret, set_secret, stack_secret
+
+
+class ImageName(StrEnum):
+    """The images of the stack."""
+
+    MLFLOW = "mlflow"
+    """Tracking server and registry."""
+    LOOP = "loop"
+    """Training steps, storage initializer, model server, cooldown, promotion."""
+    DETECTOR = "detector"
+    """Drift detector."""
+    RECOMMENDER = "recommender"
+    """The example model's commands train and evaluate."""
+    POSTGRES = "postgres"
+    """MLflow's database."""
+    VERSITYGW = "versitygw"
+    """The bundled artifact store."""
+    KAFKA = "kafka"
+    """The bundled broker."""
+    NATS = "nats"
+    """The event bus."""
+
+
+class Settings(Section):
+    """Every setting of a stack: the keys `ml-loop:*` of `Pulumi.<stack>.yaml`."""
+
+    cluster: Cluster
+    """The only cluster this stack may touch."""
+    namespace: Namespace
+    """Namespace of the loop: training, serving, detector, events."""
+    platform: Platform = Platform()
+    """The operators, and where their charts come from."""
+    images: FrozenMap[Annotated[ImageName, one_of(ImageName, "Correct the name")], ImageReference] = Field(
+        default_factory=dict, validate_default=True
+    )
+    """Images used instead of the pinned ones: name to full reference."""
+    artifacts: Artifacts
+    """Where models and other artifacts are stored."""
+    tracking: Tracking = Tracking()
+    """MLflow: tracking server and model registry."""
+    kafka: Kafka | None = None
+    """Kafka, which carries predictions and drift. Unset: no predictions are published, nothing watches them."""
+    gateway: Gateway | None = None
+    """The Gateway at which models and MLflow are reached. Unset: none."""
+    models: FrozenMap[ModelName, Model] = Field(default_factory=dict, validate_default=True)
+    """The models, by name."""
+    policy_exceptions: Annotated[
+        tuple[PolicyException, ...], Rule("a list of exceptions", "Start each with a hyphen below the key")
+    ] = ()
+    """Rules of the policy pack that need not hold, each with a reason and an end."""
+    store_secret_key: Annotated[StackSecret, stack_secret("storeSecretKey")] | None = None
+    """Root key of the bundled artifact store; required with it."""
+    tracking_secret_key: Annotated[StackSecret, stack_secret("trackingSecretKey")]
+    """Key that MLflow signs its sessions with."""
+
+    def contradictions(self) -> Iterator[Problem]:
+        yield from self._distinct_namespaces()
+        yield from self._complete_store()
+        yield from self._reachable_host()
+        for name, model in self.models.items():
+            yield from self._runnable_model(name, model)
+
+    def _distinct_namespaces(self) -> Iterator[Problem]:
+        taken: dict[str, tuple[str, ...]] = {self.namespace: ("namespace",)}
+        namespaces = {("tracking", "namespace"): self.tracking.namespace}
+        if isinstance(self.kafka, BundledKafka):
+            namespaces["kafka", "namespace"] = self.kafka.namespace
+        for path, namespace in namespaces.items():
+            if namespace in taken:
+                expected = f"a namespace other than that of {dotted(taken[namespace])}"
+                yield Problem.with_value(path, namespace, expected, "Rename it: network rules are drawn per namespace")
+            taken.setdefault(namespace, path)
+
+    def _complete_store(self) -> Iterator[Problem]:
+        bundled = isinstance(self.artifacts, S3Compatible) and self.artifacts.bundled is not None
+        if bundled and self.store_secret_key is None:
+            expected = "a Pulumi secret, the root key of the bundled store"
+            yield Problem.missing(("storeSecretKey",), expected, f"Run {set_secret('storeSecretKey')}")
+
+    def _reachable_host(self) -> Iterator[Problem]:
+        if self.tracking.host is not None and self.gateway is None:
+            expected = f"no host while {dotted(['gateway'])} is not set"
+            remedy = "Add gateway: {className: NAME}, or remove the host"
+            yield Problem.with_value(("tracking", "host"), self.tracking.host, expected, remedy)
+
+    def _runnable_model(self, name: str, model: Model) -> Iterator[Problem]:
+        if model.training.image is None and name != ImageName.RECOMMENDER:
+            expected = "the image with the model's commands train and evaluate"
+            remedy = "Add its full reference, with a digest"
+            yield Problem.missing(("models", name, "training", "image"), expected, remedy)
+        if self.kafka is None:
+            for key in ("drift", "retraining"):
+                if (value := getattr(model, key)) is not None:
+                    expected = f"no {key} while {dotted(['kafka'])} is not set"
+                    remedy = "Add kafka: {bootstrapServers: HOST:PORT}, or {kind: bundled} for development"
+                    yield Problem.with_value(("models", name, key), value, expected, remedy)

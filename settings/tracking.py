@@ -1,0 +1,63 @@
+"""MLflow: tracking server, model registry and their database."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from settings.problem import one_of
+from settings.resources import Resources, default_resources
+from settings.section import Section
+from settings.values.cron import Cron
+from settings.values.names import Namespace
+from settings.values.network import Host, NodePort
+from settings.values.number import Count, Replicas
+from settings.values.quantity import Size
+
+
+class Delivery(StrEnum):
+    """Who applies MLflow's objects. Not which MLflow runs: database and artifact store are the same."""
+
+    PULUMI = "pulumi"
+    """This stack, object by object."""
+    ARGOCD = "argocd"
+    """Argo CD, from an Application with the community chart that this stack makes."""
+
+
+class Backup(Section):
+    """Base backups and the write-ahead log, kept in the artifact store: any moment since the oldest can be restored."""
+
+    schedule: Cron = "0 3 * * *"
+    """When base backups are taken (UTC)."""
+    retention_days: Count = 30
+    """For how many days a moment can be restored."""
+
+
+class Postgres(Section):
+    """MLflow's database, run by CloudNativePG."""
+
+    instances: Count = 3
+    """One primary, the others standbys. 3 survives the loss of a node."""
+    storage: Size = "20Gi"
+    """Size of each instance's volume."""
+    backup: Backup | None = None
+    """Backups to the artifact store. Unset: none."""
+
+
+class Tracking(Section):
+    """MLflow: tracking server and model registry."""
+
+    namespace: Namespace = "mlflow"
+    """Namespace of MLflow, its database and the bundled artifact store."""
+    replicas: Replicas = 2
+    """MLflow servers."""
+    delivery: Annotated[Delivery, one_of(Delivery, "Set it to pulumi unless Argo CD runs in the cluster")] = (
+        Delivery.PULUMI
+    )
+    """Who applies MLflow's objects."""
+    host: Host | None = None
+    """Host name of MLflow at the gateway. Unset: it is reached inside the cluster only."""
+    node_port: NodePort | None = None
+    """Port of MLflow on every node, without TLS. For a one-machine cluster."""
+    postgres: Postgres = Postgres()
+    """MLflow's database."""
+    resources: Resources = default_resources(cpu="250m", memory="1Gi", memory_limit="2Gi")
+    """CPU and memory of each MLflow server."""

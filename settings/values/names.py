@@ -1,0 +1,69 @@
+"""Names: Kubernetes objects (DNS-1123), S3 buckets, MLflow metrics, features."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from settings.problem import Rule
+
+_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+
+
+def _not_the_clusters_own(namespace: str) -> str:
+    if namespace == "default" or namespace.startswith("kube-"):
+        raise ValueError
+    return namespace
+
+
+Namespace = Annotated[
+    str,
+    Field(pattern=rf"^{_LABEL}$", max_length=63),
+    AfterValidator(_not_the_clusters_own),
+    Rule(
+        "at most 63 lowercase letters, digits and inner hyphens, and neither default nor kube-*",
+        "Choose a namespace that is this stack's own: it becomes restricted and denies all traffic by default",
+    ),
+]
+
+ModelName = Annotated[
+    str,
+    Field(pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$", max_length=30),
+    Rule(
+        "at most 30 lowercase letters, digits and inner hyphens, a letter first",
+        "Shorten or respell it: Services such as NAME-production-predictor must stay within 63 characters",
+    ),
+]
+"""Name of a registered model; the prefix of its objects in Kubernetes."""
+
+ObjectName = Annotated[
+    str,
+    Field(pattern=rf"^{_LABEL}(\.{_LABEL})*$", max_length=253),
+    Rule("the name of a Kubernetes object: lowercase letters, digits, inner hyphens and dots", "Respell it"),
+]
+
+BucketName = Annotated[
+    str,
+    Field(pattern=r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$"),
+    Rule(
+        "an S3 bucket name: 3 to 63 lowercase letters, digits and inner hyphens",
+        "Respell it, without dots: TLS certificates of S3 do not cover names with dots",
+    ),
+]
+
+AwsRegion = Annotated[
+    str,
+    Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$"),
+    Rule("an AWS region such as eu-west-1", "Set it to the region the bucket is, or shall be, in"),
+]
+
+MetricName = Annotated[
+    str,
+    Field(pattern=r"^[\w./ -]+$", max_length=250),
+    Rule("the name of a metric that the evaluation logs, such as auc", "Use letters, digits and _ - . / only"),
+]
+
+FeatureName = Annotated[
+    str,
+    Field(min_length=1, max_length=250),
+    Rule("the name of a feature", "Name a column of the training data, in quotes where YAML would read a number"),
+]

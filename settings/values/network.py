@@ -1,0 +1,64 @@
+"""Host names, ports and addresses."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from settings.problem import Rule
+
+_HOST = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
+_PORT = r"([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+
+Host = Annotated[
+    str,
+    Field(pattern=rf"^{_HOST}$", max_length=253),
+    Rule("a host name such as mlflow.example.com", "Write the name alone, without scheme, port or path"),
+]
+
+NodePort = Annotated[
+    int,
+    Field(strict=True, ge=30000, le=32767),
+    Rule("an integer from 30000 to 32767", "Choose a free port of the range that Kubernetes keeps for node ports"),
+]
+
+Endpoint = Annotated[
+    str,
+    Field(pattern=rf"^https?://{_HOST}(:{_PORT})?/?$"),
+    Rule(
+        "the URL of an S3 service, such as https://s3.example.com",
+        "Write scheme, host and port alone: the bucket and the credentials have keys of their own",
+    ),
+]
+
+BootstrapServers = Annotated[
+    str,
+    Field(pattern=rf"^{_HOST}:{_PORT}(,{_HOST}:{_PORT})*$"),
+    Rule("Kafka brokers as host:port, separated by commas", "Name each broker with a port from 1 to 65535"),
+]
+
+DataUri = Annotated[
+    str,
+    Field(pattern=r"^[a-z][a-z0-9+.-]*://[^\s:@]+(:[0-9]+)?[^\s:@]*$"),
+    Rule(
+        "a URI such as s3://bucket/path",
+        "Write scheme and path, without a password: the training pod's identity opens the data",
+    ),
+]
+
+ChartMirror = Annotated[
+    str,
+    Field(pattern=r"^(oci://[^\s:@]+(:[0-9]+)?[^\s:@]*|[./~][^\s:]*)$"),
+    Rule("oci://host/path, or a folder that starts with . or / or ~", "Name where the pinned charts were copied to"),
+]
+
+KubeContext = Annotated[
+    str,
+    Field(min_length=1),
+    Rule("the name of a context in the kubeconfig", "Run kubectl config get-contexts -o name and choose one"),
+]
+
+KubeconfigPath = Annotated[
+    str,
+    Field(min_length=1),
+    Rule("the path of a kubeconfig", "Write a path, or leave the key out for KUBECONFIG or ~/.kube/config"),
+]
