@@ -1,0 +1,172 @@
+"""Publishing every prediction to Kafka without slowing an answer.
+
+`offer` takes constant time on the request's path: it hands the batch to a thread, or counts it as dropped when the
+queue is full. The thread encodes and produces; what the broker does not take in time is counted as lost. Nothing here
+blocks, retries on the request's path or raises into it.
+"""
+
+import logging
+import os
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import orjson
+from confluent_kafka import KafkaError, KafkaException, Producer
+from prometheus_client import Counter, Gauge
+
+from loop.contract import PREDICTIONS_TOPIC, Env
+from loop.serving.served import ServedModel
+
+_log = logging.getLogger(__name__)
+
+MESSAGES = Counter(
+    "ml_loop_capture_messages_total",
+    "Predictions (rows) by what became of them: delivered, queue_full, undelivered (the broker did not take it)",
+    ["outcome"],
+)
+DELIVERED, QUEUE_FULL, UNDELIVERED = (MESSAGES.labels(o) for o in ("delivered", "queue_full", "undelivered"))
+QUEUED = Gauge("ml_loop_capture_queued", "Predictions (rows) waiting to be encoded and produced")
+
+CAPACITY = 10_000
+"""Rows waiting for the thread, and again messages waiting inside the Kafka client."""
+CLOSE_SECONDS = 5.0
+
+_CLIENT_SETTINGS = (
+    "security.protocol", "sasl.mechanism", "sasl.username", "sasl.password",
+    "ssl.ca.location", "ssl.certificate.location", "ssl.key.location",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One request's rows and the model's answers to them, in the same order."""
+
+    tenant: str
+    user_id: str
+    rows: list[list[Any]]
+    predictions: list[Any]
+
+
+class Sink(Protocol):
+    """The part of confluent_kafka.Producer that capture uses."""
+
+    def produce(self, topic: str, value: bytes, key: bytes, on_delivery: Callable[[Any, Any], None]) -> None: ...
+    def poll(self, timeout: float) -> int: ...
+    def flush(self, timeout: float) -> int: ...
+
+
+class Capture:
+    """A bounded queue in front of a Kafka producer."""
+
+    def __init__(self, sink: Sink, served: ServedModel, capacity: int = CAPACITY) -> None:
+        self._sink, self._served, self._capacity = sink, served, capacity
+        self._queue: queue.SimpleQueue[tuple[Prediction, datetime] | None] = queue.SimpleQueue()
+        self._rows, self._lock = 0, threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
+        self._thread.start()
+
+    def offer(self, prediction: Prediction) -> None:
+        """Queue for publishing, or count as dropped. Never blocks."""
+        rows = len(prediction.rows)
+        with self._lock:
+            fits = self._rows + rows <= self._capacity
+            self._rows += rows if fits else 0
+        if fits:
+            QUEUED.set(self._rows)
+            self._queue.put((prediction, datetime.now(UTC)))
+        else:
+            QUEUE_FULL.inc(rows)
+
+    def close(self) -> None:
+        """Give what is queued a few seconds to arrive, then count the rest as lost."""
+        self._queue.put(None)
+        self._thread.join(CLOSE_SECONDS)
+        UNDELIVERED.inc(self._sink.flush(CLOSE_SECONDS))
+
+    def _run(self) -> None:
+        while True:
+            try:
+                item = self._queue.get(timeout=0.2)
+            except queue.Empty:
+                self._sink.poll(0)  # delivery reports come in here, also when no request does
+                continue
+            if item is None:
+                return
+            prediction, at = item
+            for message in messages(prediction, self._served, at):
+                self._produce(prediction.tenant, message)
+            with self._lock:
+                self._rows -= len(prediction.rows)
+            QUEUED.set(self._rows)
+            self._sink.poll(0)
+
+    def _produce(self, tenant: str, message: bytes) -> None:
+        try:
+            self._sink.produce(PREDICTIONS_TOPIC, value=message, key=tenant.encode(), on_delivery=_count)
+        except BufferError:  # the client's own queue is full: the broker is down or slower than the model
+            QUEUE_FULL.inc()
+        except KafkaException as error:
+            UNDELIVERED.inc()
+            _log.warning("a prediction cannot be published: %s", error)
+
+
+def messages(prediction: Prediction, served: ServedModel, at: datetime) -> list[bytes]:
+    """One JSON message per row, as `loop.contract` describes it. Numbers that are not finite become null."""
+    head = {"tenant": prediction.tenant, "user_id": prediction.user_id}
+    tail = {
+        "at": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "model": served.name,
+        "version": served.version,
+    }
+    return [
+        orjson.dumps(head | {"features": row, "predictions": answer if isinstance(answer, list) else [answer]} | tail)
+        for row, answer in zip(prediction.rows, prediction.predictions, strict=True)
+    ]
+
+
+def client_settings(environment: Mapping[str, str]) -> dict[str, Any]:
+    """librdkafka settings from `KAFKA_*`. Only the named ones: Kubernetes puts KAFKA_PORT and the like beside a Service."""
+    named = {key: environment.get("KAFKA_" + key.replace(".", "_").upper()) for key in _CLIENT_SETTINGS}
+    return {"bootstrap.servers": environment[Env.KAFKA]} | {key: value for key, value in named.items() if value}
+
+
+def from_environment(served: ServedModel) -> Capture | None:
+    """The capture the environment asks for; None, said in the log, when no broker is named."""
+    if not os.environ.get(Env.KAFKA):
+        _log.warning("%s is empty: predictions are not published, drift will not be seen", Env.KAFKA)
+        return None
+    producer = Producer(
+        client_settings(os.environ)
+        | {
+            "client.id": "ml-loop-serve",
+            "linger.ms": 50,
+            "queue.buffering.max.messages": CAPACITY,
+            "queue.buffering.max.kbytes": 32 * 1024,
+            "message.timeout.ms": 30_000,
+            "compression.type": "lz4",
+            "log_level": 2,  # error_cb says it once a minute, librdkafka at each reconnect
+        },
+        error_cb=_Outage().report,
+    )
+    return Capture(producer, served)
+
+
+class _Outage:
+    """Logs a broker's absence once a minute: librdkafka reports it at each reconnect."""
+
+    def __init__(self) -> None:
+        self._last = 0.0
+
+    def report(self, error: KafkaError) -> None:
+        now = datetime.now(UTC).timestamp()
+        if now - self._last > 60:
+            self._last = now
+            _log.warning("Kafka: %s; answers go on, predictions are dropped and counted", error)
+
+
+def _count(error: KafkaError | None, _message: object) -> None:
+    (UNDELIVERED if error else DELIVERED).inc()

@@ -1,0 +1,127 @@
+"""KServe's storage initializer for `mlflow://`: download one model version, check it, note which it is.
+
+KServe calls it as `fetch URI /mnt/models`. While the registry is down it waits and says so; a final answer (no such
+model, no such alias, forbidden, disk full, a damaged download) ends it at once with one sentence, which is also the
+container's termination message.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model
+from mlflow.store.artifact.artifact_repo import ArtifactRepository
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+from loop.contract import Env
+from loop.serving import uri as storage_uri
+from loop.serving.resolve import RegistryError, UnreachableError, client, explain, resolve
+from loop.serving.served import ServedModel, leave_reason
+
+PATIENCE = 300.0
+"""Seconds a new pod waits for a registry that is down before it fails and is restarted by the kubelet."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
+
+
+def fetch(uri: str, folder: Path, patience: float = PATIENCE) -> ServedModel:
+    """Download the version `uri` names into `folder`; raises RegistryError, BadUriError."""
+    ref = storage_uri.parse(uri)
+    registry = client()
+    deadline, pause = time.monotonic() + patience, FIRST_PAUSE
+    while True:
+        try:
+            served = resolve(registry, ref)
+            _download(served, folder)
+        except UnreachableError as error:
+            if time.monotonic() + pause > deadline:
+                raise RegistryError(f"gave up after {patience:.0f} s: {error}") from error
+            print(f"waiting for the registry: {error}; next try in {pause:.1f} s", flush=True)
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+        else:
+            return served
+
+
+def _download(served: ServedModel, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = f"version {served.version} of {served.name}"
+    # Beside the target first: a container killed half-way must not leave half a model for the next try to mix with.
+    staging = Path(tempfile.mkdtemp(prefix=".fetch-", dir=folder))
+    try:
+        repository = get_artifact_repository(f"models:/{served.name}/{served.version}")
+        sizes = dict(_files(repository))
+        _check_space(sum(sizes.values()), folder, wanted)
+        repository.download_artifacts("", dst_path=str(staging))
+        _verify(staging, sizes, served, wanted)
+        for part in staging.iterdir():
+            target = folder / part.name
+            shutil.rmtree(target) if target.is_dir() else target.unlink(missing_ok=True)
+            part.rename(target)
+        served.write(folder)
+    except MlflowException as error:
+        if "Errno 28" in str(error):  # MLflow's download threads hand over the text of an OSError only
+            raise RegistryError(
+                f"no space left in {folder} for {wanted}: give the pod more ephemeral storage"
+            ) from error
+        raise explain(error, wanted) from error
+    except OSError as error:
+        raise RegistryError(f"cannot write {wanted} to {folder}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _files(repository: ArtifactRepository, path: str | None = None) -> Iterator[tuple[str, int]]:
+    """Every file of the model as (path, bytes), as the store lists it."""
+    for entry in repository.list_artifacts(path):
+        if entry.is_dir:
+            yield from _files(repository, entry.path)
+        else:
+            yield entry.path, entry.file_size or 0
+
+
+def _check_space(needed: int, folder: Path, wanted: str) -> None:
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise RegistryError(
+            f"{wanted} needs {needed} bytes, {folder} has {free} left: give the pod more ephemeral storage"
+        )
+
+
+def _verify(folder: Path, sizes: dict[str, int], served: ServedModel, wanted: str) -> None:
+    """The download is whole, is the run's the registry names, and can be served."""
+    for path, size in sizes.items():
+        file = folder / path
+        if not file.is_file() or file.stat().st_size != size:
+            got = f"{file.stat().st_size} bytes" if file.is_file() else "nothing"
+            raise UnreachableError(f"the download of {wanted} is damaged: {path} has {size} bytes, got {got}")
+    if "MLmodel" not in sizes:
+        raise RegistryError(f"{wanted} is no MLflow model: it holds no file MLmodel")
+    model = Model.load(str(folder))
+    if served.run_id and model.run_id and model.run_id != served.run_id:
+        raise RegistryError(f"{wanted} is run {served.run_id}'s in the registry, its files are run {model.run_id}'s")
+    if "python_function" not in (model.flavors or {}):
+        raise RegistryError(f"{wanted} has no python_function flavor: log it with an mlflow.<library>.log_model")
+    if model.signature is None or model.signature.inputs is None:
+        raise RegistryError(f"{wanted} has no signature, so no request can be checked: log it with one")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="loop fetch", description=__doc__)
+    parser.add_argument("uri", help=storage_uri.ALLOWED)
+    parser.add_argument("folder", type=Path)
+    arguments = parser.parse_args()
+    try:
+        served = fetch(arguments.uri, arguments.folder)
+    except (RegistryError, storage_uri.BadUriError) as error:
+        print(f"fetch: {error}", file=sys.stderr)
+        leave_reason(str(error))
+        return 1
+    pinned = " (pinned by the rollout)" if os.environ.get(Env.MODEL_VERSION) else ""
+    print(f"{arguments.uri}: version {served.version}{pinned}, run {served.run_id}, in {arguments.folder}")
+    return 0

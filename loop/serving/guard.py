@@ -1,0 +1,114 @@
+"""What stands before the KServe endpoints: limits, the version header, request counts, and a clean end.
+
+The SDK's app also offers loading and unloading models, CloudEvents and binary tensors; unchecked, these let anyone
+unload the model or turn a malformed request into a 500. Only the routes the loop needs pass.
+"""
+
+import asyncio
+import re
+import signal
+from types import FrameType
+
+import orjson
+from prometheus_client import Counter
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from loop.serving.validation import RejectedError
+
+REQUESTS = Counter("ml_loop_requests_total", "Inference requests by protocol and status code", ["protocol", "code"])
+
+_PREDICT = re.compile(r"/v1/models/[^/]+:predict|/v2/models/[^/]+/infer")
+_ALIVE = {"/", "/metrics", "/v2/health/live"}
+"""Answered until the end: a liveness probe must not kill a pod that is finishing its requests."""
+
+
+class Guard:
+    """ASGI middleware; see the module's text."""
+
+    def __init__(self, app: ASGIApp, *, version: str, max_body: int, drain_seconds: float) -> None:
+        self._app, self._version, self._max_body, self._drain_seconds = app, version, max_body, drain_seconds
+        self._draining = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            self._drain_on_sigterm()
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path = scope["path"]
+        predict = scope["method"] == "POST" and _PREDICT.fullmatch(path) is not None
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"x-model-version", self._version.encode())]
+                if self._draining:  # routers keep connections open: this moves them to another pod
+                    message["headers"].append((b"connection", b"close"))
+                if predict:
+                    REQUESTS.labels(path[1:3], message["status"]).inc()
+            await send(message)
+
+        try:
+            if predict:
+                receive = await self._checked_body(scope, receive)
+            elif scope["method"] not in {"GET", "HEAD"}:
+                raise RejectedError(f"{scope['method']} {path} is not served: POST /v1/models/NAME:predict is", 404)
+            elif self._draining and path not in _ALIVE:
+                raise RejectedError("the server is shutting down", 503)
+        except RejectedError as error:
+            await _refuse(answer, error)
+            return
+        await self._app(scope, receive, answer)
+
+    async def _checked_body(self, scope: Scope, receive: Receive) -> Receive:
+        """Read the body up to the limit, and have the SDK read it as JSON whatever the client called it."""
+        headers = dict(scope["headers"])
+        if any(name.startswith(b"ce-") for name in headers) or b"cloudevents" in headers.get(b"content-type", b""):
+            raise RejectedError("CloudEvents are not accepted: send the JSON body of the v1 or v2 protocol", 415)
+        if b"inference-header-content-length" in headers:
+            raise RejectedError("binary tensors are not accepted: send them as JSON", 415)
+        headers[b"content-type"] = b"application/json"  # curl's default is a form
+        scope["headers"] = list(headers.items())
+        declared = headers.get(b"content-length", b"0")
+        body = b""
+        more = int(declared) <= self._max_body
+        while more:
+            message = await receive()
+            body += message.get("body", b"")
+            more = message.get("more_body", False) and len(body) <= self._max_body
+        if int(declared) > self._max_body or len(body) > self._max_body:
+            raise RejectedError(f"the body is larger than {self._max_body} bytes: send fewer rows at once", 413)
+        replayed = False
+
+        async def replay() -> Message:
+            nonlocal replayed
+            if replayed:
+                return await receive()
+            replayed = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        return replay
+
+    def _drain_on_sigterm(self) -> None:
+        """On SIGTERM keep answering for a while: endpoints learn of a pod's end later than the pod does.
+
+        Called at the ASGI start-up, when uvicorn has set its own handlers; the second signal, or the time, is theirs.
+        """
+        loop, stop = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
+
+        def drain(number: int, frame: FrameType | None) -> None:
+            if self._draining or not callable(stop):
+                stop(number, frame) if callable(stop) else None
+                return
+            self._draining = True
+            loop.call_soon_threadsafe(loop.call_later, self._drain_seconds, stop, number, frame)
+
+        signal.signal(signal.SIGTERM, drain)
+
+
+async def _refuse(send: Send, error: RejectedError) -> None:
+    body = orjson.dumps({"error": str(error)})
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    if error.status == 413:  # the rest of the body is not read
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,220 @@
+"""A workflow step: make a service serve the version its alias names, or leave it as it was and say why.
+
+The resolved version becomes an annotation of the InferenceService's predictor, set by server-side apply under a field
+manager of our own, so that neither Pulumi nor the user's `kubectl apply` takes it away. KServe rolls the pods; each
+reads the annotation through the downward API, so all pods of one rollout load one version wherever the alias moves.
+
+Needs: `get` and `patch` on the InferenceService, `list` on Deployments and Pods, and port 8080 of the predictor's pods.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import urllib3
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+
+from loop.contract import VERSION_ANNOTATION
+from loop.serving import resolve as registry
+from loop.serving.uri import ModelRef
+
+GROUP, VERSION, PLURAL = "serving.kserve.io", "v1beta1", "inferenceservices"
+FIELD_MANAGER = "ml-loop-rollout"
+SERVICE_LABEL = f"{GROUP}/inferenceservice"
+"""KServe puts it on Deployments and Pods, in Standard and in Knative mode."""
+PORT = 8080
+POLL_SECONDS = 1.0
+
+
+class RolloutError(Exception):
+    """The service does not serve the version. One sentence for the workflow's log."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """An InferenceService and the registered model behind it."""
+
+    namespace: str
+    name: str
+    model: str
+
+
+class Cluster:
+    """The few calls a rollout makes."""
+
+    def __init__(self, api: client.ApiClient, service: Service) -> None:
+        self._api, self._service = api, service
+        self._http = urllib3.PoolManager(retries=False, timeout=2.0)
+
+    def version(self) -> str | None:
+        """The version of the running rollout; None before the first one. Raises RolloutError: no such service."""
+        try:
+            found = client.CustomObjectsApi(self._api).get_namespaced_custom_object(
+                GROUP, VERSION, self._service.namespace, PLURAL, self._service.name
+            )
+        except ApiException as error:
+            raise RolloutError(f"InferenceService {self._where()}: {_said(error)}") from error
+        return found["spec"]["predictor"].get("annotations", {}).get(VERSION_ANNOTATION)
+
+    def annotate(self, version: str | None) -> None:
+        """Own the annotation with this value, or give it up (None)."""
+        annotations = {"annotations": {VERSION_ANNOTATION: version}} if version else {}
+        body = {
+            "apiVersion": f"{GROUP}/{VERSION}",
+            "kind": "InferenceService",
+            "metadata": {"name": self._service.name, "namespace": self._service.namespace},
+            "spec": {"predictor": annotations},
+        }
+        try:
+            # CustomObjectsApi offers no apply patch: its content type is fixed to a merge patch.
+            self._api.call_api(
+                f"/apis/{GROUP}/{VERSION}/namespaces/{self._service.namespace}/{PLURAL}/{self._service.name}",
+                "PATCH",
+                query_params=[("fieldManager", FIELD_MANAGER), ("force", "true")],
+                header_params={"Content-Type": "application/apply-patch+yaml", "Accept": "application/json"},
+                body=body,
+                response_type="object",
+                auth_settings=["BearerToken"],
+            )
+        except ApiException as error:
+            raise RolloutError(f"annotating InferenceService {self._where()}: {_said(error)}") from error
+
+    def deployment(self, version: str) -> client.V1Deployment | None:
+        """The predictor's Deployment, once KServe has given it this version."""
+        found = client.AppsV1Api(self._api).list_namespaced_deployment(
+            self._service.namespace, label_selector=f"{SERVICE_LABEL}={self._service.name}"
+        )
+        return next((d for d in found.items if _annotated(d.spec.template.metadata, version)), None)
+
+    def pods(self, version: str) -> list[client.V1Pod]:
+        """The pods of this version's rollout that are not on their way out."""
+        found = client.CoreV1Api(self._api).list_namespaced_pod(
+            self._service.namespace, label_selector=f"{SERVICE_LABEL}={self._service.name}"
+        )
+        return [p for p in found.items if _annotated(p.metadata, version) and p.metadata.deletion_timestamp is None]
+
+    def answers(self, pod: client.V1Pod) -> str | None:
+        """The version a pod says it serves; None when it does not answer."""
+        url = f"http://{pod.status.pod_ip}:{PORT}/v1/models/{self._service.model}"
+        try:
+            response = self._http.request("GET", url)
+        except urllib3.exceptions.HTTPError:
+            return None
+        return response.headers.get("X-Model-Version") if response.status == 200 else None
+
+    def _where(self) -> str:
+        return f"{self._service.namespace}/{self._service.name}"
+
+
+def roll(cluster: Cluster, version: str, timeout: float, say: Callable[[str], None] = print) -> None:
+    """Roll to `version` and wait until it answers; on failure put the annotation back and raise RolloutError."""
+    before = cluster.version()
+    say(f"rolling from version {before or '(none)'} to {version}")
+    cluster.annotate(version)
+    try:
+        _wait(cluster, version, timeout, say)
+    except (RolloutError, ApiException) as error:
+        reason = _said(error) if isinstance(error, ApiException) else str(error)
+        cluster.annotate(before)
+        kept = f"version {before}" if before else "what was there before"
+        raise RolloutError(f"version {version} does not serve: {reason}; {kept} stays in place") from error
+
+
+def _wait(cluster: Cluster, version: str, timeout: float, say: Callable[[str], None]) -> None:
+    deadline, said = time.monotonic() + timeout, ""
+    while True:
+        pods = cluster.pods(version)
+        if failure := next(_failures(pods), None):
+            raise RolloutError(failure)
+        state = _progress(cluster, cluster.deployment(version), pods, version)
+        if state is None:
+            say(f"version {version} answers from all {len(pods)} pods")
+            return
+        if state != said:
+            say(said := state)
+        if time.monotonic() > deadline:
+            raise RolloutError(f"not done after {timeout:.0f} s: {state}")
+        time.sleep(POLL_SECONDS)
+
+
+def _progress(
+    cluster: Cluster, deployment: client.V1Deployment | None, pods: list[client.V1Pod], version: str
+) -> str | None:
+    """What is still missing, None when nothing is."""
+    if deployment is None:
+        return "KServe has not given the Deployment the version yet"
+    status, wanted = deployment.status, deployment.spec.replicas
+    for condition in status.conditions or []:
+        # A quota or Pod Security refuses the pods, not the Deployment: there is no pod to ask.
+        if condition.type == "ReplicaFailure" and condition.status == "True":
+            raise RolloutError(f"no pod can be made: {condition.message}")
+    updated, available = status.updated_replicas or 0, status.available_replicas or 0
+    current = (status.observed_generation or 0) >= deployment.metadata.generation
+    if not current or updated < wanted or available < updated or (status.replicas or 0) > updated:
+        waiting = "".join(f"; {text}" for text in _waiting(pods))
+        return f"{min(updated, available)} of {wanted} pods are up{waiting}"
+    silent = [pod.metadata.name for pod in pods if cluster.answers(pod) != version]
+    if silent or not pods:
+        return f"pods that do not answer with version {version}: {', '.join(silent) or 'all'}"
+    return None
+
+
+def _failures(pods: list[client.V1Pod]) -> Iterator[str]:
+    """Why containers ended: the sentence `fetch` and `serve` leave as their termination message."""
+    for pod in pods:
+        for status in _statuses(pod):
+            for state in (status.state, status.last_state):
+                ended = state.terminated if state else None
+                if ended and ended.exit_code != 0:
+                    reason = (ended.message or f"{ended.reason}, exit code {ended.exit_code}").strip()
+                    yield f"pod {pod.metadata.name}, container {status.name}: {reason}"
+
+
+def _waiting(pods: list[client.V1Pod]) -> Iterator[str]:
+    for pod in pods:
+        for status in _statuses(pod):
+            waiting = status.state.waiting if status.state else None
+            if waiting and waiting.reason not in {"PodInitializing", "ContainerCreating"}:
+                yield f"pod {pod.metadata.name}, container {status.name}: {waiting.reason} {waiting.message or ''}".strip()
+
+
+def _statuses(pod: client.V1Pod) -> list[client.V1ContainerStatus]:
+    return [*(pod.status.init_container_statuses or []), *(pod.status.container_statuses or [])]
+
+
+def _annotated(metadata: client.V1ObjectMeta | None, version: str) -> bool:
+    return metadata is not None and (metadata.annotations or {}).get(VERSION_ANNOTATION) == version
+
+
+def _said(error: ApiException) -> str:
+    return f"the API server answers {error.status} {error.reason}"
+
+
+def _api() -> Any:
+    try:
+        config.load_incluster_config()
+    except config.ConfigException:
+        config.load_kube_config()
+    return client.ApiClient()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="loop rollout", description=__doc__)
+    parser.add_argument("--namespace", required=True)
+    parser.add_argument("--service", required=True, help="the InferenceService's name")
+    parser.add_argument("--model", required=True, help="the registered model's name")
+    parser.add_argument("--alias", required=True)
+    parser.add_argument("--timeout", type=float, default=300, help="seconds until the rollout is given up")
+    arguments = parser.parse_args()
+    service = Service(arguments.namespace, arguments.service, arguments.model)
+    try:
+        wanted = registry.resolve(registry.client(), ModelRef(arguments.model, alias=arguments.alias))
+        roll(Cluster(_api(), service), wanted.version, arguments.timeout)
+    except (RolloutError, registry.RegistryError, config.ConfigException) as error:
+        print(f"rollout: {error}", file=sys.stderr)
+        return 1
+    return 0

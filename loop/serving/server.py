@@ -1,0 +1,190 @@
+"""Model server: one MLflow model version behind KServe's v1 and v2 protocols.
+
+Ready only after the model has answered a probe; answers under the InferenceService's name and the registered model's.
+`X-Tenant` and `X-User-Id` say whose prediction it is in `ml.predictions`.
+"""
+
+import argparse
+import asyncio
+import logging
+import re
+import sys
+import warnings
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import kserve.logging
+import mlflow.pyfunc
+import numpy as np
+import pandas as pd
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from kserve import Model, ModelServer
+from kserve.errors import InferenceError, InvalidInput, ModelNotFound
+from kserve.model_server import app
+from kserve.protocol.infer_type import InferRequest, InferResponse
+from kserve.utils.utils import get_predict_response
+from prometheus_client import Counter, Info
+
+from loop.serving.capture import Capture, Prediction, from_environment
+from loop.serving.guard import Guard
+from loop.serving.served import ServedModel, leave_reason
+from loop.serving.validation import Batch, InputCheck, RejectedError
+
+SERVED = Info("ml_loop_served_model", "The model version this pod serves")
+PREDICTIONS = Counter("ml_loop_predictions_total", "Rows answered", ["model", "version"])
+
+_TENANT = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_USER = re.compile(r"[\x21-\x7e]{0,128}")
+_log = logging.getLogger("kserve")
+
+
+class LoadError(Exception):
+    """The model cannot be served. The message says why."""
+
+
+class PyfuncModel(Model):
+    """An MLflow model of any flavor, checked at its border by its own signature."""
+
+    def __init__(self, name: str, folder: Path, served: ServedModel, capture: Capture | None, max_rows: int) -> None:
+        super().__init__(name, return_response_headers=True)
+        self._folder, self._served, self._capture, self._max_rows = folder, served, capture, max_rows
+        # One thread: the event loop stays free for health checks, and models need not be thread-safe.
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="predict")
+
+    def load(self) -> bool:
+        """Load the model and have it answer one row; raises LoadError."""
+        try:
+            self._model = mlflow.pyfunc.load_model(str(self._folder))
+            self._check = InputCheck(self._model.metadata.signature, self._max_rows)
+            self._model.predict(self._probe())
+        except Exception as error:
+            raise LoadError(
+                f"version {self._served.version} of {self._served.name} cannot be served: "
+                f"{type(error).__name__}: {' '.join(str(error).split())}"
+            ) from error
+        self.ready = True
+        return self.ready
+
+    def _probe(self) -> Any:
+        """The example logged with the model, else a row of zeros."""
+        example = self._model.input_example
+        return example if example is not None else self._check.zeros()
+
+    async def preprocess(self, payload: object, headers: Mapping[str, str] | None = None) -> tuple[object, Batch]:
+        if isinstance(payload, InferRequest):
+            return payload, self._check.v2(payload)
+        return payload, self._check.v1(payload)
+
+    async def predict(
+        self,
+        payload: tuple[object, Batch],
+        headers: Mapping[str, str] | None = None,
+        response_headers: dict[str, str] | None = None,
+    ) -> dict[str, Any] | InferResponse:
+        request, batch = payload
+        tenant, user_id = _caller(headers or {})
+        loop = asyncio.get_running_loop()
+        try:
+            result = await loop.run_in_executor(self._executor, self._model.predict, batch.model_input)
+            answers = _per_row(result, len(batch.rows))
+        except Exception as error:
+            _log.exception("the model failed on a request that its signature allows")
+            raise InferenceError(f"the model failed on this request: {type(error).__name__}") from error
+        PREDICTIONS.labels(self._served.name, self._served.version).inc(len(answers))
+        if self._capture:
+            self._capture.offer(Prediction(tenant, user_id, batch.rows, answers))
+        if isinstance(request, InferRequest):
+            tensor = result if isinstance(result, pd.DataFrame | np.ndarray) else np.asarray(result)
+            response = get_predict_response(request, tensor, request.model_name)
+            response.model_version = self._served.version
+            return response
+        return {"predictions": answers}
+
+    def get_input_types(self) -> list[dict[str, Any]]:
+        return self._check.metadata()
+
+
+def _per_row(result: object, rows: int) -> list[Any]:
+    """The model's answer as one JSON value per row: a number, a list (several outputs) or an object (named outputs)."""
+    if isinstance(result, pd.DataFrame):
+        answers = result.to_dict(orient="records")
+    else:
+        answers = np.asarray(result).tolist()
+    if not isinstance(answers, list) or len(answers) != rows:
+        raise ValueError(f"the model gave no answer per row: {rows} rows in, {type(result).__name__} out")
+    return answers
+
+
+def _caller(headers: Mapping[str, str]) -> tuple[str, str]:
+    tenant, user_id = headers.get("x-tenant", "default"), headers.get("x-user-id", "")
+    if not _TENANT.fullmatch(tenant):
+        raise RejectedError("the header X-Tenant must be 1 to 64 of A-Z a-z 0-9 . _ -")
+    if not _USER.fullmatch(user_id):
+        raise RejectedError("the header X-User-Id must be at most 128 printable ASCII characters")
+    return tenant, user_id
+
+
+async def _rejected(_request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"error": str(error)}, getattr(error, "status", 400))
+
+
+async def _malformed(_request: Request, error: Exception) -> JSONResponse:
+    """FastAPI's list of v2 schema errors as one sentence."""
+    problems = error.errors() if isinstance(error, RequestValidationError) else []
+    first = next((p for p in problems if p["loc"][-1] != "bytes"), {"loc": ("body",), "msg": str(error)})
+    where = ".".join(str(part) for part in first["loc"] if part != "InferenceRequest")
+    return JSONResponse({"error": f"not a v2 inference request: {where}: {first['msg']}"}, 400)
+
+
+def _configure_logging() -> None:
+    """The SDK's, less a line per request and less a stack trace per client's mistake: metrics count those."""
+    kserve.logging.configure_logging()
+    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
+    logging.getLogger("kserve.trace").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message="ORJSONResponse is deprecated")  # the SDK's own use of it
+    _log.addFilter(lambda r: not (r.exc_info and isinstance(r.exc_info[1], InvalidInput | ModelNotFound)))
+
+
+def serve(arguments: argparse.Namespace) -> None:
+    """Serve until SIGTERM; raises LoadError when the model cannot be served."""
+    try:
+        served = ServedModel.read(arguments.model_dir)
+    except FileNotFoundError as error:
+        raise LoadError(f"{error.filename} is missing: the storage initializer did not finish") from error
+    capture = from_environment(served)
+    model = PyfuncModel(arguments.model_name, arguments.model_dir, served, capture, arguments.max_rows)
+    model.load()
+    SERVED.info({"model": served.name, "version": served.version, "run_id": served.run_id})
+    app.add_middleware(
+        Guard, version=served.version, max_body=arguments.max_body_bytes, drain_seconds=arguments.drain_seconds
+    )
+    app.add_exception_handler(RejectedError, _rejected)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    server = ModelServer(http_port=arguments.port, enable_grpc=False, enable_latency_logging=False)
+    server.register_model(model, served.name)
+    server.start([model])
+    if capture:
+        capture.close()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="loop serve", description=__doc__)
+    parser.add_argument("--model_name", required=True, help="the InferenceService's name")
+    parser.add_argument("--model_dir", type=Path, default=Path("/mnt/models"), help="where fetch put the model")
+    parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--max_body_bytes", type=int, default=1024 * 1024, help="larger requests get a 413")
+    parser.add_argument("--max_rows", type=int, default=1000, help="rows of one request, more get a 413")
+    parser.add_argument("--drain_seconds", type=float, default=5.0, help="answers go on this long after SIGTERM")
+    arguments = parser.parse_args()
+    _configure_logging()
+    try:
+        serve(arguments)
+    except LoadError as error:
+        print(f"serve: {error}", file=sys.stderr)
+        leave_reason(str(error))
+        return 1
+    return 0
