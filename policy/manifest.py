@@ -42,3 +42,24 @@ def entries(value: Any) -> Iterator[tuple[str, Any]]:
         yield "*", value
     elif isinstance(value, Mapping):
         yield from value.items()
+
+
+def strategic_merge(base: Any, patch: Any) -> Any:
+    """Kubernetes' strategic merge: maps merge by key, lists of named elements by name, all else is replaced."""
+    if patch is None or isinstance(base, Unknown):
+        return base
+    if isinstance(base, Mapping) and isinstance(patch, Mapping):
+        merged = dict(base)
+        for key, value in patch.items():
+            # An explicit null deletes, as podSpecPatch users rely on.
+            merged[key] = strategic_merge(merged.get(key), value) if value is not None else None
+        return merged
+    if _named(base) and _named(patch):
+        changes = {element["name"]: element for element in patch}
+        kept = [strategic_merge(element, changes.pop(element["name"], None)) for element in base]
+        return [*kept, *changes.values()]
+    return patch
+
+
+def _named(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(element, Mapping) and "name" in element for element in value)

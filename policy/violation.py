@@ -33,7 +33,9 @@ class Violation:
     def message(self) -> str:
         where = self.object if self.container is None else f'{self.object}, container "{self.container}"'
         if isinstance(self.found, Unknown):
-            return f"{where}: {self.field} is not known yet; must be {self.required}"
+            source = f" ({self.found.path})" if self.found.path != self.field else ""
+            required = f"; must be {self.required}" if self.required else ""
+            return f"{where}: {self.field} is not known yet{source}{required}"
         found = "not set" if self.found is None else json.dumps(self.found, default=str)
         return f"{where}: {self.field} is {found}; must be {self.required}; {self.remedy}"
 

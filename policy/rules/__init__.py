@@ -1,0 +1,32 @@
+"""The rules, one a module: an exported constant over a pure function. The order is the report's."""
+
+from policy.rule import Rule
+from policy.rules.alias import PRODUCTION_ALIAS
+from policy.rules.buckets import PRIVATE_BUCKETS
+from policy.rules.charts import VISIBLE_CHARTS
+from policy.rules.deletion import DELETION_PROTECTION
+from policy.rules.filesystem import READ_ONLY_FILESYSTEM
+from policy.rules.images import DIGEST_IMAGES, EXACT_IMAGES, TAGGED_IMAGES
+from policy.rules.namespaces import RESTRICTED_NAMESPACES
+from policy.rules.pins import EXACT_PINS
+from policy.rules.rbac import CHART_RBAC, NO_WILDCARD_RBAC
+from policy.rules.restricted import RESTRICTED_OPERATED_PODS, RESTRICTED_PODS
+from policy.rules.secrets import NO_PLAIN_SECRETS
+
+RULES: tuple[Rule, ...] = (
+    RESTRICTED_PODS,
+    RESTRICTED_OPERATED_PODS,
+    READ_ONLY_FILESYSTEM,
+    RESTRICTED_NAMESPACES,
+    EXACT_IMAGES,
+    DIGEST_IMAGES,
+    TAGGED_IMAGES,
+    VISIBLE_CHARTS,
+    EXACT_PINS,
+    NO_PLAIN_SECRETS,
+    NO_WILDCARD_RBAC,
+    CHART_RBAC,
+    PRODUCTION_ALIAS,
+    PRIVATE_BUCKETS,
+    DELETION_PROTECTION,
+)

@@ -1,0 +1,78 @@
+"""Images by digest: what was tested is what runs."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from policy.manifest import Unknown, get
+from policy.pods import containers, pods
+from policy.rule import Level, Resource, Rule, Stack
+from policy.violation import Violation
+
+DIGEST = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}")
+TAG = re.compile(r"[^@\s]+:(?P<tag>[\w][\w.-]*)")
+"""A tag follows the last colon; a registry's port is followed by a slash, which no tag has."""
+
+
+def images(resource: Resource, stack: Stack) -> Iterator[tuple[str, str | None, Any]]:
+    """(field, container, reference) of each image the object names. An absent one is the operator's choice."""
+    for pod in pods(resource.kind, resource.manifest, stack):
+        for path, container in containers(pod):
+            if (image := get(container, "image")) is not None:
+                yield pod.source(f"{path}.image"), str(get(container, "name")), image
+    if (
+        image := get(resource.manifest, "spec", "imageName")
+    ) is not None and resource.kind == "postgresql.cnpg.io/Cluster":
+        yield "spec.imageName", None, image
+
+
+def moving(resource: Resource, stack: Stack) -> Iterator[Violation]:
+    """References that mean another image tomorrow: no tag, or one such as `latest`."""
+    for field, container, image in images(resource, stack):
+        if not (DIGEST.fullmatch(str(image)) or _exact_tag(image)):
+            required = "a reference by digest (name@sha256:…), or by a tag other than latest"
+            yield Violation(resource.name, field, image, required, "write the version you tested", container)
+
+
+def _exact_tag(image: Any) -> bool:
+    match = None if isinstance(image, Unknown) else TAG.fullmatch(str(image))
+    return match is not None and not match["tag"].endswith("latest")
+
+
+def undigested(resource: Resource, stack: Stack) -> Iterator[Violation]:
+    """Tags that a registry's owner can move."""
+    for field, container, image in images(resource, stack):
+        if not DIGEST.fullmatch(str(image)):
+            remedy = "append the digest of the version you tested"
+            yield Violation(resource.name, field, image, "a reference by digest (name@sha256:…)", remedy, container)
+
+
+def strictly_undigested(resource: Resource, stack: Stack) -> Iterator[Violation]:
+    """What production must not run: own images by tag."""
+    return undigested(resource, stack) if stack.production and not resource.from_chart else iter(())
+
+
+def loosely_undigested(resource: Resource, stack: Stack) -> Iterator[Violation]:
+    """What production may run, and what other stacks may: images of a chart of an exact version; any image."""
+    return iter(()) if stack.production and not resource.from_chart else undigested(resource, stack)
+
+
+EXACT_IMAGES = Rule(
+    name="exact-images",
+    description="Images are named by digest or by an exact tag.",
+    check=moving,
+    whole_stack=True,
+)
+DIGEST_IMAGES = Rule(
+    name="digest-images",
+    description="Own images of production are named by digest.",
+    check=strictly_undigested,
+    whole_stack=True,
+)
+TAGGED_IMAGES = Rule(
+    name="tagged-images",
+    description="Images of charts, and those of stacks other than production, are named by digest.",
+    check=loosely_undigested,
+    level=Level.ADVISORY,
+    whole_stack=True,
+)

@@ -1,0 +1,77 @@
+"""No secret in plain text: not in a container's environment or command, not in a ConfigMap, not in a stack's config.
+
+Pulumi hands a policy the value of a secret without its mark, so Secrets themselves are not judged here: that their data
+is encrypted in state is tested where components make them.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from policy.manifest import Unknown, elements, entries, get
+from policy.pods import containers, pods
+from policy.rule import Resource, Rule, Stack
+from policy.violation import Violation
+
+SECRET_NAME = re.compile(r"(?i)(password|passwd|secret|token|api_?key|access_?key(?!_?id)|private_?key|credentials?)$")
+"""Names that end like a credential's. `…_FILE`, `…_NAME` and the like say where one is, not what it is."""
+SECRET_VALUE = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----"
+    r"|\b(AKIA|ASIA)[0-9A-Z]{16}\b"
+    r"|\bgh[pousr]_[A-Za-z0-9]{36}\b"
+    r"|[a-z][a-z0-9+.-]*://[^/\s:@$({]+:[^/\s:@$({]+@"
+)
+"""A private key, a key of AWS, a token of GitHub, a URL with a password (references such as $(PASSWORD) are none)."""
+HIDDEN = "(a value that is not repeated here)"
+
+
+REMEDY = "keep it in a Secret and refer to it with valueFrom.secretKeyRef"
+
+
+def plain_secrets(resource: Resource, stack: Stack) -> Iterator[Violation]:
+    """Values that are credentials by their name or by their shape."""
+    for pod in pods(resource.kind, resource.manifest, stack):
+        for path, container in containers(pod):
+            for field, name, value in _texts(container, path):
+                if _secret(name, value):
+                    place = pod.source(field) + (f" ({name})" if name else "")
+                    owner = str(get(container, "name"))
+                    yield Violation(resource.name, place, _hidden(value), "a reference to a Secret", REMEDY, owner)
+    for kind, key, required, remedy in (
+        ("/ConfigMap", "data", "free of credentials", "move it to a Secret"),
+        ("/PulumiStack", "config", "encrypted", "set it with pulumi config set --secret"),
+    ):
+        for name, value in entries(get(resource.manifest, key)) if resource.kind == kind else ():
+            if _secret(name, value):
+                yield Violation(resource.name, f"{key}[{name}]", _hidden(value), required, remedy)
+
+
+def _texts(container: Any, path: str) -> Iterator[tuple[str, str, Any]]:
+    """(field, variable's name or empty, text) of a container's environment, command and arguments."""
+    for variable_path, variable in elements(get(container, "env"), f"{path}.env"):
+        name = get(variable, "name")
+        yield variable_path, name if isinstance(name, str) else "", get(variable, "value")
+    for key in ("command", "args"):
+        for word_path, word in elements(get(container, key), f"{path}.{key}"):
+            yield word_path, "", word
+
+
+def _secret(name: Any, value: Any) -> bool:
+    """A credential in plain text; an unknown value under a credential's name counts as not known yet."""
+    if isinstance(value, Unknown):
+        return bool(SECRET_NAME.search(str(name)))
+    if not isinstance(value, str) or not value:
+        return False
+    return bool(SECRET_NAME.search(str(name))) or bool(SECRET_VALUE.search(value))
+
+
+def _hidden(value: Any) -> Any:
+    return value if isinstance(value, Unknown) else HIDDEN
+
+
+NO_PLAIN_SECRETS = Rule(
+    name="no-plain-secrets",
+    description="Credentials stand in Secrets only.",
+    check=plain_secrets,
+    whole_stack=True,
+)
