@@ -50,7 +50,7 @@ def shown(value: object) -> str:
         case Mapping() | BaseModel():
             text = "a mapping"
         case list() | tuple():
-            text = "a list"
+            text = "a list" if value else "an empty list"
         case _:
             text = f"a {type(value).__name__}"
     return text
