@@ -1,4 +1,4 @@
-"""The connection to one cluster: kubeconfig, discovery, and the verbs the provider uses, with errors a user can act on."""
+"""The connection to one cluster: kubeconfig, discovery, the verbs the provider uses, errors that a user can act on."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class Cluster:
         """Asks for deletion. Raises ApiError 404 where there is nothing to delete."""
         self.request("DELETE", self.path(manifest), body={"propagationPolicy": propagation})
 
-    def list(self, api_version: str, kind: str, namespace: str, selector: dict[str, str]) -> list[Json]:
+    def find(self, api_version: str, kind: str, namespace: str, selector: dict[str, str]) -> list[Json]:
         """Objects of one namespace whose labels match."""
         path = self.path({"apiVersion": api_version, "kind": kind, "metadata": {"namespace": namespace, "name": ""}})
         labels = ",".join(f"{key}={value}" for key, value in selector.items())

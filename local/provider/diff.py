@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from kubernetes.utils.quantity import parse_quantity
 
 from local.provider.values import Json, Secret, has_unknown, reveal
 
 Change = Literal["add", "delete", "update"]
+Changes: TypeAlias = dict[str, Change]
+"""Changed paths in the engine's notation, as `spec.containers[0].image`."""
 _MISSING: Any = object()
 AUTONAMED = "pulumi.com/autonamed"
 
 
-@dataclass(frozen=True)
-class Difference:
-    """Changed paths in the engine's notation (`spec.template.spec.containers[0].image`), and which of them replace the object."""
-
-    changes: dict[str, Change]
-    replaces: tuple[str, ...] = ()
-    delete_first: bool = False
-    """The new object has the old one's name, so the old one must go first."""
-
-
-def changed_paths(old: Any, new: Any, at: str = "") -> dict[str, Change]:
+def changed_paths(old: Any, new: Any, at: str = "") -> Changes:
     """Every path at which the two differ, as deep as both sides have structure; secrets are compared in clear."""
     old, new = (value.value if isinstance(value, Secret) else value for value in (old, new))
     if isinstance(old, dict) and isinstance(new, dict):
@@ -55,13 +46,13 @@ def under(path: str, field: str) -> bool:
     return path == field or path.startswith((f"{field}.", f"{field}[")) or field.startswith(f"{path}.")
 
 
-def replacing(changes: dict[str, Change], fields: tuple[str, ...]) -> tuple[str, ...]:
+def replacing(changes: Changes, fields: tuple[str, ...]) -> tuple[str, ...]:
     """The changed paths that touch one of the fields."""
     return tuple(path for path in changes if any(under(path, field) for field in fields))
 
 
 def delete_first(old: Json, new: Json) -> bool:
-    """Whether a replacement would collide with the object it replaces: same name and namespace, and the name is not ours to choose."""
+    """Whether a replacement would collide with what it replaces: same namespace, same name, and not a name of ours."""
     before, after = reveal(old.get("metadata") or {}), reveal(new.get("metadata") or {})
     if not isinstance(after, dict) or has_unknown(after.get("name")):
         return False
@@ -70,10 +61,10 @@ def delete_first(old: Json, new: Json) -> bool:
 
 
 def owned(given: Any, live: Any) -> Any:
-    """The live values of the fields that `given` sets: what these inputs would be had the program asked for the live state.
+    """The live values of the fields that `given` sets: the inputs of a program that asks for the live state.
 
-    Fields that others added (defaults, injected containers, status) are left out. A field that is gone is left out too, so that the
-    next update sees a difference. Secrets stay secret.
+    Fields that others added (defaults, injected containers, status) are left out. A field that is gone is left out too,
+    so that the next update sees a difference. Secrets stay secret.
     """
     if isinstance(given, Secret):
         return Secret(owned(given.value, live))

@@ -19,24 +19,22 @@ class InputError(ValueError):
         self.field = field
 
 
-def check(token: str, news: Json, olds: Json, resource: str, seed: bytes, namespace: str) -> Json:
+def check(news: Json, olds: Json, *, token: str, resource: str, seed: bytes, namespace: str) -> Json:
     """The inputs as they will be kept: with a name, a namespace, and a Secret's body marked secret.
 
-    `resource` is the resource's name in the program, `namespace` the provider's default. Raises InputError or UnsupportedError.
+    `resource` is the resource's name in the program, `namespace` the provider's default.
+    Raises InputError or UnsupportedError.
     """
     api_version, kind = news.get("apiVersion"), news.get("kind")
     if not isinstance(api_version, str) or not isinstance(kind, str):
-        raise InputError(
-            "kind", f"{token} has no apiVersion or kind; only plain Kubernetes objects are known here: {kinds.REMEDY}"
-        )
+        raise kinds.not_served(token)
     kinds.check_type(token, kind)
     namespaced = kinds.is_namespaced(api_version, kind)
     metadata = news.get("metadata") or {}
     if not isinstance(metadata, dict):
         return conceal_secret_body(news)
-    metadata = _named(
-        metadata, (olds.get("metadata") or {}) if isinstance(olds.get("metadata"), dict) else {}, resource, seed
-    )
+    old = olds.get("metadata")
+    metadata = _named(metadata, old if isinstance(old, dict) else {}, resource, seed)
     if namespaced:
         metadata = metadata | {"namespace": metadata.get("namespace") or namespace}
     elif metadata.get("namespace"):
@@ -47,13 +45,10 @@ def check(token: str, news: Json, olds: Json, resource: str, seed: bytes, namesp
 
 def _named(metadata: Json, old: Json, resource: str, seed: bytes) -> Json:
     if metadata.get("generateName"):
-        raise InputError(
-            "metadata.generateName", "metadata.generateName cannot be applied: set metadata.name, or leave both out"
-        )
-    if metadata.get("name"):
-        return metadata
+        field = "metadata.generateName"
+        raise InputError(field, f"{field} cannot be applied: set metadata.name, or leave both out for a generated name")
     annotations = metadata.get("annotations") or {}
-    if not isinstance(annotations, dict):
+    if metadata.get("name") or not isinstance(annotations, dict):
         return metadata
     kept = old.get("name") if reveal(old.get("annotations") or {}).get(AUTONAMED) == "true" else None
     suffix = hashlib.sha256(seed).hexdigest()[:8] if seed else secrets.token_hex(4)
@@ -72,9 +67,8 @@ def _check_annotations(metadata: Json) -> None:
             raise InputError("metadata.annotations", str(error)) from None
     limit = known.get(TIMEOUT_SECONDS)
     if limit is not None and not (str(limit).isdigit() and int(limit) > 0):
-        raise InputError(
-            "metadata.annotations", f'{TIMEOUT_SECONDS} is {limit!r}: give whole seconds above 0, as in "600"'
-        )
+        message = f"{TIMEOUT_SECONDS} is {limit!r}: give whole seconds above 0, for instance 600"
+        raise InputError("metadata.annotations", message)
 
 
 def imported(live: Json) -> Json:

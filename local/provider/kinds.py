@@ -76,7 +76,7 @@ IMMUTABLE: dict[tuple[str, str], tuple[str, ...]] = {
     ("v1", "Secret"): ("data", "stringData", "type"),
     ("v1", "Service"): ("spec.clusterIP",),
 }
-"""Fields whose change replaces the object, as in Pulumi's plugin (its `diff.go`): ConfigMaps and Secrets are replaced, so that
+"""Fields whose change replaces the object, as in Pulumi's plugin (its `diff.go`): ConfigMaps and Secrets too, so that
 their readers roll, unless the provider is configured with `enableConfigMapMutable` or `enableSecretMutable`."""
 
 
@@ -97,9 +97,13 @@ def is_namespaced(api_version: str, kind: str) -> bool:
 
 def check_type(token: str, kind: str) -> None:
     """Refuses type tokens that are more than one plain object: releases, and `…Patch` resources."""
-    name = token.rsplit(":", 1)[-1]
-    if name != kind:
-        raise UnsupportedError(f"{token} is not served by ml-loop's stand-in kubernetes provider: {REMEDY}")
+    if token.rsplit(":", 1)[-1] != kind:
+        raise not_served(token)
+
+
+def not_served(token: str) -> UnsupportedError:
+    """The refusal of a resource type, component or function."""
+    return UnsupportedError(f"{token} is not served by ml-loop's stand-in kubernetes provider: {REMEDY}")
 
 
 def of_type(token: str) -> tuple[str, str]:
@@ -109,7 +113,7 @@ def of_type(token: str) -> tuple[str, str]:
 
 
 def immutable_fields(manifest: Json, mutable: frozenset[str]) -> tuple[str, ...]:
-    """Field paths of the manifest that only a new object can change; `mutable` names kinds configured to change in place."""
+    """Field paths that only a new object can change; `mutable` names the kinds configured to change in place."""
     kind = manifest["kind"]
     fields = IMMUTABLE.get((manifest["apiVersion"], kind), ())
     if kind in mutable and not manifest.get("immutable"):

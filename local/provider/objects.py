@@ -1,7 +1,8 @@
-"""The life of one object on the cluster: create, update, read, delete. Speaks manifests in clear; knows nothing of the engine."""
+"""The life of one object on the cluster: create, update, read, delete. Manifests in clear; nothing of the engine."""
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -9,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from local.provider.cluster import Access, ApiError, Cluster, ClusterError, NotServedError
-from local.provider.diff import Change, replacing, under
-from local.provider.values import Json
-from local.provider.waiting import NotReadyError, Report, Waiter, seconds, skips_deletion
+from local.provider.diff import Changes, changed_paths, owned, replacing, under
+from local.provider.values import Json, with_string_data
+from local.provider.waiting import NotReadyError, Report, Waiter, seconds
 
 PATIENCE = 60.0
 """Seconds to wait at create for what another resource of the stack brings: a CRD, a namespace, a webhook's pods."""
@@ -48,18 +49,23 @@ class Objects:
         self.cluster = Cluster(self.access)
         self.waiter = Waiter(self.cluster, self.canceled)
 
-    def preview(self, manifest: Json, *, exists: bool) -> None:
-        """Lets the API server judge the manifest. What cannot be judged yet passes: no cluster, no CRD, no namespace."""
+    def try_create(self, manifest: Json) -> None:
+        """Lets the API server judge, except where it cannot yet: no cluster, CRD or namespace, a name still taken."""
         try:
-            if exists:
-                self.cluster.apply(manifest, dry_run=True, force=self._force(manifest))
-            else:
-                self.cluster.try_create(manifest)
+            self.cluster.try_create(manifest)
         except ClusterError:
             return
         except ApiError as error:
-            if error.code in (403, 404, 409) and not exists:
-                return
+            if error.code not in (403, 404, 409):
+                raise ObjectError(explain(manifest, error)) from None
+
+    def try_update(self, manifest: Json, known: Json) -> None:
+        """Lets the API server judge the update, where there is one."""
+        try:
+            self._apply(manifest, known, dry_run=True)
+        except ClusterError:
+            return
+        except ApiError as error:
             raise ObjectError(explain(manifest, error)) from None
 
     def create(self, manifest: Json, timeout: float, report: Report) -> Json:
@@ -69,13 +75,18 @@ class Objects:
                 f"{title(manifest)} already exists and is not in this stack: `pulumi import` it, delete it, or set "
                 "`upsertExistingObjects` on the provider to take it over"
             )
-        self._patiently(manifest, report, lambda: self.cluster.apply(manifest, force=self._force(manifest)))
-        return self._settle(manifest, timeout, report)
+        return self.update(manifest, {}, timeout, report)
 
-    def update(self, manifest: Json, timeout: float, report: Report) -> Json:
-        """Like `create`, for an object of this stack."""
-        self._patiently(manifest, report, lambda: self.cluster.apply(manifest, force=self._force(manifest)))
-        return self._settle(manifest, timeout, report)
+    def update(self, manifest: Json, known: Json, timeout: float, report: Report) -> Json:
+        """Like `create`, for an object of this stack; `known` is what the state believes of it: the inputs before."""
+        self._patiently(manifest, report, lambda: self._apply(manifest, known))
+        try:
+            return self.waiter.ready(manifest, seconds(manifest, timeout), report)
+        except NotReadyError as error:
+            live = self.read(manifest)
+            if not live:
+                raise ObjectError(f"{title(manifest)} {error}") from None
+            raise UnreadyError(f"{title(manifest)} {error}", live) from None
 
     def read(self, manifest: Json) -> Json | None:
         """The live object; None where it, or its kind, is gone."""
@@ -94,15 +105,14 @@ class Objects:
             if not live:
                 return
             self.cluster.delete(manifest, policy if policy in ("Orphan", "Background") else "Foreground")
-            if not skips_deletion(manifest):
-                self.waiter.gone(manifest, live["metadata"]["uid"], seconds(manifest, timeout), report)
+            self.waiter.gone(manifest, live["metadata"]["uid"], seconds(manifest, timeout), report)
         except NotReadyError as error:
             raise ObjectError(f"{title(manifest)} {error}") from None
         except ApiError as error:
             if error.code != 404:
                 raise ObjectError(explain(manifest, error)) from None
 
-    def refused_in_place(self, manifest: Json, changes: dict[str, Change]) -> tuple[str, ...]:
+    def refused_in_place(self, manifest: Json, changes: Changes) -> tuple[str, ...]:
         """The changed paths that the API server takes for immutable; empty where it cannot be asked."""
         try:
             self.cluster.apply(manifest, dry_run=True, force=True)
@@ -112,29 +122,33 @@ class Objects:
             if not is_immutable(error):
                 return ()
             fields = tuple(cause.get("field") or "" for cause in error.causes)
-            return (
-                replacing(changes, fields) or tuple(path for path in changes if under(path, "spec")) or tuple(changes)
-            )
+            return replacing(changes, fields) or replacing(changes, ("spec",)) or tuple(changes)
         return ()
 
     def wants_replacement(self, manifest: Json) -> bool:
         """Whether `pulumi.com/replaceUnready` applies: a Job that is not complete. Nobody else is asked."""
         if _annotation(manifest, REPLACE_UNREADY) != "true" or manifest["kind"] != "Job":
             return False
-        live = self.cluster.get(manifest)
+        try:
+            live = self.cluster.get(manifest)
+        except ClusterError:
+            return False
         return live is not None and not self.waiter.verdict(live).ready
 
-    def _force(self, manifest: Json) -> bool:
-        return {"true": True, "false": False}.get(_annotation(manifest, PATCH_FORCE), self.force)
-
-    def _settle(self, manifest: Json, timeout: float, report: Report) -> Json:
+    def _apply(self, manifest: Json, known: Json, *, dry_run: bool = False) -> Json:
+        """Takes a field from another manager only by order, or where a refresh has shown the user its live value."""
+        force = {"true": True, "false": False}.get(_annotation(manifest, PATCH_FORCE), self.force)
         try:
-            return self.waiter.ready(manifest, seconds(manifest, timeout), report)
-        except NotReadyError as error:
-            live = self.read(manifest)
+            return self.cluster.apply(manifest, dry_run=dry_run, force=force)
+        except ApiError as error:
+            taken = [_plain(cause["field"]) for cause in conflicts(error)]
+            live = self.cluster.get(manifest) if taken and known else None
             if not live:
-                raise ObjectError(f"{title(manifest)} {error}") from None
-            raise UnreadyError(f"{title(manifest)} {error}", live) from None
+                raise
+            unseen = [_plain(path) for path in changed_paths(known, owned(known, with_string_data(live, known)))]
+            if any(under(path, field) for path in unseen for field in taken):
+                raise
+            return self.cluster.apply(manifest, dry_run=dry_run, force=True)
 
     def _patiently(self, manifest: Json, report: Report, action: Callable[[], T]) -> T:
         end = time.monotonic() + PATIENCE
@@ -177,18 +191,25 @@ def may_pass(error: ApiError) -> bool:
 def is_immutable(error: ApiError) -> bool:
     """Whether only a new object can have these fields."""
     said = [str(error), *(cause.get("message") or "" for cause in error.causes)]
-    return error.code == 422 and any(
-        "immutable" in text or ("updates to" in text and "forbidden" in text) for text in said
-    )
+    return error.code == 422 and any("immutable" in text or "Forbidden: updates to" in text for text in said)
+
+
+def conflicts(error: ApiError) -> list[Json]:
+    """The causes of a refusal that are fields of other managers."""
+    return [cause for cause in error.causes if cause.get("reason") == "FieldManagerConflict"]
 
 
 def explain(manifest: Json, error: ApiError) -> str:
     """The refusal with the object's name, and for a field conflict who owns the field and what to do."""
-    conflicts = [cause for cause in error.causes if cause.get("reason") == "FieldManagerConflict"]
-    if conflicts:
-        owners = "; ".join(f"{cause.get('field')}: {cause.get('message')}" for cause in conflicts)
-        return (
-            f"{title(manifest)} has fields that another manager owns ({owners}): leave them to it with `ignore_changes`, "
-            f'or take them with the annotation {PATCH_FORCE}: "true"'
-        )
-    return f"{title(manifest)}: {error}"
+    if not conflicts(error):
+        return f"{title(manifest)}: {error}"
+    owners = "; ".join(f"{cause['field']}: {cause['message']}" for cause in conflicts(error))
+    return (
+        f"{title(manifest)} has fields that another manager changed ({owners}): see them with `pulumi refresh`, "
+        f'leave them to it with `ignore_changes`, or take them with the annotation {PATCH_FORCE}: "true"'
+    )
+
+
+def _plain(path: str) -> str:
+    """A path without list keys, which the engine and the API server write in different ways."""
+    return re.sub(r"\[[^]]*\]", "", path).lstrip(".")

@@ -1,4 +1,4 @@
-"""Whether a live object is ready, from its own status alone. Rules follow `kubectl rollout status` and Pulumi's awaiters."""
+"""Whether a live object is ready, by its own status: the rules of `kubectl rollout status` and Pulumi's plugin."""
 
 from __future__ import annotations
 
@@ -41,20 +41,24 @@ def deployment(live: Json) -> Verdict:
     status, wanted = live.get("status") or {}, live["spec"].get("replicas", 1)
     if status.get("observedGeneration", 0) < live["metadata"].get("generation", 0):
         return waiting("its controller has not seen the change yet")
-    failure = condition(live, "ReplicaFailure")
-    if failure.get("status") == "True":
-        refused = "violates PodSecurity" in failure.get("message", "")
-        return (failed if refused else waiting)(f"pods are refused: {failure.get('message')}")
-    if condition(live, "Progressing").get("reason") == "ProgressDeadlineExceeded":
-        return failed(f"no progress: {condition(live, 'Progressing').get('message')}")
+    if trouble := _rollout_trouble(live):
+        return trouble
     updated, available = status.get("updatedReplicas", 0), status.get("availableReplicas", 0)
     if updated < wanted:
         return waiting(f"{updated} of {wanted} replicas updated")
     if status.get("replicas", 0) > updated:
         return waiting(f"{status['replicas'] - updated} old replicas still running")
-    if available < wanted:
-        return waiting(f"{available} of {wanted} replicas available")
-    return READY
+    return READY if available >= wanted else waiting(f"{available} of {wanted} replicas available")
+
+
+def _rollout_trouble(live: Json) -> Verdict | None:
+    refusal, progress = condition(live, "ReplicaFailure"), condition(live, "Progressing")
+    if refusal.get("status") == "True":
+        for_good = "violates PodSecurity" in refusal.get("message", "")
+        return (failed if for_good else waiting)(f"pods are refused: {refusal.get('message')}")
+    if progress.get("reason") == "ProgressDeadlineExceeded":
+        return failed(f"no progress: {progress.get('message')}")
+    return None
 
 
 def stateful_set(live: Json) -> Verdict:
@@ -101,6 +105,8 @@ def service(live: Json) -> Verdict:
 
 def needs_endpoints(live: Json) -> bool:
     """Services that name pods and have an address of their own wait for one ready endpoint, as in Pulumi's plugin."""
+    if (live["apiVersion"], live["kind"]) != ("v1", "Service"):
+        return False
     spec = live["spec"]
     return bool(spec.get("selector")) and spec.get("type") != "ExternalName" and spec.get("clusterIP") != "None"
 
@@ -129,7 +135,8 @@ def pod_trouble(pod: Json) -> str | None:
         )
         where = f"pod {name}, container {container['name']}"
         if last.get("exitCode"):
-            return f"{where}: ended with exit code {last['exitCode']} ({last.get('reason')}), {container['restartCount']} restarts"
+            ended = f"ended with exit code {last['exitCode']} ({last.get('reason')})"
+            return f"{where}: {ended}, {container['restartCount']} restarts"
         if now.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
             return f"{where}: {now['reason']}: {now.get('message', '')}".rstrip(": ")
     return None

@@ -1,10 +1,10 @@
 """The plugin protocol (`pulumirpc.ResourceProvider`) over `Objects`."""
+# ruff: noqa: N802, ARG002 - names and signatures are the generated protocol's
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent import futures
 from contextlib import contextmanager
 from typing import Any
@@ -20,7 +20,17 @@ from local.provider.engine import Engine
 from local.provider.inputs import InputError, check, imported
 from local.provider.kinds import UnsupportedError
 from local.provider.objects import ObjectError, Objects, UnreadyError, identity
-from local.provider.values import Json, conceal, decode, encode, has_unknown, redact, reveal, secret_strings
+from local.provider.values import (
+    Json,
+    conceal,
+    decode,
+    encode,
+    has_unknown,
+    redact,
+    reveal,
+    secret_strings,
+    with_string_data,
+)
 
 VERSION = "4.32.0"
 """The plugin version whose behavior this follows; what the SDK of that version asks for."""
@@ -60,7 +70,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def DiffConfig(self, request: pb.DiffRequest, context: Any) -> pb.DiffResponse:
         """Another context or cluster is another provider, with objects of its own."""
         changes = diff.changed_paths(decode(request.old_inputs), decode(request.news))
-        return _difference(diff.Difference(changes, diff.replacing(changes, ("context", "cluster"))))
+        return _difference(changes, diff.replacing(changes, ("context", "cluster")))
 
     def Configure(self, request: pb.ConfigureRequest, context: Any) -> pb.ConfigureResponse:
         """Opens no connection: a preview of creations needs no cluster."""
@@ -75,18 +85,19 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Invoke(self, request: pb.InvokeRequest, context: Any) -> pb.InvokeResponse:
         """Functions of the real plugin render charts and files."""
-        raise _abort(context, f"{request.tok} is not served by ml-loop's stand-in kubernetes provider: {kinds.REMEDY}")
+        raise _abort(context, str(kinds.not_served(request.tok)))
 
     def Construct(self, request: pb.ConstructRequest, context: Any) -> pb.ConstructResponse:
         """Components of the real plugin: charts, kustomizations, YAML files."""
-        raise _abort(context, f"{request.type} is not served by ml-loop's stand-in kubernetes provider: {kinds.REMEDY}")
+        raise _abort(context, str(kinds.not_served(request.type)))
 
     def Check(self, request: pb.CheckRequest, context: Any) -> pb.CheckResponse:
         """See `inputs.check`."""
         news, olds = decode(request.news), decode(request.olds)
         token, name = _type(request), request.urn.rsplit("::", 1)[-1]
         try:
-            return pb.CheckResponse(inputs=encode(check(token, news, olds, name, request.randomSeed, self.namespace)))
+            inputs = check(news, olds, token=token, resource=name, seed=request.randomSeed, namespace=self.namespace)
+            return pb.CheckResponse(inputs=encode(inputs))
         except InputError as error:
             failure = pb.CheckFailure(property=error.field, reason=str(error))
         except UnsupportedError as error:
@@ -97,14 +108,15 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         """Equal inputs cost no request; others ask the API server by a dry run what it takes for immutable."""
         old, new = decode(request.old_inputs), decode(request.news)
         with self._sentences(context, new):
-            changes, clear = diff.changed_paths(old, new), reveal(new)
+            clear = reveal(new)
+            changes: diff.Changes = diff.changed_paths(old, new)
             replaces = diff.replacing(changes, kinds.immutable_fields(clear, self.mutable))
             if not has_unknown(clear):
                 if changes and not replaces:
                     replaces = self.objects.refused_in_place(clear, changes)
                 elif not changes and self.objects.wants_replacement(clear):
                     changes, replaces = {"spec": "update"}, ("spec",)
-            return _difference(diff.Difference(changes, replaces, bool(replaces) and diff.delete_first(old, new)))
+            return _difference(changes, replaces, delete_first=bool(replaces) and diff.delete_first(old, new))
 
     def Create(self, request: pb.CreateRequest, context: Any) -> pb.CreateResponse:
         """A preview asks the API server's opinion where there is one."""
@@ -113,7 +125,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             clear = reveal(inputs)
             if request.preview:
                 if not has_unknown(clear):
-                    self.objects.preview(clear, exists=False)
+                    self.objects.try_create(clear)
                 return pb.CreateResponse(properties=request.properties)
             live = self.objects.create(clear, request.timeout, self._report(request.urn, inputs))
             return pb.CreateResponse(id=identity(clear), properties=_outputs(live, inputs))
@@ -122,12 +134,12 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         """As `Create`, for an object that is ours."""
         inputs = decode(request.news)
         with self._sentences(context, inputs, request.id):
-            clear = reveal(inputs)
+            clear, known = reveal(inputs), reveal(decode(request.old_inputs))
             if request.preview:
                 if not has_unknown(clear):
-                    self.objects.preview(clear, exists=True)
+                    self.objects.try_update(clear, known)
                 return pb.UpdateResponse(properties=request.news)
-            live = self.objects.update(clear, request.timeout, self._report(request.urn, inputs))
+            live = self.objects.update(clear, known, request.timeout, self._report(request.urn, inputs))
             return pb.UpdateResponse(properties=_outputs(live, inputs))
 
     def Read(self, request: pb.ReadRequest, context: Any) -> pb.ReadResponse:
@@ -138,7 +150,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             live = self.objects.read(manifest)
             if not live:
                 return pb.ReadResponse()
-            inputs = diff.owned(given, live) if given else imported(live)
+            inputs = diff.owned(given, with_string_data(live, given)) if given else imported(live)
             return pb.ReadResponse(id=request.id, properties=_outputs(live, inputs), inputs=encode(inputs))
 
     def Delete(self, request: pb.DeleteRequest, context: Any) -> empty_pb2.Empty:
@@ -158,7 +170,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return lambda text: self.engine.progress(redact(text, hidden), urn)
 
     @contextmanager
-    def _sentences(self, context: Any, inputs: Json, known_id: str = "") -> Iterator[None]:
+    def _sentences(self, context: Any, inputs: Json, known_id: str = "") -> Generator[None]:
         """Ends the call with a sentence, without secrets, for everything that a user or a cluster can cause."""
         try:
             yield
@@ -187,31 +199,28 @@ def _outputs(live: Json, inputs: Json) -> Any:
     return encode(conceal(live | {"metadata": metadata}, inputs))
 
 
-def _difference(found: diff.Difference) -> pb.DiffResponse:
-    def kind(path: str, change: diff.Change) -> Any:
-        name = f"{change.upper()}_REPLACE" if path in found.replaces else change.upper()
-        return pb.PropertyDiff.Kind.Value(name)
+def _difference(changes: diff.Changes, replaces: tuple[str, ...], *, delete_first: bool = False) -> pb.DiffResponse:
+    def detail(path: str, change: diff.Change) -> pb.PropertyDiff:
+        kind: Any = pb.PropertyDiff.Kind.Value(f"{change.upper()}_REPLACE" if path in replaces else change.upper())
+        return pb.PropertyDiff(kind=kind, inputDiff=True)
 
     return pb.DiffResponse(
-        changes=pb.DiffResponse.DIFF_SOME if found.changes else pb.DiffResponse.DIFF_NONE,
-        diffs=list(found.changes),
-        replaces=list(found.replaces),
-        deleteBeforeReplace=found.delete_first,
-        detailedDiff={p: pb.PropertyDiff(kind=kind(p, change), inputDiff=True) for p, change in found.changes.items()},
+        changes=pb.DiffResponse.DIFF_SOME if changes else pb.DiffResponse.DIFF_NONE,
+        diffs=list(changes),
+        replaces=list(replaces),
+        deleteBeforeReplace=delete_first,
+        detailedDiff={path: detail(path, change) for path, change in changes.items()},
         hasDetailedDiff=True,
     )
 
 
 def _flag(value: Any) -> bool:
-    """Provider settings arrive as JSON text, environment variables as text."""
-    return str(json.loads(value) if isinstance(value, str) and value in ("true", "false") else value).lower() in (
-        "true",
-        "1",
-    )
+    """Provider settings arrive as booleans or as text, environment variables as text."""
+    return str(value).lower() in ("true", "1")
 
 
 def _abort(context: Any, message: str) -> Exception:
-    """Ends the call. Never returns; typed so that callers can `raise` it, which tells the reader and the type checker."""
+    """Ends the call by raising; typed for callers to `raise`, which tells the type checker that they end too."""
     context.abort(grpc.StatusCode.INVALID_ARGUMENT, message)
     return RuntimeError(message)
 

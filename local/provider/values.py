@@ -1,4 +1,4 @@
-"""Values as the engine sends them: protobuf Structs with signed secrets and placeholders for what a preview cannot know."""
+"""Values as the engine sends them: Structs with signed secrets, and placeholders for what a preview cannot know."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def _from_base64(text: str) -> str | None:
 
 
 def conceal(live: Json, inputs: Json) -> Json:
-    """The live object with every value marked that came in as a secret, by its place and by its content, and any Secret's body."""
+    """The live object, marked secret where the inputs are, by place and by content; and any Secret's body."""
     marked: Json = _conceal(live, inputs, secret_strings(inputs))
     return conceal_secret_body(marked)
 
@@ -129,6 +129,14 @@ def conceal_secret_body(manifest: Json) -> Json:
         return manifest
     body = {k: Secret(reveal(v)) for k, v in manifest.items() if k in ("data", "stringData")}
     return manifest | body
+
+
+def with_string_data(live: Json, inputs: Json) -> Json:
+    """A live Secret with the `stringData` that `inputs` were written with: the API server keeps `data` only."""
+    if "stringData" not in inputs or inputs.get("kind") != "Secret":
+        return live
+    data = live.get("data") or {}
+    return live | {"stringData": {key: _from_base64(value) or value for key, value in data.items()}}
 
 
 def _conceal(live: Any, given: Any, secrets: frozenset[str]) -> Any:

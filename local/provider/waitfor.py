@@ -1,6 +1,7 @@
-"""The `pulumi.com/waitFor` annotation: `condition=Ready`, `condition=Ready=False`, `jsonpath={.status.phase}=Running`, or a JSON list.
+"""The `pulumi.com/waitFor` annotation.
 
-The JSONPath is the part of kubectl's that names one place: fields, `['quoted.fields']`, indexes, `[*]` and `[?(@.type=="Ready")]`.
+`condition=Ready`, `condition=Ready=False`, `jsonpath={.status.phase}=Running`, or a JSON list of these. The JSONPath is
+the part of kubectl's that leads to values: fields, `['quoted.fields']`, indexes, `[*]` and `[?(@.type=="Ready")]`.
 """
 
 from __future__ import annotations
@@ -70,9 +71,8 @@ def _steps(path: str, text: str) -> tuple[re.Match[str], ...]:
     while at < len(path):
         step = _STEP.match(path, at)
         if not step:
-            raise ValueError(
-                f'pulumi.com/waitFor holds {text!r}: {path[at:]!r} is not a field, an index or a [?(@.key=="value")] filter'
-            )
+            allowed = 'a field, an index or a filter [?(@.key=="value")]'
+            raise ValueError(f"pulumi.com/waitFor holds {text!r}: {path[at:]!r} is not {allowed}")
         steps.append(step)
         at = step.end()
     return tuple(steps)

@@ -46,7 +46,7 @@ class Waiter:
         raise NotReadyError(f"is not ready: {verdict.reason}")
 
     def gone(self, manifest: Json, uid: str | None, timeout: float, report: Report) -> None:
-        """Returns when no object of that name and uid is left. Raises NotReadyError naming the finalizers that hold it."""
+        """Returns when no object of that name and uid is left. Raises NotReadyError naming what holds it."""
 
         def probe() -> tuple[Verdict, Json | None]:
             live = self.cluster.get(manifest)
@@ -110,13 +110,13 @@ class Waiter:
             selector = {"batch.kubernetes.io/job-name": manifest["metadata"]["name"]}
         if not selector or manifest["apiVersion"] not in ("apps/v1", "batch/v1"):
             return None
-        pods = self.cluster.list("v1", "Pod", manifest["metadata"]["namespace"], selector)
+        pods = self.cluster.find("v1", "Pod", manifest["metadata"]["namespace"], selector)
         trouble = next(filter(None, map(readiness.pod_trouble, pods)), None)
         return trouble or (None if pods else self._refusal(manifest))
 
     def _refusal(self, manifest: Json) -> str | None:
         """Why no pod exists: Jobs and StatefulSets say it in an event only (quota, Pod Security, a webhook)."""
-        events = self.cluster.list("v1", "Event", manifest["metadata"]["namespace"], {})
+        events = self.cluster.find("v1", "Event", manifest["metadata"]["namespace"], {})
         name, kind = manifest["metadata"]["name"], manifest["kind"]
         mine = [
             e for e in events if e["involvedObject"].get("name") == name and e["involvedObject"].get("kind") == kind
@@ -132,7 +132,7 @@ class Waiter:
     def _endpoints(self, live: Json) -> Verdict:
         metadata = live["metadata"]
         labels = {"kubernetes.io/service-name": metadata["name"]}
-        slices = self.cluster.list("discovery.k8s.io/v1", "EndpointSlice", metadata["namespace"], labels)
+        slices = self.cluster.find("discovery.k8s.io/v1", "EndpointSlice", metadata["namespace"], labels)
         endpoints = [endpoint for part in slices for endpoint in part.get("endpoints") or []]
         if any((endpoint.get("conditions") or {}).get("ready") for endpoint in endpoints):
             return READY
@@ -149,17 +149,6 @@ def _held_by(live: Json) -> str:
     ]
     held = f"held by finalizers {', '.join(finalizers)}" if finalizers else "still terminating"
     return "; ".join([held, *said])
-
-
-def skips_deletion(manifest: Json) -> bool:
-    """skipAwait skips the wait for deletion of these kinds only, as in Pulumi's plugin."""
-    annotations = manifest["metadata"].get("annotations") or {}
-    return annotations.get(SKIP_AWAIT) == "true" and manifest["kind"] in (
-        "Namespace",
-        "Deployment",
-        "StatefulSet",
-        "Job",
-    )
 
 
 def seconds(manifest: Json, requested: float) -> float:
