@@ -1,0 +1,72 @@
+# Every command of the project; `make help` lists them. Builds and the environment's tools stay outside the checkout.
+SHELL := /bin/bash
+CACHE := $(or $(ML_LOOP_CACHE),$(HOME)/.cache/ml-loop)
+UV_VERSION := 0.13.9
+UV := $(CACHE)/uv/$(UV_VERSION)/bin/uv
+export PATH := $(dir $(UV)):$(PATH)
+STACK ?= local
+
+PYTHON := .venv/bin/python
+LOOP_PYTHON := images/loop/.venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help up down env logs check test e2e ci lint format types schema clean
+
+help: ## list the commands
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+up: .venv/ready ## start the built-in cluster and apply the stack; CONTEXT=… STACK=dev for a cluster you have
+	@$(PYTHON) -m local up --stack $(STACK) $(if $(CONTEXT),--context $(CONTEXT))
+
+down: .venv/ready ## stop the built-in cluster; PURGE=1 also deletes its data
+	@$(PYTHON) -m local down $(if $(PURGE),--purge)
+
+env: .venv/ready ## print exports for your shell: eval "$(make env)"
+	@$(PYTHON) -m local env
+
+logs: .venv/ready ## last lines of all logs; ONLY=mlflow LINES=100 to narrow
+	@$(PYTHON) -m local logs --lines $(or $(LINES),20) --only "$(ONLY)"
+
+check: .venv/ready ## ask the running stack whether the loop works
+	@$(PYTHON) -m local check
+
+test: .venv/ready images/loop/.venv/ready ## unit, policy and loop tests; no cluster needed
+	$(PYTHON) -m pytest
+	$(LOOP_PYTHON) -m pytest -c tests/loop/pytest.ini tests/loop
+
+e2e: .venv/ready ## the whole story on the built-in cluster: up, questions, chaos, down
+	$(PYTHON) -m pytest -c tests/e2e/pytest.ini tests/e2e
+
+ci: lint types schema-check test ## everything that needs no cluster, as CI runs it
+
+lint: .venv/ready ## style and formatting
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+
+format: .venv/ready ## rewrite the code in the project's format
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+types: .venv/ready ## the type checker
+	.venv/bin/pyright
+
+schema: .venv/ready ## write the JSON schema of the stack files
+	$(PYTHON) -m settings.schema
+
+schema-check: .venv/ready
+	$(PYTHON) -m settings.schema --check
+
+clean: ## delete the environments in the checkout
+	rm -rf .venv images/*/.venv
+
+$(UV):
+	python3 -m venv $(CACHE)/uv/$(UV_VERSION)
+	$(CACHE)/uv/$(UV_VERSION)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv/ready: $(UV) pyproject.toml uv.lock
+	@uv sync --quiet --frozen --group client
+	@touch $@
+
+images/loop/.venv/ready: $(UV) images/loop/pyproject.toml images/loop/uv.lock
+	@uv sync --quiet --frozen --project images/loop --all-groups
+	@touch $@

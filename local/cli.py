@@ -1,0 +1,77 @@
+"""`python -m local`: the commands behind `make up`, `down`, `env`, `logs` and `check`."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+
+from local import check, environment, logs, up
+from local.lock import exclusive
+from local.node.node import Node
+from local.paths import Paths
+from local.steps import StepError
+
+CONSOLE = Console(highlight=False, soft_wrap=True)
+
+
+def parser() -> argparse.ArgumentParser:
+    root = argparse.ArgumentParser(prog="make", description="The MLOps loop on this machine, or on a cluster you have.")
+    commands = root.add_subparsers(dest="command", required=True)
+    start = commands.add_parser("up", help="start the built-in cluster if need be, then apply the stack")
+    start.add_argument("--stack", default="local", help="which Pulumi.<stack>.yaml to apply (default: local)")
+    start.add_argument("--context", help="a context of your kubeconfig instead of the built-in cluster")
+    start.set_defaults(run=run_up)
+    stop = commands.add_parser("down", help="stop the built-in cluster; its data stays")
+    stop.add_argument("--purge", action="store_true", help="also delete its data: objects, volumes, Pulumi's state")
+    stop.set_defaults(run=run_down)
+    commands.add_parser("env", help='print exports for your shell: eval "$(make env)"').set_defaults(run=run_env)
+    tail = commands.add_parser("logs", help="show the last lines of the daemons' and the pods' logs")
+    tail.add_argument("--lines", type=int, default=20, help="lines of each log (default: 20)")
+    tail.add_argument("--only", default="", help="only logs whose name contains this text")
+    tail.set_defaults(run=run_logs)
+    commands.add_parser("check", help="ask the running stack whether the loop works").set_defaults(run=run_check)
+    return root
+
+
+def run_up(arguments: argparse.Namespace) -> int:
+    paths = Paths.default()
+    with exclusive(paths, "make up"):
+        if arguments.context:
+            return up.elsewhere(paths, CONSOLE, arguments.stack, arguments.context)
+        return up.here(paths, CONSOLE, arguments.stack)
+
+
+def run_down(arguments: argparse.Namespace) -> int:
+    paths = Paths.default()
+    with exclusive(paths, "make down"):
+        up.down(Node(paths), paths, purge=arguments.purge)
+    CONSOLE.print("The cluster is stopped" + (" and its data deleted." if arguments.purge else "; its data stays."))
+    return 0
+
+
+def run_env(_: argparse.Namespace) -> int:
+    sys.stdout.write(environment.exports(Paths.default()))
+    return 0
+
+
+def run_logs(arguments: argparse.Namespace) -> int:
+    return logs.show(Paths.default(), CONSOLE, arguments.lines, arguments.only)
+
+
+def run_check(_: argparse.Namespace) -> int:
+    return check.run(Paths.default(), CONSOLE)
+
+
+def main() -> int:
+    arguments = parser().parse_args()
+    command: Callable[[argparse.Namespace], int] = arguments.run
+    try:
+        return command(arguments)
+    except StepError as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", markup=False, style="red")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write(f"\n{Path(sys.argv[0]).parent.name} {arguments.command}: interrupted; run it again to go on\n")
+        return 130

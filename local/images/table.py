@@ -1,0 +1,72 @@
+"""Every image of the built-in cluster as data: name, layers, entry point, user."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from local.images.layers import Apt, Base, Files, Layer, Maven, Programs, Python
+
+NONROOT: Final = "65532"
+PYTHON_ENV: Final = {
+    "HOME": "/tmp",  # noqa: S108  # the only writable place of a pod with a read-only root
+    "PYTHONPATH": "/opt/python:/opt/app",
+    "PYTHONUNBUFFERED": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """One image. Named `ml-loop.local/<name>` and referred to by digest, so that a pod never runs an older build."""
+
+    name: str
+    layers: tuple[Layer, ...]
+    entrypoint: tuple[str, ...] = ()
+    user: str = NONROOT
+    env: dict[str, str] = field(default_factory=dict[str, str])
+    tag: str | None = None
+    """A fixed tag instead of the digest, where the reader accepts no digest."""
+
+
+BASE = Base(suite="bookworm", packages=("python3", "ca-certificates"))
+
+POSTGRES = Apt(
+    name="postgres",
+    base=BASE,
+    packages=("postgresql-15",),
+    # The package would make a cluster of its own while it is installed; CloudNativePG makes its own.
+    before="mkdir -p /etc/postgresql-common;"
+    " echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf",
+    # CloudNativePG runs the server as user and group 26 (Debian's `tape`) and calls its programs by name.
+    after="groupdel tape; groupmod -g 26 postgres; usermod -u 26 -g 26 postgres;"
+    " ln -sf /usr/lib/postgresql/15/bin/* /usr/local/bin/; chown -R 26:26 /var/lib/postgresql /var/run/postgresql",
+)
+
+
+def programs(name: str, *binaries: tuple[str, str], links: tuple[tuple[str, str], ...] = ()) -> Programs:
+    return Programs(name=name, binaries=binaries, links=links)
+
+
+IMAGES: Final = (
+    Image(name="pause", tag="1", layers=(programs("pause", ("pause", "/pause")),), entrypoint=("/pause",)),
+    Image(name="coredns", layers=(programs("coredns", ("coredns", "/coredns")),), entrypoint=("/coredns",)),
+    Image(
+        name="cloudnative-pg",
+        # The operator finds itself at operator/manager_ARCH and copies /manager into the database's pods.
+        layers=(
+            programs(
+                "cloudnative-pg",
+                ("cnpg-manager", "/operator/manager_amd64"),
+                links=(("/manager", "operator/manager_amd64"),),
+            ),
+        ),
+        entrypoint=("/manager",),
+    ),
+    Image(name="versitygw", layers=(programs("versitygw", ("versitygw", "/versitygw")),), entrypoint=("/versitygw",)),
+    # CloudNativePG reads PostgreSQL's major version from the tag.
+    Image(name="postgres", tag="15", layers=(BASE, POSTGRES), user="26"),
+    Image(name="mlflow", layers=(BASE, Python(name="mlflow", project="images/mlflow")), env=PYTHON_ENV),
+)
+
+__all__ = ["IMAGES", "Files", "Image", "Maven"]

@@ -1,0 +1,7 @@
+"""What the built-in cluster comes with, as a managed platform would: DNS, volumes, operators."""
+
+from local.operators.cloudnativepg import CLOUDNATIVE_PG
+from local.operators.coredns import COREDNS
+from local.operators.volumes import VOLUMES
+
+OPERATORS = (COREDNS, VOLUMES, CLOUDNATIVE_PG)

@@ -1,0 +1,113 @@
+"""The steps of `make up` on the built-in cluster, from nothing to running operators."""
+
+from local.images import layers
+from local.images.layers import Layer
+from local.images.oci import Importer
+from local.images.table import IMAGES, Image
+from local.node.node import Node
+from local.operators import OPERATORS
+from local.operators.operator import Operator, install
+from local.paths import Paths
+from local.steps import Step
+from local.toolchain import debian, gotools, kubernetes, pulumi
+from local.toolchain.gotools import TOOLS, GoTool
+
+
+class Plan:
+    """All steps, and the image references they leave behind for the stack."""
+
+    def __init__(self, paths: Paths) -> None:
+        self.paths = paths
+        self.node = Node(paths)
+        self.references: dict[str, str] = {}
+        self._importer = Importer(self.node.socket, paths)
+
+    def steps(self) -> list[Step]:
+        paths = self.paths
+        for folder in (paths.bin, paths.images):
+            folder.mkdir(parents=True, exist_ok=True)
+        tools = [tool for tool in TOOLS.values() if tool.name != "pulumi"]
+        layers_by_name = {layer.name: layer for image in IMAGES for layer in image.layers}
+        return [
+            Step(name="debian packages", run=debian.install),
+            *self._builds(tools),
+            *(self._layer(layer) for layer in layers_by_name.values()),
+            *self._start(),
+            *(self._image(image) for image in IMAGES),
+            *(self._operator(operator) for operator in OPERATORS),
+            Step(name="pulumi", run=lambda: pulumi.provide(paths), heavy=not (paths.bin / "pulumi").exists()),
+            Step(name="pulumi plugins", run=lambda: pulumi.provide_plugins(paths), needs=["pulumi"]),
+        ]
+
+    def _builds(self, tools: list[GoTool]) -> list[Step]:
+        kubernetes_step = Step(
+            name="build kubernetes",
+            run=lambda: kubernetes.build(self.paths),
+            key=kubernetes.key,
+            present=lambda: all((self.paths.bin / command).exists() for command in kubernetes.COMMANDS),
+            heavy=True,
+        )
+        return [kubernetes_step, *(self._build(tool) for tool in tools)]
+
+    def _build(self, tool: GoTool) -> Step:
+        return Step(
+            name=f"build {tool.name}",
+            run=lambda: gotools.build(tool, self.paths),
+            key=lambda: gotools.key(tool),
+            present=lambda: all((self.paths.bin / binary).exists() for binary in tool.commands.values()),
+            heavy=True,
+        )
+
+    def _layer(self, layer: Layer) -> Step:
+        return Step(
+            name=f"layer {layer.name}",
+            run=lambda: layers.build(layer, self.paths),
+            needs=layer_needs(layer),
+            key=lambda: layer.key(self.paths),
+            present=lambda: layers.layer_tar(layer, self.paths).exists(),
+        )
+
+    def _start(self) -> list[Step]:
+        node = self.node
+        return [
+            Step(name="node configuration", run=node.prepare, needs=["debian packages"]),
+            Step(name="containerd", run=node.start_runtime, needs=["node configuration", "build kubernetes"]),
+            Step(name="control plane", run=node.start_control_plane, needs=["containerd"]),
+            Step(name="node", run=node.start_workers, needs=["control plane", "image pause"]),
+        ]
+
+    def _image(self, image: Image) -> Step:
+        def load() -> None:
+            self.references[image.name] = self._importer.load(image)
+
+        return Step(
+            name=f"image {image.name}",
+            run=load,
+            needs=["containerd", *(f"layer {layer.name}" for layer in image.layers)],
+        )
+
+    def _operator(self, operator: Operator) -> Step:
+        return Step(
+            name=f"operator {operator.name}",
+            run=lambda: install(operator, self.node, self.references),
+            needs=["node", *(f"image {name}" for name in operator.images), *operator.needs],
+        )
+
+    def prune(self) -> None:
+        """Removes images of earlier builds."""
+        self._importer.prune(IMAGES)
+
+
+def layer_needs(layer: Layer) -> list[str]:
+    """What must be there before a layer can be built."""
+    match layer:
+        case layers.Programs():
+            binaries = {binary for binary, _ in layer.binaries}
+            tools = [f"build {tool.name}" for tool in TOOLS.values() if binaries & set(tool.commands.values())]
+            return tools or ["build kubernetes"]
+        case layers.Base():
+            return ["debian packages"]
+        case layers.Apt():
+            return ["debian packages", f"layer {layer.base.name}"]
+        case _:
+            return []

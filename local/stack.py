@@ -1,0 +1,117 @@
+"""Drives the program through Pulumi's Automation API: the SDK hosts the program, so no language plugin is needed.
+
+It is the same `__main__.py` that plain `pulumi up` runs, with the same configuration.
+"""
+
+import runpy
+import secrets
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from pulumi import automation
+
+from local.paths import REPOSITORY, Paths
+from local.steps import StepError
+from local.toolchain import pulumi
+
+PROJECT: Final = "ml-loop"
+SECRETS: Final = ("storeSecretKey", "trackingSecretKey")
+
+
+def render(stack: str, paths: Paths, images: Mapping[str, str]) -> Path:
+    """Writes the stack's configuration for this machine: the committed file, the images built here, the secrets kept.
+
+    The committed file stays as it is. The result also serves plain `pulumi up --config-file`.
+    """
+    paths.stack.mkdir(mode=0o700, parents=True, exist_ok=True)
+    passphrase = paths.stack / "passphrase"
+    if not passphrase.exists():
+        passphrase.touch(mode=0o600)
+        passphrase.write_text(secrets.token_urlsafe(32))
+    target = paths.stack / f"Pulumi.{stack}.yaml"
+    kept = yaml.safe_load(target.read_text()) if target.exists() else {}
+    rendered = yaml.safe_load((REPOSITORY / f"Pulumi.{stack}.yaml").read_text())
+    config = rendered.setdefault("config", {})
+    for key in SECRETS:
+        name = f"{PROJECT}:{key}"
+        if name in kept.get("config", {}):
+            config.setdefault(name, kept["config"][name])
+    if images:
+        config[f"{PROJECT}:images"] = dict(images) | config.get(f"{PROJECT}:images", {})
+    if "encryptionsalt" in kept:
+        rendered["encryptionsalt"] = kept["encryptionsalt"]
+    target.write_text(yaml.safe_dump(rendered, sort_keys=False))
+    return target
+
+
+def select(stack: str, paths: Paths, images: Mapping[str, str]) -> automation.Stack:
+    """The stack, created if need be, with the secrets that only have to be random made on first use."""
+    render(stack, paths, images)
+    project = yaml.safe_load((REPOSITORY / "Pulumi.yaml").read_text())
+    settings = automation.ProjectSettings(
+        name=PROJECT,
+        runtime="python",
+        description=project["description"],
+        backend=automation.ProjectBackend(f"file://{paths.stack}"),
+    )
+    options = automation.LocalWorkspaceOptions(
+        work_dir=str(paths.stack),
+        project_settings=settings,
+        env_vars=pulumi.environment(paths, sys.executable),
+        pulumi_command=automation.PulumiCommand(root=str(paths.cache)),
+    )
+    selected = automation.create_or_select_stack(stack, PROJECT, program, opts=options)
+    config = yaml.safe_load((paths.stack / f"Pulumi.{stack}.yaml").read_text())["config"]
+    for key in SECRETS:
+        if f"{PROJECT}:{key}" not in config:
+            value = automation.ConfigValue(secrets.token_hex(24), secret=True)
+            selected.set_config(f"{PROJECT}:{key}", value)
+    return selected
+
+
+def context_of(stack: str) -> str:
+    """The kubeconfig context that a stack's committed file names."""
+    file = REPOSITORY / f"Pulumi.{stack}.yaml"
+    if not file.exists():
+        raise StepError(
+            f"there is no Pulumi.{stack}.yaml; `pulumi stack init {stack}` and a copy of Pulumi.dev.yaml make one"
+        )
+    return yaml.safe_load(file.read_text())["config"][f"{PROJECT}:cluster"]["context"]
+
+
+def program() -> None:
+    """Runs the checkout's program; a second run in one process starts afresh."""
+    runpy.run_path(str(REPOSITORY / "__main__.py"), run_name="__main__")
+
+
+def up(stack: str, paths: Paths, images: Mapping[str, str], show: Callable[[str], None]) -> Mapping[str, Any]:
+    """Applies the program under the policy pack; returns the outputs, secrets left out."""
+    options: dict[str, Any] = {"on_output": show, "color": "never", "suppress_progress": True}
+    if (REPOSITORY / "policy" / "PulumiPolicy.yaml").exists():
+        options["policy_packs"] = [str(REPOSITORY / "policy")]
+    try:
+        result = select(stack, paths, images).up(**options)
+    except automation.CommandError as error:
+        raise StepError(reason(str(error))) from None
+    return plain(result.outputs)
+
+
+def outputs(stack: str, paths: Paths) -> Mapping[str, Any]:
+    """The outputs of the last `up`; empty where there was none."""
+    if not (paths.stack / f"Pulumi.{stack}.yaml").exists():
+        return {}
+    return plain(select(stack, paths, {}).outputs())
+
+
+def plain(values: Mapping[str, automation.OutputValue]) -> Mapping[str, Any]:
+    return {name: value.value for name, value in values.items() if not value.secret}
+
+
+def reason(text: str) -> str:
+    """The engine's own error lines, without the Automation API's frame around them."""
+    lines = [line.strip() for line in text.splitlines()]
+    errors = [line for line in lines if line.startswith(("error:", "ml-loop:")) or "[mandatory]" in line]
+    return "\n".join(dict.fromkeys(errors)) or text

@@ -1,0 +1,1 @@
+"""Finds or builds every program the one-machine cluster runs: Debian packages, and static binaries from Go modules."""

@@ -1,0 +1,194 @@
+"""The Go programs of the built-in cluster, each pinned to a module version, and how one is built.
+
+Every entry has a module of ours in `local/go/tools/<name>` whose go.mod and go.sum pin the whole dependency graph; the
+build never resolves a version by itself. `python -m local.toolchain.pin NAME` writes those files anew after a version
+changes.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local.paths import REPOSITORY, Paths
+from local.steps import StepError, key_of
+
+MODULES = REPOSITORY / "local" / "go" / "tools"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoTool:
+    """One Go module and the commands built from it."""
+
+    name: str
+    module: str
+    version: str
+    licence: str
+    commands: dict[str, str]
+    """Package path within the module → name of the binary."""
+    ldflags: str = ""
+    replaces: dict[str, str] = field(default_factory=dict[str, str])
+    """Module path → `path version` that takes its place."""
+    links: dict[str, str] = field(default_factory=dict[str, str])
+    """Symbolic links that module zips drop: path in the module → its target, restored before the build."""
+    blanks: tuple[str, ...] = ()
+    """Empty files put where the module embeds what its release process would have made."""
+
+
+TOOLS = {
+    tool.name: tool
+    for tool in (
+        GoTool(
+            name="pulumi",
+            # renovate: datasource=go depName=github.com/pulumi/pulumi/pkg/v3
+            module="github.com/pulumi/pulumi/pkg/v3",
+            version="v3.259.0",
+            licence="Apache-2.0",
+            commands={"cmd/pulumi": "pulumi"},
+            ldflags="-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v3.259.0",
+            # Upstream replaces this module by a fork; a dependency's replaces do not apply by themselves.
+            replaces={
+                "github.com/atotto/clipboard": "github.com/tgummerer/clipboard v0.0.0-20241001131231-d02d263e614e"
+            },
+        ),
+        GoTool(
+            name="coredns",
+            # renovate: datasource=go depName=github.com/coredns/coredns
+            module="github.com/coredns/coredns",
+            version="v1.15.0",
+            licence="Apache-2.0",
+            commands={".": "coredns"},
+        ),
+        GoTool(
+            name="cloudnative-pg",
+            # renovate: datasource=go depName=github.com/cloudnative-pg/cloudnative-pg
+            module="github.com/cloudnative-pg/cloudnative-pg",
+            version="v1.30.0",
+            licence="Apache-2.0",
+            commands={"cmd/manager": "cnpg-manager"},
+            ldflags="-X github.com/cloudnative-pg/cloudnative-pg/pkg/versions.buildVersion=1.30.0",
+        ),
+        GoTool(
+            name="versitygw",
+            # renovate: datasource=go depName=github.com/versity/versitygw
+            module="github.com/versity/versitygw",
+            version="v1.8.0",
+            licence="Apache-2.0",
+            commands={"cmd/versitygw": "versitygw"},
+        ),
+        GoTool(
+            name="argo-workflows",
+            # renovate: datasource=go depName=github.com/argoproj/argo-workflows/v3
+            module="github.com/argoproj/argo-workflows/v3",
+            version="v3.7.14",
+            licence="Apache-2.0",
+            commands={"cmd/workflow-controller": "workflow-controller", "cmd/argoexec": "argoexec", "cmd/argo": "argo"},
+            ldflags="-X github.com/argoproj/argo-workflows/v3.version=v3.7.14",
+            links={"workflow/executor/osspecific/signal_linux.go": "signal_darwin.go"},
+            # The web interface is built by npm at release; the `argo` command embeds it and never shows it.
+            blanks=("ui/dist/app/index.html",),
+        ),
+        GoTool(
+            name="argo-events",
+            # renovate: datasource=go depName=github.com/argoproj/argo-events
+            module="github.com/argoproj/argo-events",
+            version="v1.9.10",
+            licence="Apache-2.0",
+            commands={"cmd": "argo-events"},
+        ),
+        GoTool(
+            name="nats-server",
+            # renovate: datasource=go depName=github.com/nats-io/nats-server/v2
+            module="github.com/nats-io/nats-server/v2",
+            version="v2.15.2",
+            licence="Apache-2.0",
+            commands={".": "nats-server"},
+        ),
+        GoTool(
+            name="kserve",
+            # renovate: datasource=go depName=github.com/kserve/kserve
+            module="github.com/kserve/kserve",
+            version="v0.20.0",
+            licence="Apache-2.0",
+            commands={"cmd/manager": "kserve-manager"},
+        ),
+    )
+}
+
+
+def environment() -> dict[str, str]:
+    """The environment of every Go command: static binaries, no version control stamps, the user's own caches."""
+    return os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false", "GOWORK": "off"}
+
+
+def go(arguments: list[str], folder: Path) -> str:
+    """Runs one Go command and returns what it printed; a failure carries its last lines."""
+    try:
+        done = subprocess.run(
+            ["go", *arguments], cwd=folder, env=environment(), capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        raise StepError("Go is not installed; install Go 1.25 or newer and put `go` on PATH") from None
+    if done.returncode:
+        raise StepError(f"go {arguments[0]} failed in {folder.name}:\n" + "\n".join(done.stderr.splitlines()[-15:]))
+    return done.stdout
+
+
+def module_folder(tool: GoTool, work: Path) -> Path:
+    """Where the module's source lies in the module cache: manifests are read there too."""
+    return Path(go(["list", "-m", "-f", "{{.Dir}}", tool.module], prepared(tool, work)).strip())
+
+
+def prepared(tool: GoTool, work: Path) -> Path:
+    """A build folder with the tool's pinned go.mod and go.sum, apart from the checkout, which stays clean."""
+    folder = work / tool.name
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("go.mod", "go.sum", "tools.go"):
+        shutil.copyfile(MODULES / tool.name / name, folder / name)
+    go(["mod", "download", tool.module], folder)
+    if tool.links:
+        repair(tool, folder)
+    return folder
+
+
+def downloaded(tool: GoTool, folder: Path) -> Path:
+    """The module's folder in the module cache, downloaded if need be."""
+    return Path(json.loads(go(["mod", "download", "-json", f"{tool.module}@{tool.version}"], folder))["Dir"])
+
+
+def repair(tool: GoTool, folder: Path) -> None:
+    """Replaces a module whose zip lost its symbolic links by a copy that has them."""
+    source = Path(
+        go(["mod", "download", "-json", f"{tool.module}@{tool.version}"], folder).split('"Dir": "')[1].split('"')[0]
+    )
+    copy = folder / "source"
+    if not copy.exists():
+        unfinished = folder / "source.part"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.copytree(source, unfinished, copy_function=shutil.copyfile)
+        for path in unfinished.rglob("*"):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        for link, target in tool.links.items():
+            (unfinished / link).unlink(missing_ok=True)
+            (unfinished / link).symlink_to(target)
+        for blank in tool.blanks:
+            (unfinished / blank).parent.mkdir(parents=True, exist_ok=True)
+            (unfinished / blank).touch()
+        unfinished.rename(copy)
+    go(["mod", "edit", f"-replace={tool.module}={copy}"], folder)
+
+
+def key(tool: GoTool) -> str:
+    return key_of(repr(tool), MODULES / tool.name)
+
+
+def build(tool: GoTool, paths: Paths) -> None:
+    """Builds all commands of a tool into the cache's bin folder; a cut-off build leaves no half-written binary."""
+    folder = prepared(tool, paths.cache / "go")
+    for package, binary in tool.commands.items():
+        unfinished = paths.bin / f"{binary}.part"
+        target = tool.module if package == "." else f"{tool.module}/{package}"
+        go(["build", "-trimpath", "-ldflags", f"-s -w {tool.ldflags}".strip(), "-o", str(unfinished), target], folder)
+        unfinished.replace(paths.bin / binary)

@@ -1,0 +1,32 @@
+"""Builds the commands of our own Go module: Kubernetes as one binary, the sandbox's process, the Pod Security oracle."""
+
+from typing import Final
+
+from local.paths import REPOSITORY, Paths
+from local.steps import key_of
+from local.toolchain.gotools import go
+
+MODULE: Final = REPOSITORY / "local" / "go"
+# renovate: datasource=go depName=k8s.io/kubernetes
+VERSION: Final = "v1.35.4"
+"""Must be the version that `local/go/go.mod` requires: the binary reports it, and clients act on it."""
+COMMANDS: Final = ("kubernetes", "pause", "podsecurity")
+
+
+def key() -> str:
+    return key_of(VERSION, MODULE / "go.mod", MODULE / "go.sum", MODULE / "cmd")
+
+
+def build(paths: Paths) -> None:
+    """Builds every command as a static binary, and links `kubectl` to the one that holds it."""
+    major, minor, _ = VERSION.removeprefix("v").split(".")
+    package = "k8s.io/component-base/version"
+    stamps = {"gitVersion": VERSION, "gitMajor": major, "gitMinor": minor}
+    ldflags = " ".join(["-s -w", *(f"-X {package}.{name}={value}" for name, value in stamps.items())])
+    for command in COMMANDS:
+        unfinished = paths.bin / f"{command}.part"
+        go(["build", "-trimpath", "-ldflags", ldflags, "-o", str(unfinished), f"./cmd/{command}"], MODULE)
+        unfinished.replace(paths.bin / command)
+    kubectl = paths.bin / "kubectl"
+    kubectl.unlink(missing_ok=True)
+    kubectl.symlink_to("kubernetes")

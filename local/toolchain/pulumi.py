@@ -1,0 +1,96 @@
+"""The Pulumi CLI and its plugins: what is installed is used, else downloaded, else built or stood in for."""
+
+import os
+import re
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from pulumi.automation import PulumiCommand
+from semver import VersionInfo
+
+from local.paths import REPOSITORY, Paths
+from local.shell import run, succeeds
+from local.toolchain.gotools import TOOLS, build
+
+SDK: Final = version("pulumi")
+KUBERNETES: Final = version("pulumi-kubernetes")
+PLUGINS: Final = REPOSITORY / "local" / "plugins"
+STAND_IN: Final = "pulumi-resource-kubernetes"
+POLICY_HOST: Final = "pulumi-analyzer-policy-python"
+
+
+def installed() -> Path | None:
+    """A Pulumi CLI on PATH that is at least as new as the SDK."""
+    found = shutil.which("pulumi")
+    if found is None:
+        return None
+    told = re.search(r"\d+\.\d+\.\d+", run(found, "version"))
+    return Path(found) if told and tuple(map(int, told[0].split("."))) >= tuple(map(int, SDK.split("."))) else None
+
+
+def provide(paths: Paths) -> str | None:
+    """Leaves a Pulumi CLI in the cache's bin folder; the note says where it came from."""
+    target = paths.bin / "pulumi"
+    found = installed()
+    if found is not None and found.resolve() != target.resolve():
+        target.unlink(missing_ok=True)
+        target.symlink_to(found)
+        return f"found {found}"
+    if target.exists():
+        return None
+    try:
+        root = paths.cache / "pulumi-cli"
+        PulumiCommand.install(root=str(root), version=VersionInfo.parse(SDK))
+        target.symlink_to(root / "bin" / "pulumi")
+    except Exception:  # noqa: BLE001  # whatever keeps the download from working, the build is the answer
+        build(TOOLS["pulumi"], paths)
+        return "built from its Go module"
+    return f"downloaded v{SDK}"
+
+
+def official_plugin(paths: Paths) -> bool:
+    """Whether Pulumi's own kubernetes plugin is installed, or can be now."""
+    folder = home(paths) / "plugins" / f"resource-kubernetes-v{KUBERNETES}"
+    if folder.exists():
+        return True
+    users = Path.home() / ".pulumi" / "plugins" / folder.name
+    if users.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.symlink_to(users)
+        return True
+    arguments = (str(paths.bin / "pulumi"), "plugin", "install", "resource", "kubernetes", f"v{KUBERNETES}")
+    return succeeds("timeout", "120", "env", f"PULUMI_HOME={home(paths)}", *arguments)
+
+
+def provide_plugins(paths: Paths) -> str:
+    """Links what stands in for plugins that cannot be had; the note says so, because the two are not the same."""
+    folder = paths.cache / "plugins"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    if shutil.which(POLICY_HOST) is None:
+        (folder / POLICY_HOST).symlink_to(PLUGINS / POLICY_HOST)
+    if official_plugin(paths):
+        return f"official kubernetes plugin v{KUBERNETES}"
+    (folder / STAND_IN).symlink_to(PLUGINS / STAND_IN)
+    return "stand-in for the kubernetes plugin, which cannot be downloaded here"
+
+
+def home(paths: Paths) -> Path:
+    return paths.cache / "pulumi-home"
+
+
+def environment(paths: Paths, python: str) -> dict[str, str]:
+    """What the CLI and the plugins it starts see. The passphrase is a file, never an argument or a variable's value."""
+    search = [str(paths.cache / "plugins"), str(paths.bin), os.environ.get("PATH", "")]
+    return {
+        "PATH": os.pathsep.join(search),
+        "PULUMI_HOME": str(home(paths)),
+        "PULUMI_BACKEND_URL": f"file://{paths.stack}",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(paths.stack / "passphrase"),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",
+        "ML_LOOP_PYTHON": python,
+        "KUBECONFIG": str(paths.kubeconfig),
+    }
