@@ -118,8 +118,11 @@ class Rule:
         try:
             return inner(value)
         except ValidationError as error:
-            if any(details["type"] == EXPLAINED for details in error.errors()):
-                raise  # what is inside a list or a mapping has a rule of its own
+            # What is inside a list or a mapping has a rule of its own, and is all there is to correct.
+            inside = [details for details in error.errors() if details["type"] == EXPLAINED]
+            if inside:
+                lines = [line_error(details["loc"], details["msg"], details["input"]) for details in inside]
+                raise ValidationError.from_exception_data(error.title, lines) from None
             remedy = meant(value, self.choices) or self.remedy
             text = refused(self.instead_of_value or shown(value), self.expected, remedy)
             raise PydanticCustomError(EXPLAINED, "{text}", {"text": text}) from None
