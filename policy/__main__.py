@@ -1,4 +1,4 @@
-"""The policy pack: `pulumi preview --policy-pack policy`. It assembles only; constructing the pack serves until killed."""
+"""The policy pack: `pulumi preview --policy-pack policy`. It assembles only; constructing the pack starts its server."""
 
 import sys
 from pathlib import Path
