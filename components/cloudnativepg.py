@@ -1,0 +1,73 @@
+"""The operator that runs PostgreSQL: installed by a pinned chart, or already part of the cluster."""
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi import ResourceOptions
+
+import versions
+from components.chart import chart
+from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
+from components.network import ANYWHERE, API_SERVER, Traffic, allow
+
+STATUS_PORT = 8000
+"""Where an instance answers its operator and the other instances."""
+WEBHOOK_PORT = 9443
+
+
+@dataclass(frozen=True, kw_only=True)
+class CloudNativePgArgs:
+    """How the operator comes into the cluster."""
+
+    install: bool
+    """False: the cluster has one already, 1.27 or later."""
+    namespace: str = "cnpg-system"
+    """Where the operator runs. Its pods may reach the instances' status port."""
+    chart_mirror: str | None = None
+    """Where charts come from instead of their own repositories."""
+
+
+class CloudNativePg(pulumi.ComponentResource):
+    """Creates a restricted namespace and the chart's objects in it, CRDs included; nothing where `install` is false.
+
+    External: the chart's repository. A `Postgres` depends on this: a Cluster means nothing before its CRD and webhook.
+    Removing the chart leaves the CRDs, and so every database (`helm.sh/resource-policy: keep`).
+    """
+
+    namespace: str
+    """Where the operator runs."""
+
+    def __init__(self, name: str, args: CloudNativePgArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("ml-loop:platform:CloudNativePg", name, None, opts)
+        child = ResourceOptions(parent=self)
+        self.namespace = args.namespace
+
+        if args.install:
+            home = RestrictedNamespace(
+                f"{name}-namespace", RestrictedNamespaceArgs(namespace=args.namespace), opts=child
+            )
+            allow(
+                f"{name}-operator",
+                namespace=home.name,
+                selector={"app.kubernetes.io/name": versions.CLOUDNATIVE_PG.name},
+                # The API server calls the webhook from an address that no selector can name.
+                ingress=[Traffic(ports=(WEBHOOK_PORT,), peers=ANYWHERE)],
+                egress=[API_SERVER, Traffic(ports=(STATUS_PORT,), peers=({"namespace_selector": {}},))],
+                opts=child,
+            )
+            chart(
+                f"{name}-chart",
+                versions.CLOUDNATIVE_PG,
+                namespace=home.name,
+                values={
+                    "replicaCount": 2,
+                    "crds": {"create": True},
+                    "resources": {
+                        "requests": {"cpu": "100m", "memory": "128Mi"},
+                        "limits": {"memory": "256Mi"},
+                    },
+                },
+                mirror=args.chart_mirror,
+                opts=child,
+            )
+        self.register_outputs({"namespace": self.namespace})

@@ -1,0 +1,36 @@
+"""Custom resources go through here, so that waiting for one and taking its name are spelled once."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import pulumi
+import pulumi_kubernetes as k8s
+from pulumi import Output
+
+
+def custom_resource(
+    name: str,
+    api_version: str,
+    kind: str,
+    metadata: k8s.meta.v1.ObjectMetaArgsDict,
+    spec: pulumi.Input[Mapping[str, Any]],
+    *,
+    wait_for: str | None = None,
+    opts: pulumi.ResourceOptions,
+) -> k8s.apiextensions.CustomResource:
+    """An object of a custom kind. `spec` is in the API's own spelling, it is sent as it stands.
+
+    `wait_for` is what must hold before the object counts as created, such as `condition=Ready`
+    (`pulumi.com/waitFor`); without it the provider is content with the object's existence, as it doesn't know the kind.
+    """
+    if wait_for is not None:
+        metadata = {**metadata, "annotations": {"pulumi.com/waitFor": wait_for}}
+    return k8s.apiextensions.CustomResource(
+        name, api_version=api_version, kind=kind, metadata=metadata, spec=spec, opts=opts
+    )
+
+
+def object_name(resource: pulumi.CustomResource) -> Output[str]:
+    """The name of a Kubernetes object. Whoever uses it comes after the object, and after what that waited for."""
+    metadata = cast("Output[dict[str, Any]]", getattr(resource, "metadata"))  # noqa: B009  custom kinds don't declare it
+    return metadata.apply(lambda known: str(known["name"]))

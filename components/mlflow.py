@@ -1,0 +1,273 @@
+"""MLflow: tracking server and model registry, on PostgreSQL and an S3 bucket.
+
+One image runs twice: first a Job that brings the database's schema to the image's version (`mlflow db upgrade`, which
+initializes an empty database too), then the servers, which refuse to start on any other schema.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+import pulumi_kubernetes as k8s
+from pulumi import Output, ResourceOptions
+
+from components.connections import Bucket, Database
+from components.custom import object_name
+from components.labels import labels, selector
+from components.network import ANYWHERE, Traffic, allow, namespaced
+from components.pod import (
+    SCRATCH,
+    Container,
+    Env,
+    Resources,
+    job_name,
+    plain_env,
+    pod,
+    resources,
+    restricted_container,
+    secret_env,
+)
+
+APP = "mlflow"
+PORT = 5000
+ARTIFACTS_FOLDER = "artifacts"
+"""Where in the bucket the server keeps artifacts."""
+SESSION_KEY = "flask-secret-key"
+DRAIN_SECONDS = 10
+"""How long a server that ends keeps answering: by then no proxy sends it new requests."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MlflowArgs:
+    """The servers, what they stand on, and who may reach them."""
+
+    namespace: pulumi.Input[str]
+    image: str
+    database: Database
+    bucket: Bucket
+    session_key: pulumi.Input[str]
+    """What sessions are signed with: one key for all servers and over restarts. A Pulumi secret."""
+    client_namespaces: Sequence[str]
+    """Namespaces whose pods may reach the server."""
+    replicas: int = 2
+    workers: int = 2
+    """Processes of each server."""
+    resources: Resources = field(default_factory=lambda: resources(cpu="250m", memory="1Gi", memory_limit="2Gi"))
+    host: str | None = None
+    """Public host name, where a gateway offers one."""
+    node_port: int | None = None
+    """Port on every node, without TLS, where one is wanted."""
+
+
+class Mlflow(pulumi.ComponentResource):
+    """Creates a migration Job, and a Deployment with Service, ServiceAccount, Secret, disruption budget and policies.
+
+    External: the database and the bucket. A new image means a new Job, and servers that start only after it; the old
+    ones answer until then, as they read the schema's version at start only.
+    """
+
+    url: Output[str]
+    """Where pods reach the server: scheme, host and port, no trailing slash. Known once a server answers."""
+    external_url: str | None
+    """Where browsers reach it; None without a public host."""
+    service: Output[str]
+    """The Service's name, for a route. Its port is `PORT`."""
+
+    def __init__(self, name: str, args: MlflowArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("ml-loop:tracking:Mlflow", name, None, opts)
+        child = ResourceOptions(parent=self)
+        server = selector(APP, name, "server")
+
+        account = k8s.core.v1.ServiceAccount(
+            f"{name}-account",
+            metadata={"name": name, "namespace": args.namespace, "labels": labels(APP, name)},
+            automount_service_account_token=False,
+            opts=child,
+        )
+        secret = k8s.core.v1.Secret(
+            f"{name}-session",
+            metadata={"name": f"{name}-session", "namespace": args.namespace, "labels": labels(APP, name)},
+            string_data={SESSION_KEY: args.session_key},
+            opts=child,
+        )
+        policies = _policies(name, args, child)
+        # No data flows from the policies, but without them nothing reaches the database.
+        allowed = ResourceOptions.merge(child, ResourceOptions(depends_on=policies))
+        migration = _migrate(name, args, object_name(account), allowed)
+        container = _server(name, args, object_name(secret))
+        deployment = k8s.apps.v1.Deployment(
+            f"{name}-server",
+            metadata={"name": name, "namespace": args.namespace, "labels": labels(APP, name, "server")},
+            spec=_servers(name, args, container, object_name(account), migration),
+            opts=child,
+        )
+        k8s.policy.v1.PodDisruptionBudget(
+            f"{name}-disruption",
+            metadata={"name": name, "namespace": args.namespace, "labels": labels(APP, name)},
+            # maxUnavailable, as minAvailable would block the drain of a node for ever where there is one replica.
+            spec={"max_unavailable": 1, "selector": {"match_labels": server}},
+            opts=child,
+        )
+        service = k8s.core.v1.Service(
+            f"{name}-service",
+            metadata={"name": name, "namespace": args.namespace, "labels": labels(APP, name)},
+            spec={
+                "type": "ClusterIP" if args.node_port is None else "NodePort",
+                "selector": server,
+                "ports": [{"name": "http", "port": PORT, "target_port": "http", "node_port": args.node_port}],
+            },
+            # No data flows from the Deployment, but whoever knows the URL expects an answer.
+            opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[deployment])),
+        )
+
+        self.service = object_name(service)
+        self.url = Output.concat("http://", self.service, ".", args.namespace, f".svc.cluster.local:{PORT}")
+        self.external_url = f"https://{args.host}" if args.host else None
+        self.register_outputs({"url": self.url, "external_url": self.external_url, "service": self.service})
+
+
+def allowed_hosts(service: str, namespace: str, host: str | None = None) -> list[str]:
+    """Host headers that the server accepts; any other is a DNS rebinding attempt to it.
+
+    An explicit list replaces MLflow's own, so localhost and pod addresses are in it again, and each name stands with
+    and without port. `10.*` covers a node's address, through which a NodePort is reached.
+    """
+    names = [
+        *("localhost", "127.0.0.1"),
+        *(service, f"{service}.{namespace}", f"{service}.{namespace}.svc", f"{service}.{namespace}.svc.cluster.local"),
+        *([host] if host else []),
+    ]
+    return [*names, *(f"{name}:*" for name in names), "10.*"]
+
+
+def _policies(name: str, args: MlflowArgs, child: ResourceOptions) -> list[k8s.networking.v1.NetworkPolicy]:
+    """Both the servers and the migration go out to the database and the bucket; only servers are called."""
+    # The gateway's address, or that of a client behind a node, is not known here.
+    exposed = args.host is not None or args.node_port is not None
+    callers = ANYWHERE if exposed else tuple(namespaced(namespace) for namespace in args.client_namespaces)
+    return [
+        allow(
+            f"{name}-egress",
+            namespace=args.namespace,
+            selector=selector(APP, name),
+            egress=[*args.database.egress, *args.bucket.egress],
+            opts=child,
+        ),
+        allow(
+            f"{name}-ingress",
+            namespace=args.namespace,
+            selector=selector(APP, name, "server"),
+            ingress=[Traffic(ports=(PORT,), peers=callers)],
+            opts=child,
+        ),
+    ]
+
+
+def _migrate(name: str, args: MlflowArgs, account: Output[str], opts: ResourceOptions) -> Output[str]:
+    """Brings the schema to the image's version. Returns the Job's name, known once it has finished."""
+    container: Container = {
+        **restricted_container(
+            "migrate",
+            args.image,
+            resources(cpu="100m", memory="384Mi", memory_limit="1Gi"),
+            [args.database.mount()],
+        ),
+        # The URL has no password in it, see `Database.env`.
+        "command": ["python3", "-m", "mlflow", "db", "upgrade", "$(MLFLOW_BACKEND_STORE_URI)"],
+        "env": _database_env(args.database),
+    }
+    job = k8s.batch.v1.Job(
+        f"{name}-migration",
+        metadata={
+            "name": job_name(f"{name}-migration", args.image, args.database.host, args.database.name),
+            "namespace": args.namespace,
+            "labels": labels(APP, name, "migration"),
+        },
+        spec={
+            "backoff_limit": 4,
+            "template": {
+                "metadata": {"labels": {**labels(APP, name, "migration"), **args.database.client_labels}},
+                "spec": {
+                    **pod(container, volumes=[args.database.volume()], service_account=account),
+                    "restart_policy": "Never",
+                },
+            },
+        },
+        opts=opts,
+    )
+    return object_name(job)
+
+
+def _servers(
+    name: str, args: MlflowArgs, container: Container, account: Output[str], migration: Output[str]
+) -> k8s.apps.v1.DeploymentSpecArgsDict:
+    """The servers: spread over nodes, replaced one by one, and none before the migration has finished."""
+    server = selector(APP, name, "server")
+    pod_labels = {**labels(APP, name, "server"), **args.database.client_labels, **args.bucket.client_labels}
+    return {
+        "replicas": args.replicas,
+        "strategy": {"type": "RollingUpdate", "rolling_update": {"max_unavailable": 0, "max_surge": 1}},
+        "selector": {"match_labels": server},
+        "template": {
+            # The migration's name makes servers come after it, and restart for a new one.
+            "metadata": {"labels": pod_labels, "annotations": {"ml-loop.dev/migration": migration}},
+            "spec": {
+                **pod(container, volumes=[args.database.volume()], service_account=account),
+                "termination_grace_period_seconds": DRAIN_SECONDS + 50,
+                "affinity": {
+                    "pod_anti_affinity": {
+                        "preferred_during_scheduling_ignored_during_execution": [
+                            {
+                                "weight": 100,
+                                "pod_affinity_term": {
+                                    "topology_key": "kubernetes.io/hostname",
+                                    "label_selector": {"match_labels": server},
+                                },
+                            }
+                        ]
+                    }
+                },
+            },
+        },
+    }
+
+
+def _server(name: str, args: MlflowArgs, session: Output[str]) -> Container:
+    health: k8s.core.v1.ProbeArgsDict = {"http_get": {"path": "/health", "port": "http"}, "timeout_seconds": 5}
+    hosts = Output.from_input(args.namespace).apply(lambda namespace: allowed_hosts(name, namespace, args.host))
+    return {
+        **restricted_container("mlflow", args.image, args.resources, [args.database.mount()]),
+        "command": [
+            *("python3", "-m", "mlflow", "server"),
+            *("--host", "0.0.0.0", "--port", str(PORT), "--workers", str(args.workers)),  # noqa: S104  in a pod
+            *("--serve-artifacts", "--artifacts-destination", "$(ARTIFACTS_DESTINATION)"),
+        ],
+        "env": [
+            *_database_env(args.database),
+            *args.bucket.env(),
+            *plain_env(
+                {
+                    "ARTIFACTS_DESTINATION": Output.concat("s3://", args.bucket.name, "/", ARTIFACTS_FOLDER),
+                    "MLFLOW_SERVER_ALLOWED_HOSTS": hosts.apply(",".join),
+                    # It runs what users submit, on the server; nothing of the loop submits any.
+                    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+                }
+            ),
+            secret_env("MLFLOW_FLASK_SERVER_SECRET_KEY", session, SESSION_KEY),
+        ],
+        "ports": [{"name": "http", "container_port": PORT}],
+        "startup_probe": {**health, "period_seconds": 2, "failure_threshold": 90},
+        "readiness_probe": {**health, "period_seconds": 5},
+        "liveness_probe": {**health, "period_seconds": 10, "failure_threshold": 6},
+        # A pod that ends is taken out of the Service while it still answers; then uvicorn finishes what it has begun.
+        "lifecycle": {"pre_stop": {"sleep": {"seconds": DRAIN_SECONDS}}},
+    }
+
+
+def _database_env(database: Database) -> list[Env]:
+    # The driver is named because SQLAlchemy 2.1 takes plain postgresql:// for psycopg 3, which the image doesn't have.
+    url = Output.concat("postgresql+psycopg2://", database.host, f":{database.port}/{database.name}")
+    return [
+        *database.env(),
+        *plain_env({"MLFLOW_BACKEND_STORE_URI": url, "MLFLOW_DISABLE_TELEMETRY": "true", "HOME": SCRATCH}),
+    ]

@@ -1,0 +1,72 @@
+"""NetworkPolicies: `RestrictedNamespace` denies everything, each component then allows what it needs with `allow`.
+
+What they are worth depends on the cluster: a network plugin that enforces none accepts them silently.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+Peer = k8s.networking.v1.NetworkPolicyPeerArgsDict
+Peers = tuple[Peer, ...] | None
+
+ANYWHERE: Final = None
+"""Every address, in the cluster and outside. A block 0.0.0.0/0 would not do: Cilium leaves pods and nodes out of it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traffic:
+    """One allowance: TCP to `ports`, from or to `peers`."""
+
+    ports: tuple[int, ...]
+    peers: Peers
+
+    def __post_init__(self) -> None:
+        if self.peers == ():
+            raise ValueError("peers is (), which Kubernetes reads as everyone: name at least one peer, or ANYWHERE.")
+
+
+def pods(labels: Mapping[str, str], namespace: str | None = None) -> Peer:
+    """The pods with `labels`, in the policy's own namespace or in `namespace`."""
+    peer: Peer = {"pod_selector": {"match_labels": dict(labels)}}
+    return peer if namespace is None else {**peer, **namespaced(namespace)}
+
+
+def namespaced(namespace: str) -> Peer:
+    """Every pod of a namespace, found by the label that Kubernetes itself sets."""
+    return {"namespace_selector": {"match_labels": {"kubernetes.io/metadata.name": namespace}}}
+
+
+API_SERVER: Final = Traffic(ports=(443, 6443), peers=ANYWHERE)
+"""Kubernetes' API. Policies see the address behind the Service, a node's or a provider's: no selector can name it."""
+
+EKS_POD_IDENTITY: Final = Traffic(
+    ports=(80,), peers=({"ip_block": {"cidr": "169.254.170.23/32"}}, {"ip_block": {"cidr": "fd00:ec2::23/128"}})
+)
+"""The agent on each EKS node that hands pods their role's credentials."""
+
+
+def allow(
+    name: str,
+    *,
+    namespace: pulumi.Input[str],
+    selector: Mapping[str, str],
+    ingress: Sequence[Traffic] = (),
+    egress: Sequence[Traffic] = (),
+    opts: pulumi.ResourceOptions,
+) -> k8s.networking.v1.NetworkPolicy:
+    """Allows the pods that `selector` finds the given traffic, on top of what other policies allow them."""
+    spec: k8s.networking.v1.NetworkPolicySpecArgsDict = {
+        "pod_selector": {"match_labels": dict(selector)},
+        "policy_types": [kind for kind, rules in (("Ingress", ingress), ("Egress", egress)) if rules],
+        "ingress": [{"from_": rule.peers, "ports": _ports(rule)} for rule in ingress] or None,
+        "egress": [{"to": rule.peers, "ports": _ports(rule)} for rule in egress] or None,
+    }
+    return k8s.networking.v1.NetworkPolicy(name, metadata={"name": name, "namespace": namespace}, spec=spec, opts=opts)
+
+
+def _ports(rule: Traffic) -> list[k8s.networking.v1.NetworkPolicyPortArgsDict]:
+    return [{"port": port, "protocol": "TCP"} for port in rule.ports]

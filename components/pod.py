@@ -1,0 +1,72 @@
+"""Parts that the pods of the stack share: restricted by construction, and without a token they don't use."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Final, cast
+
+import pulumi_kubernetes as k8s
+from pulumi import Input, Output
+
+from components.restricted import container_security_context, pod_security_context
+
+Container = k8s.core.v1.ContainerArgsDict
+Env = k8s.core.v1.EnvVarArgsDict
+Mount = k8s.core.v1.VolumeMountArgsDict
+PodSpec = k8s.core.v1.PodSpecArgsDict
+Volume = k8s.core.v1.VolumeArgsDict
+Resources = Mapping[str, Mapping[str, str]]
+"""`requests` and `limits`, each of `cpu` and `memory`."""
+
+SCRATCH: Final = "/tmp"  # noqa: S108  in the container
+"""The only folder that every container may write to; its root is read-only."""
+
+
+def pod(container: Container, *, volumes: Sequence[Volume] = (), service_account: Input[str] | None = None) -> PodSpec:
+    """The spec of a pod that Pod Security restricted admits, with one container made by `restricted_container`."""
+    return {
+        "service_account_name": service_account,
+        "automount_service_account_token": False,
+        # Otherwise each Service of the namespace becomes seven environment variables, MLFLOW_PORT among them.
+        "enable_service_links": False,
+        "security_context": pod_security_context(),
+        "containers": [container],
+        "volumes": [{"name": "tmp", "empty_dir": {}}, *volumes],
+    }
+
+
+def restricted_container(name: str, image: str, resources: Resources, mounts: Sequence[Mount] = ()) -> Container:
+    """A container whose image is never pulled again where the node has it: references are exact."""
+    return {
+        "name": name,
+        "image": image,
+        "image_pull_policy": "IfNotPresent",
+        "security_context": container_security_context(),
+        "resources": cast("k8s.core.v1.ResourceRequirementsArgsDict", resources),
+        "volume_mounts": [{"name": "tmp", "mount_path": SCRATCH}, *mounts],
+    }
+
+
+def resources(*, cpu: str, memory: str, memory_limit: str) -> Resources:
+    """CPU has no limit: throttling slows a container that an idle node could serve."""
+    return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": memory_limit}}
+
+
+def plain_env(values: Mapping[str, Input[str]]) -> list[Env]:
+    """Environment variables with values that everybody may see."""
+    return [{"name": name, "value": value} for name, value in values.items()]
+
+
+def secret_env(variable: str, secret: Input[str], key: str) -> Env:
+    """An environment variable that the kubelet reads from a Secret, so that its value is in no object but that."""
+    return {"name": variable, "value_from": {"secret_key_ref": {"name": secret, "key": key}}}
+
+
+def job_name(name: str, *work: Input[str]) -> Output[str]:
+    """A Job's name: `name` and a digest of what decides its work, such as its image and the host it works on.
+
+    A Job's pod template is immutable, so other work must be another Job.
+    """
+    return Output.all(*work).apply(
+        lambda known: f"{name}-{hashlib.sha256(json.dumps(known).encode()).hexdigest()[:10]}"
+    )

@@ -1,0 +1,180 @@
+"""MLflow's database: a PostgreSQL cluster that the CloudNativePG operator runs.
+
+No pooler: MLflow's servers hold a few dozen connections of the hundred that PostgreSQL allows by default. Restoring is
+an operator's decision, not a stack's: it starts a new cluster from the archive.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+from pulumi import Output, ResourceOptions
+
+from components.cloudnativepg import STATUS_PORT
+from components.connections import ACCESS_KEY_ID, SECRET_ACCESS_KEY, Bucket, Database
+from components.custom import custom_resource, object_name
+from components.labels import labels
+from components.network import API_SERVER, Traffic, allow, namespaced, pods
+from components.pod import Resources, resources
+
+API_VERSION = "postgresql.cnpg.io/v1"
+PORT = 5432
+BACKUPS_FOLDER = "postgres"
+"""Where in the bucket the archive is."""
+BACKUP_PLUGIN = "barman-cloud.cloudnative-pg.io"
+"""In-tree backups leave CloudNativePG in 1.31; this plugin is their successor."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostgresBackup:
+    """Continuous archiving of the log, and scheduled base backups. The cluster must have the barman-cloud plugin."""
+
+    bucket: Bucket
+    schedule: str
+    """When base backups are taken, in six fields: CloudNativePG's cron starts with the seconds."""
+    retention: str
+    """How far back one can restore, such as `30d`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostgresArgs:
+    """The size of the database, and what it holds."""
+
+    namespace: pulumi.Input[str]
+    database: str
+    """Name of the database and of its owner."""
+    instances: int
+    """One primary, the others replicas. The operator keeps a PodDisruptionBudget for them."""
+    storage: str
+    """Size of each instance's volume."""
+    image: str
+    """Its tag starts with PostgreSQL's version: the operator reads it there, also beside a digest."""
+    operator_namespace: str
+    storage_class: str | None = None
+    """None: the cluster's default."""
+    resources: Resources = field(default_factory=lambda: resources(cpu="100m", memory="256Mi", memory_limit="1Gi"))
+    backup: PostgresBackup | None = None
+
+
+class Postgres(pulumi.ComponentResource):
+    """Creates a Cluster and its NetworkPolicy; with `backup`, an ObjectStore and a ScheduledBackup as well.
+
+    External: the operator. It makes the pods, volumes, services and certificates, and a Secret `<name>-app` with a
+    password that nobody else knows.
+    """
+
+    database: Database
+
+    def __init__(self, name: str, args: PostgresArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("ml-loop:tracking:Postgres", name, None, opts)
+        child = ResourceOptions(parent=self)
+        selector = {"cnpg.io/cluster": name}
+        client_labels = {f"ml-loop.dev/client-of-{name}": "true"}
+
+        instances = Traffic(ports=(PORT, STATUS_PORT), peers=(pods(selector),))
+        clients = Traffic(ports=(PORT,), peers=(pods(client_labels),))
+        operator = Traffic(ports=(STATUS_PORT,), peers=(namespaced(args.operator_namespace),))
+        policy = allow(
+            f"{name}-instances",
+            namespace=args.namespace,
+            selector=selector,
+            ingress=[instances, clients, operator],
+            # Each instance keeps its own state in the API; so does the Job that initializes the first.
+            egress=[instances, API_SERVER, *(args.backup.bucket.egress if args.backup else ())],
+            opts=child,
+        )
+
+        spec: dict[str, Any] = {
+            "instances": args.instances,
+            "imageName": args.image,
+            "imagePullPolicy": "IfNotPresent",
+            "bootstrap": {"initdb": {"database": args.database, "owner": args.database}},
+            "storage": {"size": args.storage},
+            "resources": args.resources,
+        }
+        if args.storage_class:
+            spec["storage"]["storageClass"] = args.storage_class
+        if args.backup:
+            spec["plugins"] = [_archiver(name, args.namespace, args.backup, child)]
+            spec["inheritedMetadata"] = {"labels": args.backup.bucket.client_labels}
+        cluster = custom_resource(
+            f"{name}-cluster",
+            API_VERSION,
+            "Cluster",
+            {"name": name, "namespace": args.namespace, "labels": labels("postgresql", name)},
+            spec,
+            # No data flows from the policy, but without it the first instance never reaches the API server.
+            wait_for="condition=Ready",
+            opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[policy])),
+        )
+        ready = object_name(cluster)
+        if args.backup:
+            _schedule(name, args.namespace, args.backup, ready, child)
+
+        self.database = Database(
+            host=Output.concat(ready, "-rw.", args.namespace, ".svc.cluster.local"),
+            port=PORT,
+            name=args.database,
+            credentials_secret=f"{name}-app",
+            ca_secret=f"{name}-ca",
+            client_labels=client_labels,
+            egress=(Traffic(ports=(PORT,), peers=(pods(selector),)),),
+        )
+        self.register_outputs({"host": self.database.host, "database": args.database, "secret": f"{name}-app"})
+
+
+def _archiver(
+    name: str, namespace: pulumi.Input[str], backup: PostgresBackup, child: ResourceOptions
+) -> dict[str, Any]:
+    """The entry of a Cluster's `plugins` that archives to an ObjectStore, which it creates."""
+    bucket = backup.bucket
+    configuration: dict[str, Any] = {
+        "destinationPath": Output.concat("s3://", bucket.name, "/", BACKUPS_FOLDER),
+        "s3Credentials": _s3_credentials(bucket),
+        "wal": {"compression": "gzip"},
+        "data": {"compression": "gzip"},
+    }
+    if bucket.endpoint is not None:
+        configuration["endpointURL"] = bucket.endpoint
+    store = custom_resource(
+        f"{name}-archive",
+        "barmancloud.cnpg.io/v1",
+        "ObjectStore",
+        {"name": name, "namespace": namespace, "labels": labels("postgresql", name)},
+        {
+            "configuration": configuration,
+            "retentionPolicy": backup.retention,
+            "instanceSidecarConfiguration": {"env": [{"name": "AWS_DEFAULT_REGION", "value": bucket.region}]},
+        },
+        opts=child,
+    )
+    return {"name": BACKUP_PLUGIN, "isWALArchiver": True, "parameters": {"barmanObjectName": object_name(store)}}
+
+
+def _s3_credentials(bucket: Bucket) -> dict[str, Any]:
+    if bucket.credentials_secret is None:
+        return {"inheritFromIAMRole": True}
+    return {
+        "accessKeyId": {"name": bucket.credentials_secret, "key": ACCESS_KEY_ID},
+        "secretAccessKey": {"name": bucket.credentials_secret, "key": SECRET_ACCESS_KEY},
+    }
+
+
+def _schedule(
+    name: str, namespace: pulumi.Input[str], backup: PostgresBackup, cluster: Output[str], child: ResourceOptions
+) -> None:
+    custom_resource(
+        f"{name}-schedule",
+        API_VERSION,
+        "ScheduledBackup",
+        {"name": name, "namespace": namespace, "labels": labels("postgresql", name)},
+        {
+            "cluster": {"name": cluster},
+            "schedule": backup.schedule,
+            "immediate": True,
+            "backupOwnerReference": "self",
+            "method": "plugin",
+            "pluginConfiguration": {"name": BACKUP_PLUGIN},
+        },
+        opts=child,
+    )

@@ -1,0 +1,174 @@
+"""A bucket on AWS that only its owners' pods reach: private, versioned, encrypted, over TLS alone.
+
+Pods get credentials from EKS Pod Identity, by namespace and service account: there is no key that could leak.
+External: the account, and the cluster's `eks-pod-identity-agent` add-on.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+from pulumi import Output, ResourceOptions
+
+from components.connections import Bucket
+from components.network import ANYWHERE, EKS_POD_IDENTITY, Traffic
+
+KEEP_OLD_VERSIONS_DAYS = 90
+ABORT_UPLOADS_DAYS = 7
+
+
+@dataclass(frozen=True, kw_only=True)
+class S3BucketArgs:
+    """The bucket, and who may use which part of it."""
+
+    bucket: str | None
+    """Its name, unique in all of AWS; None: Pulumi makes one from the component's."""
+    region: str
+    """Where the stack's AWS provider makes it."""
+    eks_cluster: str
+    """Name of the EKS cluster whose pods get the roles."""
+    namespace: pulumi.Input[str]
+    folders: Mapping[str, str]
+    """Service account of the namespace → the one folder its pods may list, read, write and delete in."""
+
+
+class S3Bucket(pulumi.ComponentResource):
+    """Creates the bucket with its settings, and per service account an IAM role and its Pod Identity association."""
+
+    bucket: Bucket
+
+    def __init__(self, name: str, args: S3BucketArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("ml-loop:storage:S3Bucket", name, None, opts)
+        child = ResourceOptions(parent=self)
+
+        bucket = aws.s3.Bucket(f"{name}-bucket", bucket=args.bucket, force_destroy=False, opts=child)
+        _harden(name, bucket, child)
+        grants = [_grant(f"{name}-{account}", bucket.arn, account, args, child) for account in args.folders]
+        ready = Output.all(bucket.bucket, *(grant.association_id for grant in grants))
+
+        self.bucket = Bucket(
+            name=ready.apply(lambda known: str(known[0])),
+            region=args.region,
+            endpoint=None,
+            credentials_secret=None,
+            client_labels={},
+            egress=(Traffic(ports=(443,), peers=ANYWHERE), EKS_POD_IDENTITY),
+        )
+        self.register_outputs({"bucket": self.bucket.name})
+
+
+def _harden(name: str, bucket: aws.s3.Bucket, child: ResourceOptions) -> None:
+    """What keeps the bucket private and its objects recoverable."""
+    aws.s3.BucketOwnershipControls(
+        f"{name}-ownership", bucket=bucket.id, rule={"object_ownership": "BucketOwnerEnforced"}, opts=child
+    )
+    aws.s3.BucketVersioning(
+        f"{name}-versioning", bucket=bucket.id, versioning_configuration={"status": "Enabled"}, opts=child
+    )
+    aws.s3.BucketServerSideEncryptionConfiguration(
+        f"{name}-encryption",
+        bucket=bucket.id,
+        rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
+        opts=child,
+    )
+    aws.s3.BucketLifecycleConfiguration(
+        f"{name}-lifecycle",
+        bucket=bucket.id,
+        rules=[
+            {
+                "id": "forget-what-nobody-sees",
+                "status": "Enabled",
+                "filter": {"prefix": ""},
+                "noncurrent_version_expiration": {"noncurrent_days": KEEP_OLD_VERSIONS_DAYS},
+                "abort_incomplete_multipart_upload": {"days_after_initiation": ABORT_UPLOADS_DAYS},
+            }
+        ],
+        opts=child,
+    )
+    block = aws.s3.BucketPublicAccessBlock(
+        f"{name}-private",
+        bucket=bucket.id,
+        block_public_acls=True,
+        block_public_policy=True,
+        ignore_public_acls=True,
+        restrict_public_buckets=True,
+        opts=child,
+    )
+    aws.s3.BucketPolicy(
+        f"{name}-tls-only",
+        bucket=bucket.id,
+        policy=bucket.arn.apply(lambda arn: _document(_deny_plain_http(arn))),
+        # S3 refuses a second change of the same bucket's access while the first is under way (OperationAborted).
+        opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[block])),
+    )
+
+
+def _grant(
+    name: str, bucket_arn: Output[str], account: str, args: S3BucketArgs, child: ResourceOptions
+) -> aws.eks.PodIdentityAssociation:
+    """A role that may use the account's folder and nothing else, for the pods of that service account."""
+    folder = args.folders[account]
+    role = aws.iam.Role(
+        f"{name}-role",
+        description=f"{account} of EKS cluster {args.eks_cluster}: {folder}/ of the artifact store",
+        assume_role_policy=_document(
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "pods.eks.amazonaws.com"},
+                "Action": ["sts:AssumeRole", "sts:TagSession"],
+            }
+        ),
+        opts=child,
+    )
+    policy = aws.iam.RolePolicy(
+        f"{name}-policy", role=role.id, policy=bucket_arn.apply(lambda arn: _document(*_use(arn, folder))), opts=child
+    )
+    return aws.eks.PodIdentityAssociation(
+        f"{name}-association",
+        cluster_name=args.eks_cluster,
+        namespace=args.namespace,
+        service_account=account,
+        role_arn=role.arn,
+        # No data flows from the policy, but pods that start before it would be refused.
+        opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[policy])),
+    )
+
+
+def _use(bucket_arn: str, folder: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "Effect": "Allow",
+            "Action": "s3:ListBucket",
+            "Resource": bucket_arn,
+            "Condition": {"StringLike": {"s3:prefix": [folder, f"{folder}/*"]}},
+        },
+        {
+            "Effect": "Allow",
+            "Action": [
+                "s3:GetObject",
+                "s3:PutObject",
+                "s3:DeleteObject",
+                "s3:AbortMultipartUpload",
+                "s3:ListMultipartUploadParts",
+            ],
+            "Resource": f"{bucket_arn}/{folder}/*",
+        },
+    ]
+
+
+def _deny_plain_http(bucket_arn: str) -> dict[str, Any]:
+    return {
+        "Sid": "TlsOnly",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [bucket_arn, f"{bucket_arn}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+
+
+def _document(*statements: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})

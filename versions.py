@@ -1,0 +1,202 @@
+"""Every pin of the stack: charts and images, their license, and why a version is held where it is.
+
+External: the registries and chart repositories named here. `ml-loop:images` replaces an image, and
+`ml-loop:platform.chartMirror` the chart repositories. No digest is here yet, as none could be read from a registry when
+these pins were written: a stack whose policy asks for images by digest names them in `ml-loop:images`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chart:
+    """One exact version of a Helm chart."""
+
+    name: str
+    version: str
+    repository: str
+    """URL of an HTTP repository, or the `oci://` folder the chart lies in."""
+    license: str
+    """SPDX identifier of what the chart installs."""
+    why: str
+    """Why this version: what an older or a newer one breaks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """One exact version of a container image."""
+
+    repository: str
+    tag: str
+    license: str
+    """SPDX identifier of the main program inside."""
+    why: str
+    digest: str | None = None
+    """`sha256:<64 hex digits>`."""
+
+    @property
+    def reference(self) -> str:
+        """What goes into a pod: `repository:tag`, with `@digest` where it is known."""
+        tagged = f"{self.repository}:{self.tag}"
+        return f"{tagged}@{self.digest}" if self.digest else tagged
+
+
+# renovate: datasource=helm depName=argo-workflows registryUrl=https://argoproj.github.io/argo-helm
+ARGO_WORKFLOWS = Chart(
+    name="argo-workflows",
+    version="1.0.18",
+    repository="https://argoproj.github.io/argo-helm",
+    license="Apache-2.0",
+    why="Argo Workflows 4.0.6, the oldest without a published advisory.",
+)
+
+# renovate: datasource=helm depName=argo-events registryUrl=https://argoproj.github.io/argo-helm
+ARGO_EVENTS = Chart(
+    name="argo-events",
+    version="2.4.22",
+    repository="https://argoproj.github.io/argo-helm",
+    license="Apache-2.0",
+    why="Argo Events 1.9.10; anything before 1.9.6 lets whoever writes a Sensor take the node (CVE-2025-32445).",
+)
+
+# renovate: datasource=helm depName=cert-manager registryUrl=https://charts.jetstack.io
+CERT_MANAGER = Chart(
+    name="cert-manager",
+    version="v1.21.1",
+    repository="https://charts.jetstack.io",
+    license="Apache-2.0",
+    why="Past CVE-2026-25518, and what the barman-cloud plugin's certificates come from.",
+)
+
+# renovate: datasource=helm depName=knative-operator registryUrl=https://knative.github.io/operator
+KNATIVE_OPERATOR = Chart(
+    name="knative-operator",
+    version="v1.23.0",
+    repository="https://knative.github.io/operator",
+    license="Apache-2.0",
+    why="Its Knative Serving 1.23 needs Kubernetes 1.33, as the rest of these pins does at least.",
+)
+
+# renovate: datasource=docker depName=ghcr.io/kserve/charts/kserve-crd
+KSERVE_CRD = Chart(
+    name="kserve-crd",
+    version="v0.20.0",
+    repository="oci://ghcr.io/kserve/charts",
+    license="Apache-2.0",
+    why="Moves with kserve-resources. Its CRDs go with the release, and every InferenceService with them: protect it.",
+)
+
+# renovate: datasource=docker depName=ghcr.io/kserve/charts/kserve-resources
+KSERVE_RESOURCES = Chart(
+    name="kserve-resources",
+    version="v0.20.0",
+    repository="oci://ghcr.io/kserve/charts",
+    license="Apache-2.0",
+    why="The first whose controller passes Pod Security restricted as it comes.",
+)
+
+# renovate: datasource=docker depName=ghcr.io/kserve/charts/kserve-runtime-configs
+KSERVE_RUNTIME_CONFIGS = Chart(
+    name="kserve-runtime-configs",
+    version="v0.20.0",
+    repository="oci://ghcr.io/kserve/charts",
+    license="Apache-2.0",
+    why="Moves with kserve-resources, which lost the serving runtimes to it.",
+)
+
+# renovate: datasource=helm depName=cloudnative-pg registryUrl=https://cloudnative-pg.github.io/charts
+CLOUDNATIVE_PG = Chart(
+    name="cloudnative-pg",
+    version="0.29.0",
+    repository="https://cloudnative-pg.github.io/charts",
+    license="Apache-2.0",
+    why="CloudNativePG 1.30.0: the oldest line without CVE-2026-44477 and the one the barman-cloud plugin asks for.",
+)
+
+# renovate: datasource=docker depName=ghcr.io/cloudnative-pg/postgresql versioning=docker
+POSTGRES = Image(
+    repository="ghcr.io/cloudnative-pg/postgresql",
+    tag="18.6-system-trixie",
+    license="PostgreSQL",
+    why="A new major version upgrades the data in place and can't go back, so it is never automatic.",
+)
+
+# renovate: datasource=docker depName=ghcr.io/versity/versitygw
+VERSITYGW = Image(
+    repository="ghcr.io/versity/versitygw",
+    tag="v1.8.0",
+    license="Apache-2.0",
+    why="The release the bundled store was tried with, on file systems without user attributes (`--sidecar`).",
+)
+
+# renovate: datasource=pypi depName=mlflow versioning=pep440
+MLFLOW = Image(
+    repository="ghcr.io/ml-loop/mlflow",
+    tag="3.17.2",
+    license="Apache-2.0",
+    why="Built from images/mlflow: upstream's has neither psycopg2 nor boto3. 3.18.0 lacks its mlflow-skinny on PyPI.",
+)
+
+# renovate: datasource=docker depName=ghcr.io/ml-loop/loop
+LOOP = Image(
+    repository="ghcr.io/ml-loop/loop",
+    tag="0.1.0",
+    license="Apache-2.0",
+    why="Built from images/loop, released with the stack.",
+)
+
+# renovate: datasource=docker depName=ghcr.io/ml-loop/detector
+DETECTOR = Image(
+    repository="ghcr.io/ml-loop/detector",
+    tag="0.1.0",
+    license="Apache-2.0",
+    why="Built from images/detector, with alibi-detect 0.11.4: later ones (BSL) must not run in production.",
+)
+
+# renovate: datasource=docker depName=ghcr.io/ml-loop/recommender
+RECOMMENDER = Image(
+    repository="ghcr.io/ml-loop/recommender",
+    tag="0.1.0",
+    license="Apache-2.0",
+    why="Built from examples/recommender, released with the stack.",
+)
+
+# renovate: datasource=docker depName=apache/kafka
+KAFKA = Image(
+    repository="docker.io/apache/kafka",
+    tag="4.1.0",
+    license="Apache-2.0",
+    why="The release the bundled broker was tried with.",
+)
+
+# renovate: datasource=docker depName=nats
+NATS = Image(
+    repository="docker.io/library/nats",
+    tag="2.15.2",
+    license="Apache-2.0",
+    why="The release the event bus was tried with; Argo Events' own default is a tag that moves.",
+)
+
+IMAGES: Final[Mapping[str, Image]] = {
+    "mlflow": MLFLOW,
+    "loop": LOOP,
+    "detector": DETECTOR,
+    "recommender": RECOMMENDER,
+    "postgres": POSTGRES,
+    "versitygw": VERSITYGW,
+    "kafka": KAFKA,
+    "nats": NATS,
+}
+"""The images by their names in `ml-loop:images`."""
+
+OPERATORS: Final[Mapping[str, tuple[Chart, ...]]] = {
+    "argo_workflows": (ARGO_WORKFLOWS,),
+    "argo_events": (ARGO_EVENTS,),
+    "cert_manager": (CERT_MANAGER,),
+    "knative": (KNATIVE_OPERATOR,),
+    "kserve": (KSERVE_CRD, KSERVE_RESOURCES, KSERVE_RUNTIME_CONFIGS),
+    "cloud_native_pg": (CLOUDNATIVE_PG,),
+}
+"""The charts of each operator, by its name in `ml-loop:platform`."""
