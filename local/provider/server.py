@@ -109,13 +109,14 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         old, new = decode(request.old_inputs), decode(request.news)
         with self._sentences(context, new):
             clear = reveal(new)
-            changes: diff.Changes = diff.changed_paths(old, new)
+            changes = diff.changed_paths(old, new)
             replaces = diff.replacing(changes, kinds.immutable_fields(clear, self.mutable))
             if not has_unknown(clear):
                 if changes and not replaces:
                     replaces = self.objects.refused_in_place(clear, changes)
                 elif not changes and self.objects.wants_replacement(clear):
-                    changes, replaces = {"spec": "update"}, ("spec",)
+                    changes["spec"] = "update"
+                    replaces = ("spec",)
             return _difference(changes, replaces, delete_first=bool(replaces) and diff.delete_first(old, new))
 
     def Create(self, request: pb.CreateRequest, context: Any) -> pb.CreateResponse:
