@@ -23,6 +23,9 @@ class Chart:
     why: str
     """Why this version: what an older or a newer one breaks."""
 
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
@@ -190,13 +193,3 @@ IMAGES: Final[Mapping[str, Image]] = {
     "nats": NATS,
 }
 """The images by their names in `ml-loop:images`."""
-
-OPERATORS: Final[Mapping[str, tuple[Chart, ...]]] = {
-    "argo_workflows": (ARGO_WORKFLOWS,),
-    "argo_events": (ARGO_EVENTS,),
-    "cert_manager": (CERT_MANAGER,),
-    "knative": (KNATIVE_OPERATOR,),
-    "kserve": (KSERVE_CRD, KSERVE_RESOURCES, KSERVE_RUNTIME_CONFIGS),
-    "cloud_native_pg": (CLOUDNATIVE_PG,),
-}
-"""The charts of each operator, by its name in `ml-loop:platform`."""

@@ -36,11 +36,14 @@ class CloudNativePg(pulumi.ComponentResource):
 
     namespace: str
     """Where the operator runs."""
+    version: str
+    """The installed chart and its version, or that the cluster brings its own."""
 
     def __init__(self, name: str, args: CloudNativePgArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("ml-loop:platform:CloudNativePg", name, None, opts)
         child = ResourceOptions(parent=self)
         self.namespace = args.namespace
+        self.version = str(versions.CLOUDNATIVE_PG) if args.install else "brought by the cluster"
 
         if args.install:
             home = RestrictedNamespace(
@@ -70,4 +73,4 @@ class CloudNativePg(pulumi.ComponentResource):
                 mirror=args.chart_mirror,
                 opts=child,
             )
-        self.register_outputs({"namespace": self.namespace})
+        self.register_outputs({"namespace": self.namespace, "version": self.version})

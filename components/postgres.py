@@ -31,9 +31,9 @@ class PostgresBackup:
 
     bucket: Bucket
     schedule: str
-    """When base backups are taken, in six fields: CloudNativePG's cron starts with the seconds."""
-    retention: str
-    """How far back one can restore, such as `30d`."""
+    """When base backups are taken: cron in five fields, UTC."""
+    days: int
+    """How far back one can restore."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +143,7 @@ def _archiver(
         {"name": name, "namespace": namespace, "labels": labels("postgresql", name)},
         {
             "configuration": configuration,
-            "retentionPolicy": backup.retention,
+            "retentionPolicy": f"{backup.days}d",
             "instanceSidecarConfiguration": {"env": [{"name": "AWS_DEFAULT_REGION", "value": bucket.region}]},
         },
         opts=child,
@@ -170,7 +170,8 @@ def _schedule(
         {"name": name, "namespace": namespace, "labels": labels("postgresql", name)},
         {
             "cluster": {"name": cluster},
-            "schedule": backup.schedule,
+            # CloudNativePG's cron has a sixth field in front, for seconds.
+            "schedule": f"0 {backup.schedule}",
             "immediate": True,
             "backupOwnerReference": "self",
             "method": "plugin",

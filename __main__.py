@@ -1,0 +1,120 @@
+"""The stack: a table of contents. Runs under `pulumi up` and, hosted by the Automation API, under `make up`."""
+
+from pathlib import Path
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_kubernetes as k8s
+from pulumi import ResourceOptions
+
+import settings
+import versions
+from components.artifact_store import ArtifactStore, ArtifactStoreArgs, ExternalS3Args, Store
+from components.cloudnativepg import CloudNativePg, CloudNativePgArgs
+from components.mlflow import ARTIFACTS_FOLDER, Mlflow, MlflowArgs
+from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
+from components.postgres import BACKUPS_FOLDER, Postgres, PostgresArgs, PostgresBackup
+from components.s3_bucket import S3BucketArgs
+from components.versitygw import VersityGwArgs
+from settings import ImageName
+
+MLFLOW, DATABASE = "mlflow", "mlflow-db"
+
+stack = settings.load()
+platform, tracking, backup = stack.platform, stack.tracking, stack.tracking.postgres.backup
+
+
+def image(name: ImageName) -> str:
+    """The stack's own choice of an image, or the pinned one."""
+    return stack.images.get(name, versions.IMAGES[name].reference)
+
+
+def store(namespace: pulumi.Output[str]) -> Store:
+    """The artifact store that the settings name."""
+    match stack.artifacts:
+        case settings.AwsS3(bucket=bucket, region=region):
+            # A component's pods run as the service account of its name.
+            folders = {MLFLOW: ARTIFACTS_FOLDER} | ({DATABASE: BACKUPS_FOLDER} if backup else {})
+            # `aws eks update-kubeconfig` names the context after the cluster: arn:aws:eks:<region>:<account>:cluster/<name>.
+            eks = stack.cluster.context.rsplit("/", 1)[-1]
+            return S3BucketArgs(bucket=bucket, region=region, folders=folders, namespace=namespace, eks_cluster=eks)
+        case settings.S3Compatible(endpoint=str(endpoint), bucket=str(bucket), credentials_secret=str(secret)):
+            return ExternalS3Args(endpoint=endpoint, bucket=bucket, credentials_secret=secret)
+        case settings.S3Compatible(bundled=settings.BundledStore(storage=storage)) if (
+            stack.store_secret_key is not None
+        ):
+            return VersityGwArgs(
+                namespace=namespace,
+                bucket="mlflow",
+                storage=storage,
+                secret_key=stack.store_secret_key,
+                image=image(ImageName.VERSITYGW),
+                client_image=image(ImageName.MLFLOW),
+            )
+        case _:
+            raise AssertionError("settings let no other artifact store pass")
+
+
+# One provider, bound to one context: nothing here follows whatever context happens to be current.
+kubeconfig = stack.cluster.kubeconfig
+cluster = k8s.Provider(
+    "cluster",
+    context=stack.cluster.context,
+    kubeconfig=str(Path(kubeconfig).expanduser()) if kubeconfig else None,
+    # Without it a rotated certificate in the kubeconfig replaces the provider, and with it every object.
+    cluster_identifier=stack.cluster.context,
+)
+clouds = [aws.Provider("aws", region=stack.artifacts.region)] if isinstance(stack.artifacts, settings.AwsS3) else []
+here = ResourceOptions(providers=[cluster, *clouds])
+if not stack.cluster.enforces_network_policies:
+    pulumi.log.warn(
+        "This cluster enforces no NetworkPolicies (cluster.enforcesNetworkPolicies is false): "
+        "every pod in it can reach MLflow, and move the alias production."
+    )
+
+# Namespaces
+loop = RestrictedNamespace("loop", RestrictedNamespaceArgs(namespace=stack.namespace), here)
+station = RestrictedNamespace("tracking", RestrictedNamespaceArgs(namespace=tracking.namespace), here)
+
+# Operators
+cloud_native_pg = CloudNativePg(
+    "cloudnative-pg",
+    CloudNativePgArgs(install=platform.cloud_native_pg.install, chart_mirror=platform.chart_mirror),
+    here,
+)
+
+# Tracking: artifact store, database, MLflow
+bucket = ArtifactStore("artifacts", ArtifactStoreArgs(store=store(station.name)), here).bucket
+database = Postgres(
+    DATABASE,
+    PostgresArgs(
+        namespace=station.name,
+        database="mlflow",
+        instances=tracking.postgres.instances,
+        storage=tracking.postgres.storage,
+        image=image(ImageName.POSTGRES),
+        operator_namespace=cloud_native_pg.namespace,
+        backup=backup and PostgresBackup(bucket=bucket, schedule=backup.schedule, days=backup.retention_days),
+    ),
+    # No data flows from the operator, but a Cluster means nothing before its CRD and webhook.
+    ResourceOptions.merge(here, ResourceOptions(depends_on=[cloud_native_pg])),
+).database
+mlflow = Mlflow(
+    MLFLOW,
+    MlflowArgs(
+        namespace=station.name,
+        image=image(ImageName.MLFLOW),
+        database=database,
+        bucket=bucket,
+        session_key=stack.tracking_secret_key,
+        client_namespaces=[stack.namespace],
+        replicas=tracking.replicas,
+        resources=tracking.resources.model_dump(exclude_none=True),
+        host=tracking.host,
+        node_port=tracking.node_port,
+    ),
+    here,
+)
+
+pulumi.export("mlflow", {"url": mlflow.url, "externalUrl": mlflow.external_url, "nodePort": tracking.node_port})
+pulumi.export("platform", {"cloudNativePg": cloud_native_pg.version})
