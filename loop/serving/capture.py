@@ -129,7 +129,7 @@ def messages(prediction: Prediction, served: ServedModel, at: datetime) -> list[
 
 
 def client_settings(environment: Mapping[str, str]) -> dict[str, Any]:
-    """librdkafka settings from `KAFKA_*`. Only the named ones: Kubernetes puts KAFKA_PORT and the like beside a Service."""
+    """librdkafka settings from `KAFKA_*`; only those named above, for Kubernetes adds KAFKA_PORT and the like."""
     named = {key: environment.get("KAFKA_" + key.replace(".", "_").upper()) for key in _CLIENT_SETTINGS}
     return {"bootstrap.servers": environment[Env.KAFKA]} | {key: value for key, value in named.items() if value}
 

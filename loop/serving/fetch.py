@@ -14,14 +14,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import requests
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from loop.contract import Env
+from loop.registry import RegistryError
 from loop.serving import uri as storage_uri
-from loop.serving.resolve import RegistryError, UnreachableError, client, explain, resolve
+from loop.serving.resolve import UnreachableError, client, explain, resolve
 from loop.serving.served import ServedModel, leave_reason
 
 PATIENCE = 300.0
@@ -70,6 +72,8 @@ def _download(served: ServedModel, folder: Path) -> None:
                 f"no space left in {folder} for {wanted}: give the pod more ephemeral storage"
             ) from error
         raise explain(error, wanted) from error
+    except requests.RequestException as error:  # an OSError too: must come first
+        raise UnreachableError(f"the download of {wanted} broke off: {error}") from error
     except OSError as error:
         raise RegistryError(f"cannot write {wanted} to {folder}: {error.strerror or error}") from error
     finally:

@@ -35,8 +35,7 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        path = scope["path"]
-        predict = scope["method"] == "POST" and _PREDICT.fullmatch(path) is not None
+        predict = scope["method"] == "POST" and _PREDICT.fullmatch(scope["path"]) is not None
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -44,20 +43,26 @@ class Guard:
                 if self._draining:  # routers keep connections open: this moves them to another pod
                     message["headers"].append((b"connection", b"close"))
                 if predict:
-                    REQUESTS.labels(path[1:3], message["status"]).inc()
+                    REQUESTS.labels(scope["path"][1:3], message["status"]).inc()
             await send(message)
 
         try:
             if predict:
                 receive = await self._checked_body(scope, receive)
-            elif scope["method"] not in {"GET", "HEAD"}:
-                raise RejectedError(f"{scope['method']} {path} is not served: POST /v1/models/NAME:predict is", 404)
-            elif self._draining and path not in _ALIVE:
-                raise RejectedError("the server is shutting down", 503)
+            else:
+                self._check_other(scope["method"], scope["path"])
         except RejectedError as error:
             await _refuse(answer, error)
             return
         await self._app(scope, receive, answer)
+
+    def _check_other(self, method: str, path: str) -> None:
+        if method not in {"GET", "HEAD"}:
+            raise RejectedError(
+                f"{method} {path} is not served: POST /v1/models/NAME:predict and /v2/models/NAME/infer are", 404
+            )
+        if self._draining and path not in _ALIVE:
+            raise RejectedError("the server is shutting down", 503)
 
     async def _checked_body(self, scope: Scope, receive: Receive) -> Receive:
         """Read the body up to the limit, and have the SDK read it as JSON whatever the client called it."""
@@ -96,11 +101,9 @@ class Guard:
         loop, stop = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
 
         def drain(number: int, frame: FrameType | None) -> None:
-            if self._draining or not callable(stop):
-                stop(number, frame) if callable(stop) else None
-                return
-            self._draining = True
-            loop.call_soon_threadsafe(loop.call_later, self._drain_seconds, stop, number, frame)
+            again, self._draining = self._draining, True
+            pause = 0 if again else self._drain_seconds
+            loop.call_soon_threadsafe(loop.call_later, pause, stop, number, frame)
 
         signal.signal(signal.SIGTERM, drain)
 

@@ -8,12 +8,9 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from loop.contract import Env
+from loop.registry import PROXIED_TRANSFERS, RegistryError
 from loop.serving.served import ServedModel
 from loop.serving.uri import ModelRef
-
-
-class RegistryError(Exception):
-    """The registry's answer is final: asking again will not help."""
 
 
 class UnreachableError(RegistryError):
@@ -24,8 +21,9 @@ def client() -> MlflowClient:
     """A client that fails fast: MLflow's own retries are silent for minutes, ours say what they wait for."""
     if not os.environ.get("MLFLOW_TRACKING_URI"):
         raise RegistryError("MLFLOW_TRACKING_URI is not set: set it to the MLflow server's URL")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+    fast = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
+    for key, value in (PROXIED_TRANSFERS | fast).items():
+        os.environ.setdefault(key, value)
     return MlflowClient()
 
 

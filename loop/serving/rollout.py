@@ -19,6 +19,7 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
 from loop.contract import VERSION_ANNOTATION
+from loop.registry import RegistryError
 from loop.serving import resolve as registry
 from loop.serving.uri import ModelRef
 
@@ -91,11 +92,12 @@ class Cluster:
         return next((d for d in found.items if _annotated(d.spec.template.metadata, version)), None)
 
     def pods(self, version: str) -> list[client.V1Pod]:
-        """The pods of this version's rollout that are not on their way out."""
+        """The pods of this version's rollout that are not on their way out, nor left over from an eviction."""
         found = client.CoreV1Api(self._api).list_namespaced_pod(
             self._service.namespace, label_selector=f"{SERVICE_LABEL}={self._service.name}"
         )
-        return [p for p in found.items if _annotated(p.metadata, version) and p.metadata.deletion_timestamp is None]
+        ours = [pod for pod in found.items if _annotated(pod.metadata, version)]
+        return [p for p in ours if p.metadata.deletion_timestamp is None and p.status.phase in {"Pending", "Running"}]
 
     def answers(self, pod: client.V1Pod) -> str | None:
         """The version a pod says it serves; None when it does not answer."""
@@ -167,11 +169,11 @@ def _failures(pods: list[client.V1Pod]) -> Iterator[str]:
     """Why containers ended: the sentence `fetch` and `serve` leave as their termination message."""
     for pod in pods:
         for status in _statuses(pod):
-            for state in (status.state, status.last_state):
+            for state in () if status.ready else (status.state, status.last_state):  # it may have ended badly before
                 ended = state.terminated if state else None
                 if ended and ended.exit_code != 0:
                     reason = (ended.message or f"{ended.reason}, exit code {ended.exit_code}").strip()
-                    yield f"pod {pod.metadata.name}, container {status.name}: {reason}"
+                    yield f"{_named(pod, status)}: {reason}"
 
 
 def _waiting(pods: list[client.V1Pod]) -> Iterator[str]:
@@ -179,11 +181,15 @@ def _waiting(pods: list[client.V1Pod]) -> Iterator[str]:
         for status in _statuses(pod):
             waiting = status.state.waiting if status.state else None
             if waiting and waiting.reason not in {"PodInitializing", "ContainerCreating"}:
-                yield f"pod {pod.metadata.name}, container {status.name}: {waiting.reason} {waiting.message or ''}".strip()
+                yield f"{_named(pod, status)}: {waiting.reason} {waiting.message or ''}".strip()
 
 
 def _statuses(pod: client.V1Pod) -> list[client.V1ContainerStatus]:
     return [*(pod.status.init_container_statuses or []), *(pod.status.container_statuses or [])]
+
+
+def _named(pod: client.V1Pod, status: client.V1ContainerStatus) -> str:
+    return f"pod {pod.metadata.name}, container {status.name}"
 
 
 def _annotated(metadata: client.V1ObjectMeta | None, version: str) -> bool:
@@ -214,7 +220,7 @@ def main() -> int:
     try:
         wanted = registry.resolve(registry.client(), ModelRef(arguments.model, alias=arguments.alias))
         roll(Cluster(_api(), service), wanted.version, arguments.timeout)
-    except (RolloutError, registry.RegistryError, config.ConfigException) as error:
+    except (RolloutError, RegistryError, config.ConfigException) as error:
         print(f"rollout: {error}", file=sys.stderr)
         return 1
     return 0

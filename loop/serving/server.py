@@ -12,6 +12,7 @@ import sys
 import warnings
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,24 @@ class LoadError(Exception):
     """The model cannot be served. The message says why."""
 
 
+@dataclass(frozen=True)
+class Caller:
+    """Whose prediction it is, as the gateway in front says."""
+
+    tenant: str
+    user_id: str
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str]) -> "Caller":
+        """From X-Tenant and X-User-Id; raises RejectedError."""
+        caller = cls(headers.get("x-tenant", "default"), headers.get("x-user-id", ""))
+        if not _TENANT.fullmatch(caller.tenant):
+            raise RejectedError("the header X-Tenant must be 1 to 64 of A-Z a-z 0-9 . _ -")
+        if not _USER.fullmatch(caller.user_id):
+            raise RejectedError("the header X-User-Id must be at most 128 printable ASCII characters")
+        return caller
+
+
 class PyfuncModel(Model):
     """An MLflow model of any flavor, checked at its border by its own signature."""
 
@@ -74,19 +93,18 @@ class PyfuncModel(Model):
         example = self._model.input_example
         return example if example is not None else self._check.zeros()
 
-    async def preprocess(self, payload: object, headers: Mapping[str, str] | None = None) -> tuple[object, Batch]:
+    async def preprocess(self, payload: object, headers: Mapping[str, str]) -> tuple[object, Batch, Caller]:
+        caller = Caller.of(headers)
         if isinstance(payload, InferRequest):
-            return payload, self._check.v2(payload)
-        return payload, self._check.v1(payload)
+            return payload, self._check.v2(payload), caller
+        return payload, self._check.v1(payload), caller
 
     async def predict(
         self,
-        payload: tuple[object, Batch],
-        headers: Mapping[str, str] | None = None,
-        response_headers: dict[str, str] | None = None,
+        payload: tuple[object, Batch, Caller],
+        *_headers: object,
     ) -> dict[str, Any] | InferResponse:
-        request, batch = payload
-        tenant, user_id = _caller(headers or {})
+        request, batch, caller = payload
         loop = asyncio.get_running_loop()
         try:
             result = await loop.run_in_executor(self._executor, self._model.predict, batch.model_input)
@@ -96,7 +114,7 @@ class PyfuncModel(Model):
             raise InferenceError(f"the model failed on this request: {type(error).__name__}") from error
         PREDICTIONS.labels(self._served.name, self._served.version).inc(len(answers))
         if self._capture:
-            self._capture.offer(Prediction(tenant, user_id, batch.rows, answers))
+            self._capture.offer(Prediction(caller.tenant, caller.user_id, batch.rows, answers))
         if isinstance(request, InferRequest):
             tensor = result if isinstance(result, pd.DataFrame | np.ndarray) else np.asarray(result)
             response = get_predict_response(request, tensor, request.model_name)
@@ -110,22 +128,10 @@ class PyfuncModel(Model):
 
 def _per_row(result: object, rows: int) -> list[Any]:
     """The model's answer as one JSON value per row: a number, a list (several outputs) or an object (named outputs)."""
-    if isinstance(result, pd.DataFrame):
-        answers = result.to_dict(orient="records")
-    else:
-        answers = np.asarray(result).tolist()
+    answers = result.to_dict(orient="records") if isinstance(result, pd.DataFrame) else np.asarray(result).tolist()
     if not isinstance(answers, list) or len(answers) != rows:
         raise ValueError(f"the model gave no answer per row: {rows} rows in, {type(result).__name__} out")
     return answers
-
-
-def _caller(headers: Mapping[str, str]) -> tuple[str, str]:
-    tenant, user_id = headers.get("x-tenant", "default"), headers.get("x-user-id", "")
-    if not _TENANT.fullmatch(tenant):
-        raise RejectedError("the header X-Tenant must be 1 to 64 of A-Z a-z 0-9 . _ -")
-    if not _USER.fullmatch(user_id):
-        raise RejectedError("the header X-User-Id must be at most 128 printable ASCII characters")
-    return tenant, user_id
 
 
 async def _rejected(_request: Request, error: Exception) -> JSONResponse:

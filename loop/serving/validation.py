@@ -93,17 +93,20 @@ class InputCheck:
     def v2(self, request: InferRequest) -> Batch:
         """One tensor of shape [rows, columns], or one of shape [rows] or [rows, 1] for each column by its name."""
         tensors = {tensor.name: (tensor.shape, tensor.data) for tensor in request.inputs}
-        if len(request.inputs) == 1 and len(self.columns) > 1 and not (self.named and set(tensors) & set(self.by_name)):
-            ((name, (shape, data)),) = tensors.items()
-            rows = self._tensor(name, shape, data, len(self.columns))
+        if len(tensors) == 1 and not (self.named and tensors.keys() <= self.by_name.keys()):
+            ((name, tensor),) = tensors.items()
+            rows = self._tensor(name, *tensor, len(self.columns))
         else:
             self._names("the request", tensors)
-            values = [self._tensor(c.name, *tensors[c.name], 1) for c in self.columns if c.name in tensors]
-            if len({len(column) for column in values}) > 1:
-                raise RejectedError("the inputs have different numbers of rows")
-            present = dict(zip((c.name for c in self.columns if c.name in tensors), values, strict=True))
-            absent = [[None]] * len(values[0])
-            rows = [[part[0] for part in row] for row in zip(*(present.get(c.name, absent) for c in self.columns))]
+            present = {name: self._tensor(name, *tensor, 1) for name, tensor in tensors.items()}
+            counts = {len(values) for values in present.values()}
+            if len(counts) != 1:
+                raise RejectedError(
+                    "the inputs have different numbers of rows" if counts else "the request has no inputs"
+                )
+            absent = [[None]] * counts.pop()
+            by_column = [present.get(column.name, absent) for column in self.columns]
+            rows = [[part[0] for part in row] for row in zip(*by_column, strict=True)]
         return self._batch(rows)
 
     def _limit(self, rows: int) -> None:
@@ -180,7 +183,8 @@ def _cast(column: Column, values: tuple[object, ...]) -> np.ndarray:
         elif kind is not (bool if column.type is np.bool_ else str):
             expected = "a boolean" if column.type is np.bool_ else "text"
             raise RejectedError(f"{where} is {_kind(value)}, expected {expected}")
-    array = np.array(values, dtype=column.type)
+    with np.errstate(over="ignore"):  # found just below
+        array = np.array(values, dtype=column.type)
     if is_float and np.isinf(array).any():
         raise RejectedError(f"column {column.name!r} has a number outside the range of {column.type.__name__}")
     return array

@@ -1,0 +1,86 @@
+"""A registry with two versions of one model, a broker, and model servers started side by side."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from confluent_kafka import Producer
+from mlflow import MlflowClient
+from mlflow.models import infer_signature
+from sklearn.linear_model import LinearRegression
+
+from loop.serving.fetch import fetch
+
+sys.path.insert(0, str(Path(__file__).parent))  # in every import mode of pytest
+from serving_helpers import COLUMNS, Mlflow, ModelServer, Servers, free_port
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mlflow]:
+    """Model `books`: versions 1 and 2 answer 1 and 2 times the price; `production` is 1, `staging` 2."""
+    server = Mlflow(tmp_path_factory.mktemp("mlflow"))
+    server.start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", server.url)
+        patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+        patch.delenv("ML_LOOP_MODEL_VERSION", raising=False)
+        mlflow.set_tracking_uri(server.url)
+        frame = pd.DataFrame(np.random.default_rng(0).normal(size=(50, 3)), columns=COLUMNS)
+        for factor in (1, 2):
+            model = LinearRegression().fit(frame, frame["price"] * factor)
+            with mlflow.start_run():
+                mlflow.sklearn.log_model(
+                    model,
+                    name="model",
+                    signature=infer_signature(frame, model.predict(frame)),
+                    registered_model_name="books",
+                    pip_requirements=["scikit-learn"],
+                )
+        client = MlflowClient()
+        client.set_registered_model_alias("books", "production", "1")
+        client.set_registered_model_alias("books", "staging", "2")
+        yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def fetched(registry: Mlflow, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that `fetch` filled with version 1."""
+    folder = tmp_path_factory.mktemp("served") / "models"
+    fetch("mlflow://books@production", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[str]:
+    """The address of librdkafka's own broker: Kafka's protocol over TCP, in this process."""
+    host = Producer({"test.mock.num.brokers": 1, "log_level": 2})
+    (address,) = host.list_topics(timeout=10).brokers.values()
+    yield f"{address.host}:{address.port}"
+    host.flush(1)
+
+
+@pytest.fixture(scope="session")
+def servers(fetched: Path, broker: str) -> Iterator[Servers]:
+    with ExitStack() as stack:
+
+        def start(**environment: str) -> ModelServer:
+            server = ModelServer(fetched, environment)
+            stack.callback(server.kill)
+            return server
+
+        down = f"127.0.0.1:{free_port()}"
+        started = Servers(start(KAFKA_BOOTSTRAP_SERVERS=broker), start(KAFKA_BOOTSTRAP_SERVERS=down), start())
+        for server in (started.healthy, started.no_broker, started.mortal):
+            server.wait()
+        yield started
+
+
+@pytest.fixture(scope="session")
+def server(servers: Servers) -> ModelServer:
+    return servers.healthy

@@ -1,0 +1,157 @@
+"""The real servers the serving tests talk to: MLflow, and model servers as the processes they are in a pod."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).resolve().parents[3]
+COLUMNS = ["price", "rating", "pages"]
+VALID = {"instances": [[1, 2, 3]]}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes], log: Path, seconds: float = 180) -> None:
+    for _ in range(int(seconds * 10)):
+        try:
+            if httpx.get(url, timeout=2).status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        assert process.poll() is None, f"{url}: the server ended: {log.read_text()[-2000:]}"
+        time.sleep(0.1)
+    raise AssertionError(f"{url}: no answer in {seconds} s: {log.read_text()[-2000:]}")
+
+
+@dataclass
+class Mlflow:
+    """An MLflow server over one folder."""
+
+    folder: Path
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        log = self.folder / "server.log"
+        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
+        command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db"]
+        command += ["--serve-artifacts", "--artifacts-destination", str(self.folder / "artifacts")]
+        environment = {
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "MLFLOW_SERVER_ALLOWED_HOSTS": "127.0.0.1:*",
+        }
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                command,
+                stdout=output,
+                stderr=output,
+                env=os.environ | environment,
+                cwd=self.folder,
+                start_new_session=True,
+            )
+        wait_for(f"{self.url}/health", self.process, log)
+
+    def stop(self) -> None:
+        if self.process:
+            os.killpg(self.process.pid, 15)
+            self.process.wait(20)
+            self.process = None
+
+
+class Entrance:
+    """Another port of a server: refuses connections until it is opened, as a server does that restarts."""
+
+    def __init__(self, target: int) -> None:
+        self._target, self._port = target, free_port()
+        self._loop = asyncio.new_event_loop()
+        self.url = f"http://127.0.0.1:{self._port}"
+
+    def open(self) -> None:
+        asyncio.run_coroutine_threadsafe(asyncio.start_server(self._join, "127.0.0.1", self._port), self._loop).result()
+
+    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
+        await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
+
+    def __enter__(self) -> "Entrance":
+        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
+
+
+@dataclass
+class ModelServer:
+    """`python3 -m loop serve` over a fetched model; the service is `books-production`, the model `books`."""
+
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    port: int = field(default_factory=free_port)
+
+    def __post_init__(self) -> None:
+        self.log = self.folder.parent / f"serve-{self.port}.log"
+        self.url = f"http://127.0.0.1:{self.port}"
+        command = [sys.executable, "-m", "loop", "serve", "--model_name=books-production", "--drain_seconds=1"]
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [*command, f"--model_dir={self.folder}", f"--port={self.port}"],
+                stdout=output,
+                stderr=output,
+                cwd=ROOT,
+                env={k: v for k, v in os.environ.items() if k != "KAFKA_BOOTSTRAP_SERVERS"} | self.environment,
+            )
+
+    def wait(self) -> "ModelServer":
+        wait_for(f"{self.url}/v1/models/books-production", self.process, self.log)
+        return self
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def post(self, path: str, content: str | bytes, **headers: str) -> httpx.Response:
+        return httpx.post(f"{self.url}{path}", content=content, headers=headers, timeout=10)
+
+    def predict(self, body: object, name: str = "books", **headers: str) -> httpx.Response:
+        return httpx.post(f"{self.url}/v1/models/{name}:predict", json=body, headers=headers, timeout=10)
+
+    def metric(self, line: str) -> float:
+        """The value of the one metric whose line starts so; 0 when there is none yet."""
+        text = httpx.get(f"{self.url}/metrics", timeout=10).text
+        values = [float(row.rsplit(" ", 1)[1]) for row in text.splitlines() if row.startswith(line)]
+        assert len(values) < 2, f"{line!r} is not one metric of:\n{text}"
+        return sum(values)
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Version 1 of `books`: with a broker, with a broker that is down, and one that a test may end."""
+
+    healthy: ModelServer
+    no_broker: ModelServer
+    mortal: ModelServer

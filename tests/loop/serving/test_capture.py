@@ -1,0 +1,134 @@
+import json
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError
+
+from loop.serving import capture
+from loop.serving.capture import Capture, Prediction, client_settings, messages
+from loop.serving.served import ServedModel
+
+SERVED = ServedModel("books", "7", "run", "production")
+
+
+class RecordingSink:
+    """Stands in for the producer: `accept` decides what becomes of a message."""
+
+    def __init__(self, accept: Callable[[bytes], KafkaError | None]) -> None:
+        self.accept, self.sent, self.flushed = accept, [], 0
+
+    def produce(self, topic: str, value: bytes, key: bytes, on_delivery: Callable[[Any, Any], None]) -> None:
+        error = self.accept(value)
+        self.sent.append((topic, key, json.loads(value)))
+        on_delivery(error, None)
+
+    def poll(self, timeout: float) -> int:
+        return 0
+
+    def flush(self, timeout: float) -> int:
+        self.flushed += 1
+        return 0
+
+
+def prediction(rows: int, tenant: str = "acme") -> Prediction:
+    return Prediction(tenant, "u1", [[float(i), 2.0] for i in range(rows)], [0.5] * rows)
+
+
+def count(outcome: str) -> float:
+    return capture.MESSAGES.labels(outcome)._value.get()
+
+
+def test_each_row_is_one_message_under_its_tenant() -> None:
+    sink = RecordingSink(lambda _: None)
+    before = count("delivered")
+    publisher = Capture(sink, SERVED)
+    publisher.offer(prediction(2))
+    publisher.close()
+    assert [(topic, key) for topic, key, _ in sink.sent] == [("ml.predictions", b"acme")] * 2
+    assert [message["features"] for _, _, message in sink.sent] == [[0.0, 2.0], [1.0, 2.0]]
+    assert count("delivered") - before == 2
+    assert sink.flushed == 1, "what is queued at the end must be given time to arrive"
+
+
+def test_a_message_is_what_the_contract_says() -> None:
+    at = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
+    (message,) = messages(Prediction("acme", "u1", [[1.5, float("nan"), "crime"]], [0.25]), SERVED, at)
+    assert json.loads(message) == {
+        "tenant": "acme", "user_id": "u1", "features": [1.5, None, "crime"], "predictions": [0.25],
+        "at": "2026-01-02T03:04:05.678Z", "model": "books", "version": "7",
+    }  # fmt: skip
+
+
+def test_a_model_with_several_outputs_publishes_them_all() -> None:
+    (message,) = messages(Prediction("acme", "", [[1.0]], [[0.1, 0.9]]), SERVED, datetime.now(UTC))
+    assert json.loads(message)["predictions"] == [0.1, 0.9]
+
+
+def test_a_full_queue_drops_and_counts_and_never_blocks() -> None:
+    blocked = threading.Event()
+    sink = RecordingSink(lambda _: blocked.wait() and None)
+    publisher = Capture(sink, SERVED, capacity=10)
+    before = count("queue_full")
+    publisher.offer(prediction(6))
+    publisher.offer(prediction(6))
+    assert count("queue_full") - before == 6
+    publisher.offer(prediction(4))
+    assert count("queue_full") - before == 6, "rows that fit must not be dropped"
+    blocked.set()
+    publisher.close()
+    assert len(sink.sent) == 10
+
+
+def test_room_is_given_back_when_rows_are_published() -> None:
+    sink = RecordingSink(lambda _: None)
+    publisher = Capture(sink, SERVED, capacity=5)
+    for _ in range(4):
+        publisher.offer(prediction(5))
+        while publisher._rows:
+            threading.Event().wait(0.01)
+    publisher.close()
+    assert len(sink.sent) == 20
+
+
+def test_a_client_queue_that_is_full_is_counted_as_a_drop() -> None:
+    def full(_: bytes) -> None:
+        raise BufferError("Local: Queue full")
+
+    before = count("queue_full")
+    publisher = Capture(RecordingSink(full), SERVED)
+    publisher.offer(prediction(3))
+    publisher.close()
+    assert count("queue_full") - before == 3
+
+
+def test_a_message_the_broker_never_took_is_counted_as_undelivered() -> None:
+    before = count("undelivered")
+    publisher = Capture(RecordingSink(lambda _: KafkaError(KafkaError._MSG_TIMED_OUT)), SERVED)
+    publisher.offer(prediction(3))
+    publisher.close()
+    assert count("undelivered") - before == 3
+
+
+def test_the_environment_gives_the_clients_settings_and_nothing_else() -> None:
+    assert client_settings(
+        {
+            "KAFKA_BOOTSTRAP_SERVERS": "kafka:9093",
+            "KAFKA_SASL_PASSWORD": "secret",
+            "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+            "KAFKA_SSL_CA_LOCATION": "",
+            "KAFKA_PORT": "tcp://10.0.0.1:9092",
+        }
+    ) == {"bootstrap.servers": "kafka:9093", "security.protocol": "SASL_SSL", "sasl.password": "secret"}
+
+
+def test_no_broker_means_no_capture_and_a_line_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("KAFKA_BOOTSTRAP_SERVERS", raising=False)
+    assert capture.from_environment(SERVED) is None
+    assert caplog.messages == [
+        "KAFKA_BOOTSTRAP_SERVERS is empty: predictions are not published, drift will not be seen"
+    ]
