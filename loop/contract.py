@@ -39,6 +39,21 @@ class Env(StrEnum):
     P_VALUE = "ML_LOOP_P_VALUE"
     EVENT_ID = "ML_LOOP_EVENT_ID"
     SOURCE_COMMIT = "ML_LOOP_SOURCE_COMMIT"
+    WORKFLOW = "ML_LOOP_WORKFLOW"
+    """Name of the workflow a training step runs in."""
+    GATE_METRIC = "ML_LOOP_GATE_METRIC"
+    """Metric of the evaluate command the gate looks at; higher is better."""
+    GATE_MINIMUM = "ML_LOOP_GATE_MINIMUM"
+    GATE_TOLERANCE = "ML_LOOP_GATE_TOLERANCE"
+    """How far below the version in production a candidate may be; default 0."""
+    CANDIDATE = "ML_LOOP_CANDIDATE"
+    """What `evaluate` left for the candidate (`EVALUATION_FILE`)."""
+    PRODUCTION = "ML_LOOP_PRODUCTION"
+    """The same for the version in production; empty: the gate asks for the minimum only."""
+    FAILURES = "ML_LOOP_FAILURES"
+    """The workflow's failed nodes as Argo names them in `{{workflow.failures}}`."""
+    PATIENCE = "ML_LOOP_MLFLOW_PATIENCE"
+    """Seconds a step waits for an MLflow that does not answer; default 180."""
     KAFKA = "KAFKA_BOOTSTRAP_SERVERS"
 
 
@@ -50,6 +65,8 @@ class Tag(StrEnum):
     TRIGGER = "ml-loop.trigger"
     """Why it was trained: `manual`, `schedule` or `drift:<feature>`."""
     EVENT_ID = "ml-loop.event-id"
+    P_VALUE = "ml-loop.p-value"
+    """The drift event's adjusted p-value."""
     GATE = "ml-loop.gate"
     """`passed` or `rejected`."""
     GATE_REPORT = "ml-loop.gate-report"
@@ -58,8 +75,19 @@ class Tag(StrEnum):
     """Name of the workflow that made the version; makes registration idempotent."""
 
 
+class Gate(StrEnum):
+    """Values of `Tag.GATE`."""
+
+    PASSED = "passed"
+    REJECTED = "rejected"
+
+
+FAILURE_TAG: Final = "ml-loop.failure"
+"""Tag of a training run, or of the registered model where there is no run yet: why the workflow failed."""
+
+
 REFERENCE_ARTIFACT: Final = "reference/window.csv"
-"""Artifact of every training run: the rows drift is measured against. CSV, header = feature names, one row per line, numbers."""
+"""Artifact of every training run: the rows drift is measured against. CSV, header = feature names, numbers."""
 
 DATA_FINGERPRINT_PARAM: Final = "data_fingerprint"
 """Param of every training run: SHA-256 of the training data, hex."""
@@ -67,8 +95,21 @@ DATA_FINGERPRINT_PARAM: Final = "data_fingerprint"
 MODEL_ARTIFACT: Final = "model"
 """Name the training run logs its model under."""
 
+REFERENCE_MIN_ROWS: Final = 100
+"""Fewer reference rows cannot tell drift from chance."""
+
 RUN_ID_FILE: Final = "run_id"
+"""Written by the user's train command: the id of its MLflow run."""
 METRICS_FILE: Final = "metrics.json"
+"""Written by the user's evaluate command: metric name -> finite number."""
+DATA_FINGERPRINT_FILE: Final = "data_fingerprint"
+"""Written by the user's evaluate command: SHA-256 of the rows it measured on, hex."""
+EVALUATION_FILE: Final = "evaluation.json"
+"""Written by the step `evaluate` for `register`: `{version, metrics, data}`; empty when there is no model."""
+VERSION_FILE: Final = "version"
+"""Written by the step `register`: the model version."""
+GATE_FILE: Final = "gate"
+"""Written by the step `register`: `passed` or `rejected`."""
 
 VERSION_ANNOTATION: Final = "ml-loop.dev/model-version"
 """Annotation of an InferenceService's predictor: the version all pods of this rollout serve."""

@@ -1,0 +1,86 @@
+"""`python3 -m loop evaluate -- COMMAND`: measure one model with the image's evaluate command.
+
+`ML_LOOP_MODEL_URI` names it: `runs:/<run>/model` for a candidate, `models:/<name>@production` for the version to
+compare with. An alias is resolved once, so the gate's report names the version that was measured. No such alias:
+nothing is run, and the empty evaluation tells `register` that there is nothing to compare with.
+"""
+
+import json
+import math
+from pathlib import Path
+
+from loop.contract import DATA_FINGERPRINT_FILE, EVALUATION_FILE, METRICS_FILE, Env
+from loop.registry import ALIAS_URI, Registry
+from loop.training.checks import is_sha256
+from loop.training.gate import Evaluation
+from loop.training.step import (
+    StepError,
+    optional,
+    output_folder,
+    run_step,
+    run_user_command,
+    setting,
+    user_command,
+    write_output,
+)
+from loop.training.train import parameters
+
+
+def evaluate() -> None:
+    command = user_command("evaluate")
+    uri, metric, output = setting(Env.MODEL_URI), setting(Env.GATE_METRIC), output_folder()
+    for name in (METRICS_FILE, DATA_FINGERPRINT_FILE, EVALUATION_FILE):
+        (output / name).unlink(missing_ok=True)
+    version = None
+    if alias := ALIAS_URI.fullmatch(uri):
+        found = Registry().alias(alias["name"], alias["alias"])
+        if found is None:
+            write_output(EVALUATION_FILE, "")
+            print(f"model {alias['name']} has no version under {alias['alias']}: nothing to measure")
+            return
+        version = str(found.version)
+        uri = f"models:/{alias['name']}/{version}"
+    print(f"model: {uri}")
+    environment = {Env.MODEL_URI: uri, Env.DATA_URI: optional(Env.DATA_URI), Env.PARAMETERS: parameters()}
+    run_user_command("evaluate", command, environment)
+    evaluation = Evaluation(
+        version, metrics(output / METRICS_FILE, metric), fingerprint(output / DATA_FINGERPRINT_FILE)
+    )
+    write_output(EVALUATION_FILE, evaluation.to_json())
+    for key, value in evaluation.metrics.items():
+        print(f"{key}: {value:g}")
+
+
+def metrics(path: Path, gate_metric: str) -> dict[str, float]:
+    """The metrics the evaluate command wrote: finite numbers, the gate's among them. Raises `StepError`."""
+    try:
+        values = json.loads(path.read_text()) if path.is_file() else None
+    except ValueError:
+        values = None
+    if not isinstance(values, dict):
+        raise StepError(
+            f"the evaluate command must write a JSON object of metrics to ${Env.OUTPUT}/{METRICS_FILE}: "
+            f"{'it is not one' if path.is_file() else 'there is none'}"
+        )
+    for key, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise StepError(f"each metric in {METRICS_FILE} must be a finite number: {key} is {value!r}")
+    if gate_metric not in values:
+        raise StepError(
+            f"{METRICS_FILE} must hold the gate's metric {gate_metric!r}: it holds {', '.join(values) or 'none'}"
+        )
+    return {key: float(value) for key, value in values.items()}
+
+
+def fingerprint(path: Path) -> str:
+    value = path.read_text().strip() if path.is_file() else ""
+    if not is_sha256(value):
+        raise StepError(
+            f"the evaluate command must write the SHA-256 of the rows it measured on, in hex, to "
+            f"${Env.OUTPUT}/{DATA_FINGERPRINT_FILE}: it wrote {value or 'none'!r}"
+        )
+    return value
+
+
+def main() -> int:
+    return run_step(evaluate)

@@ -1,0 +1,69 @@
+"""`python3 -m loop register`: decide the gate, and register the version with everything an audit asks.
+
+A rejected candidate is registered too, tagged `rejected`: "why did that drift not lead to a new model?" is then
+answered by the registry itself, with numbers. `staging` does not move for it: `stage` takes versions that passed only.
+Idempotent by the workflow's name: a retried step finds the version it made.
+"""
+
+import json
+
+from loop.contract import GATE_FILE, RUN_ID_FILE, VERSION_FILE, Env, Tag
+from loop.registry import Registry
+from loop.training import checks
+from loop.training.gate import Decision, Evaluation, Rule, decide
+from loop.training.step import StepError, number, optional, run_step, setting, write_output
+
+TRIGGERS = ("manual", "schedule", "drift")
+
+
+def register() -> None:
+    name, run_id, workflow = setting(Env.MODEL), setting(Env.RUN_ID), setting(Env.WORKFLOW)
+    origin = lineage()
+    rule = Rule(setting(Env.GATE_METRIC), number(Env.GATE_MINIMUM), number(Env.GATE_TOLERANCE, default=0.0))
+    candidate = evaluation(Env.CANDIDATE)
+    if candidate is None:
+        raise StepError(f"{Env.CANDIDATE} is not set: the gate needs what the candidate's evaluation left")
+    decision = decide(rule, candidate, evaluation(Env.PRODUCTION))
+    registry = Registry()
+    tags = origin | {
+        Tag.WORKFLOW: workflow,
+        Tag.DATA_FINGERPRINT: checks.data_fingerprint(registry, run_id),
+        Tag.GATE: decision.gate,
+        Tag.GATE_REPORT: json.dumps(decision.report, sort_keys=True),
+    }
+    version = registry.register(name, checks.logged_model(registry, run_id), tags, key=Tag.WORKFLOW)
+    report(name, str(version.version), str(version.run_id), version.tags[Tag.GATE], decision)
+
+
+def report(name: str, version: str, run_id: str, gate: str, decision: Decision) -> None:
+    """The version's own gate is what counts: a retried step reports what its first attempt decided."""
+    write_output(VERSION_FILE, version)
+    write_output(GATE_FILE, gate)
+    write_output(RUN_ID_FILE, run_id)
+    print(f"version: {version} of {name}\ngate: {gate}\nreason: {decision.reason}")
+
+
+def lineage() -> dict[str, str]:
+    """Tags that say where the version comes from. Raises `StepError` for a trigger without its evidence."""
+    trigger = setting(Env.TRIGGER)
+    if trigger not in TRIGGERS:
+        raise StepError(f"{Env.TRIGGER} is {trigger!r}: it must be one of {', '.join(TRIGGERS)}")
+    tags: dict[str, str] = {Tag.SOURCE_COMMIT: setting(Env.SOURCE_COMMIT), Tag.TRIGGER: trigger}
+    if trigger == "drift":
+        tags[Tag.TRIGGER] = f"drift:{setting(Env.FEATURE)}"
+        tags[Tag.EVENT_ID] = setting(Env.EVENT_ID)
+        tags[Tag.P_VALUE] = repr(number(Env.P_VALUE))
+    return tags
+
+
+def evaluation(name: Env) -> Evaluation | None:
+    if not (text := optional(name)):
+        return None
+    try:
+        return Evaluation.from_json(text)
+    except (ValueError, KeyError, TypeError):
+        raise StepError(f"{name} must be what the step evaluate left in its output: it is {text[:100]!r}") from None
+
+
+def main() -> int:
+    return run_step(register)

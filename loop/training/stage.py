@@ -1,0 +1,29 @@
+"""`python3 -m loop stage`: move the alias `staging` to a registered version that passed its gate, and nothing else.
+
+Idempotent; a late retry never moves `staging` back from a newer version.
+"""
+
+from loop.contract import Alias, Env, Gate, Tag
+from loop.registry import Registry
+from loop.training.step import StepError, run_step, setting
+
+
+def stage() -> None:
+    name, number = setting(Env.MODEL), setting(Env.MODEL_VERSION)
+    registry = Registry()
+    version = registry.resolve(name, number)
+    gate = version.tags.get(Tag.GATE, "none")
+    if gate != Gate.PASSED:
+        raise StepError(
+            f"version {number} of {name} must have passed its gate to be staged: its tag {Tag.GATE} is {gate}"
+        )
+    current = registry.alias(name, Alias.STAGING)
+    if current is not None and int(current.version) > int(number):
+        print(f"staging: stays at version {current.version} of {name}, newer than {number}")
+        return
+    registry.set_alias(name, Alias.STAGING, number)
+    print(f"staging: version {number} of {name}")
+
+
+def main() -> int:
+    return run_step(stage)

@@ -1,0 +1,99 @@
+"""What all steps share: settings from the environment, the image's command, outputs for Argo, a sentence on failure.
+
+External: the image's commands, which run with the step's own rights.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from mlflow.exceptions import MlflowException
+
+from loop.contract import Env
+from loop.registry import PROXIED_TRANSFERS, RegistryError
+
+TERMINATION_LOG = Path("/dev/termination-log")
+
+
+class StepError(Exception):
+    """One sentence: what the contract or the settings ask, and what was found instead."""
+
+
+def run_step(step: Callable[[], None]) -> int:
+    """Run a step; a failure is one sentence on stderr and in the pod's status, never a stack trace."""
+    try:
+        step()
+    except (StepError, RegistryError, MlflowException) as error:
+        sentence = " ".join(str(error).split())
+        print(f"error: {sentence}", file=sys.stderr)
+        if TERMINATION_LOG.exists():
+            TERMINATION_LOG.write_text(sentence[:4096])
+        return 1
+    return 0
+
+
+def setting(name: Env) -> str:
+    """A required setting. Raises `StepError` when it is missing or empty."""
+    if not (value := os.environ.get(name, "").strip()):
+        raise StepError(f"{name} is not set: this step needs it in its environment")
+    return value
+
+
+def optional(name: Env) -> str:
+    return os.environ.get(name, "").strip()
+
+
+def number(name: Env, default: float | None = None) -> float:
+    text = optional(name)
+    if not text and default is not None:
+        return default
+    try:
+        return float(setting(name))
+    except ValueError:
+        raise StepError(f"{name} is {text!r}: it must be a number") from None
+
+
+def output_folder() -> Path:
+    folder = Path(setting(Env.OUTPUT))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def write_output(name: str, value: str) -> None:
+    (output_folder() / name).write_text(value)
+
+
+def user_command(name: str) -> list[str]:
+    """What follows `--` on the step's command line."""
+    if len(sys.argv) < 3 or sys.argv[1] != "--":
+        raise StepError(f"usage: python3 -m loop {name} -- COMMAND [arguments]: the image's {name} command is missing")
+    return sys.argv[2:]
+
+
+def run_user_command(name: str, command: list[str], environment: Mapping[str, str]) -> None:
+    """Run the image's command with the contract's environment. Raises `StepError` unless it ends with exit code 0.
+
+    Its output goes through as it comes; the last line of stderr is kept for the sentence, as that is where Python names
+    the exception.
+    """
+    last = ""
+    try:
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, **PROXIED_TRANSFERS, **environment},
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
+    except OSError as error:
+        raise StepError(f"the {name} command {command[0]!r} cannot be started: {error.strerror}") from None
+    with process:
+        assert process.stderr is not None  # noqa: S101 - a pipe was asked for
+        for line in process.stderr:
+            sys.stderr.write(line)
+            last = line.strip() or last
+    if process.returncode != 0:
+        said = f": {last[:500]}" if last else ""
+        raise StepError(f"the {name} command must end with exit code 0, and ended with {process.returncode}{said}")
