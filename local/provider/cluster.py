@@ -114,7 +114,7 @@ class Cluster:
         """The object's URL path. Raises NotServedError while the kind is unknown to the API server."""
         api_version, kind, metadata = manifest["apiVersion"], manifest["kind"], manifest["metadata"]
         plural, namespaced = self._resource(api_version, kind)
-        scope = f"/namespaces/{quote(metadata['namespace'])}" if namespaced else ""
+        scope = f"/namespaces/{quote(metadata.get('namespace') or 'default')}" if namespaced else ""
         return f"{_root(api_version)}{scope}/{plural}/{quote(metadata['name'])}"
 
     def _resource(self, api_version: str, kind: str) -> tuple[str, bool]:

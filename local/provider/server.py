@@ -187,7 +187,7 @@ def _located(request: Any, given: Json) -> Json:
     api_version, kind = (clear["apiVersion"], clear["kind"]) if clear.get("kind") else kinds.of_type(_type(request))
     namespace, _, name = request.id.rpartition("/")
     annotations = (clear.get("metadata") or {}).get("annotations")
-    metadata = {"name": name, "namespace": namespace or "default", "annotations": annotations or {}}
+    metadata = {"name": name, "annotations": annotations or {}} | ({"namespace": namespace} if namespace else {})
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata}
 
 

@@ -1,0 +1,344 @@
+"""The stand-in provider through the Pulumi engine, against a real API server and its controllers. No pod runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as k8s
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from pulumi import automation as auto
+from pulumi_kubernetes.apiextensions import CustomResource
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+CACHE = Path(os.environ.get("ML_LOOP_CACHE", "~/.cache/ml-loop")).expanduser()
+ROOT = Path(__file__).parents[2]
+SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
+PASSWORD = "correct-horse-battery"
+
+
+@dataclass(frozen=True)
+class ControlPlane:
+    """A running API server."""
+
+    kubeconfig: Path
+
+    def kubectl(self, *arguments: str) -> str:
+        """kubectl's output; raises CalledProcessError where it fails."""
+        argv = [CACHE / "bin/kubernetes", "kubectl", "--kubeconfig", self.kubeconfig, *arguments]
+        return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture(scope="session")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """etcd, API server and controller manager of the one Kubernetes binary, on free ports."""
+    folder = tmp_path_factory.mktemp("plane")
+    etcd, peer, api = free_ports(3)
+    key, tokens, config = folder / "sa.pem", folder / "tokens", folder / "kubeconfig"
+    token = secrets.token_hex(16)
+    key.write_bytes(
+        rsa.generate_private_key(65537, 2048).private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    tokens.write_text(f"{token},admin,admin,system:masters\n")
+    config.write_text(kubeconfig(f"https://127.0.0.1:{api}", token, folder / "certs/apiserver.crt"))
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def start(name: str, *arguments: str) -> None:
+        argv = [str(CACHE / "bin/kubernetes"), name, *arguments]
+        with (folder / f"{name}.log").open("wb") as log:
+            processes.append(subprocess.Popen(argv, stdout=log, stderr=log))
+
+    try:
+        start(
+            "etcd",
+            f"--data-dir={folder / 'etcd'}",
+            f"--listen-client-urls=http://127.0.0.1:{etcd}",
+            f"--advertise-client-urls=http://127.0.0.1:{etcd}",
+            f"--listen-peer-urls=http://127.0.0.1:{peer}",
+        )
+        start(
+            "apiserver",
+            f"--etcd-servers=http://127.0.0.1:{etcd}",
+            "--bind-address=127.0.0.1",
+            f"--secure-port={api}",
+            f"--cert-dir={folder / 'certs'}",
+            f"--token-auth-file={tokens}",
+            "--service-cluster-ip-range=10.97.0.0/16",
+            f"--service-account-key-file={key}",
+            f"--service-account-signing-key-file={key}",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            "--authorization-mode=RBAC",
+        )
+        plane = ControlPlane(config)
+        until(lambda: plane.kubectl("get", "--raw", "/readyz") == "ok", folder / "apiserver.log")
+        start("controller-manager", f"--kubeconfig={config}", "--leader-elect=false", "--secure-port=0")
+        yield plane
+    finally:
+        for process in reversed(processes):
+            process.terminate()
+            process.wait(30)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports nobody listens on now."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [item.getsockname()[1] for item in sockets]
+    for item in sockets:
+        item.close()
+    return ports
+
+
+def kubeconfig(server: str, token: str, authority: Path) -> str:
+    """A kubeconfig, in JSON, which is YAML."""
+    return json.dumps(
+        {
+            "clusters": [{"name": "c", "cluster": {"server": server, "certificate-authority": str(authority)}}],
+            "users": [{"name": "u", "user": {"token": token}}],
+            "contexts": [{"name": "provider-test", "context": {"cluster": "c", "user": "u"}}],
+            "current-context": "provider-test",
+        }
+    )
+
+
+def until(ready: Callable[[], bool], log: Path) -> None:
+    """Polls for a minute; a failed command counts as not ready."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        try:
+            if ready():
+                return
+        except subprocess.CalledProcessError:
+            time.sleep(0.25)
+    raise TimeoutError(log.read_text()[-2000:])
+
+
+@dataclass
+class Program:
+    """A stack whose program is set by each test."""
+
+    stack: auto.Stack
+    state: Path
+    resources: Callable[[pulumi.ResourceOptions], None]
+
+    def up(self) -> dict[str, int]:
+        """How many resources were created, updated, kept …"""
+        changes = self.stack.up().summary.resource_changes or {}
+        return {str(kind): count for kind, count in changes.items()}
+
+    def failure(self) -> str:
+        """The error of an update that must fail."""
+        with pytest.raises(auto.CommandError) as caught:
+            self.stack.up()
+        return str(caught.value)
+
+
+@pytest.fixture
+def program(plane: ControlPlane, tmp_path: Path) -> Iterator[Program]:
+    """An empty stack on the control plane; destroyed at the end."""
+    settings = auto.ProjectSettings("provider", "python", backend=auto.ProjectBackend(f"file://{tmp_path}"))
+    environment = {
+        "PATH": f"{ROOT / 'local/plugins'}:{CACHE / 'bin'}:{os.environ['PATH']}",
+        "ML_LOOP_PYTHON": sys.executable,
+        "PULUMI_CONFIG_PASSPHRASE": "test",
+        "PULUMI_HOME": str(tmp_path / "home"),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+    }
+
+    def run() -> None:
+        provider = k8s.Provider("cluster", kubeconfig=str(plane.kubeconfig), context="provider-test")
+        program.resources(pulumi.ResourceOptions(provider=provider))
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        options = auto.LocalWorkspaceOptions(project_settings=settings, env_vars=environment)
+        stack = auto.create_or_select_stack("test", "provider", run, opts=options)
+        program = Program(stack, tmp_path / ".pulumi/stacks/provider/test.json", lambda _: None)
+        yield program
+        stack.destroy()
+
+
+def namespace(name: str, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
+    """A Namespace's name, as an output."""
+    return k8s.core.v1.Namespace(name, metadata={"name": name}, opts=opts).metadata["name"]
+
+
+def workload(name: str, inside: Any, opts: pulumi.ResourceOptions, **change: Any) -> None:
+    """A Deployment that waits for nothing, as no pod runs here; `change` replaces parts of its spec and annotations."""
+    labels = {"app": change.get("label", name)}
+    container = {"name": "app", "image": "app:1", "env": [{"name": "TOKEN", "value": pulumi.Output.secret(PASSWORD)}]}
+    metadata: Any = {"name": name, "namespace": inside, "annotations": change.get("annotations", SKIP_AWAIT)}
+    spec: Any = {
+        "replicas": change.get("replicas", 1),
+        "selector": {"matchLabels": labels},
+        "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
+    }
+    k8s.apps.v1.Deployment(name, metadata=metadata, spec=spec, opts=opts)
+
+
+def test_a_stack_is_created_kept_updated_replaced_and_destroyed(program: Program, plane: ControlPlane) -> None:
+    change: dict[str, Any] = {}
+
+    def resources(opts: pulumi.ResourceOptions) -> None:
+        workload("app", namespace("life", opts), opts, **change)
+
+    program.resources = resources
+    assert program.up() == {"create": 4}
+    assert program.up() == {"same": 4}
+    change["replicas"] = 2
+    assert program.up() == {"same": 3, "update": 1}
+    assert plane.kubectl("get", "deployment", "app", "-n", "life", "-o", "jsonpath={.spec.replicas}") == "2"
+    change["label"] = "renamed"
+    assert program.up() == {"same": 3, "replace": 1}
+    assert plane.kubectl(
+        "get", "deployment", "app", "-n", "life", "-o", "jsonpath={.spec.selector.matchLabels.app}"
+    ) == ("renamed")
+    program.stack.destroy()
+    assert plane.kubectl("get", "namespace", "life", "--ignore-not-found") == ""
+
+
+def test_no_secret_is_in_the_state_in_clear(program: Program, plane: ControlPlane) -> None:
+    def resources(opts: pulumi.ResourceOptions) -> None:
+        inside = namespace("secrets", opts)
+        metadata: Any = {"name": "key", "namespace": inside}
+        k8s.core.v1.Secret("key", metadata=metadata, string_data={"password": PASSWORD}, opts=opts)
+        workload("app", inside, opts)
+
+    program.resources = resources
+    program.up()
+    state = program.state.read_text()
+    assert '"id":"secrets/key"' in state
+    assert PASSWORD not in state
+    assert plane.kubectl("get", "secret", "key", "-n", "secrets", "-o", "jsonpath={.data.password}") not in state
+
+
+def test_a_custom_resource_and_its_definition_come_up_together(program: Program, plane: ControlPlane) -> None:
+    schema = {"type": "object", "properties": {"spec": {"type": "object", "properties": {"n": {"type": "integer"}}}}}
+
+    def resources(opts: pulumi.ResourceOptions) -> None:
+        definition: Any = {
+            "group": "argoproj.io",
+            "scope": "Namespaced",
+            "names": {"kind": "Widget", "plural": "widgets"},
+            "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}],
+        }
+        k8s.apiextensions.v1.CustomResourceDefinition(
+            "widgets", metadata={"name": "widgets.argoproj.io"}, spec=definition, opts=opts
+        )
+        metadata: Any = {"name": "one", "namespace": namespace("custom", opts)}
+        CustomResource("one", api_version="argoproj.io/v1", kind="Widget", metadata=metadata, spec={"n": 3}, opts=opts)
+
+    program.resources = resources
+    program.up()
+    assert plane.kubectl("get", "widget", "one", "-n", "custom", "-o", "jsonpath={.spec.n}") == "3"
+
+
+def test_a_misspelt_field_is_refused_by_name(program: Program) -> None:
+    def resources(opts: pulumi.ResourceOptions) -> None:
+        metadata: Any = {"name": "quota", "namespace": namespace("strict", opts)}
+        spec: Any = {"hrad": {"pods": "1"}}
+        CustomResource("quota", api_version="v1", kind="ResourceQuota", metadata=metadata, spec=spec, opts=opts)
+
+    program.resources = resources
+    failure = program.failure()
+    assert "ResourceQuota strict/quota: " in failure
+    assert ".spec.hrad: field not declared in schema" in failure
+
+
+def test_drift_is_restored_after_a_refresh_and_refused_before_it(program: Program, plane: ControlPlane) -> None:
+    change: dict[str, Any] = {}
+    program.resources = lambda opts: workload("app", namespace("drift", opts), opts, **change)
+    program.up()
+    plane.kubectl("scale", "deployment", "app", "-n", "drift", "--replicas=5")
+    change["replicas"] = 2
+    assert 'another manager changed (.spec.replicas: conflict with "kubectl"' in program.failure()
+    program.stack.refresh()
+    assert program.up() == {"same": 3, "update": 1}
+    assert plane.kubectl("get", "deployment", "app", "-n", "drift", "-o", "jsonpath={.spec.replicas}") == "2"
+
+
+def test_an_object_deleted_by_hand_is_made_again_after_a_refresh(program: Program, plane: ControlPlane) -> None:
+    program.resources = lambda opts: workload("app", namespace("gone", opts), opts)
+    program.up()
+    plane.kubectl("delete", "deployment", "app", "-n", "gone")
+    program.stack.refresh()
+    assert program.up() == {"same": 3, "create": 1}
+
+
+def test_an_object_that_is_not_ours_is_not_taken_over(program: Program, plane: ControlPlane) -> None:
+    plane.kubectl("create", "namespace", "foreign")
+    program.resources = lambda opts: (namespace("foreign", opts), None)[1]
+    assert "Namespace foreign already exists and is not in this stack" in program.failure()
+    assert plane.kubectl("get", "namespace", "foreign", "-o", "jsonpath={.status.phase}") == "Active"
+
+
+def test_a_deployment_that_pod_security_refuses_fails_with_the_reason_and_stays_in_state(program: Program) -> None:
+    restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
+
+    def resources(opts: pulumi.ResourceOptions) -> None:
+        metadata: Any = {"name": "psa", "labels": restricted}
+        inside = k8s.core.v1.Namespace("psa", metadata=metadata, opts=opts).metadata["name"]
+        workload("app", inside, opts, annotations={"pulumi.com/timeoutSeconds": "60"})
+
+    program.resources = resources
+    failure = program.failure()
+    assert "Deployment psa/app is not ready: pods are refused:" in failure
+    assert 'violates PodSecurity "restricted:latest"' in failure
+    assert '"id":"psa/app"' in program.state.read_text()
+
+
+def test_a_wait_ends_at_its_timeout_with_what_was_waited_for(program: Program) -> None:
+    def resources(opts: pulumi.ResourceOptions) -> None:
+        metadata: Any = {"name": "slow", "annotations": {"pulumi.com/waitFor": "condition=Ready"}}
+        limits = pulumi.ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(create="2s"))
+        k8s.core.v1.Namespace("slow", metadata=metadata, opts=pulumi.ResourceOptions.merge(opts, limits))
+
+    program.resources = resources
+    assert "Namespace slow is not ready: waiting for condition=Ready (after 2 s)" in program.failure()
+
+
+def test_a_kind_or_a_chart_that_only_the_real_plugin_knows_is_refused_with_the_remedy(program: Program) -> None:
+    remedy = "install Pulumi's own kubernetes plugin (`pulumi plugin install resource kubernetes`) and run again"
+
+    def pod(opts: pulumi.ResourceOptions) -> None:
+        k8s.core.v1.Pod("pod", spec={"containers": [{"name": "app", "image": "app:1"}]}, opts=opts)
+
+    program.resources = pod
+    assert f"v1 Pod is not known to ml-loop's stand-in kubernetes provider: {remedy}" in program.failure()
+    program.resources = lambda opts: (k8s.helm.v4.Chart("chart", chart="./chart", opts=opts), None)[1]
+    assert f"kubernetes:helm.sh/v4:Chart is not served by ml-loop's stand-in kubernetes provider: {remedy}" in (
+        program.failure()
+    )
+
+
+def test_creations_are_previewed_without_a_cluster_and_an_update_says_what_does_not_answer(
+    program: Program, plane: ControlPlane, tmp_path: Path
+) -> None:
+    (port,) = free_ports(1)
+    elsewhere = tmp_path / "elsewhere"
+    authority = Path(json.loads(plane.kubeconfig.read_text())["clusters"][0]["cluster"]["certificate-authority"])
+    elsewhere.write_text(kubeconfig(f"https://127.0.0.1:{port}", "none", authority))
+
+    def resources(opts: pulumi.ResourceOptions) -> None:
+        nowhere = k8s.Provider("nowhere", kubeconfig=str(elsewhere), context="provider-test")
+        namespace("nowhere", pulumi.ResourceOptions(provider=nowhere))
+
+    program.resources = resources
+    changes = program.stack.preview().change_summary
+    assert changes == {auto.OpType.CREATE: 4}
+    assert f"the cluster of context 'provider-test' at https://127.0.0.1:{port} does not answer" in program.failure()
