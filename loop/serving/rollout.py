@@ -154,11 +154,11 @@ def _progress(
         # A quota or Pod Security refuses the pods, not the Deployment: there is no pod to ask.
         if condition.type == "ReplicaFailure" and condition.status == "True":
             raise RolloutError(f"no pod can be made: {condition.message}")
-    updated, available = status.updated_replicas or 0, status.available_replicas or 0
     current = (status.observed_generation or 0) >= deployment.metadata.generation
-    if not current or updated < wanted or available < updated or (status.replicas or 0) > updated:
-        waiting = "".join(f"; {text}" for text in _waiting(pods))
-        return f"{min(updated, available)} of {wanted} pods are up{waiting}"
+    up, old = sum(_ready(pod) for pod in pods), (status.replicas or 0) - (status.updated_replicas or 0)
+    if not current or up < wanted or old > 0:
+        leaving = f"; {old} of the old version are still there" if old > 0 else ""
+        return f"{up} of {wanted} pods are ready{leaving}" + "".join(f"; {text}" for text in _waiting(pods))
     silent = [pod.metadata.name for pod in pods if cluster.answers(pod) != version]
     if silent or not pods:
         return f"pods that do not answer with version {version}: {', '.join(silent) or 'all'}"
@@ -186,6 +186,10 @@ def _waiting(pods: list[client.V1Pod]) -> Iterator[str]:
 
 def _statuses(pod: client.V1Pod) -> list[client.V1ContainerStatus]:
     return [*(pod.status.init_container_statuses or []), *(pod.status.container_statuses or [])]
+
+
+def _ready(pod: client.V1Pod) -> bool:
+    return any(c.type == "Ready" and c.status == "True" for c in pod.status.conditions or [])
 
 
 def _named(pod: client.V1Pod, status: client.V1ContainerStatus) -> str:

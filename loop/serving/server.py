@@ -29,6 +29,7 @@ from kserve.model_server import app
 from kserve.protocol.infer_type import InferRequest, InferResponse
 from kserve.utils.utils import get_predict_response
 from prometheus_client import Counter, Info
+from starlette.exceptions import HTTPException
 
 from loop.serving.capture import Capture, Prediction, from_environment
 from loop.serving.guard import Guard
@@ -146,6 +147,12 @@ async def _malformed(_request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": f"not a v2 inference request: {where}: {first['msg']}"}, 400)
 
 
+async def _refused(_request: Request, error: Exception) -> JSONResponse:
+    """What the framework refuses (unknown path, a body it cannot parse), in the same shape as every other refusal."""
+    status = error.status_code if isinstance(error, HTTPException) else 400
+    return JSONResponse({"error": str(getattr(error, "detail", error))}, status)
+
+
 def _configure_logging() -> None:
     """The SDK's, less a line per request and less a stack trace per client's mistake: metrics count those."""
     kserve.logging.configure_logging()
@@ -170,6 +177,7 @@ def serve(arguments: argparse.Namespace) -> None:
     )
     app.add_exception_handler(RejectedError, _rejected)
     app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(HTTPException, _refused)
     server = ModelServer(http_port=arguments.port, enable_grpc=False, enable_latency_logging=False)
     server.register_model(model, served.name)
     server.start([model])

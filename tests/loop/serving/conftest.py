@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import mlflow
@@ -17,7 +16,7 @@ from sklearn.linear_model import LinearRegression
 from loop.serving.fetch import fetch
 
 sys.path.insert(0, str(Path(__file__).parent))  # in every import mode of pytest
-from serving_helpers import COLUMNS, Mlflow, ModelServer, Servers, free_port
+from serving_helpers import COLUMNS, Mlflow, ModelServer, free_port
 
 
 @pytest.fixture(scope="session")
@@ -66,21 +65,23 @@ def broker() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def servers(fetched: Path, broker: str) -> Iterator[Servers]:
-    with ExitStack() as stack:
-
-        def start(**environment: str) -> ModelServer:
-            server = ModelServer(fetched, environment)
-            stack.callback(server.kill)
-            return server
-
-        down = f"127.0.0.1:{free_port()}"
-        started = Servers(start(KAFKA_BOOTSTRAP_SERVERS=broker), start(KAFKA_BOOTSTRAP_SERVERS=down), start())
-        for server in (started.healthy, started.no_broker, started.mortal):
-            server.wait()
-        yield started
+def servers(fetched: Path, broker: str) -> Iterator[tuple[ModelServer, ModelServer]]:
+    """Version 1 of `books` twice, with a broker and with one that is down, started side by side."""
+    started = tuple(
+        ModelServer(fetched, {"KAFKA_BOOTSTRAP_SERVERS": address}) for address in (broker, f"127.0.0.1:{free_port()}")
+    )
+    try:
+        yield started[0].wait(), started[1].wait()
+    finally:
+        for server in started:
+            server.kill()
 
 
 @pytest.fixture(scope="session")
-def server(servers: Servers) -> ModelServer:
-    return servers.healthy
+def server(servers: tuple[ModelServer, ModelServer]) -> ModelServer:
+    return servers[0]
+
+
+@pytest.fixture(scope="session")
+def no_broker(servers: tuple[ModelServer, ModelServer]) -> ModelServer:
+    return servers[1]

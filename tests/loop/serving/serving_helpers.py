@@ -146,12 +146,3 @@ class ModelServer:
         values = [float(row.rsplit(" ", 1)[1]) for row in text.splitlines() if row.startswith(line)]
         assert len(values) < 2, f"{line!r} is not one metric of:\n{text}"
         return sum(values)
-
-
-@dataclass(frozen=True)
-class Servers:
-    """Version 1 of `books`: with a broker, with a broker that is down, and one that a test may end."""
-
-    healthy: ModelServer
-    no_broker: ModelServer
-    mortal: ModelServer

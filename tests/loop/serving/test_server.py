@@ -5,13 +5,14 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
-from serving_helpers import VALID, ModelServer, Servers
+from serving_helpers import VALID, ModelServer
 
 from loop.serving import server as server_module
 from loop.serving.served import ServedModel
@@ -19,16 +20,19 @@ from loop.serving.served import ServedModel
 V2 = {"inputs": [{"name": "x", "shape": [2, 3], "datatype": "FP64", "data": [1, 2, 3, 4, 5, 6]}]}
 
 
-def consume(broker: str, tenant: str, count: int) -> list[dict[str, Any]]:
-    """The messages under one tenant, once there are `count`."""
+def consume(broker: str, wanted: Callable[[dict[str, Any]], bool], count: int) -> list[dict[str, Any]]:
+    """The messages that are wanted, once there are `count`; each must lie under its tenant's key."""
     consumer = Consumer({"bootstrap.servers": broker, "group.id": "test", "log_level": 2})
     consumer.assign([TopicPartition("ml.predictions", partition, OFFSET_BEGINNING) for partition in range(4)])
     found: list[dict[str, Any]] = []
     deadline = time.monotonic() + 20
     while len(found) < count and time.monotonic() < deadline:
         message = consumer.poll(0.5)
-        if message is not None and message.error() is None and message.key() == tenant.encode():
-            found.append(json.loads(message.value()))
+        if message is None or message.error() is not None:
+            continue
+        value = json.loads(message.value())
+        assert message.key().decode() == value["tenant"]
+        found += [value] if wanted(value) else []
     consumer.close()
     return found
 
@@ -135,7 +139,7 @@ def test_every_prediction_is_published_under_its_tenant(server: ModelServer, bro
     assert server.predict(body, **{"X-Tenant": "acme", "X-User-Id": "u1"}).status_code == 200
     assert server.post("/v1/models/books:predict", '{"instances": [["a", 1, 2]]}', **{"X-Tenant": "acme"}).is_error
     assert server.post("/v2/models/books/infer", json.dumps(V2), **{"X-Tenant": "acme"}).status_code == 200
-    messages = consume(broker, "acme", 4)
+    messages = consume(broker, lambda m: m["tenant"] == "acme", 4)
     assert sorted(message["features"] for message in messages) == [[1, 2, 3], [3, 1, 2], [4, 1, 2], [4, 5, 6]]
     first = next(message for message in messages if message["features"] == [3, 1, 2])
     assert first["predictions"] == pytest.approx([3.0])
@@ -147,10 +151,13 @@ def test_every_prediction_is_published_under_its_tenant(server: ModelServer, bro
 
 def test_a_request_without_a_tenant_belongs_to_the_default_one(server: ModelServer, broker: str) -> None:
     server.predict({"instances": [[77, 1, 2]]})
-    assert any(message["features"] == [77, 1, 2] for message in consume(broker, "default", 1))
+    (message,) = consume(broker, lambda m: m["features"] == [77, 1, 2], 1)
+    assert (message["tenant"], message["user_id"]) == ("default", "")
 
 
-def test_without_kafka_answers_stay_correct_and_fast_and_drops_are_counted(servers: Servers) -> None:
+def test_without_kafka_answers_stay_correct_and_fast_and_drops_are_counted(
+    no_broker: ModelServer, server: ModelServer
+) -> None:
     def seconds(server: ModelServer) -> float:
         with httpx.Client() as client:
             times = []
@@ -162,20 +169,20 @@ def test_without_kafka_answers_stay_correct_and_fast_and_drops_are_counted(serve
         return sorted(times)[30]
 
     for _ in range(25):  # more rows than the queue in front of the client and the client's own hold together
-        assert servers.no_broker.predict({"instances": [[1, 2, 3]] * 1000}).status_code == 200
-    assert servers.no_broker.metric('ml_loop_capture_messages_total{outcome="queue_full"}') >= 5000
-    assert seconds(servers.no_broker) < 2 * seconds(servers.healthy) + 0.005
-    assert "Kafka: " in servers.no_broker.log.read_text(), "the log must say that the broker is away"
+        assert no_broker.predict({"instances": [[1, 2, 3]] * 1000}).status_code == 200
+    assert no_broker.metric('ml_loop_capture_messages_total{outcome="queue_full"}') >= 5000
+    assert seconds(no_broker) < 2 * seconds(server) + 0.005
+    assert "Kafka: " in no_broker.log.read_text(), "the log must say that the broker is away"
 
 
-def test_a_pod_that_is_told_to_end_answers_until_its_clients_have_moved(servers: Servers) -> None:
-    mortal = servers.mortal
+def test_a_pod_that_is_told_to_end_answers_until_its_clients_have_moved(no_broker: ModelServer) -> None:
+    # The last test to use this server: it ends it, and ending must not wait for the broker that is away.
     statuses: list[int | str] = []
 
     def client() -> None:
-        while mortal.process.poll() is None and "moved" not in statuses:
+        while no_broker.process.poll() is None and "moved" not in statuses:
             try:
-                answer = httpx.post(f"{mortal.url}/v1/models/books:predict", json=VALID)
+                answer = httpx.post(f"{no_broker.url}/v1/models/books:predict", json=VALID)
                 statuses.append(answer.status_code)
                 if answer.headers.get("connection") == "close":
                     closed.set()
@@ -186,12 +193,12 @@ def test_a_pod_that_is_told_to_end_answers_until_its_clients_have_moved(servers:
     thread = threading.Thread(target=client)
     thread.start()
     time.sleep(0.3)
-    mortal.process.send_signal(signal.SIGTERM)
+    no_broker.process.send_signal(signal.SIGTERM)
     time.sleep(0.4)
-    assert httpx.get(f"{mortal.url}/v1/models/books").status_code == 503, "readiness must go false first"
-    assert httpx.get(f"{mortal.url}/v2/health/live").status_code == 200, "liveness must not kill it while it drains"
+    assert httpx.get(f"{no_broker.url}/v1/models/books").status_code == 503, "readiness must go false first"
+    assert httpx.get(f"{no_broker.url}/v2/health/live").status_code == 200, "liveness must not kill it while it drains"
     thread.join(30)
-    assert mortal.process.wait(30) == 0
+    assert no_broker.process.wait(30) == 0
     assert set(statuses) == {200, "moved"}, "every request must be answered until connections are refused"
     assert closed.is_set(), "kept-alive connections must be told to move"
 

@@ -1,0 +1,209 @@
+"""The rollout step against a small API server that acts for KServe and the Deployment controller."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from kubernetes import client
+
+from loop.serving import rollout
+from loop.serving.rollout import Cluster, RolloutError, Service, roll
+
+ANNOTATION = "ml-loop.dev/model-version"
+READY = {"running": {}}
+
+
+class FakeCluster:
+    """One InferenceService with one pod. A test says what becomes of a version's pod; the rest follows."""
+
+    def __init__(self) -> None:
+        self.annotation: str | None = "1"
+        self.containers: dict[str, dict[str, Any]] = {}
+        self.condition: dict[str, str] | None = None
+        self.served: str | None = None
+        self.applied: list[tuple[str, str, str | None]] = []
+        self.phase = "Running"
+
+    def apply(self, content_type: str, query: dict[str, list[str]], body: dict[str, Any]) -> None:
+        self.annotation = body["spec"]["predictor"].get("annotations", {}).get(ANNOTATION)
+        self.applied.append((content_type, query["fieldManager"][0], self.annotation))
+
+    def service(self) -> dict[str, Any]:
+        annotations = {ANNOTATION: self.annotation} if self.annotation else {}
+        return {"spec": {"predictor": {"annotations": annotations}}}
+
+    def failed(self) -> dict[str, Any] | None:
+        return self.containers.get(self.annotation or "")
+
+    def deployment(self) -> dict[str, Any]:
+        up = 0 if self.failed() or self.condition else 1
+        return {
+            "metadata": {"name": "books-production-predictor", "generation": 2},
+            "spec": {
+                "replicas": 1,
+                "selector": {},
+                "template": {"metadata": {"annotations": {ANNOTATION: self.annotation}}, "spec": {"containers": []}},
+            },
+            "status": {
+                "observedGeneration": 2,
+                "replicas": 1 if up else 2,
+                "updatedReplicas": 1,
+                "availableReplicas": 1,
+                "conditions": [self.condition] if self.condition else [],
+            },
+        }
+
+    def pod(self) -> dict[str, Any]:
+        initializer = {"name": "storage-initializer", "image": "i", "imageID": "i", "restartCount": 0, "ready": True}
+        return {
+            "metadata": {"name": "books-new", "annotations": {ANNOTATION: self.annotation}},
+            "status": {
+                "phase": self.phase,
+                "podIP": "127.0.0.1",
+                "conditions": [{"type": "Ready", "status": "False" if self.failed() else "True"}],
+                "initContainerStatuses": [initializer | (self.failed() or {"state": READY})],
+            },
+        }
+
+
+def handler(cluster: FakeCluster) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def reply(self, body: object, status: int = 200, **headers: str) -> None:
+            content = json.dumps(body).encode()
+            self.send_response(status)
+            for name, value in {
+                "Content-Type": "application/json",
+                "Content-Length": str(len(content)),
+                **headers,
+            }.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def do_GET(self) -> None:
+            url = urlsplit(self.path)
+            if url.path == "/v1/models/books":
+                version = cluster.served or cluster.annotation or ""
+                return self.reply({"ready": True}, **{"X-Model-Version": version})
+            if url.path.endswith("/inferenceservices/books-production"):
+                return self.reply(cluster.service())
+            if "/inferenceservices/" in url.path:
+                return self.reply({"message": "not found"}, 404)
+            assert parse_qs(url.query)["labelSelector"] == ["serving.kserve.io/inferenceservice=books-production"]
+            item = cluster.deployment() if url.path.endswith("/deployments") else cluster.pod()
+            return self.reply({"items": [item]})
+
+        def do_PATCH(self) -> None:
+            url = urlsplit(self.path)
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            cluster.apply(self.headers["Content-Type"], parse_qs(url.query), body)
+            return self.reply(cluster.service())
+
+        def log_message(self, *_: object) -> None: ...
+
+    return Handler
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[FakeCluster, Cluster]]:
+    cluster = FakeCluster()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler(cluster))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setattr(rollout, "PORT", server.server_port)
+    monkeypatch.setattr(rollout, "POLL_SECONDS", 0.05)
+    api = client.ApiClient(client.Configuration(host=f"http://127.0.0.1:{server.server_port}"))
+    yield cluster, Cluster(api, Service("ml", "books-production", "books"))
+    server.shutdown()
+    server.server_close()
+
+
+def refusal(cluster: Cluster, version: str = "2", timeout: float = 5) -> str:
+    with pytest.raises(RolloutError) as caught:
+        roll(cluster, version, timeout)
+    return str(caught.value)
+
+
+def test_the_version_is_applied_under_a_field_manager_of_its_own(fake: tuple[FakeCluster, Cluster]) -> None:
+    state, cluster = fake
+    said: list[str] = []
+    roll(cluster, "2", 5, said.append)
+    assert state.applied == [("application/apply-patch+yaml", "ml-loop-rollout", "2")]
+    assert said == ["rolling from version 1 to 2", "version 2 answers from all 1 pods"]
+
+
+def test_the_step_is_not_done_while_a_pod_answers_with_another_version(fake: tuple[FakeCluster, Cluster]) -> None:
+    state, cluster = fake
+    state.served = "1"
+    assert refusal(cluster, timeout=0.3) == (
+        "version 2 does not serve: not done after 0 s: pods that do not answer with version 2: books-new; "
+        "version 1 stays in place"
+    )
+    assert state.annotation == "1"
+
+
+def test_a_version_that_cannot_load_fails_with_the_initializers_own_words(fake: tuple[FakeCluster, Cluster]) -> None:
+    state, cluster = fake
+    ended = {"exitCode": 1, "reason": "Error", "message": "model 'books' has no version 2\n"}
+    state.containers["2"] = {"ready": False, "state": {"terminated": ended}}
+    assert refusal(cluster) == (
+        "version 2 does not serve: pod books-new, container storage-initializer: model 'books' has no version 2; "
+        "version 1 stays in place"
+    )
+    assert [version for _, _, version in state.applied] == ["2", "1"], "the annotation must be put back"
+
+
+def test_a_container_that_is_restarted_tells_why_it_ended_before(fake: tuple[FakeCluster, Cluster]) -> None:
+    state, cluster = fake
+    waiting = {"waiting": {"reason": "CrashLoopBackOff"}}
+    ended = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
+    state.containers["2"] = {"ready": False, "state": waiting, "lastState": ended}
+    assert "container storage-initializer: OOMKilled, exit code 137; version 1 stays" in refusal(cluster)
+
+
+def test_a_crash_that_a_ready_container_had_long_ago_does_not_count(fake: tuple[FakeCluster, Cluster]) -> None:
+    state, cluster = fake
+    ended = {"terminated": {"exitCode": 1, "reason": "Error"}}
+    state.pod = lambda pod=state.pod: _with_last_state(pod(), ended)  # type: ignore[method-assign]
+    roll(cluster, "1", 5)
+
+
+def _with_last_state(pod: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
+    pod["status"]["initContainerStatuses"][0]["lastState"] = state
+    return pod
+
+
+def test_an_image_that_cannot_be_pulled_is_named_when_time_is_up(fake: tuple[FakeCluster, Cluster]) -> None:
+    state, cluster = fake
+    waiting = {"reason": "ImagePullBackOff", "message": "no such image"}
+    state.containers["2"] = {"ready": False, "state": {"waiting": waiting}}
+    assert refusal(cluster, timeout=0.3) == (
+        "version 2 does not serve: not done after 0 s: 0 of 1 pods are ready; 1 of the old version are still there; pod books-new, container "
+        "storage-initializer: ImagePullBackOff no such image; version 1 stays in place"
+    )
+
+
+def test_pods_that_the_cluster_forbids_fail_the_step_at_once(fake: tuple[FakeCluster, Cluster]) -> None:
+    state, cluster = fake
+    state.condition = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota"}
+    assert refusal(cluster) == (
+        "version 2 does not serve: no pod can be made: exceeded quota; version 1 stays in place"
+    )
+
+
+def test_a_first_rollout_that_fails_leaves_no_annotation(fake: tuple[FakeCluster, Cluster]) -> None:
+    state, cluster = fake
+    state.annotation = None
+    state.condition = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota"}
+    assert refusal(cluster).endswith("; what was there before stays in place")
+    assert [version for _, _, version in state.applied] == ["2", None]
+
+
+def test_a_service_that_does_not_exist_is_named_and_nothing_is_changed(fake: tuple[FakeCluster, Cluster]) -> None:
+    state, cluster = fake
+    missing = Cluster(cluster._api, Service("ml", "films-production", "films"))
+    assert refusal(missing) == "InferenceService ml/films-production: the API server answers 404 Not Found"
+    assert state.applied == []
