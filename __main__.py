@@ -16,12 +16,16 @@ from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
 from components.postgres import BACKUPS_FOLDER, Postgres, PostgresArgs, PostgresBackup
 from components.s3_bucket import S3BucketArgs
 from components.versitygw import VersityGwArgs
+from policy.rule import PRODUCTION_STACKS
 from settings import ImageName
 
 MLFLOW, DATABASE = "mlflow", "mlflow-db"
-
+UNENFORCED = "cluster.enforcesNetworkPolicies is false: every pod of the cluster can reach MLflow and move `production`"
 stack = settings.load()
 platform, tracking, backup = stack.platform, stack.tracking, stack.tracking.postgres.backup
+protect = pulumi.get_stack() in PRODUCTION_STACKS
+if tracking.delivery is not settings.Delivery.PULUMI:
+    raise pulumi.RunError("tracking.delivery is argocd; must be pulumi, the only one there is so far; leave it out")
 
 
 def image(name: ImageName) -> str:
@@ -31,46 +35,43 @@ def image(name: ImageName) -> str:
 
 def store(namespace: pulumi.Output[str]) -> Store:
     """The artifact store that the settings name."""
-    match stack.artifacts:
-        case settings.AwsS3(bucket=bucket, region=region):
+    match stack.artifacts, stack.store_secret_key:
+        case settings.AwsS3(bucket=bucket, region=region), _:
             # A component's pods run as the service account of its name.
             folders = {MLFLOW: ARTIFACTS_FOLDER} | ({DATABASE: BACKUPS_FOLDER} if backup else {})
-            # `aws eks update-kubeconfig` names the context after the cluster: arn:aws:eks:<region>:<account>:cluster/<name>.
-            eks = stack.cluster.context.rsplit("/", 1)[-1]
-            return S3BucketArgs(bucket=bucket, region=region, folders=folders, namespace=namespace, eks_cluster=eks)
-        case settings.S3Compatible(endpoint=str(endpoint), bucket=str(bucket), credentials_secret=str(secret)):
+            # `aws eks update-kubeconfig` names a context after its cluster: arn:aws:eks:…:cluster/<name>.
+            eks = stack.cluster.context.rpartition("/")[2]
+            return S3BucketArgs(
+                bucket=bucket, region=region, namespace=namespace, folders=folders, eks_cluster=eks, protect=protect
+            )
+        case settings.S3Compatible(endpoint=str(endpoint), bucket=str(bucket), credentials_secret=str(secret)), _:
             return ExternalS3Args(endpoint=endpoint, bucket=bucket, credentials_secret=secret)
-        case settings.S3Compatible(bundled=settings.BundledStore(storage=storage)) if (
-            stack.store_secret_key is not None
-        ):
+        case settings.S3Compatible(bundled=settings.BundledStore(storage=storage)), pulumi.Output() as key:
+            gateway, client = image(ImageName.VERSITYGW), image(ImageName.MLFLOW)
             return VersityGwArgs(
                 namespace=namespace,
                 bucket="mlflow",
                 storage=storage,
-                secret_key=stack.store_secret_key,
-                image=image(ImageName.VERSITYGW),
-                client_image=image(ImageName.MLFLOW),
+                secret_key=key,
+                image=gateway,
+                client_image=client,
             )
-        case _:
-            raise AssertionError("settings let no other artifact store pass")
+        case other, _:
+            raise AssertionError(f"settings let a store pass that is none: {other}")
 
 
 # One provider, bound to one context: nothing here follows whatever context happens to be current.
-kubeconfig = stack.cluster.kubeconfig
 cluster = k8s.Provider(
     "cluster",
     context=stack.cluster.context,
-    kubeconfig=str(Path(kubeconfig).expanduser()) if kubeconfig else None,
+    kubeconfig=stack.cluster.kubeconfig and str(Path(stack.cluster.kubeconfig).expanduser()),
     # Without it a rotated certificate in the kubeconfig replaces the provider, and with it every object.
     cluster_identifier=stack.cluster.context,
 )
 clouds = [aws.Provider("aws", region=stack.artifacts.region)] if isinstance(stack.artifacts, settings.AwsS3) else []
 here = ResourceOptions(providers=[cluster, *clouds])
 if not stack.cluster.enforces_network_policies:
-    pulumi.log.warn(
-        "This cluster enforces no NetworkPolicies (cluster.enforcesNetworkPolicies is false): "
-        "every pod in it can reach MLflow, and move the alias production."
-    )
+    pulumi.log.warn(UNENFORCED)
 
 # Namespaces
 loop = RestrictedNamespace("loop", RestrictedNamespaceArgs(namespace=stack.namespace), here)
@@ -89,11 +90,11 @@ database = Postgres(
     DATABASE,
     PostgresArgs(
         namespace=station.name,
-        database="mlflow",
         instances=tracking.postgres.instances,
         storage=tracking.postgres.storage,
         image=image(ImageName.POSTGRES),
         operator_namespace=cloud_native_pg.namespace,
+        protect=protect,
         backup=backup and PostgresBackup(bucket=bucket, schedule=backup.schedule, days=backup.retention_days),
     ),
     # No data flows from the operator, but a Cluster means nothing before its CRD and webhook.
@@ -112,9 +113,10 @@ mlflow = Mlflow(
         resources=tracking.resources.model_dump(exclude_none=True),
         host=tracking.host,
         node_port=tracking.node_port,
+        node_address=stack.cluster.node_address,
     ),
     here,
 )
 
-pulumi.export("mlflow", {"url": mlflow.url, "externalUrl": mlflow.external_url, "nodePort": tracking.node_port})
+pulumi.export("mlflow", {"url": mlflow.url, "externalUrl": mlflow.external_url})
 pulumi.export("platform", {"cloudNativePg": cloud_native_pg.version})

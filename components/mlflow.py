@@ -57,6 +57,8 @@ class MlflowArgs:
     """Public host name, where a gateway offers one."""
     node_port: int | None = None
     """Port on every node, without TLS, where one is wanted."""
+    node_address: str | None = None
+    """Address of a node, where the port is reached from outside."""
 
 
 class Mlflow(pulumi.ComponentResource):
@@ -69,7 +71,7 @@ class Mlflow(pulumi.ComponentResource):
     url: Output[str]
     """Where pods reach the server: scheme, host and port, no trailing slash. Known once a server answers."""
     external_url: str | None
-    """Where browsers reach it; None without a public host."""
+    """Where browsers and clients outside the cluster reach it; None without a public host or an exposed node port."""
     service: Output[str]
     """The Service's name, for a route. Its port is `PORT`."""
 
@@ -122,8 +124,15 @@ class Mlflow(pulumi.ComponentResource):
 
         self.service = object_name(service)
         self.url = Output.concat("http://", self.service, ".", args.namespace, f".svc.cluster.local:{PORT}")
-        self.external_url = f"https://{args.host}" if args.host else None
+        self.external_url = _external_url(args)
         self.register_outputs({"url": self.url, "external_url": self.external_url, "service": self.service})
+
+
+def _external_url(args: MlflowArgs) -> str | None:
+    if args.host:
+        return f"https://{args.host}"
+    exposed = args.node_address and args.node_port
+    return f"http://{args.node_address}:{args.node_port}" if exposed else None
 
 
 def allowed_hosts(service: str, namespace: str, host: str | None = None) -> list[str]:

@@ -41,8 +41,6 @@ class PostgresArgs:
     """The size of the database, and what it holds."""
 
     namespace: pulumi.Input[str]
-    database: str
-    """Name of the database and of its owner."""
     instances: int
     """One primary, the others replicas. The operator keeps a PodDisruptionBudget for them."""
     storage: str
@@ -50,10 +48,14 @@ class PostgresArgs:
     image: str
     """Its tag starts with PostgreSQL's version: the operator reads it there, also beside a digest."""
     operator_namespace: str
+    database: str = "mlflow"
+    """Name of the database and of its owner."""
     storage_class: str | None = None
     """None: the cluster's default."""
     resources: Resources = field(default_factory=lambda: resources(cpu="100m", memory="256Mi", memory_limit="1Gi"))
     backup: PostgresBackup | None = None
+    protect: bool = False
+    """Whether Pulumi refuses to delete the database."""
 
 
 class Postgres(pulumi.ComponentResource):
@@ -105,7 +107,7 @@ class Postgres(pulumi.ComponentResource):
             spec,
             # No data flows from the policy, but without it the first instance never reaches the API server.
             wait_for="condition=Ready",
-            opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[policy])),
+            opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[policy], protect=args.protect)),
         )
         ready = object_name(cluster)
         if args.backup:

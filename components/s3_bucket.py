@@ -33,6 +33,8 @@ class S3BucketArgs:
     namespace: pulumi.Input[str]
     folders: Mapping[str, str]
     """Service account of the namespace → the one folder its pods may list, read, write and delete in."""
+    protect: bool = False
+    """Whether Pulumi refuses to delete the bucket."""
 
 
 class S3Bucket(pulumi.ComponentResource):
@@ -44,7 +46,8 @@ class S3Bucket(pulumi.ComponentResource):
         super().__init__("ml-loop:storage:S3Bucket", name, None, opts)
         child = ResourceOptions(parent=self)
 
-        bucket = aws.s3.Bucket(f"{name}-bucket", bucket=args.bucket, force_destroy=False, opts=child)
+        guarded = ResourceOptions.merge(child, ResourceOptions(protect=args.protect))
+        bucket = aws.s3.Bucket(f"{name}-bucket", bucket=args.bucket, force_destroy=False, opts=guarded)
         _harden(name, bucket, child)
         grants = [_grant(f"{name}-{account}", bucket.arn, account, args, child) for account in args.folders]
         ready = Output.all(bucket.bucket, *(grant.association_id for grant in grants))

@@ -40,7 +40,6 @@ class VersityGwArgs:
     """The service's size and its key."""
 
     namespace: pulumi.Input[str]
-    bucket: str
     storage: str
     """Size of the volume."""
     secret_key: pulumi.Input[str]
@@ -48,6 +47,7 @@ class VersityGwArgs:
     image: str
     client_image: str
     """An image with Python and boto3, for the Job that makes the bucket."""
+    bucket: str = "mlflow"
     storage_class: str | None = None
     """None: the cluster's default."""
 
