@@ -1,4 +1,4 @@
-"""The policy pack: `pulumi preview --policy-pack policy`. It assembles only; constructing the pack starts its server."""
+"""The policy pack: `pulumi preview --policy-pack policy`. It assembles only; its construction starts the server."""
 
 import sys
 from pathlib import Path

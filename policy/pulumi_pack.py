@@ -30,6 +30,8 @@ from policy.rule import Resource, Rule, Stack
 from policy.rules.charts import CHART
 from policy.verdict import judge
 
+CRD = "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition"
+
 
 @dataclass
 class Notes:
@@ -57,7 +59,9 @@ def _known(container: Any, key: Any, path: str) -> Any:
 
 def to_resource(given: ResourceValidationArgs | PolicyResource) -> Resource:
     """A resource as the rules see it. Kubernetes objects are known by their type, all others have a label."""
-    manifest = plain(given.props)
+    # No rule reads a CRD's schema, and a stack has megabytes of them.
+    schema = given.resource_type == CRD
+    manifest = plain({key: given.props[key] for key in ("apiVersion", "kind")} if schema else given.props)
     kubernetes = given.resource_type.startswith("kubernetes:") and "apiVersion" in manifest
     dependencies = getattr(given, "property_dependencies", {})
     return Resource(

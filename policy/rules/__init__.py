@@ -6,7 +6,7 @@ from policy.rules.buckets import PRIVATE_BUCKETS
 from policy.rules.charts import VISIBLE_CHARTS
 from policy.rules.deletion import DELETION_PROTECTION
 from policy.rules.filesystem import READ_ONLY_FILESYSTEM
-from policy.rules.images import DIGEST_IMAGES, EXACT_IMAGES, TAGGED_IMAGES
+from policy.rules.images import EXACT_IMAGES, TAGGED_IMAGES
 from policy.rules.namespaces import RESTRICTED_NAMESPACES
 from policy.rules.pins import EXACT_PINS
 from policy.rules.rbac import CHART_RBAC, NO_WILDCARD_RBAC
@@ -19,7 +19,6 @@ RULES: tuple[Rule, ...] = (
     READ_ONLY_FILESYSTEM,
     RESTRICTED_NAMESPACES,
     EXACT_IMAGES,
-    DIGEST_IMAGES,
     TAGGED_IMAGES,
     VISIBLE_CHARTS,
     EXACT_PINS,

@@ -9,6 +9,7 @@ from policy.pods import containers, pods
 from policy.rule import Level, Resource, Rule, Stack
 from policy.violation import Violation
 
+BY_DIGEST = "a reference by digest (name@sha256:…)"
 DIGEST = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}")
 TAG = re.compile(r"[^@\s]+:(?P<tag>[\w][\w.-]*)")
 """A tag follows the last colon; a registry's port is followed by a slash, which no tag has."""
@@ -27,10 +28,11 @@ def images(resource: Resource, stack: Stack) -> Iterator[tuple[str, str | None, 
 
 
 def moving(resource: Resource, stack: Stack) -> Iterator[Violation]:
-    """References that mean another image tomorrow: no tag, or one such as `latest`."""
+    """References that may mean another image tomorrow: no tag, one such as `latest`, and for production any tag."""
+    by_digest = stack.production and not resource.from_chart
     for field, container, image in images(resource, stack):
-        if not (DIGEST.fullmatch(str(image)) or _exact_tag(image)):
-            required = "a reference by digest (name@sha256:…), or by a tag other than latest"
+        if not (DIGEST.fullmatch(str(image)) or (_exact_tag(image) and not by_digest)):
+            required = BY_DIGEST if by_digest else f"{BY_DIGEST}, or by a tag other than latest"
             yield Violation(resource.name, field, image, required, "write the version you tested", container)
 
 
@@ -39,40 +41,26 @@ def _exact_tag(image: Any) -> bool:
     return match is not None and not match["tag"].endswith("latest")
 
 
-def undigested(resource: Resource, stack: Stack) -> Iterator[Violation]:
-    """Tags that a registry's owner can move."""
+def tagged(resource: Resource, stack: Stack) -> Iterator[Violation]:
+    """Exact tags, where they are allowed: a registry's owner can still move them."""
+    if stack.production and not resource.from_chart:
+        return
     for field, container, image in images(resource, stack):
-        if not DIGEST.fullmatch(str(image)):
+        if _exact_tag(image):
             remedy = "append the digest of the version you tested"
-            yield Violation(resource.name, field, image, "a reference by digest (name@sha256:…)", remedy, container)
-
-
-def strictly_undigested(resource: Resource, stack: Stack) -> Iterator[Violation]:
-    """What production must not run: own images by tag."""
-    return undigested(resource, stack) if stack.production and not resource.from_chart else iter(())
-
-
-def loosely_undigested(resource: Resource, stack: Stack) -> Iterator[Violation]:
-    """What production may run, and what other stacks may: images of a chart of an exact version; any image."""
-    return iter(()) if stack.production and not resource.from_chart else undigested(resource, stack)
+            yield Violation(resource.name, field, image, BY_DIGEST, remedy, container)
 
 
 EXACT_IMAGES = Rule(
     name="exact-images",
-    description="Images are named by digest or by an exact tag.",
+    description="Images are named by digest; those of charts, and those outside production, at least by an exact tag.",
     check=moving,
-    whole_stack=True,
-)
-DIGEST_IMAGES = Rule(
-    name="digest-images",
-    description="Own images of production are named by digest.",
-    check=strictly_undigested,
     whole_stack=True,
 )
 TAGGED_IMAGES = Rule(
     name="tagged-images",
-    description="Images of charts, and those of stacks other than production, are named by digest.",
-    check=loosely_undigested,
+    description="Images of charts, and those outside production, are named by digest.",
+    check=tagged,
     level=Level.ADVISORY,
     whole_stack=True,
 )

@@ -1,4 +1,4 @@
-"""Random changes of pods, all of them well-typed for the API: what the rules and Kubernetes' own evaluator are compared on."""
+"""Random changes of pods, well-typed for the API: what the rule and Kubernetes' own evaluator are compared on."""
 
 import copy
 import json
@@ -70,7 +70,9 @@ def mutated(pod: dict[str, Any], random: Random) -> dict[str, Any]:
     """A copy with one to four random changes."""
     changed = copy.deepcopy(pod)
     for _ in range(random.randint(1, 4)):
-        random.choice((_change_pod, _change_context, _change_context, _change_container, _change_lists))(changed, random)
+        random.choice((_change_pod, _change_context, _change_context, _change_container, _change_lists))(
+            changed, random
+        )
     return changed
 
 

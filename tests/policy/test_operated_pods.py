@@ -1,0 +1,268 @@
+"""Pods that operators build: a happy object of each kind, then what breaks it, named by the field a person changes."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from policy.manifest import Unknown
+from policy.rules.restricted import RESTRICTED_OPERATED_PODS
+from tests.policy.manifests import CONTAINER_CONTEXT, IMAGE, POD_CONTEXT, changed, container, messages, thing
+
+ARGO, KSERVE, CNPG = "argoproj.io/v1alpha1", "serving.kserve.io/v1beta1", "postgresql.cnpg.io/v1"
+CONTEXT = {"securityContext": CONTAINER_CONTEXT}
+CONTROLLER = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "metadata": {"name": "workflow-controller-configmap", "namespace": "argo"},
+    "data": {"executor": "securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}"},
+}
+SELF_MADE = "{initContainers: [{name: init, securityContext: &c {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}}], containers: [{name: wait, securityContext: *c}]}"
+TEMPLATE = thing(
+    ARGO,
+    "WorkflowTemplate",
+    "train",
+    spec={
+        "securityContext": POD_CONTEXT,
+        "templates": [
+            {"name": "train", "container": {"image": IMAGE, **CONTEXT}, "sidecars": [container("helper")]},
+            {"name": "all", "dag": {"tasks": [{"name": "a", "template": "train"}]}},
+        ],
+    },
+)
+SENSOR = thing(
+    ARGO,
+    "Sensor",
+    "drift",
+    spec={
+        "template": {"securityContext": POD_CONTEXT, "container": CONTEXT},
+        "triggers": [
+            {
+                "template": {
+                    "k8s": {
+                        "source": {
+                            "resource": {
+                                "apiVersion": ARGO,
+                                "kind": "Workflow",
+                                "spec": {"workflowTemplateRef": {"name": "train"}},
+                            }
+                        }
+                    }
+                }
+            }
+        ],
+    },
+)
+SOURCE = thing(ARGO, "EventSource", "drift", spec={"template": {"securityContext": POD_CONTEXT, "container": CONTEXT}})
+BUS = thing(
+    ARGO,
+    "EventBus",
+    "default",
+    spec={
+        "jetstream": {
+            "securityContext": POD_CONTEXT,
+            **{key: copy.deepcopy(CONTEXT) for key in ("containerTemplate", "reloaderContainerTemplate", "metricsContainerTemplate")},
+        }
+    },
+)
+STORAGE = {
+    "apiVersion": "serving.kserve.io/v1alpha1",
+    "kind": "ClusterStorageContainer",
+    "metadata": {"name": "mlflow"},
+    "spec": {
+        "supportedUriFormats": [{"prefix": "mlflow://"}],
+        "container": {"name": "fetch", "securityContext": {**CONTAINER_CONTEXT, **POD_CONTEXT}},
+    },
+}
+RUNTIME = thing(
+    "serving.kserve.io/v1alpha1", "ServingRuntime", "loop", spec={"containers": [container("kserve-container")]}
+)
+SERVICE = thing(
+    KSERVE,
+    "InferenceService",
+    "recommender",
+    spec={
+        "predictor": {
+            "securityContext": POD_CONTEXT,
+            "model": {"runtime": "loop", "storageUri": "mlflow://recommender@production"},
+        }
+    },
+)
+CLUSTER = thing(CNPG, "Cluster", "db", spec={"instances": 1})
+POOLER = thing(CNPG, "Pooler", "db-rw", spec={"cluster": {"name": "db"}})
+APPLICATION = thing(
+    ARGO,
+    "Application",
+    "mlflow",
+    spec={
+        "source": {
+            "chart": "mlflow",
+            "targetRevision": "1.11.5",
+            "helm": {"valuesObject": {"podSecurityContext": POD_CONTEXT, "securityContext": CONTAINER_CONTEXT}},
+        }
+    },
+)
+BESIDE = (CONTROLLER, TEMPLATE, STORAGE, RUNTIME, CLUSTER)
+
+
+def said(manifest: dict[str, Any], *others: dict[str, Any], **options: Any) -> list[str]:
+    return messages(RESTRICTED_OPERATED_PODS, manifest, *(others or BESIDE), **options)
+
+
+def escalation(owner: str, name: str, field: str) -> str:
+    where = f'{owner}, container "{name}": {field}.securityContext.allowPrivilegeEscalation'
+    return f"{where} is not set; must be false; set it to false"
+
+
+@pytest.mark.parametrize(
+    "manifest", [TEMPLATE, SENSOR, SOURCE, BUS, STORAGE, RUNTIME, SERVICE, CLUSTER, POOLER, APPLICATION], ids=lambda m: m["kind"]
+)
+def test_each_kind_passes_when_every_setting_is_in_place(manifest: dict[str, Any]) -> None:
+    assert said(manifest) == []
+
+
+@pytest.mark.parametrize(
+    ("manifest", "path", "name", "field"),
+    [
+        (TEMPLATE, "spec.templates.0.container", "main", "spec.templates[0].container"),
+        (TEMPLATE, "spec.templates.0.sidecars.0", "helper", "spec.templates[0].sidecars[0]"),
+        (SENSOR, "spec.template.container", "main", "spec.template.container"),
+        (SOURCE, "spec.template.container", "main", "spec.template.container"),
+        (BUS, "spec.jetstream.containerTemplate", "main", "spec.jetstream.containerTemplate"),
+        (BUS, "spec.jetstream.reloaderContainerTemplate", "reloader", "spec.jetstream.reloaderContainerTemplate"),
+        (BUS, "spec.jetstream.metricsContainerTemplate", "metrics", "spec.jetstream.metricsContainerTemplate"),
+        (STORAGE, "spec.container", "fetch", "spec.container"),
+        (RUNTIME, "spec.containers.0", "kserve-container", "spec.containers[0]"),
+        (APPLICATION, "spec.source.helm.valuesObject", "mlflow", "spec.source.helm.valuesObject"),
+    ],
+    ids=lambda value: value["kind"] if isinstance(value, dict) else None,
+)
+def test_a_container_setting_removed_is_named_by_its_field(
+    manifest: dict[str, Any], path: str, name: str, field: str
+) -> None:
+    namespace = manifest["metadata"].get("namespace")
+    owner = f"{manifest['kind']} {namespace + '/' if namespace else ''}{manifest['metadata']['name']}"
+    broken = changed(manifest, f"{path}.securityContext.allowPrivilegeEscalation", None)
+    assert said(broken) == [escalation(owner, name, field)]
+
+
+def test_init_and_wait_fail_with_the_defaults_of_a_controller_that_nobody_configured() -> None:
+    source = "executor of workflow-controller-configmap"
+    assert [message for message in said(TEMPLATE, TEMPLATE) if "Escalation" in message] == [
+        escalation("WorkflowTemplate ml/train", name, source) for name in ("init", "wait")
+    ]
+
+
+def test_a_controller_outside_the_stack_can_be_described_in_the_policy_config() -> None:
+    executor = {"securityContext": CONTAINER_CONTEXT}
+    assert said(TEMPLATE, TEMPLATE, argoWorkflowsController={"executor": executor}) == []
+
+
+def test_a_template_may_harden_init_and_wait_by_itself_with_a_pod_spec_patch() -> None:
+    assert said(changed(TEMPLATE, "spec.podSpecPatch", SELF_MADE), TEMPLATE) == []
+
+
+def test_a_pod_spec_patch_that_weakens_the_pod_is_seen() -> None:
+    assert said(changed(TEMPLATE, "spec.templates.0.podSpecPatch", "hostNetwork: true")) == [
+        "WorkflowTemplate ml/train: spec.hostNetwork is true; must be false or unset; remove it"
+    ]
+
+
+def test_a_pod_spec_patch_with_variables_is_not_known_yet() -> None:
+    found = said(changed(TEMPLATE, "spec.podSpecPatch", "{{inputs.parameters.patch}}"))
+    assert found
+    assert all("not known yet" in message for message in found)
+
+
+def test_a_controller_config_that_is_not_known_yet_leaves_init_and_wait_not_known_yet() -> None:
+    found = said(TEMPLATE, changed(CONTROLLER, "data.executor", Unknown("data.executor")))
+    assert found
+    assert all("not known yet (data.executor)" in message for message in found)
+
+
+def test_pod_settings_come_from_the_workflow_unless_the_template_has_its_own() -> None:
+    assert said(changed(TEMPLATE, "spec.templates.0.securityContext", {**POD_CONTEXT, "runAsNonRoot": False})) == [
+        "WorkflowTemplate ml/train: spec.templates[0].securityContext.runAsNonRoot is false; must be true; set it to true"
+    ]
+
+
+def test_a_resource_template_is_hardened_by_the_controller_and_a_data_template_is_not() -> None:
+    resource = changed(TEMPLATE, "spec.templates", [{"name": "apply", "resource": {"action": "create"}}])
+    data = changed(TEMPLATE, "spec.templates", [{"name": "list", "data": {"source": {}}}])
+    assert said(resource, resource) == []
+    assert len(said(data, data)) == 4
+
+
+def test_templates_written_inline_are_judged_too() -> None:
+    inline = changed(TEMPLATE, "spec.templates.1.dag.tasks", [{"name": "a", "inline": {"container": {"image": IMAGE}}}])
+    assert escalation("WorkflowTemplate ml/train", "main", "spec.templates[1].dag.tasks[0].inline.container") in said(inline)
+
+
+def test_a_sensor_whose_template_is_nowhere_in_sight_is_not_known_yet() -> None:
+    assert all("not known yet" in message for message in said(SENSOR, SENSOR))
+    assert said(SENSOR, SENSOR)
+
+
+def test_a_sensor_is_judged_by_the_workflows_it_creates() -> None:
+    weak = changed(TEMPLATE, "spec.securityContext.runAsNonRoot", False)
+    assert said(SENSOR, CONTROLLER, weak) == [
+        "Sensor ml/drift: spec.triggers[0].template.k8s.source.resource: spec.securityContext.runAsNonRoot is false; "
+        "must be true; set it to true"
+    ]
+
+
+def test_a_storage_initializer_that_nothing_describes_has_upstreams_defaults() -> None:
+    assert [message for message in said(SERVICE, RUNTIME) if "Escalation" in message] == [
+        escalation(
+            "InferenceService ml/recommender",
+            "storage-initializer",
+            "the storage initializer for spec.predictor.model.storageUri",
+        )
+    ]
+
+
+def test_a_model_server_in_standard_mode_needs_the_pods_seccomp_profile() -> None:
+    assert said(changed(SERVICE, "spec.predictor.securityContext.seccompProfile", None)) == [
+        'InferenceService ml/recommender, container "kserve-container": '
+        "spec.predictor.model.securityContext.seccompProfile.type is not set; must be RuntimeDefault or Localhost "
+        "here or in spec.predictor.securityContext.seccompProfile.type; set it to RuntimeDefault"
+    ]
+
+
+def test_secure_pod_defaults_fill_in_what_a_model_server_in_knative_mode_leaves_out() -> None:
+    annotations = {"serving.kserve.io/deploymentMode": "Knative"}
+    bare = changed(changed(SERVICE, "metadata.annotations", annotations), "spec.predictor.securityContext", None)
+    knative = thing("operator.knative.dev/v1beta1", "KnativeServing", "knative-serving", spec={"config": {"features": {"secure-pod-defaults": "enabled"}}})
+    assert said(bare, *BESIDE, knative) == []
+    assert said(bare) != []
+
+
+def test_a_model_from_an_oci_image_brings_containers_that_cannot_pass() -> None:
+    oci = changed(SERVICE, "spec.predictor.model.storageUri", "oci://registry.example/model")
+    source = "modelcar of spec.predictor.model.storageUri"
+    assert [message for message in said(oci) if "Escalation" in message] == [
+        escalation("InferenceService ml/recommender", name, source) for name in ("modelcar-init", "modelcar")
+    ]
+
+
+def test_the_router_of_a_graph_never_passes_in_standard_mode() -> None:
+    graph = thing("serving.kserve.io/v1alpha1", "InferenceGraph", "split", spec={})
+    router = "the router that KServe builds"
+    assert said(graph) == [
+        f'InferenceGraph ml/split, container "split": {router}.containers[0].securityContext.seccompProfile.type is not set; '
+        f"must be RuntimeDefault or Localhost here or in {router}.securityContext.seccompProfile.type; "
+        "set it to RuntimeDefault"
+    ]
+
+
+def test_a_cluster_of_postgres_that_asks_for_less_is_refused() -> None:
+    assert said(changed(CLUSTER, "spec.securityContext", {"allowPrivilegeEscalation": True})) == [
+        f'Cluster ml/db, container "{name}": spec.securityContext.allowPrivilegeEscalation is true; '
+        "must be false; set it to false"
+        for name in ("bootstrap-controller", "postgres")
+    ]
+
+
+def test_a_pooler_keeps_the_users_sidecars_to_the_standard() -> None:
+    sidecar = changed(POOLER, "spec.template.spec.containers", [{"name": "exporter"}])
+    assert escalation("Pooler ml/db-rw", "exporter", "spec.template.spec.containers[0]") in said(sidecar)
