@@ -25,6 +25,8 @@ class Image:
     entrypoint: tuple[str, ...] = ()
     user: str = NONROOT
     env: dict[str, str] = field(default_factory=dict[str, str])
+    stack: bool = False
+    """Whether the stack's settings name this image; the others belong to the cluster."""
     tag: str | None = None
     """A fixed tag instead of the digest, where the reader accepts no digest."""
 
@@ -63,10 +65,24 @@ IMAGES: Final = (
         ),
         entrypoint=("/manager",),
     ),
-    Image(name="versitygw", layers=(programs("versitygw", ("versitygw", "/versitygw")),), entrypoint=("/versitygw",)),
+    Image(
+        name="versitygw",
+        stack=True,
+        layers=(programs("versitygw", ("versitygw", "/versitygw")),),
+        entrypoint=("/versitygw",),
+    ),
+    Image(
+        name="workflow-controller",
+        layers=(programs("workflow-controller", ("workflow-controller", "/bin/workflow-controller")),),
+        entrypoint=("/bin/workflow-controller",),
+    ),
+    # Workflow pods call `argoexec` by name.
+    Image(
+        name="argoexec", layers=(programs("argoexec", ("argoexec", "/bin/argoexec")),), entrypoint=("/bin/argoexec",)
+    ),
     # CloudNativePG reads PostgreSQL's major version from the tag.
-    Image(name="postgres", tag="15", layers=(BASE, POSTGRES), user="26"),
-    Image(name="mlflow", layers=(BASE, Python(name="mlflow", project="images/mlflow")), env=PYTHON_ENV),
+    Image(name="postgres", stack=True, tag="15", layers=(BASE, POSTGRES), user="26"),
+    Image(name="mlflow", stack=True, layers=(BASE, Python(name="mlflow", project="images/mlflow")), env=PYTHON_ENV),
 )
 
 __all__ = ["IMAGES", "Files", "Image", "Maven"]

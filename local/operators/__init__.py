@@ -1,7 +1,8 @@
 """What the built-in cluster comes with, as a managed platform would: DNS, volumes, operators."""
 
+from local.operators.argo_workflows import ARGO_WORKFLOWS
 from local.operators.cloudnativepg import CLOUDNATIVE_PG
 from local.operators.coredns import COREDNS
 from local.operators.volumes import VOLUMES
 
-OPERATORS = (COREDNS, VOLUMES, CLOUDNATIVE_PG)
+OPERATORS = (COREDNS, VOLUMES, CLOUDNATIVE_PG, ARGO_WORKFLOWS)

@@ -1,0 +1,93 @@
+"""Argo Workflows: the controller and the executor, from the manifests its Go module carries; no server.
+
+The controller asks a registry for an image's entry point when a template names no command. Images of this cluster are in
+no registry, so every template must name its command. Artifact repositories belong to namespaces; the stack makes them.
+"""
+
+import json
+from typing import Any, Final
+
+from local.node.node import Node
+from local.operators.operator import (
+    Manifest,
+    Operator,
+    References,
+    container_security,
+    kustomized,
+    namespace,
+    pod_security,
+)
+
+NAMESPACE: Final = "argo"
+ACCESS: Final = "argo-cluster-role", "argo-binding"
+DAY: Final = 24 * 60 * 60
+CONTAINER: Final = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
+
+def manifests(node: Node, references: References) -> list[Manifest]:
+    upstream = [m for m in kustomized(node, "argo-workflows", "manifests/cluster-install") if wanted(m)]
+    for manifest in upstream:
+        if manifest["kind"] == "Deployment":
+            adapt(manifest, references["workflow-controller"])
+        if manifest["kind"] == "ConfigMap":
+            manifest["data"] = {"config": json.dumps(configuration(references["argoexec"]))}
+    return [namespace(NAMESPACE), *upstream]
+
+
+def wanted(manifest: Manifest) -> bool:
+    """Leaves out the server, rights for human roles, and the role for leader election, which one replica needs not."""
+    name, kind = manifest["metadata"]["name"], manifest["kind"]
+    if kind in ("ClusterRole", "ClusterRoleBinding"):
+        return name in ACCESS
+    return kind not in ("Role", "RoleBinding") and not name.startswith("argo-server")
+
+
+def adapt(deployment: Manifest, image: str) -> None:
+    """One controller, without an election to wait for when it is restarted."""
+    # Two controllers at once would run each workflow twice.
+    deployment["spec"]["strategy"] = {"type": "Recreate"}
+    pod = deployment["spec"]["template"]["spec"]
+    pod["securityContext"] = pod_security()
+    container = pod["containers"][0]
+    container |= {
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "env": [{"name": "LEADER_ELECTION_DISABLE", "value": "true"}],
+        "readinessProbe": {"httpGet": {"path": "/healthz", "port": 6060}, "periodSeconds": 2},
+        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
+    }
+
+
+def configuration(executor: str) -> dict[str, Any]:
+    """What holds for every workflow. Pods pass Pod Security restricted whether or not their template says how."""
+    return {
+        "parallelism": 8,
+        "namespaceParallelism": 4,
+        # Whoever may create workflows may run the templates that are there, and nothing else.
+        "workflowRestrictions": {"templateReferencing": "Secure"},
+        "executor": {
+            "image": executor,
+            "imagePullPolicy": "IfNotPresent",
+            # The executor writes to a volume on /tmp only.
+            "securityContext": container_security(),
+            "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "256Mi"}},
+        },
+        "mainContainer": {"imagePullPolicy": "IfNotPresent", "securityContext": CONTAINER},
+        "workflowDefaults": {
+            "spec": {
+                "securityContext": pod_security(),
+                "ttlStrategy": {"secondsAfterSuccess": DAY, "secondsAfterFailure": 7 * DAY},
+                # A finished pod keeps its log for `kubectl logs` for ten minutes, a failed one as long as its workflow.
+                "podGC": {"strategy": "OnPodSuccess", "deleteDelayDuration": "600s"},
+                "activeDeadlineSeconds": DAY // 4,
+            }
+        },
+    }
+
+
+ARGO_WORKFLOWS = Operator(
+    name="argo-workflows",
+    images=("workflow-controller", "argoexec"),
+    manifests=manifests,
+    deployments=((NAMESPACE, "workflow-controller"),),
+)
