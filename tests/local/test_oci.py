@@ -1,0 +1,122 @@
+"""Images as OCI layouts: what containerd imports, and a digest that only content changes."""
+
+import hashlib
+import io
+import json
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.images.layers import Files, digest_file, layer_tar
+from local.images.oci import Archive, sha256
+from local.images.table import Image
+from local.paths import Paths
+
+BASE, APP = Files(name="base", folders=()), Files(name="app", folders=())
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    """A cache with two built layers."""
+    paths = Paths(tmp_path)
+    paths.images.mkdir()
+    for layer in (BASE, APP):
+        tar = layer_tar(layer, paths)
+        tar.write_bytes(f"content of {layer.name}".encode())
+        digest_file(tar).write_text(hashlib.sha256(tar.read_bytes()).hexdigest())
+    return paths
+
+
+@pytest.fixture
+def image() -> Image:
+    return Image(name="server", layers=(BASE, APP), entrypoint=("/serve", "--all"), env={"HOME": "/tmp"})  # noqa: S108
+
+
+def written(image: Image, paths: Paths) -> dict[str, bytes]:
+    """The archive's files by name."""
+    stream = io.BytesIO()
+    Archive(image, paths).write(stream)
+    stream.seek(0)
+    with tarfile.open(fileobj=stream, mode="r|") as tar:
+        return {member.name: file.read() for member in tar if (file := tar.extractfile(member))}
+
+
+def documents(files: dict[str, bytes]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Index, manifest and config, found as a reader finds them: by following digests."""
+    index = json.loads(files["index.json"])
+    manifest = json.loads(files[blob(index["manifests"][0]["digest"])])
+    return index, manifest, json.loads(files[blob(manifest["config"]["digest"])])
+
+
+def blob(digest: str) -> str:
+    return f"blobs/{digest.replace(':', '/')}"
+
+
+def test_the_archive_is_an_oci_layout(image: Image, paths: Paths) -> None:
+    assert json.loads(written(image, paths)["oci-layout"]) == {"imageLayoutVersion": "1.0.0"}
+
+
+def test_every_blob_has_the_digest_and_size_that_it_is_described_by(image: Image, paths: Paths) -> None:
+    files = written(image, paths)
+    index, manifest, _ = documents(files)
+    described = [*index["manifests"], manifest["config"], *manifest["layers"]]
+    for entry in described:
+        content = files[blob(entry["digest"])]
+        assert (f"sha256:{sha256(content)}", len(content)) == (entry["digest"], entry["size"])
+    assert {name for name in files if name.startswith("blobs/")} == {blob(entry["digest"]) for entry in described}
+
+
+def test_layers_lie_over_each_other_in_the_order_of_the_table(image: Image, paths: Paths) -> None:
+    files = written(image, paths)
+    _, manifest, config = documents(files)
+    contents = [files[blob(layer["digest"])] for layer in manifest["layers"]]
+    assert contents == [b"content of base", b"content of app"]
+    assert config["rootfs"]["diff_ids"] == [layer["digest"] for layer in manifest["layers"]]
+
+
+def test_the_config_says_what_runs_as_whom(image: Image, paths: Paths) -> None:
+    _, _, config = documents(written(image, paths))
+    assert config["config"]["User"] == "65532"
+    assert config["config"]["Entrypoint"] == ["/serve", "--all"]
+    assert "HOME=/tmp" in config["config"]["Env"]
+    assert (config["os"], config["architecture"]) == ("linux", "amd64")
+
+
+def test_the_same_image_has_the_same_bytes_every_time(image: Image, paths: Paths) -> None:
+    assert written(image, paths) == written(image, paths)
+
+
+def test_the_reference_is_the_digest_of_the_manifest(image: Image, paths: Paths) -> None:
+    digest = documents(written(image, paths))[0]["manifests"][0]["digest"]
+    assert Archive(image, paths).reference == f"ml-loop.local/server@{digest}"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"user": "26"}, {"env": {}}, {"entrypoint": ("/serve",)}, {"layers": (BASE,)}],
+    ids=lambda c: next(iter(c)),
+)
+def test_an_image_that_would_run_differently_has_another_reference(
+    image: Image, paths: Paths, changed: dict[str, Any]
+) -> None:
+    assert Archive(replace(image, **changed), paths).reference != Archive(image, paths).reference
+
+
+def test_a_rebuilt_layer_changes_the_reference(image: Image, paths: Paths) -> None:
+    before = Archive(image, paths).reference
+    layer_tar(APP, paths).write_bytes(b"another content")
+    digest_file(layer_tar(APP, paths)).write_text(sha256(b"another content"))
+    assert Archive(image, paths).reference != before
+
+
+def test_an_image_with_a_tag_is_named_by_tag_and_by_digest(image: Image, paths: Paths) -> None:
+    tagged = replace(image, tag="15")
+    index, _, _ = documents(written(tagged, paths))
+    digest = index["manifests"][0]["digest"]
+    names = [entry["annotations"]["io.containerd.image.name"] for entry in index["manifests"]]
+    assert names == [f"ml-loop.local/server@{digest}", "ml-loop.local/server:15"]
+    assert {entry["digest"] for entry in index["manifests"]} == {digest}
+    assert Archive(tagged, paths).reference == f"ml-loop.local/server:15@{digest}"

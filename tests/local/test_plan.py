@@ -1,0 +1,41 @@
+"""The steps of `make up` as a whole: complete, acyclic, and in step with the stack's settings."""
+
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from local.images.table import IMAGES
+from local.operators import OPERATORS
+from local.paths import Paths
+from local.plan import Plan
+from local.steps import Step
+from settings import ImageName
+
+
+@pytest.fixture
+def steps(tmp_path: Path) -> list[Step]:
+    return Plan(Paths(tmp_path)).steps()
+
+
+def test_every_step_has_a_name_of_its_own(steps: list[Step]) -> None:
+    names = [step.name for step in steps]
+    assert sorted(set(names)) == sorted(names)
+
+
+def test_the_steps_can_be_put_in_an_order(steps: list[Step]) -> None:
+    graph = {step.name: set(step.needs) for step in steps}
+    order = list(TopologicalSorter(graph).static_order())
+    assert sorted(order) == sorted(graph)
+
+
+def test_every_image_that_an_operator_needs_is_built() -> None:
+    assert {name for operator in OPERATORS for name in operator.images} <= {image.name for image in IMAGES}
+
+
+def test_every_image_for_the_stack_has_a_name_that_its_settings_know() -> None:
+    assert {image.name for image in IMAGES if image.stack} <= set(ImageName)
+
+
+def test_no_image_runs_as_root() -> None:
+    assert {image.name: image.user for image in IMAGES if int(image.user) == 0} == {}

@@ -1,0 +1,111 @@
+"""The stack's configuration on this machine, and what is told of Pulumi's results."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pulumi.automation import OutputValue
+
+from local import stack
+from local.paths import Paths
+from local.steps import StepError
+
+COMMITTED: dict[str, Any] = {"config": {"ml-loop:cluster": {"context": "mine"}, "ml-loop:tracking": {"replicas": 2}}}
+IMAGES = {"mlflow": "ml-loop.local/mlflow@sha256:built", "postgres": "ml-loop.local/postgres:15@sha256:built"}
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout with the committed file of the stack `local`."""
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    monkeypatch.setattr(stack, "REPOSITORY", folder)
+    commit(folder, COMMITTED)
+    return folder
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    return Paths(tmp_path / "cache")
+
+
+def commit(checkout: Path, content: dict[str, Any]) -> None:
+    (checkout / "Pulumi.local.yaml").write_text(yaml.safe_dump(content))
+
+
+def render(paths: Paths, images: dict[str, str] | None = None) -> dict[str, Any]:
+    return yaml.safe_load(stack.render("local", paths, images or {}).read_text())
+
+
+def test_the_committed_settings_are_rendered_and_stay_as_they_are(checkout: Path, paths: Paths) -> None:
+    committed = (checkout / "Pulumi.local.yaml").read_text()
+    assert render(paths) == COMMITTED
+    assert (checkout / "Pulumi.local.yaml").read_text() == committed
+
+
+def test_images_built_here_are_named_in_the_settings(checkout: Path, paths: Paths) -> None:
+    assert render(paths, IMAGES)["config"]["ml-loop:images"] == IMAGES
+
+
+def test_an_image_that_the_committed_file_names_wins_over_the_one_built_here(checkout: Path, paths: Paths) -> None:
+    own = {"mlflow": "registry.example.com/mlflow@sha256:own"}
+    commit(checkout, {"config": {**COMMITTED["config"], "ml-loop:images": own}})
+    assert render(paths, IMAGES)["config"]["ml-loop:images"] == IMAGES | own
+
+
+def test_secrets_and_the_salt_they_are_encrypted_with_are_kept(checkout: Path, paths: Paths) -> None:
+    kept = {"ml-loop:storeSecretKey": {"secure": "v1:store"}, "ml-loop:trackingSecretKey": {"secure": "v1:tracking"}}
+    target = stack.render("local", paths, {})
+    target.write_text(yaml.safe_dump({"config": kept, "encryptionsalt": "v1:salt"}))
+    assert render(paths) == {"config": COMMITTED["config"] | kept, "encryptionsalt": "v1:salt"}
+
+
+def test_a_setting_taken_out_of_the_committed_file_is_gone(checkout: Path, paths: Paths) -> None:
+    render(paths, IMAGES)
+    commit(checkout, {"config": {"ml-loop:cluster": {"context": "mine"}}})
+    assert render(paths) == {"config": {"ml-loop:cluster": {"context": "mine"}}}
+
+
+def test_the_passphrase_is_made_once_and_readable_by_its_owner_only(checkout: Path, paths: Paths) -> None:
+    render(paths)
+    passphrase = paths.stack / "passphrase"
+    first = passphrase.read_text()
+    render(paths)
+    assert len(first) >= 32
+    assert passphrase.read_text() == first
+    assert (passphrase.stat().st_mode & 0o777, paths.stack.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+def test_a_stack_without_a_file_is_refused_with_the_remedy(checkout: Path) -> None:
+    with pytest.raises(StepError) as refused:
+        stack.context_of("staging")
+    told = "there is no Pulumi.staging.yaml; `pulumi stack init staging` and a copy of Pulumi.dev.yaml make one"
+    assert str(refused.value) == told
+
+
+def test_the_context_is_the_one_that_the_committed_file_names(checkout: Path) -> None:
+    assert stack.context_of("local") == "mine"
+
+
+def test_secret_outputs_are_left_out() -> None:
+    assert stack.plain({"url": OutputValue("http://x", secret=False), "key": OutputValue("s3cret", secret=True)}) == {
+        "url": "http://x"
+    }
+
+
+def test_of_a_failed_update_only_the_engine_s_own_errors_are_told_once_each() -> None:
+    text = """
+ code: 255
+ stdout: Updating (local):
+    error: ml-loop:tracking.replicas: 0 is not allowed
+ +  pulumi:pulumi:Stack ml-loop-local creating
+    [mandatory]  restricted-pods  (ml-loop v0.1.0)
+    error: ml-loop:tracking.replicas: 0 is not allowed
+"""
+    told = "ml-loop:tracking.replicas: 0 is not allowed\n[mandatory]  restricted-pods  (ml-loop v0.1.0)"
+    assert stack.reason(text) == told
+
+
+def test_a_failure_without_error_lines_is_told_as_it_is() -> None:
+    assert stack.reason("the passphrase is wrong") == "the passphrase is wrong"
