@@ -13,7 +13,9 @@ from policy.pods import containers, pods
 from policy.rule import Resource, Rule, Stack
 from policy.violation import Violation
 
-SECRET_NAME = re.compile(r"(?i)(password|passwd|secret|token|api_?key|access_?key(?!_?id)|private_?key|credentials?)$")
+SECRET_NAME = re.compile(
+    r"(?i)(password|passwd|secret(_?key)?|token|api_?key|access_?key(?!_?id)|private_?key|credentials?)$"
+)
 """Names that end like a credential's. `…_FILE`, `…_NAME` and the like say where one is, not what it is."""
 SECRET_VALUE = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----"

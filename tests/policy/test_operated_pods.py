@@ -61,7 +61,10 @@ BUS = thing(
     spec={
         "jetstream": {
             "securityContext": POD_CONTEXT,
-            **{key: copy.deepcopy(CONTEXT) for key in ("containerTemplate", "reloaderContainerTemplate", "metricsContainerTemplate")},
+            **{
+                key: copy.deepcopy(CONTEXT)
+                for key in ("containerTemplate", "reloaderContainerTemplate", "metricsContainerTemplate")
+            },
         }
     },
 )
@@ -105,6 +108,10 @@ APPLICATION = thing(
 BESIDE = (CONTROLLER, TEMPLATE, STORAGE, RUNTIME, CLUSTER)
 
 
+def kind_of(value: Any) -> str | None:
+    return value["kind"] if isinstance(value, dict) else None
+
+
 def said(manifest: dict[str, Any], *others: dict[str, Any], **options: Any) -> list[str]:
     return messages(RESTRICTED_OPERATED_PODS, manifest, *(others or BESIDE), **options)
 
@@ -115,7 +122,9 @@ def escalation(owner: str, name: str, field: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "manifest", [TEMPLATE, SENSOR, SOURCE, BUS, STORAGE, RUNTIME, SERVICE, CLUSTER, POOLER, APPLICATION], ids=lambda m: m["kind"]
+    "manifest",
+    [TEMPLATE, SENSOR, SOURCE, BUS, STORAGE, RUNTIME, SERVICE, CLUSTER, POOLER, APPLICATION],
+    ids=lambda m: m["kind"],
 )
 def test_each_kind_passes_when_every_setting_is_in_place(manifest: dict[str, Any]) -> None:
     assert said(manifest) == []
@@ -135,7 +144,7 @@ def test_each_kind_passes_when_every_setting_is_in_place(manifest: dict[str, Any
         (RUNTIME, "spec.containers.0", "kserve-container", "spec.containers[0]"),
         (APPLICATION, "spec.source.helm.valuesObject", "mlflow", "spec.source.helm.valuesObject"),
     ],
-    ids=lambda value: value["kind"] if isinstance(value, dict) else None,
+    ids=kind_of,
 )
 def test_a_container_setting_removed_is_named_by_its_field(
     manifest: dict[str, Any], path: str, name: str, field: str
@@ -195,7 +204,9 @@ def test_a_resource_template_is_hardened_by_the_controller_and_a_data_template_i
 
 def test_templates_written_inline_are_judged_too() -> None:
     inline = changed(TEMPLATE, "spec.templates.1.dag.tasks", [{"name": "a", "inline": {"container": {"image": IMAGE}}}])
-    assert escalation("WorkflowTemplate ml/train", "main", "spec.templates[1].dag.tasks[0].inline.container") in said(inline)
+    assert escalation("WorkflowTemplate ml/train", "main", "spec.templates[1].dag.tasks[0].inline.container") in said(
+        inline
+    )
 
 
 def test_a_sensor_whose_template_is_nowhere_in_sight_is_not_known_yet() -> None:
@@ -206,8 +217,10 @@ def test_a_sensor_whose_template_is_nowhere_in_sight_is_not_known_yet() -> None:
 def test_a_sensor_is_judged_by_the_workflows_it_creates() -> None:
     weak = changed(TEMPLATE, "spec.securityContext.runAsNonRoot", False)
     assert said(SENSOR, CONTROLLER, weak) == [
-        "Sensor ml/drift: spec.triggers[0].template.k8s.source.resource: spec.securityContext.runAsNonRoot is false; "
-        "must be true; set it to true"
+        (
+            "Sensor ml/drift: spec.triggers[0].template.k8s.source.resource: spec.securityContext.runAsNonRoot is false; "
+            "must be true; set it to true"
+        )
     ]
 
 
@@ -223,16 +236,23 @@ def test_a_storage_initializer_that_nothing_describes_has_upstreams_defaults() -
 
 def test_a_model_server_in_standard_mode_needs_the_pods_seccomp_profile() -> None:
     assert said(changed(SERVICE, "spec.predictor.securityContext.seccompProfile", None)) == [
-        'InferenceService ml/recommender, container "kserve-container": '
-        "spec.predictor.model.securityContext.seccompProfile.type is not set; must be RuntimeDefault or Localhost "
-        "here or in spec.predictor.securityContext.seccompProfile.type; set it to RuntimeDefault"
+        (
+            'InferenceService ml/recommender, container "kserve-container": '
+            "spec.predictor.model.securityContext.seccompProfile.type is not set; must be RuntimeDefault or Localhost "
+            "here or in spec.predictor.securityContext.seccompProfile.type; set it to RuntimeDefault"
+        )
     ]
 
 
 def test_secure_pod_defaults_fill_in_what_a_model_server_in_knative_mode_leaves_out() -> None:
     annotations = {"serving.kserve.io/deploymentMode": "Knative"}
     bare = changed(changed(SERVICE, "metadata.annotations", annotations), "spec.predictor.securityContext", None)
-    knative = thing("operator.knative.dev/v1beta1", "KnativeServing", "knative-serving", spec={"config": {"features": {"secure-pod-defaults": "enabled"}}})
+    knative = thing(
+        "operator.knative.dev/v1beta1",
+        "KnativeServing",
+        "knative-serving",
+        spec={"config": {"features": {"secure-pod-defaults": "enabled"}}},
+    )
     assert said(bare, *BESIDE, knative) == []
     assert said(bare) != []
 
@@ -249,9 +269,11 @@ def test_the_router_of_a_graph_never_passes_in_standard_mode() -> None:
     graph = thing("serving.kserve.io/v1alpha1", "InferenceGraph", "split", spec={})
     router = "the router that KServe builds"
     assert said(graph) == [
-        f'InferenceGraph ml/split, container "split": {router}.containers[0].securityContext.seccompProfile.type is not set; '
-        f"must be RuntimeDefault or Localhost here or in {router}.securityContext.seccompProfile.type; "
-        "set it to RuntimeDefault"
+        (
+            f'InferenceGraph ml/split, container "split": {router}.containers[0].securityContext.seccompProfile.type is not set; '
+            f"must be RuntimeDefault or Localhost here or in {router}.securityContext.seccompProfile.type; "
+            "set it to RuntimeDefault"
+        )
     ]
 
 

@@ -56,26 +56,34 @@ def test_a_pod_with_every_setting_in_place_passes() -> None:
         (
             "containers.0.livenessProbe",
             {"httpGet": {"port": 80, "host": "10.0.0.1"}},
-            f'{AT}livenessProbe.httpGet.host is "10.0.0.1"; must be unset; '
-            "remove it: the kubelet asks the pod's own address",
+            (
+                f'{AT}livenessProbe.httpGet.host is "10.0.0.1"; must be unset; '
+                "remove it: the kubelet asks the pod's own address"
+            ),
         ),
         (
             "containers.0.lifecycle",
             {"preStop": {"tcpSocket": {"port": 80, "host": "db"}}},
-            f'{AT}lifecycle.preStop.tcpSocket.host is "db"; must be unset; '
-            "remove it: the kubelet asks the pod's own address",
+            (
+                f'{AT}lifecycle.preStop.tcpSocket.host is "db"; must be unset; '
+                "remove it: the kubelet asks the pod's own address"
+            ),
         ),
         (
             f"{C}.appArmorProfile",
             {"type": "Unconfined"},
-            f'{AT}securityContext.appArmorProfile.type is "Unconfined"; '
-            "must be RuntimeDefault, Localhost or unset; remove the profile",
+            (
+                f'{AT}securityContext.appArmorProfile.type is "Unconfined"; '
+                "must be RuntimeDefault, Localhost or unset; remove the profile"
+            ),
         ),
         (
             f"{C}.seLinuxOptions",
             {"type": "spc_t"},
-            f'{AT}securityContext.seLinuxOptions.type is "spc_t"; must be unset or one of container_t, '
-            "container_init_t, container_kvm_t, container_engine_t; remove it",
+            (
+                f'{AT}securityContext.seLinuxOptions.type is "spc_t"; must be unset or one of container_t, '
+                "container_init_t, container_kvm_t, container_engine_t; remove it"
+            ),
         ),
         (
             f"{C}.seLinuxOptions",
@@ -90,11 +98,13 @@ def test_a_pod_with_every_setting_in_place_passes() -> None:
         (
             "securityContext.sysctls",
             [{"name": "kernel.msgmax", "value": "1"}],
-            f'{POD}securityContext.sysctls[0].name is "kernel.msgmax"; must be one of kernel.shm_rmid_forced, '
-            "net.ipv4.ip_local_port_range, net.ipv4.ip_unprivileged_port_start, net.ipv4.ping_group_range, "
-            "net.ipv4.tcp_syncookies, net.ipv4.ip_local_reserved_ports, net.ipv4.tcp_fin_timeout, "
-            "net.ipv4.tcp_keepalive_intvl, net.ipv4.tcp_keepalive_probes, net.ipv4.tcp_keepalive_time, "
-            "net.ipv4.tcp_rmem, net.ipv4.tcp_wmem; remove the sysctl",
+            (
+                f'{POD}securityContext.sysctls[0].name is "kernel.msgmax"; must be one of kernel.shm_rmid_forced, '
+                "net.ipv4.ip_local_port_range, net.ipv4.ip_unprivileged_port_start, net.ipv4.ping_group_range, "
+                "net.ipv4.tcp_syncookies, net.ipv4.ip_local_reserved_ports, net.ipv4.tcp_fin_timeout, "
+                "net.ipv4.tcp_keepalive_intvl, net.ipv4.tcp_keepalive_probes, net.ipv4.tcp_keepalive_time, "
+                "net.ipv4.tcp_rmem, net.ipv4.tcp_wmem; remove the sysctl"
+            ),
         ),
         (
             f"{C}.procMount",
@@ -121,12 +131,22 @@ def test_a_pod_with_every_setting_in_place_passes() -> None:
         (
             f"{C}.capabilities.add",
             ["NET_BIND_SERVICE", "CHOWN"],
-            f'{AT}securityContext.capabilities.add[1] is "CHOWN"; '
-            "must be NET_BIND_SERVICE, the only one to add; remove it",
+            (
+                f'{AT}securityContext.capabilities.add[1] is "CHOWN"; '
+                "must be NET_BIND_SERVICE, the only one to add; remove it"
+            ),
         ),
-        ("securityContext.runAsNonRoot", False, f"{POD}securityContext.runAsNonRoot is false; must be true; set it to true"),
+        (
+            "securityContext.runAsNonRoot",
+            False,
+            f"{POD}securityContext.runAsNonRoot is false; must be true; set it to true",
+        ),
         (f"{C}.runAsNonRoot", False, f"{AT}securityContext.runAsNonRoot is false; must be true; set it to true"),
-        (f"{C}.runAsUser", 0, f"{AT}securityContext.runAsUser is 0; must be unset or above 0; name a user, such as 65532"),
+        (
+            f"{C}.runAsUser",
+            0,
+            f"{AT}securityContext.runAsUser is 0; must be unset or above 0; name a user, such as 65532",
+        ),
         (
             "securityContext.runAsUser",
             0,
@@ -135,14 +155,18 @@ def test_a_pod_with_every_setting_in_place_passes() -> None:
         (
             f"{C}.seccompProfile",
             {"type": "Unconfined"},
-            f'{AT}securityContext.seccompProfile.type is "Unconfined"; '
-            "must be RuntimeDefault or Localhost; set it to RuntimeDefault",
+            (
+                f'{AT}securityContext.seccompProfile.type is "Unconfined"; '
+                "must be RuntimeDefault or Localhost; set it to RuntimeDefault"
+            ),
         ),
         (
             "securityContext.seccompProfile",
             {},
-            f'{POD}securityContext.seccompProfile.type is ""; '
-            "must be RuntimeDefault or Localhost; set it to RuntimeDefault",
+            (
+                f'{POD}securityContext.seccompProfile.type is ""; '
+                "must be RuntimeDefault or Localhost; set it to RuntimeDefault"
+            ),
         ),
     ],
 )
@@ -153,8 +177,10 @@ def test_one_broken_property_is_named_with_what_was_found_and_the_remedy(path: s
 @pytest.mark.parametrize(("kind", "name"), [("initContainers", "setup"), ("ephemeralContainers", "debugger")])
 def test_init_and_ephemeral_containers_are_held_to_the_same(kind: str, name: str) -> None:
     assert said(changed(HAPPY, f"{kind}.0.securityContext.allowPrivilegeEscalation", True)) == [
-        f'Pod ml/server, container "{name}": spec.{kind}[0].securityContext.allowPrivilegeEscalation is true; '
-        "must be false; set it to false"
+        (
+            f'Pod ml/server, container "{name}": spec.{kind}[0].securityContext.allowPrivilegeEscalation is true; '
+            "must be false; set it to false"
+        )
     ]
 
 
@@ -175,7 +201,13 @@ def test_a_setting_absent_from_the_pod_is_missed_in_each_container(key: str, req
 
 
 def test_a_container_may_set_what_the_pod_leaves_out() -> None:
-    own = container(securityContext={**container()["securityContext"], "runAsNonRoot": True, "seccompProfile": {"type": "Localhost"}})
+    own = container(
+        securityContext={
+            **container()["securityContext"],
+            "runAsNonRoot": True,
+            "seccompProfile": {"type": "Localhost"},
+        }
+    )
     assert said({"containers": [own]}) == []
 
 
@@ -183,13 +215,18 @@ def test_an_annotation_that_switches_app_armor_off_is_refused() -> None:
     key = "container.apparmor.security.beta.kubernetes.io/server"
     found = violations({**METADATA, "annotations": {key: "unconfined"}}, HAPPY)
     assert [violation.message for violation in found] == [
-        f'Pod ml/server: metadata.annotations["{key}"] is "unconfined"; '
-        "must be runtime/default, localhost/<profile> or unset; remove it"
+        (
+            f'Pod ml/server: metadata.annotations["{key}"] is "unconfined"; '
+            "must be runtime/default, localhost/<profile> or unset; remove it"
+        )
     ]
 
 
 def test_a_windows_pod_is_not_asked_for_linux_settings() -> None:
-    assert said({"os": {"name": "windows"}, "securityContext": {"runAsNonRoot": True}, "containers": [{"name": "a"}]}) == []
+    assert (
+        said({"os": {"name": "windows"}, "securityContext": {"runAsNonRoot": True}, "containers": [{"name": "a"}]})
+        == []
+    )
 
 
 def test_a_pod_in_a_user_namespace_may_be_root_inside_it_from_version_1_35_on() -> None:
@@ -205,7 +242,8 @@ def test_an_unknown_version_of_the_standard_is_refused(version: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["hostNetwork", "securityContext.runAsNonRoot", f"{C}.capabilities.drop", "containers", "volumes", "containers.0"]
+    "path",
+    ["hostNetwork", "securityContext.runAsNonRoot", f"{C}.capabilities.drop", "containers", "volumes", "containers.0"],
 )
 def test_a_value_that_is_not_known_yet_is_never_passed(path: str) -> None:
     found = violations(METADATA, changed(HAPPY, path, Unknown(f"spec.{path}")))
