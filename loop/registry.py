@@ -82,7 +82,7 @@ class Registry:
         found = self._ask(lambda: self.client.search_model_versions(f"name = '{name}' and tags.`{key}` = '{value}'"))
         return sorted(found, key=lambda version: int(version.version))
 
-    def register(self, name: str, model: LoggedModel, tags: Mapping[str, str], key: str) -> ModelVersion:
+    def register(self, name: str, run_id: str, model_id: str, tags: Mapping[str, str], key: str) -> ModelVersion:
         """The one version whose tag `key` has the value in `tags`: found, or made in a single call with all its tags.
 
         The answer to a create may be lost after the server stored it, and two pods of one step may overlap for a
@@ -92,8 +92,7 @@ class Registry:
         def find_or_create() -> ModelVersion:
             if found := self.tagged(name, key, tags[key]):
                 return found[0]
-            source, run_id = f"models:/{model.model_id}", model.source_run_id
-            return self.client.create_model_version(name, source, run_id, dict(tags), model_id=model.model_id)
+            return self.client.create_model_version(name, f"models:/{model_id}", run_id, dict(tags), model_id=model_id)
 
         self._ask(lambda: self._create_model(name))
         self._ask(find_or_create)

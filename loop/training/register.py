@@ -31,7 +31,8 @@ def register() -> None:
         Tag.GATE: decision.gate,
         Tag.GATE_REPORT: json.dumps(decision.report, sort_keys=True),
     }
-    version = registry.register(name, checks.logged_model(registry, run_id), tags, key=Tag.WORKFLOW)
+    model_id = checks.logged_model(registry, run_id).model_id
+    version = registry.register(name, run_id, model_id, tags, key=Tag.WORKFLOW)
     report(name, str(version.version), str(version.run_id), version.tags[Tag.GATE], decision)
 
 

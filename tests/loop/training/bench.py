@@ -1,0 +1,112 @@
+"""A training run that keeps the contract, and a way to run a step as its pod does, with one thing changed."""
+
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import LoggedModelOutput
+from mlflow.models import ModelSignature, infer_signature
+from mlflow.pyfunc import PythonModel
+
+from loop.__main__ import main
+from loop.contract import EVALUATION_FILE, Env
+from loop.training.gate import Evaluation
+
+FEATURES = ["price", "pages"]
+WINDOW = pd.DataFrame({"price": [float(i) for i in range(120)], "pages": [100.0 + i for i in range(120)]})
+DATA = "a" * 64
+SIGNATURE = infer_signature(WINDOW, WINDOW["price"].to_numpy())
+
+
+@dataclass
+class Bench:
+    """Runs steps in this process, against the session's MLflow, with the environment of a workflow's pods."""
+
+    output: Path
+    patch: pytest.MonkeyPatch
+    capture: pytest.CaptureFixture[str]
+    good_model: str
+    model: str = field(default_factory=lambda: f"books-{uuid.uuid4().hex[:8]}")
+    client: MlflowClient = field(default_factory=MlflowClient)
+
+    def step(self, *arguments: str, **environment: str) -> tuple[int, str]:
+        """Exit code, and what the step said: the sentence on failure, its facts otherwise."""
+        with self.patch.context() as patch:
+            for name, value in environment.items():
+                patch.setenv(Env[name], value)
+            patch.setattr("sys.argv", ["loop", *arguments])
+            self.capture.readouterr()
+            code = main()
+        said = self.capture.readouterr()
+        return code, f"\n{said.err}".partition("\nerror: ")[2].strip() if code else said.out.strip()
+
+    def train(self, run_id: str) -> tuple[int, str]:
+        return self.step("train", "--", "sh", "-c", f"printf {run_id} > $ML_LOOP_OUTPUT/run_id")
+
+    def run(
+        self,
+        *,
+        status: str = "FINISHED",
+        fingerprint: str | None = DATA,
+        window: pd.DataFrame | str | None = WINDOW,
+        model_id: str | None = "good",
+    ) -> str:
+        """The id of a run that keeps the contract, but for what is named."""
+        run_id = self.client.create_run("0").info.run_id
+        if fingerprint is not None:
+            self.client.log_param(run_id, "data_fingerprint", fingerprint)
+        if window is not None:
+            text = window if isinstance(window, str) else window.to_csv(index=False)
+            self.client.log_text(run_id, text, "reference/window.csv")
+        if model_id is not None:
+            logged = LoggedModelOutput(self.good_model if model_id == "good" else model_id, 0)
+            self.client.log_outputs(run_id, [logged])
+        self.client.set_terminated(run_id, status)
+        return run_id
+
+    def pyfunc(
+        self,
+        predict: Callable[[pd.DataFrame], object],
+        signature: ModelSignature | None = SIGNATURE,
+        name: str = "model",
+    ) -> str:
+        class Model(PythonModel):
+            def predict(self, context: object, model_input: pd.DataFrame, params: object = None) -> object:
+                return predict(model_input)
+
+        with mlflow.start_run():
+            info = mlflow.pyfunc.log_model(name=name, python_model=Model(), signature=signature, pip_requirements=[])
+        return str(info.model_id)
+
+    def evaluate(
+        self, metrics: str | None = '{"auc": 0.9}', data: str | None = DATA, **environment: str
+    ) -> tuple[int, str]:
+        script = ":"
+        if metrics is not None:
+            script += f"; printf '%s' '{metrics}' > $ML_LOOP_OUTPUT/metrics.json"
+        if data is not None:
+            script += f"; printf '%s' '{data}' > $ML_LOOP_OUTPUT/data_fingerprint"
+        return self.step("evaluate", "--", "sh", "-c", script, **{"MODEL_URI": "runs:/0/model"} | environment)
+
+    def register(self, run_id: str, auc: float = 0.9, **environment: str) -> tuple[int, str]:
+        candidate = Evaluation(None, {"auc": auc}, DATA).to_json()
+        return self.step("register", **{"RUN_ID": run_id, "CANDIDATE": candidate} | environment)
+
+    def written(self, name: str) -> str:
+        return (self.output / name).read_text()
+
+    def evaluation(self) -> dict[str, object]:
+        return json.loads(self.written(EVALUATION_FILE))
+
+    def versions(self) -> list[str]:
+        return sorted(str(found.version) for found in self.client.search_model_versions(f"name = '{self.model}'"))
+
+    def staging(self) -> str | None:
+        aliases = self.client.get_registered_model(self.model).aliases
+        return str(aliases["staging"]) if "staging" in aliases else None

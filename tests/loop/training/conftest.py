@@ -1,0 +1,45 @@
+"""The bench of the training steps, against the session's MLflow server."""
+
+from pathlib import Path
+
+import mlflow
+import pytest
+from bench import SIGNATURE, WINDOW, Bench
+from mlflow_server import MlflowServer
+from sklearn.linear_model import LinearRegression
+
+from loop import registry
+from loop.contract import Env
+
+
+@pytest.fixture(scope="session")
+def good_model(mlflow_server: MlflowServer) -> str:
+    mlflow.set_tracking_uri(mlflow_server.url)
+    model = LinearRegression().fit(WINDOW, WINDOW["price"])
+    with mlflow.start_run():
+        info = mlflow.sklearn.log_model(model, name="model", signature=SIGNATURE, pip_requirements=[])
+    return str(info.model_id)
+
+
+@pytest.fixture
+def bench(
+    tracking: MlflowServer,
+    good_model: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Bench:
+    bench = Bench(tmp_path, monkeypatch, capsys, good_model)
+    settings = {
+        Env.MODEL: bench.model,
+        Env.OUTPUT: str(tmp_path),
+        Env.WORKFLOW: f"{bench.model}-train-1",
+        Env.TRIGGER: "manual",
+        Env.SOURCE_COMMIT: "0123abc",
+        Env.GATE_METRIC: "auc",
+        Env.GATE_MINIMUM: "0.7",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(registry, "PAUSE", 0.1)
+    return bench

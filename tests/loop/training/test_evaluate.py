@@ -1,0 +1,64 @@
+"""What an evaluate command must leave behind, and which model it measures."""
+
+import pytest
+from bench import DATA, Bench
+
+
+def test_metrics_and_the_fingerprint_of_the_rows_become_the_evaluation(bench: Bench) -> None:
+    assert bench.evaluate('{"auc": 0.91, "loss": 1}') == (0, "model: runs:/0/model\nauc: 0.91\nloss: 1")
+    assert bench.evaluation() == {"version": None, "metrics": {"auc": 0.91, "loss": 1.0}, "data": DATA}
+
+
+def test_without_a_version_in_production_nothing_is_run_and_the_evaluation_is_empty(bench: Bench) -> None:
+    code, said = bench.evaluate(metrics="broken", MODEL_URI=f"models:/{bench.model}@production")
+    assert (code, said) == (0, f"model {bench.model} has no version under production: nothing to measure")
+    assert bench.written("evaluation.json") == ""
+
+
+def test_an_alias_that_a_known_model_lacks_is_no_version_either(bench: Bench) -> None:
+    bench.register(bench.run())
+    code, said = bench.evaluate(MODEL_URI=f"models:/{bench.model}@production")
+    assert (code, said) == (0, f"model {bench.model} has no version under production: nothing to measure")
+
+
+def test_the_alias_production_is_resolved_once_to_its_version(bench: Bench) -> None:
+    bench.register(bench.run())
+    bench.client.set_registered_model_alias(bench.model, "production", "1")
+    script = f"""echo $ML_LOOP_MODEL_URI > $ML_LOOP_OUTPUT/uri; printf {DATA} > $ML_LOOP_OUTPUT/data_fingerprint
+        echo '{{"auc": 0.8}}' > $ML_LOOP_OUTPUT/metrics.json"""
+    assert bench.step("evaluate", "--", "sh", "-c", script, MODEL_URI=f"models:/{bench.model}@production")[0] == 0
+    assert bench.written("uri") == f"models:/{bench.model}/1\n"
+    assert bench.evaluation()["version"] == "1"
+
+
+BROKEN = {
+    "no metrics": (
+        {"metrics": None},
+        "the evaluate command must write a JSON object of metrics to $ML_LOOP_OUTPUT/metrics.json: there is none",
+    ),
+    "no object": (
+        {"metrics": "[0.9]"},
+        "the evaluate command must write a JSON object of metrics to $ML_LOOP_OUTPUT/metrics.json: it is not one",
+    ),
+    "NaN": ({"metrics": '{"auc": NaN}'}, "each metric in metrics.json must be a finite number: auc is nan"),
+    "text": ({"metrics": '{"auc": "0.9"}'}, "each metric in metrics.json must be a finite number: auc is '0.9'"),
+    "boolean": ({"metrics": '{"auc": true}'}, "each metric in metrics.json must be a finite number: auc is True"),
+    "another metric": (
+        {"metrics": '{"loss": 0.1}'},
+        "metrics.json must hold the gate's metric 'auc': it holds loss",
+    ),
+    "no fingerprint": (
+        {"data": None},
+        (
+            "the evaluate command must write the SHA-256 of the rows it measured on, in hex, to "
+            "$ML_LOOP_OUTPUT/data_fingerprint: it wrote 'none'"
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_an_evaluation_that_breaks_one_rule_fails_with_the_sentence_that_names_it(bench: Bench, name: str) -> None:
+    broken, sentence = BROKEN[name]
+    assert bench.evaluate(**broken) == (1, sentence)
+    assert not (bench.output / "evaluation.json").exists()

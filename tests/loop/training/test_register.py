@@ -1,0 +1,221 @@
+"""Registration and staging: one version per workflow, whatever dies when, and staging only after a passed gate."""
+
+import json
+import threading
+from collections.abc import Callable
+
+import pytest
+from bench import DATA, Bench
+from mlflow.utils import rest_utils
+from mlflow_server import MlflowServer
+
+from loop.contract import Tag
+from loop.training.gate import Evaluation
+
+
+class KilledError(BaseException):
+    """Ends a step as the kill of its pod does: nothing in the step may catch it."""
+
+
+def test_a_passed_candidate_is_registered_with_its_lineage_and_its_gate(bench: Bench) -> None:
+    run_id = bench.run()
+    drift = {"TRIGGER": "drift", "FEATURE": "price", "P_VALUE": "0.003", "EVENT_ID": "e-17"}
+    assert bench.register(run_id, **drift) == (
+        0,
+        f"version: 1 of {bench.model}\ngate: passed\nreason: auc 0.9000 reaches the minimum 0.7",
+    )
+    version = bench.client.get_model_version(bench.model, "1")
+    tags = dict(version.tags)
+    report = json.loads(tags.pop(Tag.GATE_REPORT))
+    assert (version.run_id, tags) == (
+        run_id,
+        {
+            "ml-loop.source-commit": "0123abc",
+            "ml-loop.data-fingerprint": DATA,
+            "ml-loop.trigger": "drift:price",
+            "ml-loop.event-id": "e-17",
+            "ml-loop.p-value": "0.003",
+            "ml-loop.gate": "passed",
+            "ml-loop.workflow": f"{bench.model}-train-1",
+        },
+    )
+    assert report == {
+        "metric": "auc",
+        "candidate": 0.9,
+        "minimum": 0.7,
+        "data": DATA,
+        "reason": "auc 0.9000 reaches the minimum 0.7",
+    }
+    assert [bench.written(name) for name in ("version", "gate", "run_id")] == ["1", "passed", run_id]
+
+
+def test_a_candidate_under_the_gate_is_registered_as_rejected_and_staging_stays(bench: Bench) -> None:
+    bench.register(bench.run(), WORKFLOW="first")
+    bench.step("stage", MODEL_VERSION="1")
+    production = Evaluation("1", {"auc": 0.9}, DATA).to_json()
+    code, said = bench.register(bench.run(), auc=0.85, PRODUCTION=production, WORKFLOW="second")
+    reason = "auc 0.8500 is worse than version 1 in production (0.9000, tolerance 0)"
+    assert (code, said) == (0, f"version: 2 of {bench.model}\ngate: rejected\nreason: {reason}")
+    assert bench.step("stage", MODEL_VERSION="2") == (
+        1,
+        f"version 2 of {bench.model} must have passed its gate to be staged: its tag ml-loop.gate is rejected",
+    )
+    assert bench.staging() == "1"
+
+
+def test_a_retried_step_finds_the_version_it_registered(bench: Bench) -> None:
+    run_id = bench.run()
+    assert bench.register(run_id) == bench.register(run_id)
+    assert bench.versions() == ["1"]
+
+
+def finish(bench: Bench, run_id: str) -> None:
+    assert bench.register(run_id)[0] == 0
+    assert bench.step("stage", MODEL_VERSION=bench.written("version"))[0] == 0
+
+
+@pytest.mark.parametrize("answered", [False, True], ids=["before", "after"])
+def test_a_pod_killed_at_any_request_and_retried_ends_in_one_staged_version(bench: Bench, answered: bool) -> None:
+    run_id, send, sent = bench.run(), rest_utils._get_http_response_with_retries, 0
+
+    def dying(deadly: int) -> Callable[..., object]:
+        def request(*arguments: object, **options: object) -> object:
+            nonlocal sent
+            sent += 1
+            answer = send(*arguments, **options) if answered or sent != deadly else None
+            if sent == deadly:
+                raise KilledError
+            return answer
+
+        return request
+
+    for deadly in range(1, 100):
+        sent = 0
+        bench.model = f"{bench.model.partition('--')[0]}--{deadly}"
+        bench.patch.setenv("ML_LOOP_MODEL", bench.model)
+        with bench.patch.context() as patch:
+            patch.setattr(rest_utils, "_get_http_response_with_retries", dying(deadly))
+            try:
+                finish(bench, run_id)
+            except KilledError:
+                killed = True
+            else:
+                killed = False
+        finish(bench, run_id)
+        assert (bench.versions(), bench.staging()) == (["1"], "1")
+        if not killed:
+            break
+    assert deadly > 8
+
+
+def test_an_answer_lost_after_the_server_stored_the_version_does_not_make_a_second(bench: Bench) -> None:
+    create, lost = type(bench.client).create_model_version, []
+
+    def lose_first(self: object, *arguments: object, **options: object) -> object:
+        version = create(self, *arguments, **options)
+        if not lost:
+            lost.append(version)
+            raise rest_utils.MlflowException("API request failed with exception connection reset")
+        return version
+
+    bench.patch.setattr(type(bench.client), "create_model_version", lose_first)
+    assert bench.register(bench.run())[0] == 0
+    assert lost
+    assert bench.versions() == ["1"]
+
+
+def test_of_two_pods_of_one_step_that_overlap_the_first_version_is_kept(bench: Bench) -> None:
+    run_id = bench.run()
+    create, raced = type(bench.client).create_model_version, []
+
+    def race(self: object, *arguments: object, **options: object) -> object:
+        if not raced:
+            raced.append(create(self, *arguments, **options))
+        return create(self, *arguments, **options)
+
+    bench.patch.setattr(type(bench.client), "create_model_version", race)
+    assert bench.register(run_id)[1].startswith(f"version: 1 of {bench.model}\n")
+    assert bench.versions() == ["1"]
+
+
+def test_a_step_survives_an_mlflow_that_stops_and_starts_again(bench: Bench, tracking: MlflowServer) -> None:
+    run_id = bench.run()
+    tracking.stop()
+    waking = threading.Timer(1.0, tracking.start)
+    waking.start()
+    try:
+        code, said = bench.register(run_id, PATIENCE="240")
+    finally:
+        waking.join()
+        tracking.wait()
+    assert (code, said.splitlines()[0]) == (0, f"version: 1 of {bench.model}")
+    assert bench.versions() == ["1"]
+
+
+def test_an_mlflow_that_stays_away_fails_the_step_with_a_clear_reason(bench: Bench) -> None:
+    bench.patch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    with bench.patch.context() as patch:
+        patch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", None)
+        code, said = bench.register("0" * 32, PATIENCE="0.3")
+    assert code == 1
+    assert said.startswith(
+        "MLflow at http://127.0.0.1:9 did not answer for 0.3 s; retry the step when it does, "
+        "or raise ML_LOOP_MLFLOW_PATIENCE (last error: API request to http://127.0.0.1:9/"
+    )
+
+
+def test_staging_never_moves_back_to_an_older_version(bench: Bench) -> None:
+    for workflow in ("first", "second"):
+        bench.register(bench.run(), WORKFLOW=workflow)
+    assert bench.step("stage", MODEL_VERSION="2") == (0, f"staging: version 2 of {bench.model}")
+    assert bench.step("stage", MODEL_VERSION="1") == (0, f"staging: stays at version 2 of {bench.model}, newer than 1")
+    assert bench.staging() == "2"
+
+
+BROKEN = {
+    "TRIGGER": ("cron", "ML_LOOP_TRIGGER is 'cron': it must be one of manual, schedule, drift"),
+    "SOURCE_COMMIT": ("", "ML_LOOP_SOURCE_COMMIT is not set: this step needs it in its environment"),
+    "WORKFLOW": ("", "ML_LOOP_WORKFLOW is not set: this step needs it in its environment"),
+    "GATE_MINIMUM": ("high", "ML_LOOP_GATE_MINIMUM is 'high': it must be a number"),
+    "GATE_TOLERANCE": (
+        "-1",
+        "the gate's minimum 0.7 and tolerance -1.0 must be finite, the tolerance not negative",
+    ),
+    "CANDIDATE": ("{}", "ML_LOOP_CANDIDATE must be what the step evaluate left in its output: it is '{}'"),
+    "GATE_METRIC": ("f1", "the gate asks for metric 'f1', and the candidate was measured with: auc"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_wrong_setting_registers_nothing_and_names_itself(bench: Bench, name: str) -> None:
+    value, sentence = BROKEN[name]
+    assert bench.register(bench.run(), **{name: value}) == (1, sentence)
+    assert bench.versions() == []
+
+
+def test_drift_without_its_event_is_no_lineage(bench: Bench) -> None:
+    assert bench.register(bench.run(), TRIGGER="drift", FEATURE="price") == (
+        1,
+        "ML_LOOP_EVENT_ID is not set: this step needs it in its environment",
+    )
+
+
+FAILURES = json.dumps(
+    json.dumps([{"displayName": "train", "message": "Error (exit code 1): no run_id", "phase": "Failed"}])
+)
+
+
+def test_a_failure_is_recorded_on_the_run(bench: Bench) -> None:
+    run_id = bench.run()
+    sentence = f"{bench.model}-train-1: train: Error (exit code 1): no run_id"
+    assert bench.step("report-failure", RUN_ID=run_id, FAILURES=FAILURES) == (
+        0,
+        f"{sentence}\nrecorded: run {run_id}, tag ml-loop.failure",
+    )
+    assert bench.client.get_run(run_id).data.tags["ml-loop.failure"] == sentence
+
+
+def test_a_failure_before_there_is_a_run_is_recorded_on_the_registered_model(bench: Bench) -> None:
+    assert bench.step("report-failure", FAILURES="")[0] == 0
+    sentence = f"{bench.model}-train-1: failed, and Argo names no failed step"
+    assert bench.client.get_registered_model(bench.model).tags["ml-loop.failure"] == sentence

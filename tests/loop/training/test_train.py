@@ -1,0 +1,145 @@
+"""What a train command must leave behind: the contract kept, then one thing broken at a time."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from bench import DATA, WINDOW, Bench
+from mlflow.models import infer_signature
+
+
+def test_a_run_that_keeps_the_contract_passes_and_each_fact_is_one_line(bench: Bench) -> None:
+    run_id = bench.run()
+    code, said = bench.train(run_id)
+    assert (code, said.splitlines()) == (
+        0,
+        [f"run: {run_id}", f"data fingerprint: {DATA}", "features: price, pages", "reference window: 120 rows"],
+    )
+
+
+def test_an_exception_in_the_train_command_is_told_in_one_sentence(bench: Bench) -> None:
+    script = "import sys; print('working', file=sys.stderr); raise RuntimeError('no rows in the store')"
+    code, said = bench.step("train", "--", "python3", "-c", script)
+    assert (code, said) == (
+        1,
+        "the train command must end with exit code 0, and ended with 1: RuntimeError: no rows in the store",
+    )
+
+
+def test_a_command_that_does_not_exist_is_told_in_one_sentence(bench: Bench) -> None:
+    code, said = bench.step("train", "--", "no-such-command")
+    assert (code, said) == (1, "the train command 'no-such-command' cannot be started: No such file or directory")
+
+
+def test_a_missing_command_shows_the_usage(bench: Bench) -> None:
+    code, said = bench.step("train")
+    assert (code, said) == (
+        1,
+        "usage: python3 -m loop train -- COMMAND [arguments]: the image's train command is missing",
+    )
+
+
+def test_the_run_id_of_an_earlier_attempt_does_not_count(bench: Bench) -> None:
+    assert bench.train(bench.run())[0] == 0
+    code, said = bench.step("train", "--", "true")
+    assert (code, said) == (
+        1,
+        "the train command must write the id of its MLflow run to $ML_LOOP_OUTPUT/run_id: it wrote none",
+    )
+
+
+def test_parameters_that_are_no_json_object_are_refused_before_anything_runs(bench: Bench) -> None:
+    code, said = bench.step("train", "--", "touch", str(bench.output / "ran"), PARAMETERS="[1]")
+    assert (code, said) == (1, "ML_LOOP_PARAMETERS must be a JSON object: it is '[1]'")
+    assert not (bench.output / "ran").exists()
+
+
+def test_the_command_sees_the_environment_of_the_contract(bench: Bench) -> None:
+    script = (
+        'echo "$ML_LOOP_MODEL|$ML_LOOP_PARAMETERS|$ML_LOOP_DATA_URI|$MLFLOW_EXPERIMENT_NAME" > $ML_LOOP_OUTPUT/seen'
+    )
+    bench.step("train", "--", "sh", "-c", script, PARAMETERS='{"depth": 3}', DATA_URI="s3://data/books.csv")
+    assert bench.written("seen") == f'{bench.model}|{{"depth": 3}}|s3://data/books.csv|{bench.model}\n'
+
+
+BROKEN_RUNS = {
+    "failed": ({"status": "FAILED"}, "the training run must end FINISHED: run {run} is FAILED"),
+    "no fingerprint": (
+        {"fingerprint": None},
+        "the training run must log the param data_fingerprint, the SHA-256 of its data in hex: run {run} has 'none'",
+    ),
+    "no model": ({"model_id": None}, "the training run must log one model named 'model': run {run} logged none"),
+    "no window": (
+        {"window": None},
+        "the training run must log the reference window as artifact reference/window.csv: run {run} has none",
+    ),
+    "features in another order": (
+        {"window": WINDOW[["pages", "price"]]},
+        (
+            "the header of reference/window.csv must be the signature's columns in order (price, pages), "
+            "and is: pages, price"
+        ),
+    ),
+    "few rows": ({"window": WINDOW.head(99)}, "reference/window.csv must hold at least 100 rows, and holds 99"),
+    "NaN row": (
+        {"window": pd.concat([WINDOW.assign(pages=np.nan).head(1), WINDOW])},
+        "line 2 of reference/window.csv must be finite numbers: pages is ''",
+    ),
+    "ragged row": (
+        {"window": WINDOW.to_csv(index=False) + "1.0\n"},
+        "line 122 of reference/window.csv must hold 2 numbers, and holds 1",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_RUNS)
+def test_a_run_that_breaks_one_rule_fails_with_the_sentence_that_names_it(bench: Bench, name: str) -> None:
+    broken, sentence = BROKEN_RUNS[name]
+    run_id = bench.run(**broken)
+    assert bench.train(run_id) == (1, sentence.format(run=run_id))
+
+
+def test_a_run_that_does_not_exist_is_named(bench: Bench) -> None:
+    assert bench.train("0" * 32) == (
+        1,
+        f"the train command must write the id of its MLflow run: no run {'0' * 32!r} exists",
+    )
+
+
+TEXT = pd.DataFrame({"title": ["Emma"], "pages": [474.0]})
+BROKEN_MODELS = {
+    "no signature": (
+        {"predict": len, "signature": None},
+        "the model 'model' must have a signature whose inputs are named columns: log it with one",
+    ),
+    "unnamed inputs": (
+        {"predict": len, "signature": infer_signature(WINDOW.to_numpy())},
+        "the model 'model' must have a signature whose inputs are named columns: log it with one",
+    ),
+    "text input": (
+        {"predict": len, "signature": infer_signature(TEXT)},
+        "the signature's inputs must be numbers: column 'title' is of type DataType.string",
+    ),
+    "another name": (
+        {"predict": len, "name": "classifier"},
+        "the training run must log one model named 'model': run {run} logged 'classifier'",
+    ),
+    "wrong shape": (
+        {"predict": lambda rows: rows["price"].to_numpy()[:-1]},
+        "the model must give one prediction per row: 120 rows gave the shape (119,)",
+    ),
+    "NaN predictions": (
+        {"predict": lambda rows: rows["price"].to_numpy() * np.nan},
+        "the model's predictions on the rows of reference/window.csv must be finite numbers",
+    ),
+    "exception": (
+        {"predict": lambda rows: rows["author"]},
+        "the model must predict on the rows of reference/window.csv, and raised KeyError: 'author'",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_MODELS)
+def test_a_model_that_cannot_be_served_fails_with_the_sentence_that_says_why(bench: Bench, name: str) -> None:
+    broken, sentence = BROKEN_MODELS[name]
+    run_id = bench.run(model_id=bench.pyfunc(**broken))
+    assert bench.train(run_id) == (1, sentence.format(run=run_id))
