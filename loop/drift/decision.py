@@ -1,0 +1,64 @@
+"""From a window's test results to the messages of `ml.drift`: pure."""
+
+import hashlib
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from loop.drift.settings import DriftSettings
+from loop.drift.statistics import adjusted_p_value
+from loop.drift.window import iso
+
+
+class Outcome(NamedTuple):
+    """What one test says about one window."""
+
+    feature: str
+    effect: float
+    """KS distance, or MMD."""
+    p_value: float
+    """Raw, as if this were the only test ever done."""
+
+
+class Span(NamedTuple):
+    """A complete window, without its rows."""
+
+    start: float
+    """Event times in epoch seconds, first and last."""
+    end: float
+    rows: int
+    offsets: tuple[tuple[int, int], ...]
+    """(partition, offset after the last message), ascending."""
+    elapsed: float
+    """Seconds of event time since the window before."""
+
+
+def event_id(model: str, feature: str, reference_version: str, offsets: tuple[tuple[int, int], ...]) -> str:
+    """The same for the same window of the same feature against the same reference: a redelivery is no second event."""
+    return hashlib.sha256(repr((model, feature, reference_version, offsets)).encode()).hexdigest()[:32]
+
+
+def events(
+    model: str, reference_version: str, span: Span, outcomes: list[Outcome], *, settings: DriftSettings, now: float
+) -> list[Mapping[str, Any]]:
+    """One message per test, drift or not. Drift is `p_value < threshold`. Every number is finite."""
+    return [
+        {
+            "id": event_id(model, outcome.feature, reference_version, span.offsets),
+            "model": model,
+            "feature": outcome.feature,
+            "ks": outcome.effect,
+            "p_value": _published(outcome, len(outcomes), span.elapsed, settings),
+            "threshold": settings.p_value,
+            "window": {"from": iso(span.start), "to": iso(span.end), "n": span.rows},
+            "reference_version": reference_version,
+            "at": iso(now),
+        }
+        for outcome in outcomes
+    ]
+
+
+def _published(outcome: Outcome, tests: int, elapsed: float, settings: DriftSettings) -> float:
+    if not (math.isfinite(outcome.effect) and math.isfinite(outcome.p_value)):
+        raise ValueError(f"the test of {outcome.feature} gave {outcome.effect} with p-value {outcome.p_value}")
+    return float(adjusted_p_value(outcome.p_value, outcome.effect, tests, elapsed, settings))

@@ -1,0 +1,262 @@
+"""`python3 -m loop detect`: read `ml.predictions`, compare each window with the reference, publish to `ml.drift`.
+
+One process per model, in a consumer group of its own. The order of things makes a window neither lost nor counted
+twice: commit where the complete window ends, publish and wait for the broker, commit the next window's start (see
+`window`).
+"""
+
+import argparse
+import json
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+import numpy as np
+
+from loop.contract import DRIFT_TOPIC, PREDICTIONS_TOPIC
+from loop.drift import health
+from loop.drift.decision import Outcome, Span, events
+from loop.drift.reference import Reference, Watcher, season_of
+from loop.drift.settings import DriftSettings, add_arguments, from_arguments
+from loop.drift.window import Bookmark, MalformedError, Row, Windows, parse
+from loop.kafka import client_settings
+
+_log = logging.getLogger(__name__)
+
+STUCK_SECONDS: Final = 300.0
+FLUSH_SECONDS: Final = 30.0
+SHOWN: Final = 200
+"""Characters of a malformed message that the log shows."""
+
+Compare = Callable[[np.ndarray, float], list[Outcome]]
+"""A test that holds its reference: window (n, features) and seconds since the last one in, outcomes out."""
+
+
+class Consumer(Protocol):
+    """The part of confluent_kafka.Consumer that the detector uses."""
+
+    def consume(self, num_messages: int, timeout: float) -> list[Any]: ...
+    def committed(self, partitions: list[Any], timeout: float) -> list[Any]: ...
+    def commit(self, *, offsets: list[Any], asynchronous: bool) -> Any: ...
+    def assign(self, partitions: list[Any]) -> None: ...
+    def get_watermark_offsets(self, partition: Any, timeout: float) -> tuple[int, int]: ...
+
+
+class Detector:
+    """The windows of one model, from messages to events. `partition` makes the client's TopicPartition."""
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        settings: DriftSettings,
+        consumer: Consumer,
+        publish: Callable[[list[bytes]], None],
+        watcher: Watcher,
+        make_test: Callable[[DriftSettings, np.ndarray], Compare],
+        partition: Callable[..., Any],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._model, self._settings, self._consumer, self._publish = model, settings, consumer, publish
+        self._watcher, self._make_test, self._partition, self._clock = watcher, make_test, partition, clock
+        self._windows = Windows(settings.window)
+        self._tests: tuple[Reference | None, dict[str, Compare]] = (None, {})
+        self._count = {name: health.MESSAGES.labels(model, name) for name in ("used", "malformed", "other_model")}
+        self._shown = -float("inf")
+        self.last_step = clock()
+
+    def assigned(self, consumer: Any, partitions: list[Any]) -> None:
+        """Start at the bookmarks of the partitions given; what was open is read again."""
+        marks = {}
+        for kept in consumer.committed(partitions, timeout=30.0):
+            if kept.offset < 0:
+                continue  # nothing committed yet: the client starts at the earliest
+            low, _ = consumer.get_watermark_offsets(kept, timeout=30.0)
+            if low > kept.offset:
+                health.EXPIRED.labels(self._model).inc(low - kept.offset)
+                _log.warning("partition %d: %d messages are gone from Kafka", kept.partition, low - kept.offset)
+            marks[kept.partition] = Bookmark.read(kept.offset, kept.metadata)
+        self._windows = Windows.resume(self._settings.window, marks)
+        consumer.assign(partitions)
+        _log.info("reading %d partitions of %s from %s", len(partitions), PREDICTIONS_TOPIC, marks or "the earliest")
+
+    def revoked(self, _consumer: Any, _partitions: list[Any]) -> None:
+        """Forget the open window: whoever gets the partitions reads it again."""
+        self._windows = Windows(self._settings.window)
+
+    def step(self, timeout: float = 0.5) -> None:
+        """Read what there is, at most 1000 messages, and close the windows that are complete."""
+        self.last_step = self._clock()
+        reference = self._watcher.reference
+        health.REFERENCE_OK.labels(self._model).set(not self._watcher.problem)
+        health.REFERENCE.labels(self._model).set(float(reference.version) if reference else 0)
+        if reference is None:
+            time.sleep(timeout)  # nothing to compare with: the predictions wait in Kafka
+            return
+        for message in self._consumer.consume(num_messages=1000, timeout=timeout):
+            if message.error() is not None:
+                self._kafka_error(message.error())
+            else:
+                self._take(message.partition(), message.offset(), self._row(message.value(), reference))
+        health.OPEN_ROWS.labels(self._model).set(len(self._windows.rows))
+
+    def alive(self) -> tuple[bool, str]:
+        """Not alive when reading or comparing has hung; a broker or an MLflow that is away is no reason to restart."""
+        still = self._clock() - self.last_step
+        return still < STUCK_SECONDS, f"last read {still:.0f} s ago"
+
+    def ready(self) -> tuple[bool, str]:
+        """Ready when predictions are compared, or when there is no version yet to compare them with."""
+        watcher = self._watcher
+        using = f"comparing with version {watcher.reference.version}" if watcher.reference else "no reference"
+        well = watcher.reference is not None or watcher.no_version
+        return well, "; ".join(filter(None, (using, watcher.problem)))
+
+    def _row(self, value: bytes | None, reference: Reference) -> Row | None:
+        try:
+            row = parse(value, self._model, reference.columns, len(reference.names), self._clock())
+        except MalformedError as error:
+            self._count["malformed"].inc()
+            if self._clock() - self._shown >= 1.0:  # a flood of them must not become a flood of log lines
+                self._shown = self._clock()
+                _log.warning("skipped a malformed message (%s): %r", error, (value or b"")[:SHOWN])
+            return None
+        self._count["used" if row is not None else "other_model"].inc()
+        return row
+
+    def _take(self, partition: int, offset: int, row: Row | None) -> None:
+        if self._windows.add(partition, offset, row):
+            self._close()
+            for held_back in self._windows.held_back():
+                self._take(*held_back)
+
+    def _close(self) -> None:
+        windows = self._windows
+        self._commit(windows.closing())
+        if windows.rows:
+            self._publish(self._compare(windows))
+            health.WINDOWS.labels(self._model).inc()
+        self._commit(windows.close())
+
+    def _compare(self, windows: Windows) -> list[bytes]:
+        reference = self._watcher.reference
+        assert reference is not None  # noqa: S101  # rows are parsed with it
+        times = [row.at for row in windows.rows]
+        start, end = min(times), max(times)
+        elapsed = max(0.0, end - (start if windows.horizon is None else windows.horizon))
+        offsets = tuple(sorted((p, mark.end or 0) for p, mark in windows.bookmarks.items()))
+        test = self._test(reference, season_of(sorted(times)[len(times) // 2], self._settings.reference))
+        outcomes = test(np.array([row.features for row in windows.rows]), elapsed)
+        span = Span(start, end, len(times), offsets, elapsed)
+        found = events(self._model, reference.version, span, outcomes, settings=self._settings, now=self._clock())
+        for event in found:
+            health.SCORE.labels(self._model, event["feature"]).set(event["ks"])
+            health.P_VALUE.labels(self._model, event["feature"]).set(event["p_value"])
+            drift = event["p_value"] < event["threshold"]
+            health.EVENTS.labels(self._model, event["feature"], str(drift).lower()).inc()
+            _log.log(logging.WARNING if drift else logging.INFO, "%s: %s", "drift" if drift else "no drift", event)
+        return [json.dumps(event, allow_nan=False).encode() for event in found]
+
+    def _test(self, reference: Reference, season: str) -> Compare:
+        known, tests = self._tests
+        if known is not reference:
+            self._tests = known, tests = reference, {}
+        season = reference.season(season)
+        if season not in tests:
+            tests[season] = self._make_test(self._settings, reference.rows[season])
+        return tests[season]
+
+    def _commit(self, bookmarks: dict[int, Bookmark]) -> None:
+        offsets = [self._partition(PREDICTIONS_TOPIC, p, b.start, b.metadata()) for p, b in bookmarks.items()]
+        self._consumer.commit(offsets=offsets, asynchronous=False)
+
+    def _kafka_error(self, error: Any) -> None:
+        health.KAFKA_ERRORS.labels(self._model).inc()
+        _log.warning("Kafka: %s", error)
+        if error.fatal():
+            raise RuntimeError(f"Kafka: {error}")
+
+
+def publisher(producer: Any, model: str) -> Callable[[list[bytes]], None]:
+    """Publish to `ml.drift` and wait until the brokers have everything; RuntimeError when they do not take it."""
+
+    def publish(messages: list[bytes]) -> None:
+        failures: list[Any] = []
+        for message in messages:
+            producer.produce(
+                DRIFT_TOPIC, value=message, key=model.encode(), on_delivery=lambda e, _: e and failures.append(e)
+            )
+        left = producer.flush(FLUSH_SECONDS)
+        if left or failures:
+            raise RuntimeError(
+                f"{left + len(failures)} of {len(messages)} events did not reach {DRIFT_TOPIC}: {failures}"
+            )
+
+    return publish
+
+
+def _arguments() -> tuple[argparse.Namespace, DriftSettings]:
+    parser = argparse.ArgumentParser(prog="python3 -m loop detect", description=__doc__.partition("\n")[0])
+    parser.add_argument("--model", required=True, help="the registered model's name")
+    parser.add_argument("--feature", action="append", required=True, help="a feature to watch; once for each")
+    parser.add_argument("--port", type=int, default=9090, help="of /metrics, /healthz and /readyz")
+    add_arguments(parser)
+    arguments = parser.parse_args()
+    try:
+        return arguments, from_arguments(arguments, tuple(arguments.feature))
+    except ValueError as error:
+        parser.error(str(error))
+
+
+def main() -> int:
+    arguments, settings = _arguments()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    stop = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):  # process 1 has no default handlers
+        signal.signal(name, lambda *_: stop.set())
+    from confluent_kafka import Consumer as KafkaConsumer  # noqa: PLC0415  # only here: tests and simulate need none
+    of it from confluent_kafka import Producer, TopicPartition  # noqa: PLC0415 from mlflow import MlflowClient  #
+    noqa: PLC0415
+
+    from loop.drift.alibi import make  # noqa: PLC0415  # seconds to import
+
+    connection = client_settings(os.environ)
+    consumer = KafkaConsumer(connection | consumer_settings(arguments.model))
+    producer = Producer(connection | {"enable.idempotence": True, "message.timeout.ms": int(FLUSH_SECONDS * 1000)})
+    watcher = Watcher(MlflowClient(), arguments.model, settings.features)
+    detector = Detector(
+        model=arguments.model,
+        settings=settings,
+        consumer=consumer,
+        publish=publisher(producer, arguments.model),
+        watcher=watcher,
+        make_test=make,
+        partition=TopicPartition,
+    )
+    threading.Thread(target=watcher.run, name="reference", daemon=True).start()
+    server = health.serve(arguments.port, detector.alive, detector.ready)
+    consumer.subscribe([PREDICTIONS_TOPIC], on_assign=detector.assigned, on_revoke=detector.revoked)
+    try:
+        while not stop.is_set():
+            detector.step()
+    finally:
+        watcher.stop()
+        consumer.close()
+        server.shutdown()
+    return 0
+
+
+def consumer_settings(model: str) -> dict[str, Any]:
+    """librdkafka settings that the bookmarks rely on: commits are ours alone, nothing is skipped at the first start."""
+    return {
+        "group.id": f"ml-loop-drift-{model}",
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "auto.offset.reset": "earliest",
+        "partition.assignment.strategy": "range",
+        "isolation.level": "read_committed",
+    }

@@ -1,0 +1,160 @@
+"""The reference a model's predictions are compared with: rows that its training run kept in MLflow.
+
+The run of the version in `production` counts, of `staging` before there is one. A training whose data has seasons
+keeps more files beside `reference/window.csv`: `reference/month-01.csv` to `month-12.csv`, or
+`reference/weekday-1.csv` (Monday) to `weekday-7.csv`, with the same header; a season without a file is compared with
+`reference/window.csv`.
+"""
+
+import csv
+import io
+import logging
+import tempfile
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loop.contract import REFERENCE_ARTIFACT, Alias
+from loop.drift.settings import Seasons
+
+_log = logging.getLogger(__name__)
+
+ALWAYS: Final = PurePosixPath(REFERENCE_ARTIFACT).stem
+"""The season that stands in for any other."""
+
+
+class BadReferenceError(ValueError):
+    """A reference that cannot be used; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Reference rows of one model version."""
+
+    version: str
+    names: tuple[str, ...]
+    """Features of a prediction, in its order."""
+    columns: tuple[int, ...]
+    """Where the watched features are in `names`."""
+    rows: Mapping[str, NDArray[np.float64]]
+    """Season -> (rows, watched features). `ALWAYS` is there."""
+
+    def season(self, wanted: str) -> str:
+        return wanted if wanted in self.rows else ALWAYS
+
+
+def season_of(at: float, seasons: Seasons) -> str:
+    """Name of the season of an event time in epoch seconds: the stem of its file."""
+    moment = datetime.fromtimestamp(at, UTC)
+    match seasons:
+        case Seasons.TRAINING:
+            return ALWAYS
+        case Seasons.MONTHLY:
+            return f"month-{moment.month:02}"
+        case Seasons.WEEKLY:
+            return f"weekday-{moment.isoweekday()}"
+
+
+def parse(version: str, files: Mapping[str, str], features: tuple[str, ...]) -> Reference:
+    """A reference from CSV texts by season. Raises BadReferenceError when a file is malformed or lacks a watched feature."""
+    names, rows = (), {}
+    for season, text in sorted(files.items(), key=lambda item: item[0] != ALWAYS):
+        lines = list(csv.reader(io.StringIO(text)))
+        header = tuple(lines[0]) if lines else ()
+        names = names or header
+        where = f"The reference {season}.csv of version {version}"
+        if missing := [name for name in features if name not in header]:
+            raise BadReferenceError(f"{where} has no column {missing[0]!r}; it has {', '.join(header) or 'none'}.")
+        if header != names:
+            raise BadReferenceError(f"{where} has other columns than {REFERENCE_ARTIFACT}; give both the same header.")
+        rows[season] = _numbers(lines[1:], tuple(header.index(name) for name in features), where)
+    return Reference(version, names, tuple(names.index(name) for name in features), rows)
+
+
+def _numbers(lines: list[list[str]], columns: tuple[int, ...], where: str) -> NDArray[np.float64]:
+    try:
+        rows = np.array([[float(line[column]) for column in columns] for line in lines], dtype=np.float64)
+    except (ValueError, IndexError) as error:
+        raise BadReferenceError(f"{where} holds something else than numbers in a watched column: {error}.") from None
+    if len(rows) < 30 or not np.isfinite(rows).all():
+        raise BadReferenceError(f"{where} needs at least 30 rows of finite numbers; it has {len(rows)} rows.")
+    return rows
+
+
+def current_version(client: Any, model: str) -> tuple[str, str] | None:
+    """(version, run id) of `production`, else of `staging`; None while it has neither. Raises when MLflow fails."""
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415  # seconds to import, and not needed to test the rest
+
+    try:
+        aliases = client.get_registered_model(model).aliases
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return None
+        raise
+    version = aliases.get(Alias.PRODUCTION) or aliases.get(Alias.STAGING)
+    return None if version is None else (str(version), client.get_model_version(model, str(version)).run_id)
+
+
+def fetch(client: Any, version: str, run_id: str, features: tuple[str, ...]) -> Reference:
+    """Download and check a version's reference. Raises BadReferenceError, or what the MLflow client raises."""
+    folder = str(PurePosixPath(REFERENCE_ARTIFACT).parent)
+    paths = [item.path for item in client.list_artifacts(run_id, folder) if item.path.endswith(".csv")]
+    if REFERENCE_ARTIFACT not in paths:
+        raise BadReferenceError(
+            f"Version {version} has no {REFERENCE_ARTIFACT}; its training must log the rows it learned from."
+        )
+    with tempfile.TemporaryDirectory() as target:
+        texts = {
+            PurePosixPath(path).stem: Path(client.download_artifacts(run_id, path, target)).read_text("utf-8")
+            for path in paths
+        }
+    return parse(version, texts, features)
+
+
+class Watcher:
+    """Keeps the newest reference at hand, in a thread, so that a slow MLflow never stops the reading of predictions."""
+
+    def __init__(self, client: Any, model: str, features: tuple[str, ...]) -> None:
+        self._client, self._model, self._features = client, model, features
+        self._stopped = threading.Event()
+        self.reference: Reference | None = None
+        self.problem = "has not asked MLflow yet"
+        """What is wrong with the reference at hand, in words; empty when nothing is."""
+        self.no_version = False
+        """MLflow answered, and the model has no version in production or staging yet."""
+
+    def refresh(self) -> None:
+        """Ask MLflow once. Keeps the reference there is when it cannot be asked, or gives none that can be used."""
+        try:
+            current = current_version(self._client, self._model)
+            self.no_version = current is None
+            if current is None:
+                return self._say(f"{self._model} has no version in production or staging yet")
+            if self.reference is None or self.reference.version != current[0]:
+                self.reference = fetch(self._client, *current, self._features)
+                _log.info("reference: version %s, %s", current[0], {k: len(v) for k, v in self.reference.rows.items()})
+            self.problem = ""
+        except BadReferenceError as error:
+            self._say(str(error))
+        except Exception as error:  # noqa: BLE001  # whatever the client raises: the reference at hand stays
+            self._say(f"MLflow cannot be asked: {type(error).__name__}: {error}"[:500])
+
+    def _say(self, problem: str) -> None:
+        if problem != self.problem:
+            _log.warning("%s; comparing with %s", problem, self.reference and f"version {self.reference.version}")
+        self.problem = problem
+
+    def run(self, period: float = 30.0) -> None:
+        """Refresh until stopped."""
+        while not self._stopped.is_set():
+            self.refresh()
+            self._stopped.wait(period)
+
+    def stop(self) -> None:
+        self._stopped.set()

@@ -1,0 +1,89 @@
+"""`python3 -m loop simulate`: what the settings mean, before they run: false retrains in a year, delay under a drift.
+
+Virtual time, the detector's statistics and the cooldown's decision: a year of predictions takes seconds.
+"""
+
+import argparse
+
+import numpy as np
+
+from loop.drift.settings import Test, add_arguments, from_arguments
+from loop.drift.simulation import RULES, Outcome, Scenario, delays, year
+from loop.retraining.cooldown import duration
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python3 -m loop simulate",
+        description=__doc__.partition("\n")[0],
+        epilog="Example: python3 -m loop simulate --window 2000 --predictions-per-hour 500 --shift 0.3",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add_arguments(parser)
+    parser.add_argument("--features", type=int, default=5, help="how many features are watched")
+    parser.add_argument("--predictions-per-hour", type=float, default=1000.0)
+    parser.add_argument("--reference-rows", type=int, default=1000, help="rows that training keeps as the reference")
+    parser.add_argument("--cooldown", type=duration, default="6h", help="least time between two retrains of a feature")
+    parser.add_argument("--coalesce", type=duration, default="1h", help="features drifting within it share one retrain")
+    parser.add_argument("--shift", type=float, default=0.5, help="the drift: a feature's mean, in standard deviations")
+    parser.add_argument("--years", type=int, default=1, help="years without drift, each with a reference of its own")
+    parser.add_argument("--trials", type=int, default=200, help="drifts whose delay is measured")
+    parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same table")
+    return parser
+
+
+def _scenario(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> Scenario:
+    least = {"features": 1, "years": 1, "trials": 1, "reference_rows": 30, "predictions_per_hour": 0.1}
+    for name, lowest in least.items():
+        if getattr(arguments, name) < lowest:
+            flag = "--" + name.replace("_", "-")
+            parser.error(f"{flag} is {getattr(arguments, name)}; it must be at least {lowest}.")
+    if arguments.test is not Test.KS:
+        parser.error("--test mmd cannot be simulated: its permutations would take hours; the detector runs it.")
+    try:
+        settings = from_arguments(arguments, tuple(f"feature {n}" for n in range(1, arguments.features + 1)))
+    except ValueError as error:
+        parser.error(str(error))
+    return Scenario(
+        settings, arguments.predictions_per_hour, arguments.reference_rows, arguments.cooldown, arguments.coalesce
+    )
+
+
+def table(years: list[dict[str, Outcome]], late: dict[str, np.ndarray]) -> str:
+    """One line per rule: means over the years, and quantiles of the delay in hours."""
+    head = ("", "false retrains/year", "worst year", "refused/year", "delay median", "delay 95 %", "missed")
+    lines = [head]
+    for rule in RULES:
+        outcomes = [results[rule.name] for results in years]
+        retrains = np.array([outcome.retrains for outcome in outcomes])
+        refused = float(np.mean([outcome.refused for outcome in outcomes]))
+        delay = late[rule.name]
+        median, most = (_hours(float(np.quantile(delay, q, method="higher"))) for q in (0.5, 0.95))
+        missed = f"{np.isinf(delay).mean():.1%}"
+        lines.append((rule.name, f"{retrains.mean():.2f}", str(retrains.max()), f"{refused:.1f}", median, most, missed))
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    return "\n".join(
+        "  ".join([line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True))])
+        for line in lines
+    )
+
+
+def _hours(seconds: float) -> str:
+    return "never" if np.isinf(seconds) else f"{seconds / 3600:.2f} h"
+
+
+def main() -> int:
+    parser = _parser()
+    arguments = parser.parse_args()
+    scenario = _scenario(parser, arguments)
+    random = np.random.default_rng(arguments.seed)
+    settings = scenario.settings
+    print(
+        f"{arguments.years} years without drift, then {arguments.trials} drifts of {arguments.shift:g} sigma in a feature.\n"
+        f"{len(settings.features)} features, {scenario.predictions_per_hour:g} predictions/h, "
+        f"windows of {settings.window}, reference of {scenario.reference_rows}, dial {settings.false_retrains_per_year:g}/year, "
+        f"cooldown {scenario.cooldown}.\n"
+    )
+    years = [year(scenario, random) for _ in range(arguments.years)]
+    print(table(years, delays(scenario, arguments.shift, arguments.trials, random)))
+    return 0

@@ -1,0 +1,119 @@
+"""The statistics of a drift decision: pure functions of numbers, each with its source. `docs/drift.md` tells the story.
+
+A window is drift when its adjusted p-value is below the threshold. That value starts from the raw p-value of the test
+and is made larger, never smaller: for the finite reference, for the number of features, for looking again and again,
+for effects too small to matter. Distances and p-values are floats or arrays, so that the detector (one window) and
+the simulation (a year of windows) run the same code.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import kstwo
+
+from loop.drift.settings import DriftSettings
+
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+YEAR: Final = 365.25 * 24 * 3600.0
+"""Seconds."""
+
+BAD_REFERENCE: Final = 0.05
+"""Share of references that may be so unlucky a draw that they break the dial."""
+
+
+def histograms(bins: NDArray[Any], reference_rows: int) -> Counts:
+    """How many values of each window (k, n) are in each of the bins 0 to `reference_rows`: (k, reference_rows + 1)."""
+    k, width = len(bins), reference_rows + 1
+    return np.bincount((bins + np.arange(k)[:, None] * width).ravel(), minlength=k * width).reshape(k, width)
+
+
+def cumulative_counts(reference: Floats, windows: Floats) -> tuple[Counts, Counts]:
+    """How many values of each window (k, n) are at most, and below, each value of the sorted reference (m): twice (k, m)."""
+    m = len(reference)
+    at_most = histograms(np.searchsorted(reference, windows, "left"), m)
+    below = histograms(np.searchsorted(reference, windows, "right"), m)
+    return np.cumsum(at_most, axis=1)[:, :m], np.cumsum(below, axis=1)[:, :m]
+
+
+def ks_distances(reference: Floats, at_most: Counts, below: Counts | None, rows: int) -> Floats:
+    """Two-sample Kolmogorov-Smirnov distances, (k,), from `cumulative_counts` of windows of `rows` rows.
+
+    Both empirical distribution functions are compared at each value of the reference and just below it: between two
+    values the reference's is constant and the window's monotone, so the largest difference is at an end (Smirnov
+    1939). Equal to `scipy.stats.ks_2samp(...).statistic`, ties included; `below` None says that there are none, which
+    is twice as fast.
+    """
+    gap = at_most / rows - np.searchsorted(reference, reference, "right") / len(reference)
+    if below is None:
+        return np.maximum(gap.max(axis=1) + 1 / len(reference), -gap.min(axis=1))
+    gap_below = below / rows - np.searchsorted(reference, reference, "left") / len(reference)
+    return np.maximum(np.abs(gap).max(axis=1), np.abs(gap_below).max(axis=1))
+
+
+def ks_p_value(distance: ArrayLike, reference_rows: int, rows: int) -> Floats:
+    """Asymptotic two-sided p-value of a two-sample KS distance, as `scipy.stats.ks_2samp(method="asymp")` and KSDrift
+    give it.
+
+    Source: Hodges (1958), Arkiv för Matematik 3; survival function of the one-sample statistic (Simard & L'Ecuyer 2011,
+    J. Stat. Software 39(11)) at the effective sample size m n / (m + n).
+    """
+    effective = round(reference_rows * rows / (reference_rows + rows))
+    values, where = np.unique(np.round(distance, 12), return_inverse=True)
+    return np.clip(kstwo.sf(values, effective), 0.0, 1.0)[where].reshape(np.shape(distance))
+
+
+def reference_p_value(distance: ArrayLike, reference_rows: int, rows: int, features: int) -> Floats:
+    """Largest p-value of a KS distance over all references but the unluckiest `BAD_REFERENCE` of them.
+
+    One reference serves a year of windows, so its own sampling error returns in each of them: averaged over
+    references the two-sample p-value is right, but an unlucky reference would trigger many times. Massart's bound,
+    used twice: the reference is within `allowance` of the truth for all `features` with probability 1 -
+    BAD_REFERENCE, and what is left of the distance is the window's own, with P(sup|F_n - F| > d) <= 2 exp(-2 n d^2).
+    Source: Dvoretzky, Kiefer & Wolfowitz (1956) with the constant of Massart (1990), Annals of Probability 18(3).
+    """
+    allowance = np.sqrt(np.log(2 * features / BAD_REFERENCE) / (2 * reference_rows))
+    own = np.maximum(0.0, np.asarray(distance, dtype=float) - allowance)
+    return np.minimum(1.0, 2 * np.exp(-2 * rows * own**2))
+
+
+def alpha(settings: DriftSettings, tests: int, elapsed: ArrayLike) -> Floats:
+    """Significance level of each of `tests` tests on a window that closed `elapsed` seconds after the one before.
+
+    The yearly allowance of false drift events is spent evenly over calendar time and shared by the tests.
+    Expectations add up whatever the dependence, so sum(alpha) * tests is the expected number of false events: the
+    dial, at any rate of windows. Never above the threshold itself. Source: spending over calendar time, Lan & DeMets
+    (1983), Biometrika 70(3), and (1989), Statistics in Medicine 8(10); the sum as the error counted, Spjøtvoll
+    (1972), Annals of Mathematical Statistics 43(2).
+    """
+    share = np.maximum(0.0, np.asarray(elapsed, dtype=float)) / YEAR
+    return np.minimum(settings.p_value, settings.false_retrains_per_year * share / tests)
+
+
+def adjusted_p_value(
+    p_value: ArrayLike, effect: ArrayLike, tests: int, elapsed: ArrayLike, settings: DriftSettings
+) -> Floats:
+    """P-value to publish: below `settings.p_value` exactly when `p_value` is below `alpha` and the effect is large
+    enough.
+
+    Bonferroni's multiplication turned around: p * threshold / alpha, at most 1; 1 below the effect floor, and 1 when
+    no time has passed. Monotone in p, never smaller than p, always a number that JSON can carry.
+    Source of adjusted p-values: Wright (1992), Biometrics 48(4).
+    """
+    level = alpha(settings, tests, elapsed)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scaled = np.asarray(p_value, dtype=float) * (settings.p_value / level)
+    matters = (np.asarray(effect) >= settings.min_effect) & (level > 0)
+    return np.where(matters, np.minimum(1.0, scaled), 1.0)
+
+
+def permutations_needed(settings: DriftSettings, elapsed: float) -> int:
+    """Permutations that let the smallest possible p-value, 1 / (B + 1), be below `alpha` for one test.
+
+    Source: Phipson & Smyth (2010), Statistical Applications in Genetics and Molecular Biology 9(1): p-values of
+    permutation tests are never zero.
+    """
+    level = float(alpha(settings, 1, elapsed))
+    return int(1 / level) + 1 if level > 0 else 0

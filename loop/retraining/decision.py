@@ -1,0 +1,96 @@
+"""Whether a drift event may start a training: pure, and shared by the cooldown step, the simulation and the tests.
+
+Two holds are taken one after the other, both by the same rule: the feature's, for the cooldown; then the model's, for
+the short time in which features that drift together belong to one training. Whoever is refused is dropped, never
+queued, and stays refused; whoever was granted stays granted, so that a repeated step or a repeated delivery decides
+nothing anew.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+CLOCK_SKEW: Final = timedelta(minutes=1)
+"""How far the clocks of two API servers may be apart without a hold ending early; added to each hold."""
+
+REMEMBERED: Final = 100
+"""Events that a hold remembers, of the granted and of the refused."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """A drift event, and the run that asks on its behalf."""
+
+    id: str
+    feature: str
+    run: str
+    """Uid of the workflow: a second workflow for the same event is refused, a repeated step of the same one is not."""
+
+
+@dataclass(frozen=True)
+class Hold:
+    """What a Lease remembers."""
+
+    event: str
+    """Event that holds it."""
+    feature: str
+    run: str
+    taken: datetime
+    granted: tuple[str, ...] = ()
+    """Events granted, the last ones, newest last."""
+    refused: tuple[str, ...] = ()
+    """Events refused, the last ones, newest last."""
+    refusals: int = 0
+    """How many were refused, ever."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to do, and what to remember of it."""
+
+    granted: bool
+    hold: Hold
+    """The hold to store; the very object that was given when there is nothing new to store."""
+    until: datetime
+    """When the hold ends."""
+
+
+def decide(hold: Hold | None, event: Event, now: datetime, length: timedelta) -> Decision:
+    """Give the hold to `event`, or refuse. `now` is the store's clock, not the caller's."""
+    if hold is None:
+        return _grant(Hold(event.id, event.feature, event.run, now), event, now, length)
+    now = max(now, hold.taken)  # a clock that is behind ends nothing early
+    until = hold.taken + length + CLOCK_SKEW
+    if (hold.event, hold.run) == (event.id, event.run):
+        renewed = hold if now == hold.taken else replace(hold, taken=now)  # its training may start only now
+        return Decision(True, renewed, now + length + CLOCK_SKEW)
+    if event.id in hold.refused:
+        return Decision(False, hold, until)
+    if now < until or event.id in hold.granted:
+        refused = (*hold.refused, event.id)[-REMEMBERED:]
+        return Decision(False, replace(hold, refused=refused, refusals=hold.refusals + 1), until)
+    return _grant(hold, event, now, length)
+
+
+def _grant(hold: Hold, event: Event, now: datetime, length: timedelta) -> Decision:
+    granted = (*hold.granted, event.id)[-REMEMBERED:]
+    taken = replace(hold, event=event.id, feature=event.feature, run=event.run, taken=now, granted=granted)
+    return Decision(True, taken, now + length + CLOCK_SKEW)
+
+
+def lease_name(model: str, feature: str | None = None) -> str:
+    """`retrain-<model>` or `retrain-<model>-<feature>`.
+
+    What is not plain lower-case letters and digits becomes a slug and a hash of the original, so that no two pairs
+    share a name: without it, feature `b` of model `a` would share one with model `a-b`.
+    """
+    return "-".join(["retrain", *(_slug(part) for part in (model, feature) if part is not None)])
+
+
+def _slug(text: str) -> str:
+    if re.fullmatch(r"[a-z0-9]{1,63}", text):
+        return text
+    slug = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60].strip("-")
+    return "-".join(filter(None, (slug, hashlib.sha256(text.encode()).hexdigest()[:8])))
