@@ -17,7 +17,12 @@ CONTROLLER = {
     "metadata": {"name": "workflow-controller-configmap", "namespace": "argo"},
     "data": {"executor": "securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}"},
 }
-SELF_MADE = "{initContainers: [{name: init, securityContext: &c {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}}], containers: [{name: wait, securityContext: *c}]}"
+SELF_MADE = """
+initContainers:
+- {name: init, securityContext: &restricted {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}}
+containers:
+- {name: wait, securityContext: *restricted}
+"""
 TEMPLATE = thing(
     ARGO,
     "WorkflowTemplate",
@@ -191,7 +196,10 @@ def test_a_controller_config_that_is_not_known_yet_leaves_init_and_wait_not_know
 
 def test_pod_settings_come_from_the_workflow_unless_the_template_has_its_own() -> None:
     assert said(changed(TEMPLATE, "spec.templates.0.securityContext", {**POD_CONTEXT, "runAsNonRoot": False})) == [
-        "WorkflowTemplate ml/train: spec.templates[0].securityContext.runAsNonRoot is false; must be true; set it to true"
+        (
+            "WorkflowTemplate ml/train: spec.templates[0].securityContext.runAsNonRoot is false; "
+            "must be true; set it to true"
+        )
     ]
 
 
@@ -218,8 +226,8 @@ def test_a_sensor_is_judged_by_the_workflows_it_creates() -> None:
     weak = changed(TEMPLATE, "spec.securityContext.runAsNonRoot", False)
     assert said(SENSOR, CONTROLLER, weak) == [
         (
-            "Sensor ml/drift: spec.triggers[0].template.k8s.source.resource: spec.securityContext.runAsNonRoot is false; "
-            "must be true; set it to true"
+            "Sensor ml/drift: spec.triggers[0].template.k8s.source.resource: spec.securityContext.runAsNonRoot "
+            "is false; must be true; set it to true"
         )
     ]
 
@@ -270,8 +278,8 @@ def test_the_router_of_a_graph_never_passes_in_standard_mode() -> None:
     router = "the router that KServe builds"
     assert said(graph) == [
         (
-            f'InferenceGraph ml/split, container "split": {router}.containers[0].securityContext.seccompProfile.type is not set; '
-            f"must be RuntimeDefault or Localhost here or in {router}.securityContext.seccompProfile.type; "
+            f'InferenceGraph ml/split, container "split": {router}.containers[0].securityContext.seccompProfile.type '
+            f"is not set; must be RuntimeDefault or Localhost here or in {router}.securityContext.seccompProfile.type; "
             "set it to RuntimeDefault"
         )
     ]

@@ -150,7 +150,8 @@ def test_a_release_hides_its_objects_and_a_chart_does_not() -> None:
     assert messages(VISIBLE_CHARTS, release) == [
         (
             'Release kserve: type is "kubernetes:helm.sh/v3:Release"; must be kubernetes:helm.sh/v4:Chart: '
-            "a Release hides its objects from every rule; install the chart with kubernetes.helm.v4.Chart, which renders it"
+            "a Release hides its objects from every rule; "
+            "install the chart with kubernetes.helm.v4.Chart, which renders it"
         )
     ]
     chart = {"chart": "kserve", "version": "v0.20.0"}
@@ -183,8 +184,9 @@ def test_the_stacks_own_pins_are_exact_licensed_and_explained() -> None:
         (
             {"license": "BUSL-1.1"},
             (
-                'license is "BUSL-1.1"; must be one of Apache-2.0, BSD-2-Clause, BSD-3-Clause, ISC, MIT, MPL-2.0, PSF-2.0, '
-                "PostgreSQL, Python-2.0, Zlib; hold the last version under an allowed license, or replace the part"
+                'license is "BUSL-1.1"; must be one of Apache-2.0, BSD-2-Clause, BSD-3-Clause, ISC, MIT, MPL-2.0, '
+                "PSF-2.0, PostgreSQL, Python-2.0, Zlib; "
+                "hold the last version under an allowed license, or replace the part"
             ),
         ),
     ],
@@ -261,7 +263,10 @@ def test_a_plain_secret_in_a_stacks_config_is_named() -> None:
 def test_a_credential_that_is_not_known_yet_is_not_passed() -> None:
     env = [{"name": "DB_PASSWORD", "value": Unknown(f"{SPEC}.containers[0].env[0].value")}]
     assert messages(NO_PLAIN_SECRETS, changed(deployment(), f"{SPEC}.containers.0.env", env)) == [
-        f"{AT}env[0] (DB_PASSWORD) is not known yet ({SPEC}.containers[0].env[0].value); must be a reference to a Secret"
+        (
+            f"{AT}env[0] (DB_PASSWORD) is not known yet ({SPEC}.containers[0].env[0].value); "
+            "must be a reference to a Secret"
+        )
     ]
 
 

@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Usage: preview.sh BASE HEAD STACK REPORT
+# Previews the stack of two checkouts and writes a Markdown report: HEAD's preview with the policy pack's findings, and
+# the diff of the objects that BASE and HEAD make. Exits with the status of HEAD's preview.
+set -euo pipefail
+base=$1 head=$2 stack=$3 report=$4
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir -p "$(dirname "$report")" "$work/state"
+: >"$report"
+export PULUMI_BACKEND_URL="file://$work/state" PULUMI_CONFIG_PASSPHRASE=throwaway PULUMI_SKIP_UPDATE_CHECK=1
+export KUBECONFIG="$work/kubeconfig"
+
+# prepare CHECKOUT: an empty stack named preview, with the settings of the stack and a kubeconfig that leads nowhere.
+prepare() {
+  cd "$1"
+  uv sync --quiet --frozen
+  cp "Pulumi.$stack.yaml" Pulumi.preview.yaml
+  context=$(sed -n 's/^ *context: *//p' Pulumi.preview.yaml | head -1)
+  cat >"$KUBECONFIG" <<YAML
+apiVersion: v1
+kind: Config
+clusters: [{name: none, cluster: {server: "https://127.0.0.1:1"}}]
+users: [{name: none, user: {}}]
+contexts: [{name: "$context", context: {cluster: none, user: none}}]
+YAML
+  pulumi stack init preview >/dev/null
+  pulumi config set --stack preview --secret ml-loop:trackingSecretKey "$(openssl rand -hex 24)"
+  if grep -q "bundled: {storage" Pulumi.preview.yaml; then
+    pulumi config set --stack preview --secret ml-loop:storeSecretKey "$(openssl rand -hex 24)"
+  fi
+}
+
+# A base without a stack yet, or with a broken one, has no objects to compare with.
+# Bash ignores errexit below `||`: the subshells stand alone.
+set +e
+(
+  set -e
+  prepare "$base"
+  pulumi preview --stack preview --json >"$work/base.json"
+  pulumi stack rm preview --yes --force
+) >/dev/null
+[ $? -eq 0 ] || : >"$work/base.json"
+(
+  set -e
+  prepare "$head"
+  pulumi preview --stack preview --color never --policy-pack policy
+) >"$work/preview.txt" 2>&1
+status=$?
+(cd "$head" && pulumi preview --stack preview --json >"$work/head.json") || : >"$work/head.json"
+set -e
+
+{
+  echo "## Preview of \`$stack\`"
+  echo '````text'
+  sed -n '/^Policies:/,/^Outputs:/p;/error:/p' "$work/preview.txt"
+  sed -n '/^Resources:/,$p' "$work/preview.txt"
+  echo '````'
+  (cd "$head" && uv run --frozen python -m policy.objects_diff "$work/base.json" "$work/head.json")
+} >"$report"
+cat "$work/preview.txt"
+exit "$status"
