@@ -110,13 +110,16 @@ class Mlflow(pulumi.ComponentResource):
             spec={"max_unavailable": 1, "selector": {"match_labels": server}},
             opts=child,
         )
+        port: k8s.core.v1.ServicePortArgsDict = {"name": "http", "port": PORT, "target_port": "http"}
+        if args.node_port is not None:
+            port["node_port"] = args.node_port
         service = k8s.core.v1.Service(
             f"{name}-service",
             metadata={"name": name, "namespace": args.namespace, "labels": labels(APP, name)},
             spec={
                 "type": "ClusterIP" if args.node_port is None else "NodePort",
                 "selector": server,
-                "ports": [{"name": "http", "port": PORT, "target_port": "http", "node_port": args.node_port}],
+                "ports": [port],
             },
             # No data flows from the Deployment, but whoever knows the URL expects an answer.
             opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[deployment])),

@@ -26,6 +26,6 @@ def variables(paths: Paths) -> dict[str, str]:
         "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
         "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "false",
     }
-    if url := tracking.get("external_url") or tracking.get("externalUrl"):
+    if url := tracking.get("externalUrl"):
         found["MLFLOW_TRACKING_URI"] = url
     return found

@@ -36,7 +36,14 @@ class Plan:
             *(self._image(image) for image in IMAGES),
             *(self._operator(operator) for operator in OPERATORS),
             Step(name="pulumi", run=lambda: pulumi.provide(paths), heavy=not (paths.bin / "pulumi").exists()),
-            Step(name="pulumi plugins", run=lambda: pulumi.provide_plugins(paths), needs=["pulumi"]),
+            Step(
+                name="pulumi plugins",
+                run=lambda: pulumi.provide_plugins(paths),
+                # Asked once per version: an answer from a site that cannot be reached takes seconds.
+                key=pulumi.plugins_key,
+                present=lambda: pulumi.plugins(paths).is_dir(),
+                needs=["pulumi"],
+            ),
         ]
 
     def _builds(self, tools: list[GoTool]) -> list[Step]:
@@ -92,6 +99,10 @@ class Plan:
             run=lambda: install(operator, self.node, self.references),
             needs=["node", *(f"image {name}" for name in operator.images), *operator.needs],
         )
+
+    def stack_images(self) -> dict[str, str]:
+        """References of the images that the stack's settings name."""
+        return {image.name: self.references[image.name] for image in IMAGES if image.stack}
 
     def prune(self) -> None:
         """Removes images of earlier builds."""

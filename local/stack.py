@@ -3,6 +3,7 @@
 It is the same `__main__.py` that plain `pulumi up` runs, with the same configuration.
 """
 
+import os
 import runpy
 import secrets
 import sys
@@ -14,17 +15,21 @@ import yaml
 from pulumi import automation
 
 from local.paths import REPOSITORY, Paths
+from local.shell import run
 from local.steps import StepError
 from local.toolchain import pulumi
 
 PROJECT: Final = "ml-loop"
+UNHANDLED: Final = "an unhandled error occurred: "
+"""What the SDK puts before an inline program's own error, which it has printed already."""
 SECRETS: Final = ("storeSecretKey", "trackingSecretKey")
 
 
 def render(stack: str, paths: Paths, images: Mapping[str, str]) -> Path:
-    """Writes the stack's configuration for this machine: the committed file, the images built here, the secrets kept.
+    """Writes the stack's configuration for this machine: the committed file, the secrets kept, the images built here.
 
-    The committed file stays as it is. The result also serves plain `pulumi up --config-file`.
+    With images it is the built-in cluster's stack, and gets that cluster's kubeconfig. The committed file stays as it
+    is. The result also serves plain `pulumi up --config-file`.
     """
     paths.stack.mkdir(mode=0o700, parents=True, exist_ok=True)
     passphrase = paths.stack / "passphrase"
@@ -41,15 +46,15 @@ def render(stack: str, paths: Paths, images: Mapping[str, str]) -> Path:
             config.setdefault(name, kept["config"][name])
     if images:
         config[f"{PROJECT}:images"] = dict(images) | config.get(f"{PROJECT}:images", {})
+        config[f"{PROJECT}:cluster"]["kubeconfig"] = str(paths.kubeconfig)
     if "encryptionsalt" in kept:
         rendered["encryptionsalt"] = kept["encryptionsalt"]
     target.write_text(yaml.safe_dump(rendered, sort_keys=False))
     return target
 
 
-def select(stack: str, paths: Paths, images: Mapping[str, str]) -> automation.Stack:
-    """The stack, created if need be, with the secrets that only have to be random made on first use."""
-    render(stack, paths, images)
+def select(stack: str, paths: Paths) -> automation.Stack:
+    """The stack, created if need be. Its configuration must have been rendered."""
     project = yaml.safe_load((REPOSITORY / "Pulumi.yaml").read_text())
     settings = automation.ProjectSettings(
         name=PROJECT,
@@ -63,13 +68,17 @@ def select(stack: str, paths: Paths, images: Mapping[str, str]) -> automation.St
         env_vars=pulumi.environment(paths, sys.executable),
         pulumi_command=automation.PulumiCommand(root=str(paths.cache)),
     )
-    selected = automation.create_or_select_stack(stack, PROJECT, program, opts=options)
+    return automation.create_or_select_stack(stack, PROJECT, program, opts=options)
+
+
+def make_secrets(stack: str, paths: Paths) -> None:
+    """Makes the secrets that only have to be random, on first use; passed by standard input, never as an argument."""
     config = yaml.safe_load((paths.stack / f"Pulumi.{stack}.yaml").read_text())["config"]
+    environment = os.environ | pulumi.environment(paths, sys.executable)
     for key in SECRETS:
         if f"{PROJECT}:{key}" not in config:
-            value = automation.ConfigValue(secrets.token_hex(24), secret=True)
-            selected.set_config(f"{PROJECT}:{key}", value)
-    return selected
+            command = (str(paths.bin / "pulumi"), "config", "set", "--secret", f"{PROJECT}:{key}", "--stack", stack)
+            run(*command, "--cwd", str(paths.stack), stdin=secrets.token_hex(24), env=environment)
 
 
 def context_of(stack: str) -> str:
@@ -93,7 +102,10 @@ def up(stack: str, paths: Paths, images: Mapping[str, str], show: Callable[[str]
     if (REPOSITORY / "policy" / "PulumiPolicy.yaml").exists():
         options["policy_packs"] = [str(REPOSITORY / "policy")]
     try:
-        result = select(stack, paths, images).up(**options)
+        render(stack, paths, images)
+        selected = select(stack, paths)
+        make_secrets(stack, paths)
+        result = selected.up(**options)
     except automation.CommandError as error:
         raise StepError(reason(str(error))) from None
     return plain(result.outputs)
@@ -103,7 +115,7 @@ def outputs(stack: str, paths: Paths) -> Mapping[str, Any]:
     """The outputs of the last `up`; empty where there was none."""
     if not (paths.stack / f"Pulumi.{stack}.yaml").exists():
         return {}
-    return plain(select(stack, paths, {}).outputs())
+    return plain(select(stack, paths).outputs())
 
 
 def plain(values: Mapping[str, automation.OutputValue]) -> Mapping[str, Any]:
@@ -112,6 +124,10 @@ def plain(values: Mapping[str, automation.OutputValue]) -> Mapping[str, Any]:
 
 def reason(text: str) -> str:
     """The engine's own error lines, without the Automation API's frame around them."""
-    lines = [line.strip() for line in text.splitlines()]
-    errors = [line for line in lines if line.startswith(("error:", "ml-loop:")) or "[mandatory]" in line]
-    return "\n".join(dict.fromkeys(errors)) or text
+    lines = [line.strip().removeprefix("error: ").removeprefix(UNHANDLED) for line in text.splitlines()]
+    told = [line for line, raw in zip(lines, text.splitlines(), strict=True) if is_error(raw.strip())]
+    return "\n".join(dict.fromkeys(told)) or text
+
+
+def is_error(line: str) -> bool:
+    return line.startswith(("error: ", f"{PROJECT}:")) or "[mandatory]" in line

@@ -1,9 +1,11 @@
 """`make up` and `make down`: checks first, then the steps, then the stack and its outputs."""
 
+import itertools
 import json
 import shutil
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
@@ -18,6 +20,14 @@ from local.steps import Runner, Step, StepError
 from local.toolchain import pulumi
 
 
+@dataclass(frozen=True, kw_only=True)
+class Applied:
+    """What an `up` left: the stack's outputs, and what its program warned of."""
+
+    outputs: Mapping[str, Any]
+    warnings: list[str]
+
+
 def here(paths: Paths, console: Console, name: str) -> int:
     """The built-in cluster and the stack on it."""
     began = time.monotonic()
@@ -27,7 +37,7 @@ def here(paths: Paths, console: Console, name: str) -> int:
         raise StepError("nothing was started:\n" + "\n".join(f"  - {problem}" for problem in standing))
     runner = Runner(paths.steps, Display(console))
     runner.run(plan.steps())
-    result = apply(runner, paths, name, plan.references)
+    result = apply(runner, paths, name, plan.stack_images())
     plan.prune()
     report(console, result, began)
     return 0
@@ -53,32 +63,45 @@ def elsewhere(paths: Paths, console: Console, name: str, context: str) -> int:
     return 0
 
 
-def apply(runner: Runner, paths: Paths, name: str, images: Mapping[str, str]) -> Mapping[str, Any]:
+def apply(runner: Runner, paths: Paths, name: str, images: Mapping[str, str]) -> Applied:
     """Runs `pulumi up`; what the engine prints goes to a log file, and to the user only where it went wrong."""
     log = paths.cache / "pulumi-up.log"
+    lines: list[str] = []
     result: dict[str, Any] = {}
-    notes: list[str] = []
-
-    def show(line: str) -> None:
-        with log.open("a") as file:
-            file.write(line + "\n")
-        if "unchanged" in line or "created" in line or "updated" in line:
-            notes.append(line.strip())
 
     def run() -> str:
-        log.write_text("")
-        result.update(stack.up(name, paths, images, show))
-        return ", ".join(notes[-3:])
+        with log.open("w", buffering=1) as file:
+
+            def show(line: str) -> None:
+                lines.append(line.strip())
+                file.write(line + "\n")
+
+            result.update(stack.up(name, paths, images, show))
+        return summary(lines)
 
     runner.run([Step(name=f"pulumi up ({name})", run=run)])
-    return result
+    return Applied(outputs=result, warnings=warnings(lines))
 
 
-def report(console: Console, outputs: Mapping[str, Any], began: float) -> None:
+def summary(lines: list[str]) -> str:
+    """What changed, from the engine's closing lines: `33 created, 1 unchanged`."""
+    counts = lines[lines.index("Resources:") + 1 :] if "Resources:" in lines else []
+    return ", ".join(line.lstrip("+-~ ") for line in itertools.takewhile(bool, counts))
+
+
+def warnings(lines: list[str]) -> list[str]:
+    """The program's own warnings, each once; the engine's remarks on plugins are for its log."""
+    told = [line.removeprefix("warning: ") for line in lines if line.startswith("warning: ")]
+    return [line for line in dict.fromkeys(told) if not line.startswith("using pulumi-")]
+
+
+def report(console: Console, applied: Applied, began: float) -> None:
     """What the user gets, and how long it took."""
     console.print(f"\nReady in {time.monotonic() - began:.0f} s.", style="bold")
-    for name, value in outputs.items():
+    for name, value in applied.outputs.items():
         console.print(f"  {name}: {value if isinstance(value, str) else json.dumps(value, indent=2)}", markup=False)
+    for warning in applied.warnings:
+        console.print(f"warning: {warning}", markup=False, style="yellow")
     console.print(f"\n{environment.HINT}", markup=False)
 
 

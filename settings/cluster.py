@@ -8,7 +8,7 @@ import yaml
 
 from settings.problem import Problem, SettingsError, dotted
 from settings.section import Section
-from settings.values.network import KubeconfigPath, KubeContext
+from settings.values.network import Host, KubeconfigPath, KubeContext
 from settings.values.number import Flag
 
 
@@ -19,6 +19,8 @@ class Cluster(Section):
     """Name of a context in the kubeconfig."""
     kubeconfig: KubeconfigPath | None = None
     """Path of the kubeconfig. Unset: the files of KUBECONFIG, else ~/.kube/config."""
+    node_address: Host | None = None
+    """Address of a node, at which node ports are reached from outside. Unset: outputs name no such URL."""
     enforces_network_policies: Flag = False
     """Whether the cluster's network plugin enforces NetworkPolicies. They are made anyway; false adds a warning."""
 

@@ -114,6 +114,14 @@ TOOLS = {
             licence="Apache-2.0",
             commands={"cmd/manager": "kserve-manager"},
         ),
+        GoTool(
+            name="traefik",
+            # renovate: datasource=go depName=github.com/traefik/traefik/v3
+            module="github.com/traefik/traefik/v3",
+            version="v3.5.4",
+            licence="MIT",
+            commands={"cmd/traefik": "traefik"},
+        ),
     )
 }
 

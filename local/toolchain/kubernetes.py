@@ -1,4 +1,4 @@
-"""Builds the commands of our own Go module: Kubernetes as one binary, the sandbox's process, the Pod Security oracle."""
+"""Builds the commands of our own Go module: Kubernetes in one binary, the sandbox process, the Pod Security oracle."""
 
 from typing import Final
 

@@ -26,7 +26,8 @@ def pin(tool: GoTool) -> None:
     packages = [tool.module if p == "." else f"{tool.module}/{p}" for p in tool.commands]
     imports = "\n".join(f'\t_ "{package}"' for package in packages)
     (folder / "tools.go").write_text(
-        f"//go:build tools\n\n// Package tools names the commands built here.\npackage tools\n\nimport (\n{imports}\n)\n"
+        "//go:build tools\n\n// Package tools names the commands built here.\npackage tools\n\n"
+        f"import (\n{imports}\n)\n"
     )
     with TemporaryDirectory() as scratch:
         work = Path(shutil.copytree(folder, f"{scratch}/work"))

@@ -12,6 +12,7 @@ from semver import VersionInfo
 
 from local.paths import REPOSITORY, Paths
 from local.shell import run, succeeds
+from local.steps import key_of
 from local.toolchain.gotools import TOOLS, build
 
 SDK: Final = version("pulumi")
@@ -66,7 +67,7 @@ def official_plugin(paths: Paths) -> bool:
 
 def provide_plugins(paths: Paths) -> str:
     """Links what stands in for plugins that cannot be had; the note says so, because the two are not the same."""
-    folder = paths.cache / "plugins"
+    folder = plugins(paths)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     if shutil.which(POLICY_HOST) is None:
@@ -77,13 +78,22 @@ def provide_plugins(paths: Paths) -> str:
     return "stand-in for the kubernetes plugin, which cannot be downloaded here"
 
 
+def plugins(paths: Paths) -> Path:
+    """Folder that comes first on the CLI's PATH."""
+    return paths.cache / "plugins"
+
+
+def plugins_key() -> str:
+    return key_of(SDK, KUBERNETES, str(PLUGINS))
+
+
 def home(paths: Paths) -> Path:
     return paths.cache / "pulumi-home"
 
 
 def environment(paths: Paths, python: str) -> dict[str, str]:
     """What the CLI and the plugins it starts see. The passphrase is a file, never an argument or a variable's value."""
-    search = [str(paths.cache / "plugins"), str(paths.bin), os.environ.get("PATH", "")]
+    search = [str(plugins(paths)), str(paths.bin), os.environ.get("PATH", "")]
     return {
         "PATH": os.pathsep.join(search),
         "PULUMI_HOME": str(home(paths)),
