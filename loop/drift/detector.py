@@ -218,9 +218,9 @@ def main() -> int:
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):  # process 1 has no default handlers
         signal.signal(name, lambda *_: stop.set())
-    from confluent_kafka import Consumer as KafkaConsumer  # noqa: PLC0415  # only here: tests and simulate need none
-    of it from confluent_kafka import Producer, TopicPartition  # noqa: PLC0415 from mlflow import MlflowClient  #
-    noqa: PLC0415
+    from confluent_kafka import Consumer as KafkaConsumer  # noqa: PLC0415  # --help need not wait for all of these
+    from confluent_kafka import Producer, TopicPartition  # noqa: PLC0415
+    from mlflow import MlflowClient  # noqa: PLC0415
 
     from loop.drift.alibi import make  # noqa: PLC0415  # seconds to import
 

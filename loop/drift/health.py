@@ -1,4 +1,4 @@
-"""The detector's metrics and its addresses: /metrics, /healthz (is it alive), /readyz (does it do its work, in words)."""
+"""The detector's metrics and its addresses: /metrics, /healthz (is it alive), /readyz (does it work, in words)."""
 
 import threading
 from collections.abc import Callable

@@ -79,10 +79,10 @@ def main() -> int:
     random = np.random.default_rng(arguments.seed)
     settings = scenario.settings
     print(
-        f"{arguments.years} years without drift, then {arguments.trials} drifts of {arguments.shift:g} sigma in a feature.\n"
+        f"{arguments.years} year(s) without drift, then {arguments.trials} drifts of {arguments.shift:g} sigma in one.\n"
         f"{len(settings.features)} features, {scenario.predictions_per_hour:g} predictions/h, "
-        f"windows of {settings.window}, reference of {scenario.reference_rows}, dial {settings.false_retrains_per_year:g}/year, "
-        f"cooldown {scenario.cooldown}.\n"
+        f"windows of {settings.window}, reference of {scenario.reference_rows}, "
+        f"dial {settings.false_retrains_per_year:g}/year, cooldown {scenario.cooldown}.\n"
     )
     years = [year(scenario, random) for _ in range(arguments.years)]
     print(table(years, delays(scenario, arguments.shift, arguments.trials, random)))

@@ -31,7 +31,7 @@ def histograms(bins: NDArray[Any], reference_rows: int) -> Counts:
 
 
 def cumulative_counts(reference: Floats, windows: Floats) -> tuple[Counts, Counts]:
-    """How many values of each window (k, n) are at most, and below, each value of the sorted reference (m): twice (k, m)."""
+    """Values of each window (k, n) that are at most, and below, each value of the sorted reference (m): twice (k, m)."""
     m = len(reference)
     at_most = histograms(np.searchsorted(reference, windows, "left"), m)
     below = histograms(np.searchsorted(reference, windows, "right"), m)
@@ -54,8 +54,7 @@ def ks_distances(reference: Floats, at_most: Counts, below: Counts | None, rows:
 
 
 def ks_p_value(distance: ArrayLike, reference_rows: int, rows: int) -> Floats:
-    """Asymptotic two-sided p-value of a two-sample KS distance, as `scipy.stats.ks_2samp(method="asymp")` and KSDrift
-    give it.
+    """Asymptotic two-sided p-value of a two-sample KS distance, as `ks_2samp(method="asymp")` and KSDrift give it.
 
     Source: Hodges (1958), Arkiv för Matematik 3; survival function of the one-sample statistic (Simard & L'Ecuyer 2011,
     J. Stat. Software 39(11)) at the effective sample size m n / (m + n).

@@ -68,7 +68,7 @@ class Bookmark(NamedTuple):
     start: int
     """Offset of the first message that is in no published window."""
     horizon: float | None = None
-    """Event time up to which the allowance of false retrains has been spent, epoch seconds; None before the first window."""
+    """Event time, epoch seconds, up to which the yearly allowance has been spent; None before the first window."""
     end: int | None = None
     """Offset after the last message of the window being published; None when none is."""
 

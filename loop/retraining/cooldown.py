@@ -29,7 +29,7 @@ def duration(text: str) -> timedelta:
 
 
 def ask(store: Store, model: str, event: Event, cooldown: timedelta, coalesce: timedelta) -> tuple[bool, str]:
-    """(granted, one sentence): at most one training per feature per cooldown, and one for features drifting together."""
+    """(granted, one sentence): one training per feature per cooldown, and one for features drifting together."""
     feature = take(store, lease_name(model, event.feature), event, cooldown)
     if not feature.granted:
         return False, f"skipped: cooling down until {feature.until:%Y-%m-%dT%H:%M:%SZ}"
