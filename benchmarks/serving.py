@@ -124,8 +124,7 @@ def main() -> None:
             (", Kafka down", "127.0.0.1:9"),
         ):
             with served(folder, broker) as port:
-                for clients in (1, 4):
-                    rows.append(line(f"served{name}, {clients} client(s)", *over_http(port, count, clients)))
+                rows += [line(f"served{name}, {n} client(s)", *over_http(port, count, n)) for n in (1, 4)]
     print("| what | requests/s | p50 ms | p99 ms |\n| --- | ---: | ---: | ---: |", *rows, sep="\n")
 
 

@@ -102,7 +102,7 @@ class PyfuncModel(Model):
 
     async def predict(
         self,
-        payload: tuple[object, Batch, Caller],
+        payload: tuple[Any, Batch, Caller],
         *_headers: object,
     ) -> dict[str, Any] | InferResponse:
         request, batch, caller = payload
@@ -127,7 +127,7 @@ class PyfuncModel(Model):
         return self._check.metadata()
 
 
-def _per_row(result: object, rows: int) -> list[Any]:
+def _per_row(result: Any, rows: int) -> list[Any]:
     """The model's answer as one JSON value per row: a number, a list (several outputs) or an object (named outputs)."""
     answers = result.to_dict(orient="records") if isinstance(result, pd.DataFrame) else np.asarray(result).tolist()
     if not isinstance(answers, list) or len(answers) != rows:
@@ -171,6 +171,8 @@ def serve(arguments: argparse.Namespace) -> None:
     capture = from_environment(served)
     model = PyfuncModel(arguments.model_name, arguments.model_dir, served, capture, arguments.max_rows)
     model.load()
+    # While the capture thread encodes a large batch, an answer waits for the interpreter lock up to this long (5 ms).
+    sys.setswitchinterval(0.0005)
     SERVED.info({"model": served.name, "version": served.version, "run_id": served.run_id})
     app.add_middleware(
         Guard, version=served.version, max_body=arguments.max_body_bytes, drain_seconds=arguments.drain_seconds

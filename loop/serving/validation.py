@@ -190,7 +190,7 @@ def _cast(column: Column, values: tuple[object, ...]) -> np.ndarray:
     return array
 
 
-def _check_number(where: str, column: Column, value: object) -> None:
+def _check_number(where: str, column: Column, value: Any) -> None:
     if type(value) not in (int, float):
         raise RejectedError(f"{where} is {_kind(value)}, expected a number")
     if not (abs(value) <= _LARGEST_FLOAT):  # false for NaN too; never overflows, as isfinite does for a huge int
@@ -209,7 +209,7 @@ def _flatten(data: object) -> Row:
     return flat
 
 
-def _kind(value: object) -> str:
+def _kind(value: Any) -> str:
     if isinstance(value, str):
         return f"the text {value[:40]!r}"
     return "null" if value is None else _JSON_NAMES.get(type(value), type(value).__name__)

@@ -181,7 +181,8 @@ def test_an_image_that_cannot_be_pulled_is_named_when_time_is_up(fake: tuple[Fak
     waiting = {"reason": "ImagePullBackOff", "message": "no such image"}
     state.containers["2"] = {"ready": False, "state": {"waiting": waiting}}
     assert refusal(cluster, timeout=0.3) == (
-        "version 2 does not serve: not done after 0 s: 0 of 1 pods are ready; 1 of the old version are still there; pod books-new, container "
+        "version 2 does not serve: not done after 0 s: 0 of 1 pods are ready; 1 of the old version are still "
+        "there; pod books-new, container "
         "storage-initializer: ImagePullBackOff no such image; version 1 stays in place"
     )
 

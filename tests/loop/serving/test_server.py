@@ -158,20 +158,19 @@ def test_a_request_without_a_tenant_belongs_to_the_default_one(server: ModelServ
 def test_without_kafka_answers_stay_correct_and_fast_and_drops_are_counted(
     no_broker: ModelServer, server: ModelServer
 ) -> None:
-    def seconds(server: ModelServer) -> float:
-        with httpx.Client() as client:
-            times = []
-            for _ in range(60):
-                start = time.perf_counter()
-                answer = client.post(f"{server.url}/v1/models/books:predict", json=VALID)
-                times.append(time.perf_counter() - start)
-                assert answer.json()["predictions"] == pytest.approx([1.0])
-        return sorted(times)[30]
+    def seconds(client: httpx.Client, server: ModelServer) -> float:
+        start = time.perf_counter()
+        answer = client.post(f"{server.url}/v1/models/books:predict", json=VALID)
+        assert answer.json()["predictions"] == pytest.approx([1.0])
+        return time.perf_counter() - start
 
     for _ in range(25):  # more rows than the queue in front of the client and the client's own hold together
         assert no_broker.predict({"instances": [[1, 2, 3]] * 1000}).status_code == 200
     assert no_broker.metric('ml_loop_capture_messages_total{outcome="queue_full"}') >= 5000
-    assert seconds(no_broker) < 2 * seconds(server) + 0.005
+    with httpx.Client() as client:  # turn by turn and the best of each: the machine may be busy with other things
+        times = [(seconds(client, no_broker), seconds(client, server)) for _ in range(60)]
+    without, healthy = (min(column) for column in zip(*times, strict=True))
+    assert without < 2 * healthy + 0.002
     assert "Kafka: " in no_broker.log.read_text(), "the log must say that the broker is away"
 
 
