@@ -80,6 +80,7 @@ IMAGES: Final = (
     Image(
         name="argoexec", layers=(programs("argoexec", ("argoexec", "/bin/argoexec")),), entrypoint=("/bin/argoexec",)
     ),
+    Image(name="kserve", layers=(programs("kserve", ("kserve-manager", "/manager")),), entrypoint=("/manager",)),
     # CloudNativePG reads PostgreSQL's major version from the tag.
     Image(name="postgres", stack=True, tag="15", layers=(BASE, POSTGRES), user="26"),
     Image(name="mlflow", stack=True, layers=(BASE, Python(name="mlflow", project="images/mlflow")), env=PYTHON_ENV),

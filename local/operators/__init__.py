@@ -3,6 +3,7 @@
 from local.operators.argo_workflows import ARGO_WORKFLOWS
 from local.operators.cloudnativepg import CLOUDNATIVE_PG
 from local.operators.coredns import COREDNS
+from local.operators.kserve import KSERVE
 from local.operators.volumes import VOLUMES
 
-OPERATORS = (COREDNS, VOLUMES, CLOUDNATIVE_PG, ARGO_WORKFLOWS)
+OPERATORS = (COREDNS, VOLUMES, CLOUDNATIVE_PG, ARGO_WORKFLOWS, KSERVE)

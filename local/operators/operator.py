@@ -1,6 +1,7 @@
 """An operator of the built-in cluster: manifests, how they are applied, and what to wait for."""
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ import yaml
 
 from local.node.node import Node
 from local.shell import run
+from local.steps import StepError
 from local.toolchain.gotools import TOOLS, module_folder
 
 Manifest = dict[str, Any]
@@ -25,6 +27,8 @@ class Operator:
     manifests: Callable[[Node, References], list[Manifest]]
     deployments: tuple[tuple[str, str], ...] = ()
     """Namespace and name of what must be rolled out before it counts as there."""
+    probes: tuple[Manifest, ...] = ()
+    """Objects that the API server must accept in a dry run: only then do the operator's webhooks answer."""
     needs: tuple[str, ...] = ()
     """Further steps that must be done first."""
 
@@ -36,19 +40,37 @@ def install(operator: Operator, node: Node, references: References) -> None:
     if definitions:
         apply(node, definitions)
         names = [f"crd/{m['metadata']['name']}" for m in definitions]
-        run(*node.kubectl, "wait", "--for=condition=Established", "--timeout=60s", *names)
+        # A definition without any condition yet is an error to `kubectl wait`.
+        insist(lambda: run(*node.kubectl, "wait", "--for=condition=Established", "--timeout=60s", *names), seconds=60)
     # Namespaces before what lives in them; the rest in upstream's order.
     rest = [m for m in manifests if m["kind"] != "CustomResourceDefinition"]
     apply(node, sorted(rest, key=lambda m: m["kind"] != "Namespace"))
     for namespace, deployment in operator.deployments:
         run(*node.kubectl, "-n", namespace, "rollout", "status", f"deployment/{deployment}", "--timeout=180s")
+    # A ready pod is not yet one that the API server reaches through its service.
+    for probe in operator.probes:
+        insist(lambda probe=probe: apply(node, [probe], "--dry-run=server"), seconds=60)
 
 
-def apply(node: Node, manifests: list[Manifest]) -> None:
+def insist(action: Callable[[], object], seconds: float) -> None:
+    """Repeats an action until it succeeds; raises its last error when the time is up."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            action()
+        except StepError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)
+        else:
+            return
+
+
+def apply(node: Node, manifests: list[Manifest], *further: str) -> None:
     """Server-side apply: some definitions are too large for the client-side kind."""
     flags = ("--server-side", "--force-conflicts", "--field-manager=ml-loop-local")
     documents = "---\n".join(json.dumps(m) + "\n" for m in manifests)
-    run(*node.kubectl, "apply", *flags, "-f", "-", stdin=documents)
+    run(*node.kubectl, "apply", *flags, *further, "-f", "-", stdin=documents)
 
 
 def kustomized(node: Node, tool: str, folder: str) -> list[Manifest]:
@@ -61,7 +83,8 @@ def kustomized(node: Node, tool: str, folder: str) -> list[Manifest]:
         unfinished = kept.with_suffix(".part")
         unfinished.write_text(rendered)
         unfinished.replace(kept)
-    return [m for m in yaml.safe_load_all(kept.read_text()) if m]
+    # The parser in C: definitions are megabytes, and the one in Python takes seconds for them.
+    return [m for m in yaml.load_all(kept.read_text(), Loader=yaml.CSafeLoader) if m]
 
 
 def namespace(name: str) -> Manifest:

@@ -1,0 +1,126 @@
+"""KServe in Standard mode, from the manifests its Go module carries, without cert-manager, Knative, Istio or a mesh.
+
+InferenceServices become Deployments and Services. KServe makes no routes: the stack makes its own, which split traffic.
+"""
+
+import base64
+import json
+from typing import Any, Final
+
+from cryptography.hazmat.primitives import serialization
+
+from local.node.certificates import authority_in, signed, subject, write_pair
+from local.node.node import Node
+from local.operators.operator import Manifest, Operator, References, kustomized, namespace, pod_security
+
+NAMESPACE: Final = "kserve"
+CONTROLLER: Final = "kserve-controller-manager"
+WEBHOOK: Final = "kserve-webhook-server-service"
+SECRET: Final = "kserve-webhook-server-cert"  # noqa: S105  # a name
+ABSENT: Final = {"keda.sh", "networking.istio.io", "opentelemetry.io", "serving.knative.dev"}
+"""API groups this cluster has not: no rights on them."""
+DROPPED: Final = {
+    "kserve-webhook-server-secret": "an empty Secret that nothing reads",
+    "kserve-proxy-role": "kube-rbac-proxy guards metrics that nothing here collects",
+    "kserve-proxy-rolebinding": "see kserve-proxy-role",
+    "kserve-controller-manager-service": "leads to kube-rbac-proxy",
+    "kserve-controller-manager-metrics-service": "leads to kube-rbac-proxy",
+    "kserve-leader-election-role": "one replica elects nobody",
+    "kserve-leader-election-rolebinding": "see kserve-leader-election-role",
+    "serving-cert": "a certificate of cert-manager; ours takes its place",
+}
+SETTINGS: Final[dict[str, dict[str, Any]]] = {
+    "deploy": {"defaultDeploymentMode": "Standard"},
+    "ingress": {"disableIngressCreation": True, "disableIstioVirtualHost": True},
+    # Model servers do not talk to the API server.
+    "security": {"autoMountServiceAccountToken": False},
+    # Upstream's default asks for a whole core and 2 GiB, which two services of a small machine do not have.
+    "inferenceService": {
+        "resource": {"cpuRequest": "50m", "memoryRequest": "256Mi", "cpuLimit": "1", "memoryLimit": "1Gi"}
+    },
+}
+
+
+def manifests(node: Node, references: References) -> list[Manifest]:
+    authority = certificates(node)
+    rendered = [*kustomized(node, "kserve", "config/default"), *kustomized(node, "kserve", "config/configmap")]
+    kept = [m for m in rendered if m["metadata"]["name"] not in DROPPED]
+    for manifest in kept:
+        adapt(manifest, references["kserve"], authority)
+    return [namespace(NAMESPACE), secret(node), *kept]
+
+
+def certificates(node: Node) -> str:
+    """Makes the webhook's certificate where it is missing; returns its authority for the API server, in base64."""
+    folder = node.folder / "pki" / "kserve"
+    authority, key = authority_in(folder, "kserve-webhook-ca")
+    if not (folder / "webhook.crt").exists():
+        host = f"{WEBHOOK}.{NAMESPACE}.svc"
+        write_pair(folder / "webhook", *signed(authority, key, subject(host, ""), (host,)))
+    return base64.b64encode(authority.public_bytes(serialization.Encoding.PEM)).decode()
+
+
+def secret(node: Node) -> Manifest:
+    folder = node.folder / "pki" / "kserve"
+    data = {f"tls.{part}": (folder / f"webhook.{part}").read_text() for part in ("crt", "key")}
+    metadata = {"name": SECRET, "namespace": NAMESPACE}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "kubernetes.io/tls",
+        "metadata": metadata,
+        "stringData": data,
+    }
+
+
+def adapt(manifest: Manifest, image: str, authority: str) -> None:
+    manifest["metadata"].get("annotations", {}).pop("cert-manager.io/inject-ca-from", None)
+    match manifest["kind"]:
+        case "Deployment":
+            adapt_controller(manifest, image)
+        case "ClusterRole":
+            manifest["rules"] = [rule for rule in manifest["rules"] if not ABSENT.issuperset(rule["apiGroups"])]
+        case "ConfigMap":
+            adapt_settings(manifest)
+        case "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration":
+            for webhook in manifest["webhooks"]:
+                webhook["clientConfig"]["caBundle"] = authority
+        case _:
+            pass
+
+
+def adapt_controller(deployment: Manifest, image: str) -> None:
+    """Our image, without kube-rbac-proxy; probes from the start, and no CPU limit: it slows the start."""
+    # Without an election, two controllers at once would both act.
+    deployment["spec"]["strategy"] = {"type": "Recreate"}
+    pod = deployment["spec"]["template"]["spec"]
+    pod["securityContext"] = pod_security()
+    pod["containers"] = [container for container in pod["containers"] if container["name"] == "manager"]
+    manager = pod["containers"][0]
+    manager |= {
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "args": ["--metrics-addr=127.0.0.1:8080"],
+        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
+    }
+    manager["readinessProbe"] |= {"initialDelaySeconds": 1, "periodSeconds": 2}
+
+
+def adapt_settings(settings: Manifest) -> None:
+    settings["metadata"]["namespace"] = NAMESPACE
+    data = settings["data"]
+    data.pop("_example", None)
+    for key, values in SETTINGS.items():
+        data[key] = json.dumps(json.loads(data[key]) | values)
+
+
+PROBE: Final = {
+    "apiVersion": "serving.kserve.io/v1beta1",
+    "kind": "InferenceService",
+    "metadata": {"name": "probe", "namespace": NAMESPACE},
+    "spec": {"predictor": {"containers": [{"name": "kserve-container", "image": "example/none:1"}]}},
+}
+
+KSERVE = Operator(
+    name="kserve", images=("kserve",), manifests=manifests, deployments=((NAMESPACE, CONTROLLER),), probes=(PROBE,)
+)
