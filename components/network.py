@@ -59,13 +59,23 @@ def allow(
     opts: pulumi.ResourceOptions,
 ) -> k8s.networking.v1.NetworkPolicy:
     """Allows the pods that `selector` finds the given traffic, on top of what other policies allow them."""
-    spec: k8s.networking.v1.NetworkPolicySpecArgsDict = {
-        "pod_selector": {"match_labels": dict(selector)},
-        "policy_types": [kind for kind, rules in (("Ingress", ingress), ("Egress", egress)) if rules],
-        "ingress": [{"from_": rule.peers, "ports": _ports(rule)} for rule in ingress] or None,
-        "egress": [{"to": rule.peers, "ports": _ports(rule)} for rule in egress] or None,
-    }
+    spec: k8s.networking.v1.NetworkPolicySpecArgsDict = {"pod_selector": {"match_labels": dict(selector)}}
+    spec["policy_types"] = [kind for kind, rules in (("Ingress", ingress), ("Egress", egress)) if rules]
+    if ingress:
+        spec["ingress"] = [_ingress(rule) for rule in ingress]
+    if egress:
+        spec["egress"] = [_egress(rule) for rule in egress]
     return k8s.networking.v1.NetworkPolicy(name, metadata={"name": name, "namespace": namespace}, spec=spec, opts=opts)
+
+
+def _ingress(rule: Traffic) -> k8s.networking.v1.NetworkPolicyIngressRuleArgsDict:
+    ports = _ports(rule)
+    return {"ports": ports} if rule.peers is ANYWHERE else {"ports": ports, "from_": rule.peers}
+
+
+def _egress(rule: Traffic) -> k8s.networking.v1.NetworkPolicyEgressRuleArgsDict:
+    ports = _ports(rule)
+    return {"ports": ports} if rule.peers is ANYWHERE else {"ports": ports, "to": rule.peers}
 
 
 def _ports(rule: Traffic) -> list[k8s.networking.v1.NetworkPolicyPortArgsDict]:

@@ -24,8 +24,7 @@ SCRATCH: Final = "/tmp"  # noqa: S108  in the container
 
 def pod(container: Container, *, volumes: Sequence[Volume] = (), service_account: Input[str] | None = None) -> PodSpec:
     """The spec of a pod that Pod Security restricted admits, with one container made by `restricted_container`."""
-    return {
-        "service_account_name": service_account,
+    spec: PodSpec = {
         "automount_service_account_token": False,
         # Otherwise each Service of the namespace becomes seven environment variables, MLFLOW_PORT among them.
         "enable_service_links": False,
@@ -33,6 +32,9 @@ def pod(container: Container, *, volumes: Sequence[Volume] = (), service_account
         "containers": [container],
         "volumes": [{"name": "tmp", "empty_dir": {}}, *volumes],
     }
+    if service_account is not None:
+        spec["service_account_name"] = service_account
+    return spec
 
 
 def restricted_container(name: str, image: str, resources: Resources, mounts: Sequence[Mount] = ()) -> Container:

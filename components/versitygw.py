@@ -50,6 +50,8 @@ class VersityGwArgs:
     bucket: str = "mlflow"
     storage_class: str | None = None
     """None: the cluster's default."""
+    protect: bool = False
+    """Whether Pulumi refuses to delete the volume."""
 
 
 class VersityGw(pulumi.ComponentResource):
@@ -120,7 +122,7 @@ def _server(name: str, args: VersityGwArgs, secret_name: Output[str], child: Res
             "annotations": {"pulumi.com/skipAwait": "true"},
         },
         spec=spec,
-        opts=child,
+        opts=ResourceOptions.merge(child, ResourceOptions(protect=args.protect)),
     )
     health: k8s.core.v1.ProbeArgsDict = {"http_get": {"path": "/health", "port": "s3"}, "period_seconds": 5}
     container: Container = {
