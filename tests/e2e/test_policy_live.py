@@ -1,4 +1,4 @@
-"""The rules against the API server itself: what they say of every pod of a running cluster is what admission says of it."""
+"""The rules against the API server: what they say of every pod of a running cluster is what admission says of it."""
 
 import json
 import os
