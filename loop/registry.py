@@ -6,7 +6,7 @@ External: the MLflow server named by `MLFLOW_TRACKING_URI`. Not done here: decid
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
@@ -170,7 +170,7 @@ def _first_line(error: Exception) -> str:
 
 
 @contextmanager
-def _sent_once() -> Iterator[None]:
+def _sent_once() -> Generator[None, None, None]:
     """MLflow's client re-sends any request whose answer was lost, a create included: here each attempt asks once."""
     key = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
     before = os.environ.get(key)

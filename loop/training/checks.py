@@ -92,11 +92,10 @@ def reference_window(path: Path, features: list[str]) -> pd.DataFrame:
 def predictions(model_folder: Path, window: pd.DataFrame) -> None:
     """The model must answer the reference rows as it will answer requests: one finite prediction per row."""
     try:
-        model = mlflow.pyfunc.load_model(str(model_folder))
-        schema = model.metadata.get_input_schema()
-        answer = np.asarray(
-            model.predict(window.astype(dict(zip(schema.input_names(), schema.pandas_types(), strict=True))))
-        )
+        # MLflow's signature check refuses a float where it wants an integer: pyfunc is given the column types it names.
+        columns = Model.load(str(model_folder)).signature.inputs
+        types = dict(zip(columns.input_names(), columns.pandas_types(), strict=True))
+        answer = np.asarray(mlflow.pyfunc.load_model(str(model_folder)).predict(window.astype(types)))
     except Exception as error:  # the user's model may raise anything
         raise StepError(
             f"the model must predict on the rows of {REFERENCE_ARTIFACT}, and raised {type(error).__name__}: {error}"

@@ -41,7 +41,11 @@ def evaluate() -> None:
         version = str(found.version)
         uri = f"models:/{alias['name']}/{version}"
     print(f"model: {uri}")
-    environment = {Env.MODEL_URI: uri, Env.DATA_URI: optional(Env.DATA_URI), Env.PARAMETERS: parameters()}
+    environment: dict[str, str] = {
+        Env.MODEL_URI: uri,
+        Env.DATA_URI: optional(Env.DATA_URI),
+        Env.PARAMETERS: parameters(),
+    }
     run_user_command("evaluate", command, environment)
     evaluation = Evaluation(
         version, metrics(output / METRICS_FILE, metric), fingerprint(output / DATA_FINGERPRINT_FILE)

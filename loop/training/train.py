@@ -31,7 +31,7 @@ def train() -> None:
     name, output = setting(Env.MODEL), output_folder()
     # A retry finds what the killed attempt left: only this attempt's run may count.
     (output / RUN_ID_FILE).unlink(missing_ok=True)
-    environment = {Env.MODEL: name, Env.DATA_URI: optional(Env.DATA_URI), Env.PARAMETERS: parameters()}
+    environment: dict[str, str] = {Env.MODEL: name, Env.DATA_URI: optional(Env.DATA_URI), Env.PARAMETERS: parameters()}
     experiment = os.environ.get("MLFLOW_EXPERIMENT_NAME", name)
     run_user_command("train", command, {**environment, "MLFLOW_EXPERIMENT_NAME": experiment})
     path = output / RUN_ID_FILE
