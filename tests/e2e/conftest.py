@@ -26,7 +26,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    terminalreporter.section("times")
+    if TIMES:
+        terminalreporter.section("times")
     for what, seconds in TIMES:
         terminalreporter.write_line(f"{seconds:8.1f} s  {what}")
 

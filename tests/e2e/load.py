@@ -19,8 +19,6 @@ class Answers:
     """What the clients saw."""
 
     answered: int = 0
-    repeated: int = 0
-    """Requests that were answered when they were sent again."""
     failed: list[str] = field(default_factory=list[str])
     """Requests that stayed without an answer."""
 
@@ -36,7 +34,6 @@ def asking(url: str, tries: int) -> Generator[Answers]:
             errors = request(url, tries)
             with lock:
                 answers.answered += len(errors) < tries
-                answers.repeated += 0 < len(errors) < tries
                 answers.failed += errors if len(errors) == tries else []
 
     clients = [threading.Thread(target=ask) for _ in range(CLIENTS)]

@@ -76,7 +76,6 @@ def test_the_registry_keeps_answering_while_a_server_is_killed(station: Station,
     with asking(question(station, record), tries=5) as answers:
         station.kubectl(*kill)
         until(lambda: station.is_ready() and victim["metadata"]["uid"] not in station.running_pods(), "the new server")
-    print(f"{answers.answered} answered, {answers.repeated} of them when asked again")
     assert answers.answered > 0
     assert answers.failed == []
 
