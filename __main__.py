@@ -47,15 +47,8 @@ def store(namespace: pulumi.Output[str]) -> Store:
         case settings.S3Compatible(endpoint=str(endpoint), bucket=str(bucket), credentials_secret=str(secret)), _:
             return ExternalS3Args(endpoint=endpoint, bucket=bucket, credentials_secret=secret)
         case settings.S3Compatible(bundled=settings.BundledStore(storage=storage)), pulumi.Output() as key:
-            gateway, client = image(ImageName.VERSITYGW), image(ImageName.MLFLOW)
-            return VersityGwArgs(
-                namespace=namespace,
-                bucket="mlflow",
-                storage=storage,
-                secret_key=key,
-                image=gateway,
-                client_image=client,
-            )
+            images = {"image": image(ImageName.VERSITYGW), "client_image": image(ImageName.MLFLOW)}
+            return VersityGwArgs(namespace=namespace, storage=storage, secret_key=key, protect=protect, **images)
         case other, _:
             raise AssertionError(f"settings let a store pass that is none: {other}")
 

@@ -71,7 +71,7 @@ class Mlflow(pulumi.ComponentResource):
     url: Output[str]
     """Where pods reach the server: scheme, host and port, no trailing slash. Known once a server answers."""
     external_url: str | None
-    """Where browsers and clients outside the cluster reach it; None without a public host or an exposed node port."""
+    """Where clients outside the cluster reach it; None without a public host and without a node's address and port."""
     service: Output[str]
     """The Service's name, for a route. Its port is `PORT`."""
 
@@ -138,16 +138,16 @@ def _external_url(args: MlflowArgs) -> str | None:
     return f"http://{args.node_address}:{args.node_port}" if exposed else None
 
 
-def allowed_hosts(service: str, namespace: str, host: str | None = None) -> list[str]:
+def allowed_hosts(service: str, namespace: str, *public: str | None) -> list[str]:
     """Host headers that the server accepts; any other is a DNS rebinding attempt to it.
 
-    An explicit list replaces MLflow's own, so localhost and pod addresses are in it again, and each name stands with
-    and without port. `10.*` covers a node's address, through which a NodePort is reached.
+    `public` are the names and addresses it has outside the cluster. An explicit list replaces MLflow's own, so
+    localhost and pod addresses are in it again, and each name stands with and without port.
     """
     names = [
         *("localhost", "127.0.0.1"),
         *(service, f"{service}.{namespace}", f"{service}.{namespace}.svc", f"{service}.{namespace}.svc.cluster.local"),
-        *([host] if host else []),
+        *(name for name in public if name),
     ]
     return [*names, *(f"{name}:*" for name in names), "10.*"]
 
@@ -246,7 +246,8 @@ def _servers(
 
 def _server(name: str, args: MlflowArgs, session: Output[str]) -> Container:
     health: k8s.core.v1.ProbeArgsDict = {"http_get": {"path": "/health", "port": "http"}, "timeout_seconds": 5}
-    hosts = Output.from_input(args.namespace).apply(lambda namespace: allowed_hosts(name, namespace, args.host))
+    public = (args.host, args.node_address)
+    hosts = Output.from_input(args.namespace).apply(lambda namespace: allowed_hosts(name, namespace, *public))
     return {
         **restricted_container("mlflow", args.image, args.resources, [args.database.mount()]),
         "command": [

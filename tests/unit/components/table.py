@@ -1,0 +1,140 @@
+"""Every component of the stack, built with arguments that are right. Tests walk all of them, or break one property."""
+
+from collections.abc import Callable, Mapping
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_kubernetes as k8s
+from pulumi import Output, ResourceOptions
+
+from components.artifact_store import ArtifactStore, ArtifactStoreArgs, ExternalS3Args
+from components.cloudnativepg import CloudNativePg, CloudNativePgArgs
+from components.connections import Bucket, Database
+from components.mlflow import Mlflow, MlflowArgs
+from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
+from components.network import ANYWHERE, Traffic, pods
+from components.postgres import Postgres, PostgresArgs, PostgresBackup
+from components.s3_bucket import S3Bucket, S3BucketArgs
+from components.versitygw import VersityGw, VersityGwArgs
+
+NAMESPACE = "mlflow"
+SECRET_TEXT = "correct-horse-battery-staple"
+DIGEST = f"sha256:{64 * '0'}"
+MLFLOW_IMAGE = f"registry.example.com/mlflow@{DIGEST}"
+POSTGRES_IMAGE = f"registry.example.com/postgres:17.1@{DIGEST}"
+VERSITYGW_IMAGE = f"registry.example.com/versitygw@{DIGEST}"
+IMAGES = frozenset({MLFLOW_IMAGE, POSTGRES_IMAGE, VERSITYGW_IMAGE})
+
+
+def secret() -> Output[str]:
+    return Output.secret(SECRET_TEXT)
+
+
+def providers() -> ResourceOptions:
+    """The options of a program's components: one provider for the cluster, one for the cloud."""
+    return ResourceOptions(providers=[k8s.Provider("cluster"), aws.Provider("cloud", region="eu-west-1")])
+
+
+def database() -> Database:
+    return Database(
+        host=Output.from_input("db-rw.mlflow.svc.cluster.local"),
+        port=5432,
+        name="mlflow",
+        credentials_secret="db-app",
+        ca_secret="db-ca",
+        client_labels={"ml-loop.dev/client-of-db": "true"},
+        egress=(Traffic(ports=(5432,), peers=(pods({"cnpg.io/cluster": "db"}),)),),
+    )
+
+
+def bucket() -> Bucket:
+    return Bucket(
+        name=Output.from_input("artifacts"),
+        region="us-east-1",
+        endpoint=Output.from_input("https://s3.example.com"),
+        credentials_secret=Output.from_input("s3"),
+        client_labels={"ml-loop.dev/client-of-s3": "true"},
+        egress=(Traffic(ports=(443,), peers=ANYWHERE),),
+    )
+
+
+def aws_bucket() -> Bucket:
+    return Bucket(
+        name=Output.from_input("artifacts"),
+        region="eu-west-1",
+        endpoint=None,
+        credentials_secret=None,
+        client_labels={},
+        egress=(Traffic(ports=(443,), peers=ANYWHERE),),
+    )
+
+
+def mlflow_args() -> MlflowArgs:
+    return MlflowArgs(
+        namespace=NAMESPACE,
+        image=MLFLOW_IMAGE,
+        database=database(),
+        bucket=bucket(),
+        session_key=secret(),
+        client_namespaces=["loop"],
+    )
+
+
+def postgres_args() -> PostgresArgs:
+    return PostgresArgs(
+        namespace=NAMESPACE,
+        instances=3,
+        storage="20Gi",
+        image=POSTGRES_IMAGE,
+        operator_namespace="cnpg-system",
+        protect=True,
+    )
+
+
+def backup() -> PostgresBackup:
+    return PostgresBackup(bucket=bucket(), schedule="0 3 * * *", days=30)
+
+
+def versitygw_args() -> VersityGwArgs:
+    return VersityGwArgs(
+        namespace=NAMESPACE,
+        storage="10Gi",
+        secret_key=secret(),
+        image=VERSITYGW_IMAGE,
+        client_image=MLFLOW_IMAGE,
+        protect=True,
+    )
+
+
+def s3_bucket_args() -> S3BucketArgs:
+    return S3BucketArgs(
+        bucket="example-artifacts",
+        region="eu-west-1",
+        eks_cluster="example",
+        namespace=NAMESPACE,
+        folders={"mlflow": "artifacts"},
+        protect=True,
+    )
+
+
+def external_s3_args() -> ExternalS3Args:
+    return ExternalS3Args(endpoint="https://s3.example.com", bucket="artifacts", credentials_secret="s3")
+
+
+COMPONENTS: Mapping[str, Callable[[ResourceOptions], pulumi.ComponentResource]] = {
+    "namespace": lambda opts: RestrictedNamespace("it", RestrictedNamespaceArgs(namespace="loop"), opts),
+    "cloudnativepg": lambda opts: CloudNativePg("it", CloudNativePgArgs(install=True), opts),
+    "postgres": lambda opts: Postgres("it", postgres_args(), opts),
+    "versitygw": lambda opts: VersityGw("it", versitygw_args(), opts),
+    "s3_bucket": lambda opts: S3Bucket("it", s3_bucket_args(), opts),
+    "artifact_store": lambda opts: ArtifactStore("it", ArtifactStoreArgs(store=external_s3_args()), opts),
+    "mlflow": lambda opts: Mlflow("it", mlflow_args(), opts),
+}
+"""By the name of their module."""
+
+
+def station(component: str) -> None:
+    """A program of one component, in a namespace of its own."""
+    opts = providers()
+    RestrictedNamespace("home", RestrictedNamespaceArgs(namespace=NAMESPACE), opts)
+    COMPONENTS[component](opts)

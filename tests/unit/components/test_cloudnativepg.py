@@ -1,0 +1,56 @@
+"""The database's operator, and charts in general."""
+
+from dataclasses import replace
+
+import pytest
+from pulumi import ResourceOptions
+
+import versions
+from components.chart import chart
+from components.cloudnativepg import CloudNativePg, CloudNativePgArgs
+from tests.unit.components.table import providers
+from tests.unit.mocks import Recording, record
+
+
+def build(args: CloudNativePgArgs) -> Recording:
+    return record(lambda: CloudNativePg("it", args, providers()))
+
+
+def test_an_operator_that_is_there_already_is_left_alone() -> None:
+    recording = build(CloudNativePgArgs(install=False))
+    components = [resource for resource in recording.resources if not resource.type.startswith("pulumi:providers:")]
+    assert [resource.name for resource in components] == ["it"]
+    assert components[0].outputs == {"namespace": "cnpg-system", "version": "brought by the cluster"}
+
+
+def test_the_chart_is_the_pinned_one_in_a_restricted_namespace() -> None:
+    recording = build(CloudNativePgArgs(install=True))
+    chart = recording.inputs("Chart")
+    assert (chart["chart"], chart["version"], chart["namespace"]) == ("cloudnative-pg", "0.29.0", "cnpg-system")
+    assert chart["repositoryOpts"] == {"repo": "https://cloudnative-pg.github.io/charts"}
+    assert recording.inputs("Namespace")["metadata"]["name"] == "cnpg-system"
+    assert recording.only("CloudNativePg").outputs == {"namespace": "cnpg-system", "version": "cloudnative-pg 0.29.0"}
+
+
+def test_the_operator_reaches_the_status_port_of_databases_in_every_namespace() -> None:
+    egress = build(CloudNativePgArgs(install=True)).inputs("NetworkPolicy", "it-operator")["spec"]["egress"]
+    assert {"to": [{"namespaceSelector": {}}], "ports": [{"port": 8000, "protocol": "TCP"}]} in egress
+
+
+@pytest.mark.parametrize(
+    ("mirror", "location"),
+    [
+        ("oci://mirror.example/charts", "oci://mirror.example/charts/cloudnative-pg"),
+        ("./charts", "./charts/cloudnative-pg-0.29.0.tgz"),
+    ],
+)
+def test_a_mirror_replaces_the_chart_s_repository(mirror: str, location: str) -> None:
+    inputs = build(CloudNativePgArgs(install=True, chart_mirror=mirror)).inputs("Chart")
+    assert inputs["chart"] == location
+    assert "repositoryOpts" not in inputs
+
+
+def test_a_chart_from_an_oci_registry_is_named_with_its_folder() -> None:
+    pin = replace(versions.CLOUDNATIVE_PG, repository="oci://registry.example/charts")
+    recording = record(lambda: chart("it", pin, namespace="ns", values={}, opts=ResourceOptions()))
+    assert recording.inputs("Chart")["chart"] == "oci://registry.example/charts/cloudnative-pg"

@@ -1,0 +1,125 @@
+"""The program itself, run with the stack files of this repository."""
+
+import json
+import runpy
+from collections.abc import Callable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+from pulumi.runtime import config
+
+import versions
+from policy.rules import RULES
+from policy.verdict import judge
+from tests.unit.components import walk
+from tests.unit.mocks import Recording, record
+
+ROOT = Path(versions.__file__).parent
+SECRETS = {"ml-loop:storeSecretKey": "store-key-of-the-test", "ml-loop:trackingSecretKey": "session-key-of-the-test"}
+Run = Callable[..., Recording]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Runs the program with a stack file and changes to its keys: `run("local", {"tracking": {...}})`."""
+
+    def run(stack: str, changes: Mapping[str, Any] | None = None) -> Recording:
+        values: dict[str, Any] = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))["config"]
+        values |= {f"ml-loop:{key}": value for key, value in (changes or {}).items()} | SECRETS
+        kubeconfig = tmp_path / "config"
+        contexts = [{"name": values["ml-loop:cluster"]["context"]}]
+        kubeconfig.write_text(json.dumps({"contexts": contexts}), encoding="utf-8")
+        monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+        texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
+        config.set_all_config(texts, list(SECRETS))
+        return record(lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), stack)
+
+    return run
+
+
+@pytest.mark.parametrize("stack", ["local", "dev", "prod"])
+def test_each_stack_file_runs_and_passes_the_walks(run: Run, stack: str) -> None:
+    recording = run(stack)
+    complaints = [
+        *walk.orphans(recording),
+        *walk.misnamed(recording),
+        *walk.strayed(recording, {"kubernetes": "cluster", "aws": "aws"}),
+        *walk.silent(recording),
+        *walk.unpinned(recording, {pin.reference for pin in versions.IMAGES.values()}),
+        *walk.nulls(recording),
+        *walk.idle_policies(recording),
+        *(complaint for secret in SECRETS.values() for complaint in walk.revealed(recording, secret)),
+    ]
+    assert complaints == []
+
+
+def test_the_local_stack_s_outputs_say_where_mlflow_is_and_what_is_installed(run: Run) -> None:
+    assert run("local").exports == {
+        "mlflow": {"url": "http://mlflow.mlflow.svc.cluster.local:5000", "externalUrl": "http://10.173.0.1:30500"},
+        "platform": {"cloudNativePg": "brought by the cluster"},
+    }
+
+
+def test_production_s_outputs_name_the_public_host_and_the_chart(run: Run) -> None:
+    exports = run("prod").exports
+    assert exports["mlflow"]["externalUrl"] == "https://mlflow.example.com"
+    assert exports["platform"] == {"cloudNativePg": "cloudnative-pg 0.29.0"}
+
+
+@pytest.mark.parametrize("stack", ["local", "dev", "prod"])
+def test_each_stack_file_passes_the_policy_pack_once_its_images_have_digests(run: Run, stack: str) -> None:
+    images = {name: f"{pin.repository}:{pin.tag}@sha256:{64 * '0'}" for name, pin in versions.IMAGES.items()}
+    judged = walk.as_stack(run(stack, {"images": images}), stack)
+    verdicts = [judge(rule, resource, judged, (), date(2026, 1, 1)) for rule in RULES for resource in judged.resources]
+    assert [line for verdict in verdicts for line in verdict.violations + verdict.unknown] == []
+
+
+def test_only_production_s_data_is_protected(run: Run) -> None:
+    protected = {stack: [each.name for each in run(stack).resources if each.protected] for stack in ("local", "prod")}
+    assert protected == {"local": [], "prod": ["artifacts-s3-bucket", "mlflow-db-cluster"]}
+
+
+def test_a_cluster_that_enforces_no_policies_gets_a_warning(run: Run) -> None:
+    (warning,) = run("local").warnings
+    assert warning == (
+        "cluster.enforcesNetworkPolicies is false: every pod of the cluster can reach MLflow and move `production`"
+    )
+
+
+def test_a_cluster_that_enforces_policies_gets_no_warning(run: Run) -> None:
+    assert run("prod").warnings == []
+
+
+def test_the_provider_is_bound_to_the_context_of_the_settings(run: Run) -> None:
+    provider = run("dev").inputs("kubernetes", "cluster")
+    assert (provider["context"], provider["clusterIdentifier"]) == ("example-dev", "example-dev")
+
+
+def test_the_stack_s_own_image_replaces_the_pinned_one(run: Run) -> None:
+    own = f"ml-loop.local/mlflow@sha256:{64 * '1'}"
+    (container,) = run("local", {"images": {"mlflow": own}}).inputs("Deployment", "mlflow-server")["spec"]["template"][
+        "spec"
+    ]["containers"]
+    assert container["image"] == own
+
+
+def test_on_aws_server_and_database_have_a_role_each_for_their_own_folder(run: Run) -> None:
+    recording = run("prod")
+    accounts = {each.inputs["serviceAccount"] for each in recording.of("PodIdentityAssociation")}
+    names = {recording.inputs("ServiceAccount")["metadata"]["name"], recording.inputs("Cluster")["metadata"]["name"]}
+    assert accounts == names == {"mlflow", "mlflow-db"}
+
+
+def test_the_database_comes_after_its_operator(run: Run) -> None:
+    recording = run("prod")
+    assert "cloudnative-pg-chart" in recording.only("Postgres").depends_on
+
+
+def test_a_delivery_that_does_not_exist_yet_is_refused_before_anything_is_made(run: Run) -> None:
+    message = "tracking.delivery is argocd; must be pulumi, the only one there is so far; leave it out"
+    with pytest.raises(pulumi.RunError, match=f"^{message}$"):
+        run("dev", {"tracking": {"delivery": "argocd"}})

@@ -1,0 +1,118 @@
+"""What must hold for every component, as functions from a recording to complaints. No complaint: it holds."""
+
+from collections.abc import Iterator, Mapping, Set
+from typing import Any
+
+from policy.pods import containers, pods
+from policy.rule import Resource, Stack
+from tests.unit.mocks import Recording, Registered, texts
+
+PRODUCTION = "prod"
+
+
+def orphans(recording: Recording) -> Iterator[str]:
+    """Children that a component made without itself as their parent."""
+    for resource in recording.resources:
+        if not resource.type.startswith(("pulumi:providers:", "ml-loop:")) and recording.parent_of(resource) is None:
+            yield f"{resource.name} ({resource.type}) has no component as its parent"
+
+
+def misnamed(recording: Recording) -> Iterator[str]:
+    """Names that say nothing of where in the stack the resource is; two components of a class would clash."""
+    for resource in recording.resources:
+        parent = recording.parent_of(resource)
+        if parent and not resource.name.startswith(f"{parent.name}-"):
+            yield f"{resource.name} ({resource.type}) should start with {parent.name}-"
+
+
+def strayed(recording: Recording, providers: Mapping[str, str]) -> Iterator[str]:
+    """Resources outside the program's providers. `providers`: package → the provider's name."""
+    for resource in recording.resources:
+        package = resource.type.partition(":")[0]
+        if package in providers and resource.provider != providers[package]:
+            yield f"{resource.name} ({resource.type}) has the provider {resource.provider or 'of its own package'}"
+
+
+def silent(recording: Recording) -> Iterator[str]:
+    """Components that registered no outputs: Pulumi shows them as being created for ever."""
+    for resource in recording.resources:
+        if resource.type.startswith("ml-loop:") and not resource.outputs:
+            yield f"{resource.name} ({resource.type}) registered no outputs"
+
+
+def unpinned(recording: Recording, allowed: Set[str]) -> Iterator[str]:
+    """Images that come neither from versions.py nor from a component's arguments."""
+    resources = as_stack(recording).resources
+    for resource in resources:
+        for image in _images(resource):
+            if image not in allowed:
+                yield f"{resource.name} runs the image {image}, which is neither pinned nor given"
+
+
+def revealed(recording: Recording, secret: str) -> Iterator[str]:
+    """Inputs and outputs that show a secret."""
+    for resource in recording.resources:
+        if any(secret in text for text in texts([resource.inputs, resource.outputs or {}])):
+            yield f"{resource.name} ({resource.type}) shows a secret"
+
+
+def nulls(recording: Recording) -> Iterator[str]:
+    """Fields that are sent as null, which is neither a value nor left out: the API server owns them from then on."""
+    for resource in recording.resources:
+        for path in _nulls(resource.inputs, ""):
+            yield f"{resource.name} ({resource.type}) sends null as {path}"
+
+
+def _nulls(value: Any, path: str) -> Iterator[str]:
+    if value is None:
+        yield path
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _nulls(item, f"{path}.{key}".lstrip("."))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _nulls(item, f"{path}[{index}]")
+
+
+def idle_policies(recording: Recording) -> Iterator[str]:
+    """NetworkPolicies that select no pod the recording leads to."""
+    labels = list(_pod_labels(recording))
+    for policy in recording.of("NetworkPolicy"):
+        wanted = policy.inputs["spec"]["podSelector"].get("matchLabels", {})
+        if wanted and not any(wanted.items() <= found.items() for found in labels):
+            yield f"{policy.name} selects no pod: {wanted}"
+
+
+def as_stack(recording: Recording, name: str = PRODUCTION) -> Stack:
+    """The recording as the policy pack sees it."""
+    return Stack(tuple(_as_resource(resource) for resource in recording.resources), name)
+
+
+def _as_resource(resource: Registered) -> Resource:
+    kubernetes = resource.type.startswith("kubernetes:") and "apiVersion" in resource.inputs
+    return Resource(
+        manifest=resource.inputs,
+        type=resource.type,
+        urn=resource.urn,
+        label="" if kubernetes else resource.name,
+        protected=resource.protected,
+        references=resource.references,
+    )
+
+
+def _images(resource: Resource) -> Iterator[Any]:
+    for pod in pods(resource.kind, resource.manifest, Stack()):
+        yield from (container["image"] for _, container in containers(pod) if "image" in container)
+    if resource.kind == "postgresql.cnpg.io/Cluster":
+        yield resource.manifest["spec"]["imageName"]
+
+
+def _pod_labels(recording: Recording) -> Iterator[Mapping[str, str]]:
+    for resource in recording.resources:
+        template: dict[str, Any] = resource.inputs.get("spec", {}).get("template", {})
+        if "metadata" in template:
+            yield template["metadata"].get("labels", {})
+        if resource.inputs.get("kind") == "Cluster":
+            yield {"cnpg.io/cluster": resource.inputs["metadata"]["name"]}
+        if resource.type.endswith(":Chart"):
+            yield {"app.kubernetes.io/name": resource.inputs["chart"]}
