@@ -121,9 +121,9 @@ CLOUDNATIVE_PG = Chart(
 # renovate: datasource=docker depName=ghcr.io/cloudnative-pg/postgresql versioning=docker
 POSTGRES = Image(
     repository="ghcr.io/cloudnative-pg/postgresql",
-    tag="18.6-system-trixie",
+    tag="18.4-system-trixie",
     license="PostgreSQL",
-    why="A new major version upgrades the data in place and can't go back, so it is never automatic.",
+    why="The operator's own default. A new major version upgrades the data in place, so it is never automatic.",
 )
 
 # renovate: datasource=docker depName=ghcr.io/versity/versitygw

@@ -8,10 +8,12 @@ from pulumi import ResourceOptions
 import versions
 from components.chart import chart
 from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
-from components.network import ANYWHERE, API_SERVER, Traffic, allow
+from components.network import ANYWHERE, API_SERVER, Peer, Traffic, allow
 
-STATUS_PORT = 8000
-"""Where an instance answers its operator and the other instances."""
+INSTANCE_PORTS = (5432, 8000)
+"""PostgreSQL, and the status: where an instance answers its operator and the other instances."""
+OPERATOR = {"app.kubernetes.io/name": versions.CLOUDNATIVE_PG.name}
+"""Labels of the operator's pods, as the chart and upstream's manifests set them."""
 WEBHOOK_PORT = 9443
 
 
@@ -22,7 +24,7 @@ class CloudNativePgArgs:
     install: bool
     """False: the cluster has one already, 1.27 or later."""
     namespace: str = "cnpg-system"
-    """Where the operator runs. Its pods may reach the instances' status port."""
+    """Where the operator runs. Its pods may reach the instances."""
     chart_mirror: str | None = None
     """Where charts come from instead of their own repositories."""
 
@@ -52,10 +54,10 @@ class CloudNativePg(pulumi.ComponentResource):
             allow(
                 f"{name}-operator",
                 namespace=home.name,
-                selector={"app.kubernetes.io/name": versions.CLOUDNATIVE_PG.name},
+                selector=OPERATOR,
                 # The API server calls the webhook from an address that no selector can name.
                 ingress=[Traffic(ports=(WEBHOOK_PORT,), peers=ANYWHERE)],
-                egress=[API_SERVER, Traffic(ports=(STATUS_PORT,), peers=({"namespace_selector": {}},))],
+                egress=[API_SERVER, Traffic(ports=INSTANCE_PORTS, peers=(_every_instance(),))],
                 opts=child,
             )
             chart(
@@ -74,3 +76,11 @@ class CloudNativePg(pulumi.ComponentResource):
                 opts=child,
             )
         self.register_outputs({"namespace": self.namespace, "version": self.version})
+
+
+def _every_instance() -> Peer:
+    """Databases in whatever namespace."""
+    return {
+        "namespace_selector": {},
+        "pod_selector": {"match_expressions": [{"key": "cnpg.io/cluster", "operator": "Exists"}]},
+    }

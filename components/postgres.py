@@ -10,11 +10,11 @@ from typing import Any
 import pulumi
 from pulumi import Output, ResourceOptions
 
-from components.cloudnativepg import STATUS_PORT
+from components.cloudnativepg import INSTANCE_PORTS, OPERATOR
 from components.connections import ACCESS_KEY_ID, SECRET_ACCESS_KEY, Bucket, Database
 from components.custom import custom_resource, object_name
 from components.labels import labels
-from components.network import API_SERVER, Traffic, allow, namespaced, pods
+from components.network import API_SERVER, Traffic, allow, pods
 from components.pod import Resources, resources
 
 API_VERSION = "postgresql.cnpg.io/v1"
@@ -73,9 +73,9 @@ class Postgres(pulumi.ComponentResource):
         selector = {"cnpg.io/cluster": name}
         client_labels = {f"ml-loop.dev/client-of-{name}": "true"}
 
-        instances = Traffic(ports=(PORT, STATUS_PORT), peers=(pods(selector),))
+        instances = Traffic(ports=INSTANCE_PORTS, peers=(pods(selector),))
         clients = Traffic(ports=(PORT,), peers=(pods(client_labels),))
-        operator = Traffic(ports=(STATUS_PORT,), peers=(namespaced(args.operator_namespace),))
+        operator = Traffic(ports=INSTANCE_PORTS, peers=(pods(OPERATOR, args.operator_namespace),))
         policy = allow(
             f"{name}-instances",
             namespace=args.namespace,

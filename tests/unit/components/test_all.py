@@ -85,7 +85,11 @@ class Careless(ComponentResource):
         )
         k8s.networking.v1.NetworkPolicy(
             f"{name}-policy",
-            spec={"pod_selector": {"match_labels": {"app": "nobody"}}, "ingress": None},
+            spec={
+                "pod_selector": {"match_labels": {"app": "nobody"}},
+                "ingress": None,
+                "egress": [{"to": [{"pod_selector": {"match_labels": {"app": "no-one"}}}]}],
+            },
             opts=child,
         )
 
@@ -128,6 +132,10 @@ def test_a_null_is_noticed(careless: Recording) -> None:
 
 def test_a_network_policy_for_nobody_is_noticed(careless: Recording) -> None:
     assert list(walk.idle_policies(careless)) == ["it-policy selects no pod: {'app': 'nobody'}"]
+
+
+def test_a_peer_that_is_nobody_is_noticed(careless: Recording) -> None:
+    assert list(walk.strangers(careless)) == ["it-policy names a peer that is no pod: {'app': 'no-one'}"]
 
 
 def test_a_pod_without_security_context_is_noticed(careless: Recording) -> None:

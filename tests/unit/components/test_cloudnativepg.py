@@ -32,9 +32,13 @@ def test_the_chart_is_the_pinned_one_in_a_restricted_namespace() -> None:
     assert recording.only("CloudNativePg").outputs == {"namespace": "cnpg-system", "version": "cloudnative-pg 0.29.0"}
 
 
-def test_the_operator_reaches_the_status_port_of_databases_in_every_namespace() -> None:
+def test_the_operator_reaches_databases_in_every_namespace_and_no_other_pod() -> None:
     egress = build(CloudNativePgArgs(install=True)).inputs("NetworkPolicy", "it-operator")["spec"]["egress"]
-    assert {"to": [{"namespaceSelector": {}}], "ports": [{"port": 8000, "protocol": "TCP"}]} in egress
+    databases = {"matchExpressions": [{"key": "cnpg.io/cluster", "operator": "Exists"}]}
+    api, instances = egress
+    assert (api.get("to"), [port["port"] for port in api["ports"]]) == (None, [443, 6443])
+    assert instances["to"] == [{"namespaceSelector": {}, "podSelector": databases}]
+    assert [port["port"] for port in instances["ports"]] == [5432, 8000]
 
 
 @pytest.mark.parametrize(

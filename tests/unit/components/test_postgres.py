@@ -52,10 +52,14 @@ def test_clients_get_names_of_host_and_secret_and_no_password(recording: Recordi
 
 
 def test_instances_are_called_by_each_other_by_clients_and_by_the_operator_alone(recording: Recording) -> None:
+    operator = {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "cnpg-system"}},
+        "podSelector": {"matchLabels": {"app.kubernetes.io/name": "cloudnative-pg"}},
+    }
     assert traffic(recording.inputs("NetworkPolicy"), "ingress") == [
         ([{"podSelector": {"matchLabels": {"cnpg.io/cluster": "db"}}}], [5432, 8000]),
         ([{"podSelector": {"matchLabels": {"ml-loop.dev/client-of-db": "true"}}}], [5432]),
-        ([{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "cnpg-system"}}}], [8000]),
+        ([operator], [5432, 8000]),
     ]
 
 

@@ -52,6 +52,7 @@ def test_each_stack_file_runs_and_passes_the_walks(run: Run, stack: str) -> None
         *walk.unpinned(recording, {pin.reference for pin in versions.IMAGES.values()}),
         *walk.nulls(recording),
         *walk.idle_policies(recording),
+        *walk.strangers(recording),
         *(complaint for secret in SECRETS.values() for complaint in walk.revealed(recording, secret)),
     ]
     assert complaints == []

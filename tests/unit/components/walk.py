@@ -83,6 +83,20 @@ def idle_policies(recording: Recording) -> Iterator[str]:
             yield f"{policy.name} selects no pod: {wanted}"
 
 
+def strangers(recording: Recording) -> Iterator[str]:
+    """Peers of the program's own namespaces that are no pod of the program: a label that nobody carries."""
+    labels = list(_pod_labels(recording))
+    for policy in recording.of("NetworkPolicy"):
+        spec = policy.inputs["spec"]
+        rules = [(rule, "from") for rule in spec.get("ingress") or []] + [
+            (rule, "to") for rule in spec.get("egress") or []
+        ]
+        for peer in [peer for rule, key in rules for peer in rule.get(key, []) if "namespaceSelector" not in peer]:
+            wanted = peer.get("podSelector", {}).get("matchLabels", {})
+            if not any(wanted.items() <= found.items() for found in labels):
+                yield f"{policy.name} names a peer that is no pod: {wanted}"
+
+
 def as_stack(recording: Recording, name: str = PRODUCTION) -> Stack:
     """The recording as the policy pack sees it."""
     return Stack(tuple(_as_resource(resource) for resource in recording.resources), name)
@@ -113,6 +127,7 @@ def _pod_labels(recording: Recording) -> Iterator[Mapping[str, str]]:
         if "metadata" in template:
             yield template["metadata"].get("labels", {})
         if resource.inputs.get("kind") == "Cluster":
-            yield {"cnpg.io/cluster": resource.inputs["metadata"]["name"]}
+            inherited: Mapping[str, str] = resource.inputs["spec"].get("inheritedMetadata", {}).get("labels", {})
+            yield {"cnpg.io/cluster": resource.inputs["metadata"]["name"], **inherited}
         if resource.type.endswith(":Chart"):
             yield {"app.kubernetes.io/name": resource.inputs["chart"]}
