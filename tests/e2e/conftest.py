@@ -1,6 +1,6 @@
 """The built-in cluster, started the way a user starts it, shared by all tests and stopped at the end.
 
-Files are ordered: `test_lifecycle.py` kills and stops things, so it comes last.
+Files are ordered: `test_tracking.py` judges the cluster as `up` left it, `test_lifecycle.py` kills and stops things.
 """
 
 import os
@@ -16,13 +16,17 @@ import pytest
 from local.paths import REPOSITORY, Paths
 from tests.e2e.station import LOCAL, Record, Station, Timed
 
-LAST = "test_lifecycle.py"
+FIRST, LAST = "test_tracking.py", "test_lifecycle.py"
 TIMES: list[tuple[str, float]] = []
 """What took how long; told at the end, never asserted."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--keep-cluster", action="store_true", help="leave the cluster running at the end")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.name == LAST)
+    items.sort(key=lambda item: (item.path.name != FIRST, item.path.name == LAST))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -54,7 +58,8 @@ def station(pytestconfig: pytest.Config, timed: Timed) -> Iterator[Station]:
     os.environ |= exports()
     os.environ["ML_LOOP_PODSECURITY"] = str(paths.bin / "podsecurity")
     yield Station(paths)
-    subprocess.run([*LOCAL, "down"], cwd=REPOSITORY, check=True, stdin=subprocess.DEVNULL)
+    if not pytestconfig.getoption("--keep-cluster"):
+        subprocess.run([*LOCAL, "down"], cwd=REPOSITORY, check=True, stdin=subprocess.DEVNULL)
 
 
 def exports() -> Mapping[str, str]:
