@@ -81,6 +81,17 @@ IMAGES: Final = (
         name="argoexec", layers=(programs("argoexec", ("argoexec", "/bin/argoexec")),), entrypoint=("/bin/argoexec",)
     ),
     Image(name="kserve", layers=(programs("kserve", ("kserve-manager", "/manager")),), entrypoint=("/manager",)),
+    Image(
+        name="argo-events",
+        layers=(programs("argo-events", ("argo-events", "/bin/argo-events")),),
+        entrypoint=("/bin/argo-events",),
+    ),
+    Image(
+        name="nats",
+        stack=True,
+        layers=(programs("nats", ("nats-server", "/nats-server")),),
+        entrypoint=("/nats-server",),
+    ),
     # CloudNativePG reads PostgreSQL's major version from the tag.
     Image(name="postgres", stack=True, tag="15", layers=(BASE, POSTGRES), user="26"),
     Image(name="mlflow", stack=True, layers=(BASE, Python(name="mlflow", project="images/mlflow")), env=PYTHON_ENV),

@@ -1,9 +1,10 @@
 """What the built-in cluster comes with, as a managed platform would: DNS, volumes, operators."""
 
+from local.operators.argo_events import ARGO_EVENTS
 from local.operators.argo_workflows import ARGO_WORKFLOWS
 from local.operators.cloudnativepg import CLOUDNATIVE_PG
 from local.operators.coredns import COREDNS
 from local.operators.kserve import KSERVE
 from local.operators.volumes import VOLUMES
 
-OPERATORS = (COREDNS, VOLUMES, CLOUDNATIVE_PG, ARGO_WORKFLOWS, KSERVE)
+OPERATORS = (COREDNS, VOLUMES, CLOUDNATIVE_PG, ARGO_WORKFLOWS, KSERVE, ARGO_EVENTS)
