@@ -54,6 +54,10 @@ def test_every_image_is_one_that_was_given(recording: Recording) -> None:
     assert list(walk.unpinned(recording, IMAGES)) == []
 
 
+def test_no_pod_is_handed_a_token_for_the_api(recording: Recording) -> None:
+    assert list(walk.tokens(recording)) == []
+
+
 def test_no_secret_is_in_plain_sight(recording: Recording) -> None:
     assert list(walk.revealed(recording, SECRET_TEXT)) == []
 
@@ -82,6 +86,11 @@ class Careless(ComponentResource):
         k8s.core.v1.ConfigMap("stray", data={"password": SECRET_TEXT})
         k8s.core.v1.Pod(
             "server", spec={"containers": [{"name": "main", "image": "example.com/server:1.0"}]}, opts=child
+        )
+        k8s.apps.v1.Deployment(
+            f"{name}-web",
+            spec={"selector": {}, "template": {"spec": {"containers": [{"name": "main"}]}}},
+            opts=child,
         )
         k8s.networking.v1.NetworkPolicy(
             f"{name}-policy",
@@ -136,6 +145,10 @@ def test_a_network_policy_for_nobody_is_noticed(careless: Recording) -> None:
 
 def test_a_peer_that_is_nobody_is_noticed(careless: Recording) -> None:
     assert list(walk.strangers(careless)) == ["it-policy names a peer that is no pod: {'app': 'no-one'}"]
+
+
+def test_a_pod_with_a_token_is_noticed(careless: Recording) -> None:
+    assert list(walk.tokens(careless)) == ["it-web (kubernetes:apps/v1:Deployment) mounts a service account's token"]
 
 
 def test_a_pod_without_security_context_is_noticed(careless: Recording) -> None:

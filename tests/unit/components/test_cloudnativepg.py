@@ -29,6 +29,7 @@ def test_the_chart_is_the_pinned_one_in_a_restricted_namespace() -> None:
     assert (chart["chart"], chart["version"], chart["namespace"]) == ("cloudnative-pg", "0.29.0", "cnpg-system")
     assert chart["repositoryOpts"] == {"repo": "https://cloudnative-pg.github.io/charts"}
     assert recording.inputs("Namespace")["metadata"]["name"] == "cnpg-system"
+    assert "it-namespace-namespace" in recording.only("Chart").depends_on
     assert recording.only("CloudNativePg").outputs == {"namespace": "cnpg-system", "version": "cloudnative-pg 0.29.0"}
 
 

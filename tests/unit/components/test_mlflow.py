@@ -196,6 +196,8 @@ def test_servers_and_migration_may_reach_database_and_bucket(recording: Recordin
         labels = recording.inputs(kind)["spec"]["template"]["metadata"]["labels"]
         assert spec["podSelector"]["matchLabels"].items() <= labels.items()
         assert labels["ml-loop.dev/client-of-db"] == "true"
+    servers = recording.inputs("Deployment")["spec"]["template"]["metadata"]["labels"]
+    assert servers["ml-loop.dev/client-of-s3"] == "true"
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,11 @@ def test_only_production_s_data_is_protected(run: Run) -> None:
     assert protected == {"local": [], "prod": ["artifacts-s3-bucket", "mlflow-db-cluster"]}
 
 
+def test_the_bundled_store_s_volume_is_protected_in_production(run: Run) -> None:
+    recording = run("prod", {"artifacts": {"kind": "s3-compatible", "bundled": {"storage": "10Gi"}}})
+    assert recording.only("PersistentVolumeClaim").protected
+
+
 def test_a_cluster_that_enforces_no_policies_gets_a_warning(run: Run) -> None:
     (warning,) = run("local").warnings
     assert warning == (

@@ -49,6 +49,14 @@ def unpinned(recording: Recording, allowed: Set[str]) -> Iterator[str]:
                 yield f"{resource.name} runs the image {image}, which is neither pinned nor given"
 
 
+def tokens(recording: Recording) -> Iterator[str]:
+    """Pods that are handed a token for the API, which none of these needs."""
+    for resource in recording.resources:
+        spec: Mapping[str, Any] = resource.inputs.get("spec", {}).get("template", {}).get("spec", {})
+        if spec and spec.get("automountServiceAccountToken") is not False:
+            yield f"{resource.name} ({resource.type}) mounts a service account's token"
+
+
 def revealed(recording: Recording, secret: str) -> Iterator[str]:
     """Inputs and outputs that show a secret."""
     for resource in recording.resources:
