@@ -62,7 +62,7 @@ def season_of(at: float, seasons: Seasons) -> str:
 
 
 def parse(version: str, files: Mapping[str, str], features: tuple[str, ...]) -> Reference:
-    """A reference from CSV texts by season. Raises BadReferenceError when one is malformed or lacks a watched feature."""
+    """A reference from CSV texts by season; BadReferenceError when one is malformed or lacks a feature."""
     names, rows = (), {}
     for season, text in sorted(files.items(), key=lambda item: item[0] != ALWAYS):
         lines = list(csv.reader(io.StringIO(text)))

@@ -79,7 +79,7 @@ def main() -> int:
     random = np.random.default_rng(arguments.seed)
     settings = scenario.settings
     print(
-        f"{arguments.years} year(s) without drift, then {arguments.trials} drifts of {arguments.shift:g} sigma in one.\n"
+        f"{arguments.years} year(s) without drift, then {arguments.trials} drifts of {arguments.shift:g} sigma each.\n"
         f"{len(settings.features)} features, {scenario.predictions_per_hour:g} predictions/h, "
         f"windows of {settings.window}, reference of {scenario.reference_rows}, "
         f"dial {settings.false_retrains_per_year:g}/year, cooldown {scenario.cooldown}.\n"

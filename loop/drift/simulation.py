@@ -155,7 +155,7 @@ def year(scenario: Scenario, random: np.random.Generator) -> dict[str, Outcome]:
 
 
 def delays(scenario: Scenario, shift: float, trials: int, random: np.random.Generator) -> dict[str, Floats]:
-    """Seconds from a drift's onset to the first event about its feature, per trial; infinite when 12 windows miss it."""
+    """Seconds from a drift's onset to the first event about its feature, per trial; infinite when 12 windows miss."""
     blocks, found = 14 * SLIDES, {rule.name: np.full(trials, np.inf) for rule in RULES}
     for trial in range(trials):
         onset = SLIDES + random.random() * SLIDES

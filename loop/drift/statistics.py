@@ -31,7 +31,7 @@ def histograms(bins: NDArray[Any], reference_rows: int) -> Counts:
 
 
 def cumulative_counts(reference: Floats, windows: Floats) -> tuple[Counts, Counts]:
-    """Values of each window (k, n) that are at most, and below, each value of the sorted reference (m): twice (k, m)."""
+    """Values of a window (k, n) that are at most, and below, each value of the sorted reference (m): twice (k, m)."""
     m = len(reference)
     at_most = histograms(np.searchsorted(reference, windows, "left"), m)
     below = histograms(np.searchsorted(reference, windows, "right"), m)
@@ -87,15 +87,15 @@ def alpha(settings: DriftSettings, tests: int, elapsed: ArrayLike) -> Floats:
     (1983), Biometrika 70(3), and (1989), Statistics in Medicine 8(10); the sum as the error counted, Spjøtvoll
     (1972), Annals of Mathematical Statistics 43(2).
     """
-    share = np.maximum(0.0, np.asarray(elapsed, dtype=float)) / YEAR
+    seconds = np.asarray(elapsed, dtype=float)
+    share = np.where(seconds >= 0.001, seconds, 0.0) / YEAR  # event times have milliseconds
     return np.minimum(settings.p_value, settings.false_retrains_per_year * share / tests)
 
 
 def adjusted_p_value(
     p_value: ArrayLike, effect: ArrayLike, tests: int, elapsed: ArrayLike, settings: DriftSettings
 ) -> Floats:
-    """P-value to publish: below `settings.p_value` exactly when `p_value` is below `alpha` and the effect is large
-    enough.
+    """P-value to publish: below `settings.p_value` exactly when `p_value` is below `alpha` and the effect matters.
 
     Bonferroni's multiplication turned around: p * threshold / alpha, at most 1; 1 below the effect floor, and 1 when
     no time has passed. Monotone in p, never smaller than p, always a number that JSON can carry.

@@ -6,7 +6,6 @@ The pods' own clocks are never asked: `now` is the Date header of the answer tha
 import json
 import random
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -44,16 +43,14 @@ class Store(Protocol):
         ...
 
 
-def take(
-    store: Store, name: str, event: Event, length: timedelta, pause: Callable[[float], None] = time.sleep
-) -> Decision:
+def take(store: Store, name: str, event: Event, length: timedelta) -> Decision:
     """Decide about `event` and remember it, as if nobody else asked at the same time. Raises ContendedError."""
     for attempt in range(ATTEMPTS):
         stored = store.read(name)
         decision = decide(stored.hold, event, stored.now, length)
         if decision.hold is stored.hold or store.write(name, decision.hold, stored.version, length):
             return decision
-        pause(random.uniform(0, min(1.0, 0.01 * 2**attempt)))  # noqa: S311  # jitter
+        time.sleep(random.uniform(0, min(1.0, 0.01 * 2**attempt)))  # noqa: S311  # jitter
     raise ContendedError(f"Lease {name} was changed by others at each of {ATTEMPTS} attempts")
 
 

@@ -1,0 +1,126 @@
+"""References from a real MLflow server, and every way in which one can be unusable."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+from mlflow_server import MlflowServer
+
+from loop.drift.reference import BadReferenceError, Watcher, parse, season_of
+from loop.drift.settings import Seasons
+
+ROWS = "age,price\n" + "1,2.5\n" * 30
+
+
+def register(model: str, **files: str) -> str:
+    """A version of `model` whose run keeps these files; returns the version."""
+    client = MlflowClient()
+    with mlflow.start_run() as run:
+        for name, text in files.items():
+            mlflow.log_text(text, f"reference/{name}.csv")
+    if not client.search_registered_models(f"name = '{model}'"):
+        client.create_registered_model(model)
+    return str(client.create_model_version(model, f"runs:/{run.info.run_id}/model", run.info.run_id).version)
+
+
+def test_production_is_the_reference_and_staging_before_there_is_one(tracking: MlflowServer) -> None:
+    client, watcher = MlflowClient(), Watcher(MlflowClient(), "drift-alias", ("price",))
+    watcher.refresh()
+    assert watcher.no_version
+    assert watcher.problem == "drift-alias has no version in production or staging yet"
+
+    first, second = register("drift-alias", window=ROWS), register("drift-alias", window=ROWS)
+    watcher.refresh()
+    assert watcher.reference is None
+
+    client.set_registered_model_alias("drift-alias", "staging", second)
+    watcher.refresh()
+    assert watcher.reference is not None
+    assert watcher.reference.version == second
+    client.set_registered_model_alias("drift-alias", "production", first)
+    watcher.refresh()
+    assert (watcher.reference.version, watcher.reference.columns, watcher.problem) == (first, (1,), "")
+    np.testing.assert_array_equal(watcher.reference.rows["window"], np.full((30, 1), 2.5))
+
+
+def test_the_last_reference_stays_when_the_next_one_cannot_be_used_and_the_reason_is_said(
+    tracking: MlflowServer,
+) -> None:
+    client, watcher = MlflowClient(), Watcher(MlflowClient(), "drift-bad", ("price",))
+    good = register("drift-bad", window=ROWS)
+    client.set_registered_model_alias("drift-bad", "production", good)
+    watcher.refresh()
+    bad = register("drift-bad", other=ROWS)
+    client.set_registered_model_alias("drift-bad", "production", bad)
+    watcher.refresh()
+    assert watcher.reference is not None
+    assert watcher.reference.version == good
+    expected = f"Version {bad} has no reference/window.csv; its training must log the rows it learned from."
+    assert watcher.problem == expected
+
+
+def test_the_last_reference_stays_when_mlflow_is_away(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    watcher = Watcher(MlflowClient("http://127.0.0.1:9"), "m", ("price",))
+    watcher.reference = parse("3", {"window": ROWS}, ("price",))
+    watcher.refresh()
+    assert watcher.reference.version == "3"
+    assert watcher.problem.startswith("MLflow cannot be asked: ")
+    assert not watcher.no_version
+
+
+def test_a_season_has_its_own_reference_and_training_stands_in_for_one_that_is_missing(tracking: MlflowServer) -> None:
+    version = register("drift-seasons", window=ROWS, **{"month-12": ROWS.replace("2.5", "9")})
+    MlflowClient().set_registered_model_alias("drift-seasons", "production", version)
+    watcher = Watcher(MlflowClient(), "drift-seasons", ("price",))
+    watcher.refresh()
+    assert watcher.reference is not None
+    assert watcher.reference.season("month-12") == "month-12"
+    assert watcher.reference.rows["month-12"][0, 0] == 9
+    assert watcher.reference.season("month-01") == "window"
+
+
+def test_seasons_are_in_utc() -> None:
+    moment = datetime.fromisoformat("2026-12-31T23:30:00-05:00").timestamp()  # New Year's day in UTC, a Friday
+    assert datetime.fromtimestamp(moment, UTC).day == 1
+    assert season_of(moment, Seasons.MONTHLY) == "month-01"
+    assert season_of(moment, Seasons.WEEKLY) == "weekday-5"
+    assert season_of(moment, Seasons.TRAINING) == "window"
+
+
+@pytest.mark.parametrize(
+    ("files", "why"),
+    [
+        ({"window": "age\n1\n"}, "The reference window.csv of version 3 has no column 'price'; it has age."),
+        ({"window": ""}, "The reference window.csv of version 3 has no column 'price'; it has none."),
+        (
+            {"window": "age,price\n1,2\n"},
+            "The reference window.csv of version 3 needs at least 30 rows of finite numbers; it has 1 rows.",
+        ),
+        (
+            {"window": ROWS + "1,nan\n"},
+            "The reference window.csv of version 3 needs at least 30 rows of finite numbers; it has 31 rows.",
+        ),
+        (
+            {"window": ROWS + "1,\n"},
+            (
+                "The reference window.csv of version 3 holds something else than numbers in a watched column: "
+                "could not convert string to float: ''."
+            ),
+        ),
+        (
+            {"window": ROWS, "month-01": ROWS.replace("age,price", "price,age")},
+            (
+                "The reference month-01.csv of version 3 has other columns than reference/window.csv; "
+                "give both the same header."
+            ),
+        ),
+    ],
+)
+def test_a_reference_that_cannot_be_used_says_why(files: dict[str, str], why: str) -> None:
+    with pytest.raises(BadReferenceError) as error:
+        parse("3", files, ("price",))
+    assert str(error.value) == why

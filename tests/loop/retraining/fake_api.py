@@ -1,0 +1,78 @@
+"""An API server's Leases over HTTP: resourceVersion checks, MicroTime's format, and a Date on each answer."""
+
+import json
+import re
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+MICRO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+
+
+class LeaseServer:
+    """Serves the Leases of any namespace until closed."""
+
+    def __init__(self) -> None:
+        self.leases: dict[str, dict[str, Any]] = {}
+        self.conflicts = 0
+        self.date: str | None = None
+        """What the server's clock says, as an HTTP date; None: the real time."""
+        self._version = 0
+        self._lock = threading.Lock()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                lease = outer.leases.get(self.path.rsplit("/", 1)[1])
+                self._answer(*((200, lease) if lease else (404, {"reason": "NotFound"})))
+
+            def do_POST(self) -> None:
+                self._answer(*outer.store(self._body(), create=True))
+
+            def do_PUT(self) -> None:
+                self._answer(*outer.store(self._body(), create=False))
+
+            def _body(self) -> dict[str, Any]:
+                return json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+
+            def _answer(self, status: int, body: dict[str, Any]) -> None:
+                data = json.dumps(body).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def date_time_string(self, timestamp: float | None = None) -> str:
+                return outer.date or super().date_time_string(timestamp)
+
+            def log_message(self, *_: object) -> None: ...
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+    def store(self, lease: dict[str, Any], *, create: bool) -> tuple[int, dict[str, Any]]:
+        name = lease["metadata"]["name"]
+        if not MICRO_TIME.fullmatch(lease["spec"]["acquireTime"]):
+            return 400, {"reason": "BadRequest", "message": f"acquireTime {lease['spec']['acquireTime']}"}
+        with self._lock:
+            known = self.leases.get(name)
+            if create and known:
+                self.conflicts += 1
+                return 409, {"reason": "AlreadyExists"}
+            if not create and (
+                not known or known["metadata"]["resourceVersion"] != lease["metadata"]["resourceVersion"]
+            ):
+                self.conflicts += 1
+                return 409, {"reason": "Conflict"}
+            self._version += 1
+            lease["metadata"]["resourceVersion"] = str(self._version)
+            self.leases[name] = lease
+        return (201 if create else 200), lease
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()

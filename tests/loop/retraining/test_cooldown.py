@@ -1,0 +1,129 @@
+"""The cooldown step over HTTP with the official client, threads racing for one Lease, and the command itself."""
+
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+from fake_api import LeaseServer
+from kubernetes import client
+
+from loop.retraining import cooldown
+from loop.retraining.cooldown import ask
+from loop.retraining.decision import Event
+from loop.retraining.leases import KubernetesStore
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+HOURS = timedelta(hours=1)
+
+
+@pytest.fixture
+def server() -> Iterator[LeaseServer]:
+    running = LeaseServer()
+    running.date = format_datetime(NOON, usegmt=True)
+    yield running
+    running.close()
+
+
+def store(server: LeaseServer) -> KubernetesStore:
+    configuration = client.Configuration(host=server.url)
+    return KubernetesStore(client.CoordinationV1Api(client.ApiClient(configuration)), "ml", {"app": "ml-loop"})
+
+
+def at(server: LeaseServer, moment: datetime) -> None:
+    server.date = format_datetime(moment, usegmt=True)
+
+
+def request(server: LeaseServer, event: str, feature: str = "age", run: str = "") -> tuple[bool, str]:
+    return ask(store(server), "recommender", Event(event, feature, run or event), 6 * HOURS, HOURS)
+
+
+def test_the_first_event_of_a_feature_is_granted_and_the_next_is_told_until_when_to_wait(server: LeaseServer) -> None:
+    assert request(server, "e1") == (True, "granted: no other training for age before 2026-01-01T18:01:00Z")
+    at(server, NOON + 2 * HOURS)
+    assert request(server, "e2") == (False, "skipped: cooling down until 2026-01-01T18:01:00Z")
+
+
+def test_features_that_drift_together_start_one_training(server: LeaseServer) -> None:
+    assert request(server, "e1", "age")[0]
+    covered = (False, "skipped: covered by the training that event e1 (age) has started")
+    assert request(server, "e2", "price") == covered
+    assert request(server, "e2", "price") == covered
+    lease = server.leases["retrain-recommender"]
+    assert lease["metadata"]["annotations"]["ml-loop.dev/refused"] == '["e2"]'
+    assert lease["metadata"]["annotations"]["ml-loop.dev/refusals"] == "1"
+
+
+def test_a_feature_that_drifts_later_starts_its_own_training(server: LeaseServer) -> None:
+    assert request(server, "e1", "age")[0]
+    at(server, NOON + 2 * HOURS)
+    assert request(server, "e2", "price")[0]
+
+
+def test_the_leases_are_what_kubernetes_and_its_users_expect(server: LeaseServer) -> None:
+    request(server, "e1", "user age", "run-1")
+    name = "retrain-recommender-user-age-d78c9af3"
+    lease = server.leases[name]
+    assert lease["spec"] == {
+        "holderIdentity": "e1",
+        "acquireTime": "2026-01-01T12:00:00.000000Z",
+        "leaseDurationSeconds": 21600,
+        "leaseTransitions": 1,
+    }
+    assert lease["metadata"]["labels"] == {"app": "ml-loop"}
+    assert lease["metadata"]["annotations"]["ml-loop.dev/feature"] == "user age"
+
+
+def test_of_many_that_ask_at_once_exactly_one_is_granted_and_all_refusals_are_counted(server: LeaseServer) -> None:
+    together = threading.Barrier(12)
+    answers: list[bool] = []
+
+    def contend(number: int) -> None:
+        mine = store(server)
+        together.wait()
+        answers.append(ask(mine, "recommender", Event(f"e{number}", "age", f"r{number}"), 6 * HOURS, HOURS)[0])
+
+    threads = [threading.Thread(target=contend, args=(number,)) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(answers) == [False] * 11 + [True]
+    assert server.conflicts > 0, "nobody raced"
+    assert server.leases["retrain-recommender-age"]["metadata"]["annotations"]["ml-loop.dev/refusals"] == "11"
+
+
+def command(monkeypatch: pytest.MonkeyPatch, server: LeaseServer, folder: Path, *more: str) -> int:
+    given = ["--model", "recommender", "--feature", "age", "--event-id", "e1", "--run", "r1", "--cooldown", "6h", *more]
+    monkeypatch.setattr(sys, "argv", ["cooldown", *given])
+    monkeypatch.setattr(cooldown, "_store", lambda _arguments: store(server))
+    monkeypatch.setenv("ML_LOOP_OUTPUT", str(folder))
+    return cooldown.main()
+
+
+def test_the_command_leaves_its_answer_for_the_workflow(
+    monkeypatch: pytest.MonkeyPatch, server: LeaseServer, tmp_path: Path
+) -> None:
+    assert command(monkeypatch, server, tmp_path) == 0
+    assert (tmp_path / "granted").read_text() == "true"
+    assert command(monkeypatch, server, tmp_path, "--event-id", "e2") == 0
+    assert (tmp_path / "granted").read_text() == "false"
+    assert (tmp_path / "message").read_text() == "skipped: cooling down until 2026-01-01T18:01:00Z"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("30m", 1800), ("6h", 21600), ("1h30m", 5400), ("2d", 172800)]
+)
+def test_durations_are_read_as_they_are_written(text: str, seconds: int) -> None:
+    assert cooldown.duration(text).total_seconds() == seconds
+
+
+@pytest.mark.parametrize("text", ["", "6", "h", "6 h", "-6h", "6h30", "PT6H"])
+def test_anything_else_is_no_duration(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(
+        cooldown.argparse.ArgumentTypeError, match="is no duration; write it like 90s, 30m, 6h, 1h30m or 2d"
+    ):
+        cooldown.duration(text)
