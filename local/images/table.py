@@ -86,6 +86,7 @@ IMAGES: Final = (
         layers=(programs("argo-events", ("argo-events", "/bin/argo-events")),),
         entrypoint=("/bin/argo-events",),
     ),
+    Image(name="traefik", layers=(programs("traefik", ("traefik", "/traefik")),), entrypoint=("/traefik",)),
     Image(
         name="nats",
         stack=True,

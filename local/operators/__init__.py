@@ -4,7 +4,8 @@ from local.operators.argo_events import ARGO_EVENTS
 from local.operators.argo_workflows import ARGO_WORKFLOWS
 from local.operators.cloudnativepg import CLOUDNATIVE_PG
 from local.operators.coredns import COREDNS
+from local.operators.gateway import GATEWAY
 from local.operators.kserve import KSERVE
 from local.operators.volumes import VOLUMES
 
-OPERATORS = (COREDNS, VOLUMES, CLOUDNATIVE_PG, ARGO_WORKFLOWS, KSERVE, ARGO_EVENTS)
+OPERATORS = (COREDNS, VOLUMES, CLOUDNATIVE_PG, ARGO_WORKFLOWS, KSERVE, ARGO_EVENTS, GATEWAY)

@@ -144,9 +144,9 @@ def go(arguments: list[str], folder: Path) -> str:
     return done.stdout
 
 
-def module_folder(tool: GoTool, work: Path) -> Path:
-    """Where the module's source lies in the module cache: manifests are read there too."""
-    return Path(go(["list", "-m", "-f", "{{.Dir}}", tool.module], prepared(tool, work)).strip())
+def module_folder(tool: GoTool, work: Path, dependency: str | None = None) -> Path:
+    """Where the module's source lies, or that of a module it is built with: manifests are read there too."""
+    return Path(go(["list", "-m", "-f", "{{.Dir}}", dependency or tool.module], prepared(tool, work)).strip())
 
 
 def prepared(tool: GoTool, work: Path) -> Path:
