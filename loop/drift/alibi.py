@@ -85,7 +85,8 @@ class MMDDriftNumpy(BaseMMDDrift):
         squared = cdist(self.x_ref, self.x_ref, "sqeuclidean")
         m = len(squared)
         middle = m + (m * m - m) // 2 - 1  # upstream's median: without the zeros of the diagonal
-        self._two_variances = float(np.partition(squared, middle, axis=None)[middle])
+        # More than half of the pairs equal, as rare categories do: one standard deviation instead of no distance at all.
+        self._two_variances = float(np.partition(squared, middle, axis=None)[middle]) or 1.0
         self._k_xx = self._kernel(squared)
 
     def kernel_matrix(self, x: Rows, y: Rows) -> Rows:

@@ -1,0 +1,93 @@
+"""The detector's tests with alibi-detect itself: run in the environment of the detector's image."""
+
+import numpy as np
+import pytest
+
+from loop.drift.alibi import Ks, Mmd, MMDDriftNumpy, make
+from loop.drift.settings import DriftSettings, Test
+from loop.drift.statistics import cumulative_counts, ks_distances, ks_p_value, reference_p_value
+
+HOUR = 3600.0
+
+
+def sample(rows: int, seed: int, shift: float = 0.0) -> np.ndarray:
+    found = np.random.default_rng(seed).normal(size=(rows, 3))
+    found[:, 0] += shift
+    return found
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.2, 0.5])
+@pytest.mark.parametrize("rows", [30, 333, 1000])
+def test_ksdrift_and_the_simulations_statistics_agree(rows: int, shift: float) -> None:
+    reference, window = sample(1000, 1), sample(rows, 2, shift)
+    data = Ks(DriftSettings(features=("a", "b", "c")), reference)._detector.predict(window)["data"]
+    for column in range(3):
+        ordered = np.sort(reference[:, column])
+        distance = ks_distances(ordered, *cumulative_counts(ordered, window[None, :, column]), rows)
+        assert data["distance"][column] == pytest.approx(distance[0], abs=1e-6)
+        assert data["p_val"][column] == pytest.approx(ks_p_value(distance, 1000, rows)[0], rel=1e-5, abs=1e-37)
+
+
+def test_ks_names_each_feature_and_gives_the_larger_of_both_p_values() -> None:
+    reference, window = sample(1000, 1), sample(1000, 2, 0.5)
+    outcomes = make(DriftSettings(features=("a", "b", "c")), reference)(window, HOUR)
+    assert [outcome.feature for outcome in outcomes] == ["a", "b", "c"]
+    for outcome in outcomes:
+        assert outcome.p_value >= reference_p_value(outcome.effect, 1000, 1000, 3)
+        assert outcome.p_value >= ks_p_value(outcome.effect, 1000, 1000) * (1 - 1e-5)
+    assert outcomes[0].p_value < 1e-9 < outcomes[1].p_value
+
+
+def test_mmd_is_that_of_upstreams_tensorflow_backend() -> None:
+    """0.020882905 is what MMDDrift(backend="tensorflow") of alibi-detect 0.11.4 gives for these samples."""
+    random = np.random.default_rng(0)
+    reference = random.normal(size=(1000, 5)).astype("float32")
+    window = random.normal(size=(1000, 5)).astype("float32")
+    window[:, 0] += 0.5
+    data = MMDDriftNumpy(reference, 0.05, lambda rows: rows).predict(window)["data"]
+    assert data["distance"] == pytest.approx(0.020882905, abs=1e-6)
+    assert data["p_val"] == pytest.approx(1 / 101)
+
+
+def test_mmd_sees_a_changed_correlation_that_no_single_feature_shows() -> None:
+    random = np.random.default_rng(5)
+    reference, window = random.normal(size=(500, 2)), random.normal(size=(500, 2))
+    window[:, 1] = 0.9 * window[:, 0] + np.sqrt(1 - 0.9**2) * window[:, 1]
+    settings = DriftSettings(features=("a", "b"), test=Test.MMD)
+    (outcome,) = make(settings, reference)(window, HOUR)
+    assert outcome.feature == "*"
+    assert outcome.p_value == pytest.approx(1 / 8768), "as small as the hour's level needs it, by more permutations"
+    assert outcome.effect > settings.min_effect
+    assert all(o.p_value > 0.01 for o in make(DriftSettings(features=("a", "b")), reference)(window, HOUR))
+
+
+def test_mmd_p_values_are_uniform_enough_without_drift() -> None:
+    random, below = np.random.default_rng(6), 0
+    for _ in range(200):
+        below += (
+            MMDDriftNumpy(random.normal(size=(60, 2)), 0.05, lambda x: x).score(random.normal(size=(60, 2)))[0] <= 0.1
+        )
+    assert 8 <= below <= 36, "P(p <= 0.1) is not about 0.1"
+
+
+def test_features_of_any_scale_and_constant_ones_count_alike() -> None:
+    reference, window = sample(300, 1), sample(300, 2, 0.7)
+    settings = DriftSettings(features=("a", "b", "c"), test=Test.MMD)
+    scale = np.array([1e6, 1e-6, 1.0])
+    plain, scaled = Mmd(settings, reference)(window, HOUR), Mmd(settings, reference * scale)(window * scale, HOUR)
+    assert scaled[0].effect == pytest.approx(plain[0].effect, rel=1e-6)
+
+
+def test_a_constant_reference_is_left_by_a_window_that_moves_and_not_by_one_that_does_not() -> None:
+    settings, constant = DriftSettings(features=("a", "b", "c"), test=Test.MMD), np.ones((300, 3))
+    test = make(settings, constant)
+    assert test(constant, HOUR)[0].effect == 0
+    (moved,) = test(constant + 2, HOUR)
+    assert moved.effect > settings.min_effect
+    assert moved.p_value < 0.001
+
+
+def test_the_same_window_gives_the_same_p_value_whenever_it_is_asked() -> None:
+    reference, window = sample(300, 1), sample(300, 2, 0.2)
+    test = Mmd(DriftSettings(features=("a", "b", "c"), test=Test.MMD), reference)
+    assert test(window, HOUR) == test(window, HOUR)
