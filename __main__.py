@@ -11,10 +11,16 @@ import settings
 import versions
 from components.artifact_store import ArtifactStore, ArtifactStoreArgs, ExternalS3Args, Store
 from components.cloudnativepg import CloudNativePg, CloudNativePgArgs
-from components.mlflow import ARTIFACTS_FOLDER, Mlflow, MlflowArgs
+from components.front import Front, FrontArgs
+from components.gateway import Gateway, GatewayArgs
+from components.labels import selector
+from components.mlflow import APP, ARTIFACTS_FOLDER, PORT, Mlflow, MlflowArgs
+from components.model_storage import ModelStorage, ModelStorageArgs
 from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
+from components.network import Traffic, pods
 from components.postgres import BACKUPS_FOLDER, Postgres, PostgresArgs, PostgresBackup
 from components.s3_bucket import S3BucketArgs
+from components.serving import Serving, ServingArgs
 from components.versitygw import VersityGwArgs
 from policy.rule import PRODUCTION_STACKS
 from settings import ImageName
@@ -26,6 +32,8 @@ platform, tracking, backup = stack.platform, stack.tracking, stack.tracking.post
 protect = pulumi.get_stack() in PRODUCTION_STACKS
 if tracking.delivery is not settings.Delivery.PULUMI:
     raise pulumi.RunError("tracking.delivery is argocd; must be pulumi, the only one there is so far; leave it out")
+if stack.models and platform.kserve.mode is not settings.KServeMode.STANDARD:
+    raise pulumi.RunError("platform.kserve.mode is knative; must be standard, the only one models are served in so far")
 
 
 def image(name: ImageName) -> str:
@@ -111,5 +119,41 @@ mlflow = Mlflow(
     here,
 )
 
+# Models: one address for all, then each model's services and the split between them
+gateway = stack.gateway and Gateway(
+    "models",
+    GatewayArgs(namespace=loop.name, class_name=stack.gateway.class_name, proxies=stack.gateway.namespace),
+    here,
+)
+models: dict[str, dict[str, pulumi.Input[str] | None]] = {}
+if stack.models:
+    storage = ModelStorage(
+        "model-storage",
+        ModelStorageArgs(namespace=stack.namespace, image=image(ImageName.LOOP), tracking_url=mlflow.url),
+        here,
+    )
+    to_mlflow = Traffic(ports=(PORT,), peers=(pods(selector(APP, MLFLOW, "server"), tracking.namespace),))
+    for model, its in stack.models.items():
+        serving = Serving(
+            f"{model}-serving",
+            ServingArgs(
+                namespace=loop.name,
+                model=model,
+                image=its.training.image or image(ImageName.RECOMMENDER),
+                storage=storage.name,
+                in_production=its.production is not None,
+                min_replicas=its.serving.replicas.min,
+                max_replicas=its.serving.replicas.max,
+                resources=its.serving.resources.model_dump(exclude_none=True),
+                gateway=gateway,
+                egress=[to_mlflow],
+            ),
+            here,
+        )
+        split = gateway and FrontArgs(gateway=gateway, serving=serving, canary_percent=its.serving.canary_percent)
+        front = split and Front(f"{model}-front", split, here)
+        models[model] = {"predict": front and front.predict_url}
+
 pulumi.export("mlflow", {"url": mlflow.url, "externalUrl": mlflow.external_url})
 pulumi.export("platform", {"cloudNativePg": cloud_native_pg.version})
+pulumi.export("models", models)

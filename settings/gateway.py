@@ -1,7 +1,7 @@
 """The Gateway at which models and MLflow are reached from outside the cluster."""
 
 from settings.section import Section
-from settings.values.names import ObjectName
+from settings.values.names import Namespace, ObjectName
 from settings.values.number import Flag
 
 
@@ -10,5 +10,7 @@ class Gateway(Section):
 
     class_name: ObjectName
     """GatewayClass that serves it."""
+    namespace: Namespace | None = None
+    """Namespace of the proxies that serve it. Unset: unknown, or not in the cluster; model servers then let all in."""
     install: Flag = False
     """Install the pinned controller of that class; false uses the one that the cluster runs."""

@@ -111,6 +111,8 @@ class _Provider(mocks.Mocks):
         if args.typ.startswith("aws:"):
             made = {"arn": f"arn:aws:::{args.name}", "associationId": f"a-{args.name}"}
             return args.name, {"bucket": args.name} | inputs | made
+        if inputs.get("kind") == "Gateway":
+            return args.name, inputs | {"status": {"addresses": [{"type": "IPAddress", "value": "192.0.2.1"}]}}
         return args.name, inputs
 
 

@@ -10,11 +10,16 @@ from pulumi import Output, ResourceOptions
 from components.artifact_store import ArtifactStore, ArtifactStoreArgs, ExternalS3Args
 from components.cloudnativepg import CloudNativePg, CloudNativePgArgs
 from components.connections import Bucket, Database
+from components.front import Front, FrontArgs
+from components.gateway import Gateway, GatewayArgs
 from components.mlflow import Mlflow, MlflowArgs
+from components.model_storage import ModelStorage, ModelStorageArgs
 from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
 from components.network import ANYWHERE, Traffic, pods
+from components.pod import resources
 from components.postgres import Postgres, PostgresArgs, PostgresBackup
 from components.s3_bucket import S3Bucket, S3BucketArgs
+from components.serving import Serving, ServingArgs
 from components.versitygw import VersityGw, VersityGwArgs
 
 NAMESPACE = "mlflow"
@@ -23,7 +28,9 @@ DIGEST = f"sha256:{64 * '0'}"
 MLFLOW_IMAGE = f"registry.example.com/mlflow@{DIGEST}"
 POSTGRES_IMAGE = f"registry.example.com/postgres:17.1@{DIGEST}"
 VERSITYGW_IMAGE = f"registry.example.com/versitygw@{DIGEST}"
-IMAGES = frozenset({MLFLOW_IMAGE, POSTGRES_IMAGE, VERSITYGW_IMAGE})
+LOOP_IMAGE = f"registry.example.com/loop@{DIGEST}"
+MODEL_IMAGE = f"registry.example.com/recommender@{DIGEST}"
+IMAGES = frozenset({MLFLOW_IMAGE, LOOP_IMAGE, MODEL_IMAGE, POSTGRES_IMAGE, VERSITYGW_IMAGE})
 
 
 def secret() -> Output[str]:
@@ -121,6 +128,39 @@ def external_s3_args() -> ExternalS3Args:
     return ExternalS3Args(endpoint="https://s3.example.com", bucket="artifacts", credentials_secret="s3")
 
 
+def model_storage_args() -> ModelStorageArgs:
+    return ModelStorageArgs(namespace="loop", image=LOOP_IMAGE, tracking_url="http://mlflow.mlflow.svc:5000")
+
+
+def gateway_args() -> GatewayArgs:
+    return GatewayArgs(namespace=NAMESPACE, class_name="example", proxies="gateway")
+
+
+def serving_args() -> ServingArgs:
+    return ServingArgs(
+        namespace=NAMESPACE,
+        model="recommender",
+        image=MODEL_IMAGE,
+        storage="mlflow-loop",
+        in_production=True,
+        min_replicas=1,
+        max_replicas=4,
+        resources=resources(cpu="250m", memory="512Mi", memory_limit="1Gi"),
+        gateway=None,
+        egress=[Traffic(ports=(5000,), peers=(pods({"app": "mlflow"}, "mlflow"),))],
+    )
+
+
+def served(opts: ResourceOptions) -> Serving:
+    """A model's services with the initializer that they need."""
+    ModelStorage("storage", model_storage_args(), opts)
+    return Serving("it", serving_args(), opts)
+
+
+def front_args(opts: ResourceOptions) -> FrontArgs:
+    return FrontArgs(gateway=Gateway("gateway", gateway_args(), opts), serving=served(opts), canary_percent=10)
+
+
 COMPONENTS: Mapping[str, Callable[[ResourceOptions], pulumi.ComponentResource]] = {
     "namespace": lambda opts: RestrictedNamespace("it", RestrictedNamespaceArgs(namespace="loop"), opts),
     "cloudnativepg": lambda opts: CloudNativePg("it", CloudNativePgArgs(install=True), opts),
@@ -129,6 +169,10 @@ COMPONENTS: Mapping[str, Callable[[ResourceOptions], pulumi.ComponentResource]] 
     "s3_bucket": lambda opts: S3Bucket("it", s3_bucket_args(), opts),
     "artifact_store": lambda opts: ArtifactStore("it", ArtifactStoreArgs(store=external_s3_args()), opts),
     "mlflow": lambda opts: Mlflow("it", mlflow_args(), opts),
+    "model_storage": lambda opts: ModelStorage("it", model_storage_args(), opts),
+    "serving": served,
+    "gateway": lambda opts: Gateway("it", gateway_args(), opts),
+    "front": lambda opts: Front("front", front_args(opts), opts),
 }
 """By the name of their module."""
 

@@ -62,6 +62,7 @@ def test_the_local_stack_s_outputs_say_where_mlflow_is_and_what_is_installed(run
     assert run("local").exports == {
         "mlflow": {"url": "http://mlflow.mlflow.svc.cluster.local:5000", "externalUrl": "http://10.173.0.1:30500"},
         "platform": {"cloudNativePg": "brought by the cluster"},
+        "models": {},
     }
 
 

@@ -137,5 +137,7 @@ def _pod_labels(recording: Recording) -> Iterator[Mapping[str, str]]:
         if resource.inputs.get("kind") == "Cluster":
             inherited: Mapping[str, str] = resource.inputs["spec"].get("inheritedMetadata", {}).get("labels", {})
             yield {"cnpg.io/cluster": resource.inputs["metadata"]["name"], **inherited}
+        if resource.inputs.get("kind") == "InferenceService":
+            yield resource.inputs["spec"]["predictor"]["labels"]
         if resource.type.endswith(":Chart"):
             yield {"app.kubernetes.io/name": resource.inputs["chart"]}

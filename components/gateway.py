@@ -1,0 +1,82 @@
+"""The address at which models are reached from outside: a Gateway of a class that the cluster offers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+import pulumi
+from pulumi import Output, ResourceOptions
+
+from components.labels import labels
+from components.network import ANYWHERE, Peers, namespaced
+
+API_VERSION: Final = "gateway.networking.k8s.io/v1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewayArgs:
+    """Which controller serves the Gateway, and for whom."""
+
+    namespace: pulumi.Input[str]
+    """Where it is. Routes of this namespace may use it, and no others."""
+    class_name: str
+    """GatewayClass. Its controller is not the stack's."""
+    proxies: str | None = None
+    """Namespace of the pods that carry its traffic; None: unknown, or not in the cluster."""
+    port: int = 80
+
+
+class Gateway(pulumi.ComponentResource):
+    """Creates a Gateway with one HTTP listener, and waits until its controller has given it an address.
+
+    External: the GatewayClass and its controller.
+    """
+
+    name: Output[str]
+    """The Gateway's name, for routes. Known once it has an address."""
+    url: Output[str]
+    """Where clients reach it: scheme, host and port, no trailing slash."""
+    peers: Peers
+    """Where its requests come from, for the policies of what it leads to."""
+
+    def __init__(self, name: str, args: GatewayArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("ml-loop:serving:Gateway", name, None, opts)
+        # Not the generic CustomResource: of an object's outputs that one keeps only what went in, and no status.
+        gateway = pulumi.CustomResource(
+            f"kubernetes:{API_VERSION}:Gateway",
+            f"{name}-gateway",
+            {
+                "apiVersion": API_VERSION,
+                "kind": "Gateway",
+                "metadata": {
+                    "name": name,
+                    "namespace": args.namespace,
+                    "labels": labels("gateway", name),
+                    "annotations": {"pulumi.com/waitFor": "condition=Programmed"},
+                },
+                "spec": {
+                    "gatewayClassName": args.class_name,
+                    "listeners": [
+                        {
+                            "name": "http",
+                            "port": args.port,
+                            "protocol": "HTTP",
+                            "allowedRoutes": {"namespaces": {"from": "Same"}},
+                        }
+                    ],
+                },
+                "status": None,
+            },
+            ResourceOptions(parent=self),
+        )
+        status = cast("Output[dict[str, Any]]", getattr(gateway, "status"))  # noqa: B009  it is known at run time only
+        self.name = status.apply(lambda _: name)
+        self.url = status.apply(lambda known: _url(known, args.port))
+        self.peers = ANYWHERE if args.proxies is None else (namespaced(args.proxies),)
+        self.register_outputs({"name": self.name, "url": self.url})
+
+
+def _url(status: Mapping[str, Any], port: int) -> str:
+    host = status["addresses"][0]["value"]
+    host = f"[{host}]" if ":" in host else host
+    return f"http://{host}" if port == 80 else f"http://{host}:{port}"

@@ -1,0 +1,210 @@
+"""A model's two services: `production` and `staging`, each with the version that its alias names.
+
+Pulumi declares the services and never which version they serve. A rollout writes the version into the predictor's
+annotations as a field manager of its own (`python3 -m loop rollout`); nothing here names that field, so no `pulumi up`
+takes it away. A pod without it resolves the alias when it starts.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+import pulumi
+import pulumi_kubernetes as k8s
+from pulumi import Output, ResourceOptions
+
+from components.custom import custom_resource, object_name
+from components.gateway import Gateway
+from components.labels import labels, selector
+from components.model_storage import MODEL_FOLDER
+from components.network import Traffic, allow, pods
+from components.pod import SCRATCH, Resources
+from components.restricted import container_security_context, pod_security_context
+
+APP: Final = "model-server"
+PORT: Final = 8080
+SERVICE_PORT: Final = 80
+"""Port of the Services that KServe makes."""
+FORMAT: Final = "mlflow"
+SHUTDOWN_SECONDS: Final = 60
+"""A server that ends answers for five more seconds, then finishes what it has begun."""
+
+
+class Slot(StrEnum):
+    """A service of a model; the alias it follows has the same name."""
+
+    PRODUCTION = "production"
+    """The version that a human approved."""
+    STAGING = "staging"
+    """The newest version that passed its gate."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServingArgs:
+    """The model, its servers, and who may call them."""
+
+    namespace: pulumi.Input[str]
+    model: str
+    """Name of the registered model; the prefix of every object's."""
+    image: str
+    """The image that the model is trained in, so that it is loaded by the libraries that wrote it."""
+    storage: pulumi.Input[str]
+    """The ClusterStorageContainer that fetches the model."""
+    in_production: bool
+    """Whether a version is in production. Without one the production service has no pods: they could only fail."""
+    min_replicas: int
+    max_replicas: int
+    resources: Resources
+    gateway: Gateway | None
+    """Lets its requests reach the servers; those of pods in their own namespace do anyway."""
+    egress: Sequence[Traffic]
+    """Where the servers' pods go: the registry, and the broker where there is one."""
+
+
+class Serving(pulumi.ComponentResource):
+    """Creates a ServingRuntime, and for each `Slot` an InferenceService, a disruption budget and a NetworkPolicy.
+
+    External: KServe in Standard mode. It makes the Deployments, the autoscalers and the Services in `backends`.
+    Nothing waits for the servers: before the first version none can start, and that is no failure of `up`.
+    """
+
+    args: ServingArgs
+    backends: Mapping[Slot, Output[str]]
+    """Names of the Services in front of the servers; their port is `SERVICE_PORT`."""
+
+    def __init__(self, name: str, args: ServingArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("ml-loop:serving:Serving", name, None, opts)
+        child = ResourceOptions(parent=self)
+
+        account = k8s.core.v1.ServiceAccount(
+            f"{name}-account",
+            metadata={"name": f"{args.model}-serving", "namespace": args.namespace, "labels": labels(APP, args.model)},
+            automount_service_account_token=False,
+            opts=child,
+        )
+        callers = [(pods({}),), *([args.gateway.peers] if args.gateway else [])]
+        policy = allow(
+            f"{name}-servers",
+            namespace=args.namespace,
+            selector=selector(APP, args.model),
+            ingress=[Traffic(ports=(PORT,), peers=peers) for peers in callers],
+            egress=args.egress,
+            opts=child,
+        )
+        runtime = custom_resource(
+            f"{name}-runtime",
+            "serving.kserve.io/v1alpha1",
+            "ServingRuntime",
+            {"name": args.model, "namespace": args.namespace, "labels": labels(APP, args.model)},
+            _runtime(args),
+            opts=child,
+        )
+        # No data flows from the policy, but without it no pod reaches the registry.
+        allowed = ResourceOptions.merge(child, ResourceOptions(depends_on=[policy]))
+        self.args = args
+        self.backends = {
+            slot: _service(
+                name, slot, args, _predictor(slot, args, object_name(account), object_name(runtime)), allowed
+            )
+            for slot in Slot
+        }
+        for slot in Slot:
+            k8s.policy.v1.PodDisruptionBudget(
+                f"{name}-{slot}-disruption",
+                metadata={
+                    "name": f"{args.model}-{slot}",
+                    "namespace": args.namespace,
+                    "labels": labels(APP, args.model, slot),
+                },
+                # maxUnavailable, as minAvailable would block the drain of a node for ever where there is one replica.
+                spec={"max_unavailable": 1, "selector": {"match_labels": selector(APP, args.model, slot)}},
+                opts=child,
+            )
+        self.register_outputs({"backends": {str(slot): backend for slot, backend in self.backends.items()}})
+
+
+def _service(
+    name: str, slot: Slot, args: ServingArgs, predictor: Mapping[str, Any], opts: ResourceOptions
+) -> Output[str]:
+    """Makes the InferenceService. Returns the name of the Service that KServe makes for it."""
+    annotations = {"serving.kserve.io/deploymentMode": "Standard"}
+    if slot is Slot.PRODUCTION and not args.in_production:
+        annotations["serving.kserve.io/stop"] = "true"
+    service = custom_resource(
+        f"{name}-{slot}",
+        "serving.kserve.io/v1beta1",
+        "InferenceService",
+        {
+            "name": f"{args.model}-{slot}",
+            "namespace": args.namespace,
+            "labels": labels(APP, args.model, slot),
+            "annotations": annotations,
+        },
+        {"predictor": predictor},
+        opts=opts,
+    )
+    return Output.concat(object_name(service), "-predictor")
+
+
+def _predictor(slot: Slot, args: ServingArgs, account: Output[str], runtime: Output[str]) -> dict[str, Any]:
+    """The pods of a service. It has no annotations: they are the rollout's."""
+    return {
+        "labels": labels(APP, args.model, slot),
+        "minReplicas": args.min_replicas,
+        "maxReplicas": args.max_replicas,
+        # A new version's pods answer before an old one ends.
+        "deploymentStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+        "serviceAccountName": account,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": pod_security_context(),
+        "terminationGracePeriodSeconds": SHUTDOWN_SECONDS,
+        "affinity": _spread(selector(APP, args.model, slot)),
+        "storageContainerName": args.storage,
+        "model": {
+            "modelFormat": {"name": FORMAT},
+            "runtime": runtime,
+            "storageUri": f"mlflow://{args.model}@{slot}",
+        },
+    }
+
+
+def _runtime(args: ServingArgs) -> dict[str, Any]:
+    """How one version is served. KServe puts the InferenceService's name in place of `{{.Name}}`."""
+    alive: dict[str, Any] = {"httpGet": {"path": "/v2/health/live", "port": PORT}, "timeoutSeconds": 5}
+    ready: dict[str, Any] = {"httpGet": {"path": "/v2/health/ready", "port": PORT}, "timeoutSeconds": 5}
+    return {
+        # No autoSelect: what else is in the namespace names its own runtime.
+        "supportedModelFormats": [{"name": FORMAT}],
+        "protocolVersions": ["v1", "v2"],
+        "containers": [
+            {
+                "name": "kserve-container",
+                "image": args.image,
+                "imagePullPolicy": "IfNotPresent",
+                "command": ["python3", "-m", "loop", "serve"],
+                "args": ["--model_name={{.Name}}", f"--model_dir={MODEL_FOLDER}", f"--port={PORT}"],
+                "env": [{"name": "HOME", "value": SCRATCH}],
+                "ports": [{"containerPort": PORT, "protocol": "TCP"}],
+                # The server listens once its model has answered; a large one takes minutes to load.
+                "startupProbe": {**alive, "periodSeconds": 2, "failureThreshold": 150},
+                "readinessProbe": {**ready, "periodSeconds": 2, "failureThreshold": 2},
+                "livenessProbe": {**alive, "periodSeconds": 10, "failureThreshold": 6},
+                "resources": args.resources,
+                "securityContext": container_security_context(),
+                "volumeMounts": [{"name": "tmp", "mountPath": SCRATCH}],
+            }
+        ],
+        "volumes": [{"name": "tmp", "emptyDir": {}}],
+    }
+
+
+def _spread(labels: Mapping[str, str]) -> dict[str, Any]:
+    """Servers on different nodes, where there are several."""
+    term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": labels}}
+    return {
+        "podAntiAffinity": {
+            "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": term}]
+        }
+    }
