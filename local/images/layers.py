@@ -86,22 +86,27 @@ class Apt:
 
 @dataclass(frozen=True, kw_only=True)
 class Python:
-    """The wheels of a locked environment below /opt/python."""
+    """The wheels of a locked environment, or of a part of it, below /opt/python."""
 
     name: str
     project: str
+    part: tuple[str, ...] = ("--no-dev",)
+    """Options of `uv export` that choose the packages."""
 
     def key(self, paths: Paths) -> str:
-        return key_of(REPOSITORY / self.project / "uv.lock", REPOSITORY / self.project / "pyproject.toml")
+        project = REPOSITORY / self.project
+        return key_of(project / "uv.lock", project / "pyproject.toml", *self.part)
 
     def fill(self, folder: Path, paths: Paths) -> None:
         locked = run(
-            "uv", "export", "--frozen", "--no-dev", "--no-emit-project", "--project", str(REPOSITORY / self.project)
+            "uv", "export", "--frozen", "--no-emit-project", *self.part, "--project", str(REPOSITORY / self.project)
         )
         site = folder / "opt" / "python"
         site.mkdir(parents=True)
         platform = ("--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_28", "--only-binary", ":all:")
-        run("uv", "pip", "install", *platform, "--target", str(site), "--link-mode", "copy", "-r", "-", stdin=locked)
+        # The lock names every package; one that was left out on purpose must not come back as a dependency.
+        flags = ("--no-deps", "--target", str(site), "--link-mode", "copy")
+        run("uv", "pip", "install", *platform, *flags, "-r", "-", stdin=locked)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,6 +45,11 @@ POSTGRES = Apt(
     " ln -sf /usr/lib/postgresql/15/bin/* /usr/local/bin/; chown -R 26:26 /var/lib/postgresql /var/run/postgresql",
 )
 
+JRE = Apt(name="jre", base=BASE, packages=("openjdk-17-jre-headless",), before="mkdir -p /usr/share/man/man1")
+LOOP = (BASE, Python(name="loop", project="images/loop"), Files(name="loop-code", folders=("loop",)))
+# The example's data, without pandas, which the loop's own layer has.
+DATA = Python(name="data", project="images/loop", part=("--only-group", "recommender", "--prune", "pandas"))
+
 
 def programs(name: str, *binaries: tuple[str, str], links: tuple[tuple[str, str], ...] = ()) -> Programs:
     return Programs(name=name, binaries=binaries, links=links)
@@ -96,6 +101,23 @@ IMAGES: Final = (
     # CloudNativePG reads PostgreSQL's major version from the tag.
     Image(name="postgres", stack=True, tag="15", layers=(BASE, POSTGRES), user="26"),
     Image(name="mlflow", stack=True, layers=(BASE, Python(name="mlflow", project="images/mlflow")), env=PYTHON_ENV),
+    Image(name="loop", stack=True, layers=LOOP, env=PYTHON_ENV),
+    Image(
+        name="recommender",
+        stack=True,
+        layers=(*LOOP, DATA, Files(name="examples", folders=("examples",))),
+        env=PYTHON_ENV,
+    ),
+    Image(
+        name="detector",
+        stack=True,
+        layers=(BASE, Python(name="detector", project="images/detector"), LOOP[-1]),
+        env=PYTHON_ENV,
+    ),
+    Image(
+        name="kafka",
+        stack=True,
+        layers=(BASE, JRE, Maven(name="kafka", pom="images/kafka/pom.xml", place="/opt/kafka/libs")),
+        env={"CLASSPATH": "/opt/kafka/libs/*"},
+    ),
 )
-
-__all__ = ["IMAGES", "Files", "Image", "Maven"]

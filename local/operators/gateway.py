@@ -1,7 +1,7 @@
 """The Gateway API, served by Traefik: its definitions, the class `traefik`, and one proxy for all Gateways.
 
-Why Traefik, and which rights it cannot do without: `docs/decisions/0003-gateway.md`. The stack makes the Gateway and its
-routes. A listener on port 80 is reached at the node's address, port 80, and at its node port.
+Why Traefik, and which rights it cannot do without: `docs/decisions/0010-gateway.md`. The stack makes the Gateway and
+its routes. A listener on port 80 is reached at the node's address, port 80, and at its node port.
 """
 
 from typing import Any, Final
