@@ -15,7 +15,7 @@ Answer = tuple[bool, str]
 
 def run(paths: Paths, console: Console) -> int:
     """Prints each question with its answer; 0 only if every answer is yes."""
-    outputs = stack.outputs("local", paths)
+    outputs = stack.outputs(stack.BUILT_IN, paths)
     if not outputs:
         console.print("There is no stack to ask; run `make up` first.")
         return 1

@@ -11,6 +11,7 @@ from local import check, environment, logs, up
 from local.lock import exclusive
 from local.node.node import Node
 from local.paths import Paths
+from local.stack import BUILT_IN
 from local.steps import StepError
 
 CONSOLE = Console(highlight=False, soft_wrap=True)
@@ -20,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(prog="make", description="The MLOps loop on this machine, or on a cluster you have.")
     commands = root.add_subparsers(dest="command", required=True)
     start = commands.add_parser("up", help="start the built-in cluster if need be, then apply the stack")
-    start.add_argument("--stack", default="local", help="which Pulumi.<stack>.yaml to apply (default: local)")
+    start.add_argument("--stack", default=BUILT_IN, help="which Pulumi.<stack>.yaml to apply (default: local)")
     start.add_argument("--context", help="a context of your kubeconfig instead of the built-in cluster")
     start.set_defaults(run=run_up)
     stop = commands.add_parser("down", help="stop the built-in cluster; its data stays")
@@ -36,11 +37,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run_up(arguments: argparse.Namespace) -> int:
+    if arguments.context or arguments.stack != BUILT_IN:
+        return up.elsewhere(arguments.stack, arguments.context)
     paths = Paths.default()
     with exclusive(paths, "make up"):
-        if arguments.context:
-            return up.elsewhere(paths, CONSOLE, arguments.stack, arguments.context)
-        return up.here(paths, CONSOLE, arguments.stack)
+        return up.here(paths, CONSOLE, BUILT_IN)
 
 
 def run_down(arguments: argparse.Namespace) -> int:

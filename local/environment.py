@@ -18,9 +18,10 @@ def exports(paths: Paths) -> str:
 
 def variables(paths: Paths) -> dict[str, str]:
     """Everything a user's tools need. The passphrase is named by its file."""
-    outputs = stack.outputs("local", paths)
+    outputs = stack.outputs(stack.BUILT_IN, paths)
     tracking = outputs.get("mlflow", {})
     found = pulumi.environment(paths, sys.executable) | {
+        "KUBECONFIG": str(paths.kubeconfig),
         "PULUMI_CONFIG_FILE": str(paths.stack / "Pulumi.local.yaml"),
         # Presigned URLs would name the store by its address inside the cluster.
         "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",

@@ -1,19 +1,16 @@
 """`make logs`: the last lines of every daemon and pod, one block each."""
 
 from collections import deque
-from pathlib import Path
 
 from rich.console import Console
 
 from local.paths import Paths
 
-PODS = Path("/var/log/pods")
-
 
 def show(paths: Paths, console: Console, lines: int, only: str) -> int:
     """Prints the newest lines of each log whose name contains `only`."""
     daemons = sorted((paths.node / "log").glob("*.log"))
-    pods = sorted(PODS.glob("*/*/*.log")) if PODS.exists() else []
+    pods = sorted((paths.node / "log" / "pods").glob("*/*/*.log"))
     named = {path.stem: path for path in [*daemons, paths.cache / "pulumi-up.log"] if path.exists()}
     named |= {"/".join((p.parent.parent.name.rpartition("_")[0].replace("_", "/"), p.parent.name)): p for p in pods}
     for name, path in named.items():

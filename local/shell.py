@@ -30,5 +30,8 @@ def run(
 
 
 def succeeds(*arguments: str) -> bool:
-    """Whether a program ends with 0."""
-    return subprocess.run(arguments, capture_output=True, check=False).returncode == 0
+    """Whether a program ends with 0; one that is not installed does not."""
+    try:
+        return subprocess.run(arguments, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False

@@ -20,6 +20,8 @@ from local.steps import StepError
 from local.toolchain import pulumi
 
 PROJECT: Final = "ml-loop"
+BUILT_IN: Final = "local"
+"""The stack of the built-in cluster."""
 UNHANDLED: Final = "an unhandled error occurred: "
 """What the SDK puts before an inline program's own error, which it has printed already."""
 SECRETS: Final = ("storeSecretKey", "trackingSecretKey")

@@ -84,12 +84,16 @@ class Runner:
                 raise ValueError(f"step {step.name!r} needs unknown steps: {sorted(unknown)}")
         done: set[str] = set()
         failure: BaseException | None = None
+        if not steps:
+            return
         with self._display.over([step.name for step in steps]), ThreadPoolExecutor(len(steps)) as pool:
             running: dict[Future[None], Step] = {}
             while (waiting and failure is None) or running:
                 if failure is None:
                     for step in [s for s in waiting.values() if done.issuperset(s.needs)]:
                         running[pool.submit(self._finish, waiting.pop(step.name))] = step
+                if not running:
+                    raise ValueError(f"steps need each other in a circle: {sorted(waiting)}")
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in finished:
                     done.add(running.pop(future).name)

@@ -3,6 +3,7 @@
 import itertools
 import json
 import shutil
+import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from local import environment, preflight, stack
 from local.display import Display
 from local.node import network, teardown
 from local.node.node import Node
-from local.paths import Paths
+from local.paths import REPOSITORY, Paths
 from local.plan import Plan
 from local.steps import Runner, Step, StepError
 from local.toolchain import pulumi
@@ -43,24 +44,23 @@ def here(paths: Paths, console: Console, name: str) -> int:
     return 0
 
 
-def elsewhere(paths: Paths, console: Console, name: str, context: str) -> int:
-    """The stack on a cluster that is there already; only Pulumi is provided."""
-    if name == "local":
-        raise StepError("--context: the stack `local` is for the built-in cluster; name another one, such as STACK=dev")
+def elsewhere(name: str, context: str | None) -> int:
+    """The stack on a cluster that is there already: plain `pulumi up`, with your own Pulumi, its backend and plugins."""
+    if name == stack.BUILT_IN:
+        raise StepError("--context: the stack `local` is for the built-in cluster; name another, such as STACK=dev")
     declared = stack.context_of(name)
+    if context is None:
+        raise StepError(f"the stack {name!r} is not for the built-in cluster; say which is meant: CONTEXT={declared}")
     if declared != context:
         raise StepError(
             f"Pulumi.{name}.yaml is for the context {declared!r}, not {context!r}; change ml-loop:cluster there, "
             "so that every later command means the same cluster"
         )
-    began = time.monotonic()
-    runner = Runner(paths.steps, Display(console))
-    paths.bin.mkdir(parents=True, exist_ok=True)
-    runner.run([Step(name="pulumi", run=lambda: pulumi.provide(paths), heavy=True)])
-    if not pulumi.official_plugin(paths):
-        raise StepError("the kubernetes plugin cannot be downloaded, and the stand-in serves the built-in cluster only")
-    report(console, apply(runner, paths, name, {}), began)
-    return 0
+    cli = pulumi.installed()
+    if cli is None or pulumi.language_host() is None:
+        raise StepError(f"Pulumi {pulumi.SDK} or newer, with its Python language host, is not on PATH; install it")
+    command = [str(cli), "up", "--stack", name, "--yes", "--policy-pack", str(REPOSITORY / "policy")]
+    return subprocess.run(command, cwd=REPOSITORY, check=False).returncode
 
 
 def apply(runner: Runner, paths: Paths, name: str, images: Mapping[str, str]) -> Applied:

@@ -1,4 +1,7 @@
-"""`python3 -m loop COMMAND`: the entry point of the loop's images. Commands are imported when called: pods start fast."""
+"""`python3 -m loop COMMAND`: the entry point of the loop's images.
+
+A command's module is imported when it is called, so that pods start fast.
+"""
 
 import sys
 from importlib import import_module

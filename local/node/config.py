@@ -111,6 +111,7 @@ def kubelet(node: Path) -> dict[str, object]:
         "imageGCLowThresholdPercent": 99,
         "makeIPTablesUtilChains": False,
         "maxPods": 110,
+        "podLogsDir": f"{node}/log/pods",
         "resolvConf": f"{node}/resolv.conf",
         "tlsCertFile": f"{node}/pki/kubelet.crt",
         "tlsPrivateKeyFile": f"{node}/pki/kubelet.key",

@@ -54,9 +54,9 @@ def unmount_below(folder: Path) -> None:
 
 
 def mounts_below(folder: Path) -> list[str]:
-    """Mount points below a folder, in the order they were made."""
+    """Mount points at and below a folder, in the order they were made."""
     points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    return [point.replace("\\040", " ") for point in points if point.startswith(f"{folder}/")]
+    return [point.replace("\\040", " ") for point in points if f"{point}/".startswith(f"{folder}/")]
 
 
 def remove_cgroups() -> None:

@@ -1,11 +1,14 @@
-"""Cluster DNS. Port 1053 inside the pod: port 53 would need a capability that restricted pods may not have."""
+"""Cluster DNS, where every distribution has it: `k8s-app: kube-dns` in `kube-system`, which NetworkPolicies name.
+
+Port 1053 inside the pod: port 53 would need a capability that restricted pods may not have.
+"""
 
 from local.node.config import DNS_SERVICE
 from local.node.node import Node
 from local.operators.operator import Manifest, Operator, References, container_security, namespace, pod_security
 
-NAMESPACE = "cluster-dns"
-LABELS = {"app.kubernetes.io/name": "coredns"}
+NAMESPACE = "kube-system"
+LABELS = {"k8s-app": "kube-dns"}
 COREFILE = """.:1053 {
     errors
     health :8080
@@ -84,7 +87,7 @@ def service() -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": {"name": "kube-dns", "namespace": NAMESPACE, "labels": {"k8s-app": "kube-dns"}},
+        "metadata": {"name": "kube-dns", "namespace": NAMESPACE, "labels": LABELS},
         "spec": {"clusterIP": DNS_SERVICE, "selector": LABELS, "ports": ports},
     }
 

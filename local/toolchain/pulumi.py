@@ -18,6 +18,7 @@ from local.toolchain.gotools import TOOLS, build
 SDK: Final = version("pulumi")
 KUBERNETES: Final = version("pulumi-kubernetes")
 PLUGINS: Final = REPOSITORY / "local" / "plugins"
+PLUGIN: Final = f"resource-kubernetes-v{KUBERNETES}"
 STAND_IN: Final = "pulumi-resource-kubernetes"
 POLICY_HOST: Final = "pulumi-analyzer-policy-python"
 
@@ -51,20 +52,6 @@ def provide(paths: Paths) -> str | None:
     return f"downloaded v{SDK}"
 
 
-def official_plugin(paths: Paths) -> bool:
-    """Whether Pulumi's own kubernetes plugin is installed, or can be now."""
-    folder = home(paths) / "plugins" / f"resource-kubernetes-v{KUBERNETES}"
-    if folder.exists():
-        return True
-    users = Path.home() / ".pulumi" / "plugins" / folder.name
-    if users.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.symlink_to(users)
-        return True
-    arguments = (str(paths.bin / "pulumi"), "plugin", "install", "resource", "kubernetes", f"v{KUBERNETES}")
-    return succeeds("timeout", "120", "env", f"PULUMI_HOME={home(paths)}", *arguments)
-
-
 def provide_plugins(paths: Paths) -> str:
     """Links what stands in for plugins that cannot be had; the note says so, because the two are not the same."""
     folder = plugins(paths)
@@ -78,13 +65,30 @@ def provide_plugins(paths: Paths) -> str:
     return "stand-in for the kubernetes plugin, which cannot be downloaded here"
 
 
+def official_plugin(paths: Paths) -> bool:
+    """Whether Pulumi's own kubernetes plugin is installed, or can be now."""
+    folder = home(paths) / "plugins" / PLUGIN
+    if users_plugin().exists() and not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.symlink_to(users_plugin())
+    if folder.exists():
+        return True
+    arguments = (str(paths.bin / "pulumi"), "plugin", "install", "resource", "kubernetes", f"v{KUBERNETES}")
+    return succeeds("timeout", "120", "env", f"PULUMI_HOME={home(paths)}", *arguments)
+
+
+def users_plugin() -> Path:
+    """Where the user's own Pulumi keeps the plugin."""
+    return Path.home() / ".pulumi" / "plugins" / PLUGIN
+
+
 def plugins(paths: Paths) -> Path:
-    """Folder that comes first on the CLI's PATH."""
+    """Folder that comes first on the CLI's PATH, for the built-in cluster only."""
     return paths.cache / "plugins"
 
 
 def plugins_key() -> str:
-    return key_of(SDK, KUBERNETES, str(PLUGINS))
+    return key_of(SDK, KUBERNETES, str(PLUGINS), str(users_plugin().exists()))
 
 
 def home(paths: Paths) -> Path:
@@ -102,5 +106,9 @@ def environment(paths: Paths, python: str) -> dict[str, str]:
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",
         "ML_LOOP_PYTHON": python,
-        "KUBECONFIG": str(paths.kubeconfig),
     }
+
+
+def language_host() -> str | None:
+    """The official language host, which comes with the official CLI only."""
+    return shutil.which("pulumi-language-python")

@@ -27,10 +27,11 @@ def mounts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "read_text", read_text)
 
 
-def test_mounts_below_a_folder_are_found_in_the_order_they_were_made(mounts: None) -> None:
+def test_mounts_at_and_below_a_folder_are_found_in_the_order_they_were_made(mounts: None) -> None:
     assert teardown.mounts_below(Path("/cache/node/containerd")) == [
         "/cache/node/containerd/state/sandbox/rootfs",
         "/cache/node/containerd/state/with space",
+        "/cache/node/containerd",
     ]
 
 
@@ -46,6 +47,7 @@ def test_the_innermost_mount_is_taken_away_first_and_a_busy_one_is_detached(
     monkeypatch.setattr(teardown, "succeeds", umount)
     teardown.unmount_below(Path("/cache/node/containerd"))
     assert calls == [
+        ("umount", "/cache/node/containerd"),
         ("umount", "/cache/node/containerd/state/with space"),
         ("umount", "--lazy", "/cache/node/containerd/state/with space"),
         ("umount", "/cache/node/containerd/state/sandbox/rootfs"),

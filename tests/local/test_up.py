@@ -42,18 +42,18 @@ def test_the_program_s_warnings_are_told_once_and_the_engine_s_remarks_on_plugin
 def refusal(
     arguments: list[str], cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> str:
-    """What a refused command line prints; nothing but the lock may be in the cache then."""
+    """What a refused command line prints; nothing may be in the cache then."""
     monkeypatch.setenv("ML_LOOP_CACHE", str(cache))
     monkeypatch.setattr(sys, "argv", ["local", *arguments])
     assert cli.main() == 1
-    assert [path.name for path in cache.iterdir()] == ["lock"]
+    assert list(cache.iterdir()) == []
     return capsys.readouterr().err
 
 
 def test_the_built_in_cluster_s_stack_is_not_applied_to_another_cluster(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = "error: --context: the stack `local` is for the built-in cluster; name another one, such as STACK=dev\n"
+    told = "error: --context: the stack `local` is for the built-in cluster; name another, such as STACK=dev\n"
     assert refusal(["up", "--context", "mine"], tmp_path, monkeypatch, capsys) == told
 
 
