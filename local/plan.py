@@ -116,7 +116,7 @@ def layer_needs(layer: Layer) -> list[str]:
             binaries = {binary for binary, _ in layer.binaries}
             tools = [f"build {tool.name}" for tool in TOOLS.values() if binaries & set(tool.commands.values())]
             return tools or ["build kubernetes"]
-        case layers.Base():
+        case layers.Base() | layers.Maven():
             return ["debian packages"]
         case layers.Apt():
             return ["debian packages", f"layer {layer.base.name}"]

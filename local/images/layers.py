@@ -166,7 +166,7 @@ class Maven:
     def fill(self, folder: Path, paths: Paths) -> None:
         target = folder / self.place.lstrip("/")
         goal = ("dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={target}")
-        run("mvn", "--quiet", "--batch-mode", "-f", str(REPOSITORY / self.pom), *goal)
+        run("mvn", "--quiet", "--batch-mode", "--strict-checksums", "-f", str(REPOSITORY / self.pom), *goal)
 
 
 def build(layer: Layer, paths: Paths) -> None:

@@ -13,6 +13,7 @@ PACKAGES = {  # a program, and the package that brings it
     "nft": "nftables",
     "conntrack": "conntrack",
     "ip": "iproute2",
+    "mvn": "maven",
     "/usr/lib/cni/bridge": "containernetworking-plugins",
 }
 SEARCH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
