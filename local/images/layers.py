@@ -172,7 +172,7 @@ class Maven:
 def build(layer: Layer, paths: Paths) -> None:
     """Builds a layer's tar and its digest; what a cut-off build left is cleared first."""
     part, tar = paths.images / f"{layer.name}.part", layer_tar(layer, paths)
-    unmount_below(paths.images)
+    unmount_below(part.with_suffix(".merged"))
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     layer.fill(part, paths)
