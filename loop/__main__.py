@@ -17,6 +17,7 @@ COMMANDS = {
     "rollout": ("loop.serving.rollout", "roll a service to the version its alias names"),
     "detect": ("loop.drift.detector", "compare the predictions' features with the reference window"),
     "cooldown": ("loop.retraining.cooldown", "take the per-feature lease, or end the run as skipped"),
+    "bus-credentials": ("loop.retraining.bus", "make the event bus a certificate and a password, once"),
     "simulate": ("loop.drift.simulate", "a year of predictions in virtual time: false retrains, delay, refusals"),
 }
 
