@@ -85,7 +85,7 @@ class MMDDriftNumpy(BaseMMDDrift):
         squared = cdist(self.x_ref, self.x_ref, "sqeuclidean")
         m = len(squared)
         middle = m + (m * m - m) // 2 - 1  # upstream's median: without the zeros of the diagonal
-        # More than half of the pairs equal, as rare categories do: one standard deviation instead of no distance at all.
+        # Over half of the pairs equal, as rare categories do: one standard deviation instead of no distance at all.
         self._two_variances = float(np.partition(squared, middle, axis=None)[middle]) or 1.0
         self._k_xx = self._kernel(squared)
 
