@@ -1,6 +1,7 @@
 """Takes pods and what they hold away: processes, mounts, control groups. Works on a dirty machine too."""
 
 import contextlib
+import os
 import time
 from pathlib import Path
 
@@ -26,7 +27,8 @@ def pod_processes() -> set[int]:
 def pod_cgroups() -> list[Path]:
     """All groups below `kubepods`, deepest first, over all hierarchies."""
     roots = [root for root in [CGROUPS / "kubepods", *CGROUPS.glob("*/kubepods")] if root.is_dir()]
-    groups = [group for root in roots for group in [root, *(p for p in root.rglob("*") if p.is_dir())]]
+    # os.walk passes over groups that vanish under it; pathlib's walk does not.
+    groups = [Path(folder) for root in roots for folder, _, _ in os.walk(root)]
     return sorted(groups, key=lambda group: -len(group.parts))
 
 
