@@ -1,0 +1,45 @@
+"""Service accounts for the steps of workflows, one for each set of rights."""
+
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_kubernetes as k8s
+from pulumi import Output, ResourceOptions
+
+from components.custom import object_name
+from components.labels import labels
+
+RoleRule = k8s.rbac.v1.PolicyRuleArgsDict
+
+RESULTS: RoleRule = {"api_groups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}
+"""What the executor beside every step needs: it hands the step's output parameters to the controller."""
+
+
+def step_identity(
+    name: str, account: str, *, namespace: pulumi.Input[str], rules: Sequence[RoleRule] = (), opts: ResourceOptions
+) -> Output[str]:
+    """A service account that may do `rules` in its namespace, and what every step of a workflow needs.
+
+    Returns the account's name, known once it has its rights.
+    """
+    metadata: k8s.meta.v1.ObjectMetaArgsDict = {
+        "name": account,
+        "namespace": namespace,
+        "labels": labels("workflow-step", account),
+    }
+    made = k8s.core.v1.ServiceAccount(
+        f"{name}-account",
+        metadata=metadata,
+        # Only pods that ask for the token get it.
+        automount_service_account_token=False,
+        opts=opts,
+    )
+    role = k8s.rbac.v1.Role(f"{name}-role", metadata=metadata, rules=[RESULTS, *rules], opts=opts)
+    binding = k8s.rbac.v1.RoleBinding(
+        f"{name}-binding",
+        metadata=metadata,
+        role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "Role", "name": object_name(role)},
+        subjects=[{"kind": "ServiceAccount", "name": object_name(made), "namespace": namespace}],
+        opts=opts,
+    )
+    return object_name(binding)

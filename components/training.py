@@ -1,0 +1,172 @@
+"""The training of one model: the WorkflowTemplate `<model>-train`, its schedule, and who its steps are.
+
+Not done: archiving logs. It needs credentials of the artifact store in the loop's namespace, and the bundled store has
+one identity only, which owns everything. Logs are read from the pods, which stay as long as their workflow where they
+failed.
+"""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pulumi
+from pulumi import Output, ResourceOptions
+
+from components.custom import custom_resource, object_name
+from components.identities import RoleRule, step_identity
+from components.labels import labels, selector
+from components.mlflow import PORT as MLFLOW_PORT
+from components.network import API_SERVER, Traffic, allow, namespaced, pods
+from components.serving import APP as SERVERS
+from components.serving import PORT as PREDICTOR_PORT
+from components.serving import Slot
+from components.training_steps import Accounts, Commands, Gate, Plan, schedule_spec, workflow_spec
+from settings.model import Training as TrainingSettings
+
+APP = "training"
+API_VERSION = "argoproj.io/v1alpha1"
+LEASES: RoleRule = {
+    "api_groups": ["coordination.k8s.io"],
+    "resources": ["leases"],
+    # Without names: RBAC cannot restrict `create` by name, and the others' names hold the feature that drifted.
+    "verbs": ["get", "create", "update"],
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingArgs:
+    """A model's training, and what it talks to."""
+
+    model: str
+    namespace: pulumi.Input[str]
+    loop_image: str
+    """Image of the loop's own steps."""
+    image: str
+    """Image with `commands`; it derives from the loop's."""
+    tracking_uri: pulumi.Input[str]
+    tracking_namespace: str
+    """Where MLflow runs."""
+    training: TrainingSettings
+    commands: Commands = field(default_factory=Commands)
+    cooldown: timedelta | None = None
+    """The least time between two trainings that drift asks for. None: drift does not start any."""
+    serving: bool = False
+    """Whether the model is served: the run then rolls its staging service out."""
+
+    @property
+    def staging_service(self) -> str | None:
+        """The InferenceService that follows the alias `staging`."""
+        return f"{self.model}-{Slot.STAGING}" if self.serving else None
+
+
+class Training(pulumi.ComponentResource):
+    """Creates a WorkflowTemplate, a CronWorkflow where there is a schedule, and accounts and policies for its pods.
+
+    External: Argo Workflows 3.6 or later, MLflow, the user's image. The pods pass Pod Security restricted whatever the
+    controller's config says. No identity here can read Secrets or create pods. MLflow lets every client set every alias
+    (mlflow#24742): that `production` stays where it is must be enforced where MLflow is reached.
+    """
+
+    template: Output[str]
+    """The WorkflowTemplate's name, known once it exists."""
+    submit: Output[str]
+    """The command that trains the model now, and waits."""
+
+    def __init__(self, name: str, args: TrainingArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("ml-loop:training:Training", name, None, opts)
+        child = ResourceOptions(parent=self)
+        namespace, training = Output.from_input(args.namespace), args.training
+
+        plan = Output.all(
+            namespace=namespace,
+            tracking_uri=args.tracking_uri,
+            train=step_identity(name, f"{args.model}-train", namespace=namespace, opts=child),
+            cooldown=_cooldown_identity(name, args, child),
+            rollout=_rollout_identity(name, args, child),
+        ).apply(lambda known: _plan(name, args, known))
+        _policies(name, args, child)
+
+        template = custom_resource(
+            f"{name}-template",
+            API_VERSION,
+            "WorkflowTemplate",
+            {"name": f"{args.model}-train", "namespace": namespace, "labels": labels(APP, name)},
+            plan.apply(workflow_spec),
+            opts=child,
+        )
+        self.template = object_name(template)
+        if (cron := training.schedule) is not None:
+            custom_resource(
+                f"{name}-schedule",
+                API_VERSION,
+                "CronWorkflow",
+                {"name": f"{args.model}-train", "namespace": namespace, "labels": labels(APP, name)},
+                self.template.apply(lambda reference: schedule_spec(reference, cron)),
+                opts=child,
+            )
+        self.submit = Output.concat("argo submit --from workflowtemplate/", self.template, " -n ", namespace, " --wait")
+        self.register_outputs({"template": self.template, "submit": self.submit})
+
+
+def _plan(name: str, args: TrainingArgs, known: dict[str, str]) -> Plan:
+    training, gate = args.training, args.training.gate
+    return Plan(
+        model=args.model,
+        namespace=known["namespace"],
+        tracking_uri=known["tracking_uri"],
+        loop_image=args.loop_image,
+        image=args.image,
+        commands=args.commands,
+        accounts=Accounts(train=known["train"], cooldown=known["cooldown"], rollout=known["rollout"]),
+        labels=labels(APP, name),
+        resources=training.resources.model_dump(exclude_none=True),
+        gate=Gate(metric=gate.metric, minimum=gate.minimum, compare=gate.not_worse_than is not None),
+        data_uri=training.data_uri or "",
+        parameters=training.parameters,
+        timeout=int(training.timeout.total_seconds()),
+        cooldown=None if args.cooldown is None else int(args.cooldown.total_seconds()),
+        staging_service=args.staging_service,
+    )
+
+
+def _cooldown_identity(name: str, args: TrainingArgs, child: ResourceOptions) -> Output[str] | None:
+    if args.cooldown is None:
+        return None
+    account = f"{args.model}-cooldown"
+    return step_identity(f"{name}-cooldown", account, namespace=args.namespace, rules=[LEASES], opts=child)
+
+
+def _rollout_identity(name: str, args: TrainingArgs, child: ResourceOptions) -> Output[str] | None:
+    """May change the one service, and watch its pods come up."""
+    if args.staging_service is None:
+        return None
+    service: RoleRule = {
+        "api_groups": ["serving.kserve.io"],
+        "resources": ["inferenceservices"],
+        "resource_names": [args.staging_service],
+        "verbs": ["get", "patch"],
+    }
+    deployments: RoleRule = {"api_groups": ["apps"], "resources": ["deployments"], "verbs": ["list"]}
+    its_pods: RoleRule = {"api_groups": [""], "resources": ["pods"], "verbs": ["list"]}
+    rules = [service, deployments, its_pods]
+    return step_identity(f"{name}-rollout", f"{args.model}-rollout", namespace=args.namespace, rules=rules, opts=child)
+
+
+def _policies(name: str, args: TrainingArgs, child: ResourceOptions) -> None:
+    """Every step reaches MLflow, and the API server for its results; a rollout asks the predictors, too."""
+    mlflow = Traffic(ports=(MLFLOW_PORT,), peers=(namespaced(args.tracking_namespace),))
+    allow(
+        f"{name}-steps",
+        namespace=args.namespace,
+        selector=selector(APP, name),
+        egress=[API_SERVER, mlflow],
+        opts=child,
+    )
+    if args.serving:
+        predictors = pods(selector(SERVERS, args.model, Slot.STAGING))
+        allow(
+            f"{name}-rollout",
+            namespace=args.namespace,
+            selector=selector(APP, name, "rollout"),
+            egress=[Traffic(ports=(PREDICTOR_PORT,), peers=(predictors,))],
+            opts=child,
+        )

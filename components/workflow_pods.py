@@ -1,0 +1,112 @@
+"""What the workflows of the loop share: pods that pass Pod Security restricted, retries, limits, and what is kept."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from hera.workflows import Container, Parameter, RetryStrategy, Step
+from hera.workflows import models as argo
+
+from components.pod import SCRATCH, Resources, resources
+from components.restricted import container_security_context, pod_security_context
+
+OUTPUT: Final = "/mnt/output"
+SHORT: Final = 600
+"""Seconds for a step that only asks and tells: it waits three minutes for an MLflow that is away."""
+SMALL: Final = resources(cpu="100m", memory="256Mi", memory_limit="1Gi")
+DIED: Final = "lastRetry.status == 'Error' || lastRetry.exitCode != '1'"
+"""The pod was deleted, evicted or killed. A step that ends with 1 has said why, and would only say so again."""
+DAY: Final = 24 * 60 * 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopPod:
+    """A pod that runs one command of the loop (`python3 -m loop …`)."""
+
+    image: str
+    command: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict[str, str])
+    inputs: Sequence[str] = ()
+    outputs: Sequence[Parameter] = ()
+    account: str | None = None
+    """Service account, where it is not the workflow's."""
+    seconds: int = SHORT
+    """After which it is stopped; all its attempts together take no longer."""
+    resources: Resources = field(default_factory=lambda: SMALL)
+    retry: str | None = DIED
+    """When another attempt is made; None: whenever one fails."""
+
+
+def pod_template(name: str, pod: LoopPod) -> None:
+    """Adds the template `name` to the workflow that is being written."""
+    Container(
+        name=name,
+        image=pod.image,
+        image_pull_policy="IfNotPresent",
+        # Always spelled out: for what a template doesn't name, the controller asks the image's registry.
+        command=["python3", "-m", "loop", *pod.command],
+        env=[argo.EnvVar(name=key, value=value) for key, value in pod.env.items()],
+        resources=argo.ResourceRequirements.model_validate(pod.resources),
+        security_context=argo.SecurityContext.model_validate(container_security_context()),
+        volume_mounts=[
+            argo.VolumeMount(name="tmp", mount_path=SCRATCH),
+            argo.VolumeMount(name="output", mount_path=OUTPUT),
+        ],
+        inputs=[Parameter(name=each) for each in pod.inputs],
+        outputs=list(pod.outputs),
+        labels={"app.kubernetes.io/component": name},
+        service_account_name=pod.account,
+        active_deadline_seconds=pod.seconds,
+        # The attempts share the time of one: nothing that was stopped for taking too long is started again.
+        retry_strategy=RetryStrategy(
+            limit=3,
+            retry_policy="Always",
+            expression=pod.retry,
+            backoff=argo.Backoff(duration="5s", max_duration=f"{pod.seconds}s"),
+        ),
+    )
+
+
+def workflow_defaults(account: str, labels: Mapping[str, str]) -> dict[str, Any]:
+    """What holds for every workflow of the loop, as arguments of hera's classes. `labels` are those of its pods."""
+    return {
+        "service_account_name": account,
+        # The pod's own token lives an hour; one for the executor alone would be a Secret that never ends. So what runs
+        # in the pod sees it, and accounts of user code may do nothing but report results.
+        "automount_service_account_token": True,
+        "security_context": argo.PodSecurityContext.model_validate(pod_security_context()),
+        "pod_spec_patch": _executor_patch(),
+        "pod_metadata": argo.Metadata(labels=dict(labels)),
+        "volumes": [argo.Volume(name=name, empty_dir=argo.EmptyDirVolumeSource()) for name in ("tmp", "output")],
+        "ttl_strategy": argo.TTLStrategy(seconds_after_success=DAY, seconds_after_failure=7 * DAY),
+        # A failed pod is kept as long as its workflow: `argo logs` reads what it said.
+        "pod_gc": argo.PodGC(strategy="OnPodSuccess", delete_delay_duration=f"{SHORT}s"),
+    }
+
+
+def _executor_patch() -> str:
+    """Restricts the executor's containers, whatever the controller's config says of them."""
+    context = container_security_context()
+    containers = {"initContainers": "init", "containers": "wait"}
+    return json.dumps({key: [{"name": name, "securityContext": context}] for key, name in containers.items()})
+
+
+def input_parameter(name: str) -> str:
+    """Stands for an input of the template it is used in."""
+    return f"{{{{inputs.parameters.{name}}}}}"
+
+
+def workflow_parameter(name: str) -> str:
+    """Stands for an argument of the workflow."""
+    return f"{{{{workflow.parameters.{name}}}}}"
+
+
+def step_output(step: Step, name: str) -> str:
+    """Stands for what an earlier step of the same template has left."""
+    return f"{{{{steps.{step.name}.outputs.parameters.{name}}}}}"
+
+
+def result(name: str, file: str | None = None, global_name: str | None = None) -> Parameter:
+    """What the command writes to a file of the folder `OUTPUT`; by its `global_name` the exit handler knows it."""
+    return Parameter(name=name, value_from=argo.ValueFrom(path=f"{OUTPUT}/{file or name}"), global_name=global_name)
