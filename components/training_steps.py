@@ -33,8 +33,8 @@ from components.workflow_pods import (
 )
 
 TRIGGERS: Final = ("manual", "schedule", "drift")
-EVENT: Final = ("feature", "p_value", "event_id")
-"""What a run with the trigger `drift` must be told besides."""
+PARAMETERS: Final = ("trigger", "feature", "p_value", "event_id")
+"""What a run is told. The trigger `drift` needs the three others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +135,7 @@ def schedule_spec(template: str, cron: str) -> dict[str, Any]:
 
 def _arguments() -> list[Parameter]:
     trigger = Parameter(name="trigger", value="manual", enum=list(TRIGGERS), description="Why the model is trained.")
-    return [trigger, *(Parameter(name=name, value="", description="With the trigger drift.") for name in EVENT)]
+    return [trigger, *(Parameter(name=name, value="", description="With the trigger drift.") for name in PARAMETERS[1:])]
 
 
 def _main(plan: Plan) -> None:
@@ -249,7 +249,7 @@ def _user_pods(plan: Plan, common: Mapping[str, str]) -> dict[str, LoopPod]:
 def _registration(plan: Plan) -> dict[str, str]:
     return {
         **{f"ML_LOOP_{name.upper()}": input_parameter(name) for name in ("run_id", "candidate", "production")},
-        **{f"ML_LOOP_{name.upper()}": workflow_parameter(name) for name in ("trigger", *EVENT)},
+        **{f"ML_LOOP_{name.upper()}": workflow_parameter(name) for name in PARAMETERS},
         "ML_LOOP_GATE_METRIC": plan.gate.metric,
         "ML_LOOP_GATE_MINIMUM": repr(plan.gate.minimum),
         # All that the stack knows of the model's source; by digest it names the code to the byte.
