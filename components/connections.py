@@ -9,6 +9,7 @@ from pulumi import Output
 
 from components.network import Traffic
 from components.pod import Env, Mount, Volume, plain_env, secret_env
+from settings.kafka import Sasl
 
 ACCESS_KEY_ID: Final = "access-key-id"
 SECRET_ACCESS_KEY: Final = "secret-access-key"  # noqa: S105  a name, not a secret
@@ -16,6 +17,9 @@ SECRET_ACCESS_KEY: Final = "secret-access-key"  # noqa: S105  a name, not a secr
 
 CA_FOLDER: Final = "/etc/postgresql"
 """Where clients have the certificate of the database's authority."""
+
+KAFKA_CA_FOLDER: Final = "/etc/kafka-ca"
+"""Where clients have the certificate of the brokers' authority."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,3 +84,47 @@ class Bucket:
                 secret_env("AWS_SECRET_ACCESS_KEY", self.credentials_secret, SECRET_ACCESS_KEY),
             ]
         return env
+
+
+@dataclass(frozen=True, kw_only=True)
+class KafkaConnection:
+    """Kafka's brokers, and how pods of the loop's namespace reach them."""
+
+    bootstrap_servers: Output[str]
+    """`host:port`, separated by commas. Known once a bundled broker answers."""
+    tls: bool
+    ca_secret: str | None = None
+    """Secret whose key `ca.crt` is the authority that signed the brokers' certificates; None: the public ones."""
+    sasl: Sasl | None = None
+    """How clients log in; None: they don't."""
+    client_labels: Mapping[str, str]
+    """Labels of the pods that the brokers let in."""
+    egress: tuple[Traffic, ...]
+    """What a client's NetworkPolicy has to allow."""
+
+    def env(self) -> list[Env]:
+        """What the loop's pods read (`loop.kafka.client_settings`). The password stays in its Secret."""
+        protocol = ("SASL_" if self.sasl else "") + ("SSL" if self.tls else "PLAINTEXT")
+        env = plain_env({"KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers, "KAFKA_SECURITY_PROTOCOL": protocol})
+        if self.ca_secret is not None:
+            env += plain_env({"KAFKA_SSL_CA_LOCATION": f"{KAFKA_CA_FOLDER}/ca.crt"})
+        if self.sasl is not None:
+            env += [
+                *plain_env({"KAFKA_SASL_MECHANISM": str(self.sasl.mechanism)}),
+                secret_env("KAFKA_SASL_USERNAME", self.sasl.secret_name, "username"),
+                secret_env("KAFKA_SASL_PASSWORD", self.sasl.secret_name, "password"),
+            ]
+        return env
+
+    def volumes(self) -> list[Volume]:
+        """The authority's certificate, for `mounts`; none where the public ones are trusted."""
+        if self.ca_secret is None:
+            return []
+        items: list[k8s.core.v1.KeyToPathArgsDict] = [{"key": "ca.crt", "path": "ca.crt"}]
+        return [{"name": "kafka-ca", "secret": {"secret_name": self.ca_secret, "items": items}}]
+
+    def mounts(self) -> list[Mount]:
+        """Where `env` says the certificate is."""
+        if self.ca_secret is None:
+            return []
+        return [{"name": "kafka-ca", "mount_path": KAFKA_CA_FOLDER, "read_only": True}]
