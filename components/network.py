@@ -29,13 +29,13 @@ class Traffic:
             raise ValueError("peers is (), which Kubernetes reads as everyone: name at least one peer, or ANYWHERE.")
 
 
-def pods(labels: Mapping[str, str], namespace: str | None = None) -> Peer:
+def pods(labels: Mapping[str, str], namespace: pulumi.Input[str] | None = None) -> Peer:
     """The pods with `labels`, in the policy's own namespace or in `namespace`."""
     peer: Peer = {"pod_selector": {"match_labels": dict(labels)}}
     return peer if namespace is None else {**peer, **namespaced(namespace)}
 
 
-def namespaced(namespace: str) -> Peer:
+def namespaced(namespace: pulumi.Input[str]) -> Peer:
     """Every pod of a namespace, found by the label that Kubernetes itself sets."""
     return {"namespace_selector": {"match_labels": {"kubernetes.io/metadata.name": namespace}}}
 

@@ -135,7 +135,8 @@ def schedule_spec(template: str, cron: str) -> dict[str, Any]:
 
 def _arguments() -> list[Parameter]:
     trigger = Parameter(name="trigger", value="manual", enum=list(TRIGGERS), description="Why the model is trained.")
-    return [trigger, *(Parameter(name=name, value="", description="With the trigger drift.") for name in PARAMETERS[1:])]
+    event = [Parameter(name=name, value="", description="With the trigger drift.") for name in PARAMETERS[1:]]
+    return [trigger, *event]
 
 
 def _main(plan: Plan) -> None:

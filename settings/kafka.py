@@ -9,7 +9,7 @@ from pydantic import Tag
 from settings.problem import Problem, one_of
 from settings.section import Section, kind_of
 from settings.values.names import Namespace
-from settings.values.network import BootstrapServers
+from settings.values.network import BootstrapServers, NodePort
 from settings.values.quantity import Size
 from settings.values.secret import SecretName
 
@@ -74,6 +74,8 @@ class BundledKafka(Section):
     """Namespace of the broker."""
     storage: Size = "5Gi"
     """Size of its volume."""
+    node_port: NodePort | None = None
+    """Port of the broker on every node, without TLS. For a one-machine cluster."""
 
 
 Kafka = Annotated[

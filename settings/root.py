@@ -78,6 +78,7 @@ class Settings(Section):
         yield from self._distinct_namespaces()
         yield from self._complete_store()
         yield from self._reachable_host()
+        yield from self._reachable_broker()
         for name, model in self.models.items():
             yield from self._runnable_model(name, model)
 
@@ -103,6 +104,12 @@ class Settings(Section):
             expected = f"no host while {dotted(['gateway'])} is not set"
             remedy = "Add gateway: {className: NAME}, or remove the host"
             yield Problem.with_value(("tracking", "host"), self.tracking.host, expected, remedy)
+
+    def _reachable_broker(self) -> Iterator[Problem]:
+        exposed = isinstance(self.kafka, BundledKafka) and self.kafka.node_port is not None
+        if exposed and self.cluster.node_address is None:
+            expected = "the address of a node, which the broker tells its clients"
+            yield Problem.missing(("cluster", "nodeAddress"), expected, "Add it, or remove kafka.nodePort")
 
     def _runnable_model(self, name: str, model: Model) -> Iterator[Problem]:
         if model.training.image is None and name != ImageName.RECOMMENDER:
