@@ -1,6 +1,7 @@
 """Every component of the stack, built with arguments that are right. Tests walk all of them, or break one property."""
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 
 import pulumi
 import pulumi_aws as aws
@@ -9,18 +10,26 @@ from pulumi import Output, ResourceOptions
 
 from components.artifact_store import ArtifactStore, ArtifactStoreArgs, ExternalS3Args
 from components.cloudnativepg import CloudNativePg, CloudNativePgArgs
-from components.connections import Bucket, Database
+from components.connections import Bucket, Database, KafkaConnection
+from components.drift import DriftMonitor, DriftMonitorArgs
+from components.event_bus import EventBus, EventBusArgs, JetStreamArgs
 from components.front import Front, FrontArgs
 from components.gateway import Gateway, GatewayArgs
+from components.kafka import Kafka, KafkaArgs
 from components.mlflow import Mlflow, MlflowArgs
 from components.model_storage import ModelStorage, ModelStorageArgs
 from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
+from components.nats import NatsServer, NatsServerArgs
 from components.network import ANYWHERE, Traffic, pods
 from components.pod import resources
 from components.postgres import Postgres, PostgresArgs, PostgresBackup
+from components.retraining import Retraining, RetrainingArgs
 from components.s3_bucket import S3Bucket, S3BucketArgs
 from components.serving import Serving, ServingArgs
+from components.training import Training, TrainingArgs
 from components.versitygw import VersityGw, VersityGwArgs
+from settings.model import Drift
+from settings.model import Training as TrainingSettings
 
 NAMESPACE = "mlflow"
 SECRET_TEXT = "correct-horse-battery-staple"
@@ -29,8 +38,13 @@ MLFLOW_IMAGE = f"registry.example.com/mlflow@{DIGEST}"
 POSTGRES_IMAGE = f"registry.example.com/postgres:17.1@{DIGEST}"
 VERSITYGW_IMAGE = f"registry.example.com/versitygw@{DIGEST}"
 LOOP_IMAGE = f"registry.example.com/loop@{DIGEST}"
+KAFKA_IMAGE = f"registry.example.com/kafka@{DIGEST}"
 MODEL_IMAGE = f"registry.example.com/recommender@{DIGEST}"
-IMAGES = frozenset({MLFLOW_IMAGE, LOOP_IMAGE, MODEL_IMAGE, POSTGRES_IMAGE, VERSITYGW_IMAGE})
+NATS_IMAGE = f"registry.example.com/nats@{DIGEST}"
+DETECTOR_IMAGE = f"registry.example.com/detector@{DIGEST}"
+IMAGES = frozenset(
+    {NATS_IMAGE, DETECTOR_IMAGE, MLFLOW_IMAGE, LOOP_IMAGE, MODEL_IMAGE, POSTGRES_IMAGE, VERSITYGW_IMAGE, KAFKA_IMAGE}
+)
 
 
 def secret() -> Output[str]:
@@ -161,6 +175,98 @@ def front_args(opts: ResourceOptions) -> FrontArgs:
     return FrontArgs(gateway=Gateway("gateway", gateway_args(), opts), serving=served(opts), canary_percent=10)
 
 
+def kafka() -> KafkaConnection:
+    return KafkaConnection(
+        bootstrap_servers=Output.from_input("kafka-1.example.com:9092,kafka-2.example.com:9092"),
+        tls=False,
+        client_labels={"ml-loop.dev/client-of-kafka": "true"},
+        egress=(Traffic(ports=(9092,), peers=ANYWHERE),),
+    )
+
+
+def drift(**changes: object) -> Drift:
+    return Drift.model_validate({"features": ["pages", "price"]} | changes)
+
+
+def drift_monitor_args() -> DriftMonitorArgs:
+    return DriftMonitorArgs(
+        namespace=NAMESPACE,
+        model="recommender",
+        image=DETECTOR_IMAGE,
+        drift=drift(),
+        kafka=kafka(),
+        tracking_uri="http://mlflow.mlflow.svc.cluster.local:5000",
+        egress=[Traffic(ports=(5000,), peers=ANYWHERE)],
+    )
+
+
+def jetstream_args() -> JetStreamArgs:
+    return JetStreamArgs(namespace=NAMESPACE, version="2.15.2")
+
+
+def nats_args() -> NatsServerArgs:
+    return NatsServerArgs(namespace=NAMESPACE, image=NATS_IMAGE, loop_image=LOOP_IMAGE)
+
+
+def training(opts: ResourceOptions) -> Training:
+    gate = {"metric": "auc", "minimum": 0.7}
+    args = TrainingArgs(
+        model="recommender",
+        namespace=NAMESPACE,
+        loop_image=LOOP_IMAGE,
+        image=MODEL_IMAGE,
+        tracking_uri="http://mlflow.mlflow.svc.cluster.local:5000",
+        egress=[Traffic(ports=(5000,), peers=ANYWHERE)],
+        training=TrainingSettings.model_validate({"gate": gate}),
+        cooldown=timedelta(hours=6),
+    )
+    return Training("training", args, opts)
+
+
+def retraining_args(opts: ResourceOptions) -> RetrainingArgs:
+    return RetrainingArgs(
+        namespace=NAMESPACE,
+        model="recommender",
+        drift=drift(),
+        template=training(opts).template,
+        bus=EventBus("bus", EventBusArgs(servers=nats_args()), opts),
+        kafka=kafka(),
+    )
+
+
+def kafka_args() -> KafkaArgs:
+    return KafkaArgs(
+        namespace=NAMESPACE,
+        storage="5Gi",
+        image=KAFKA_IMAGE,
+        client_image=LOOP_IMAGE,
+        client_namespaces=["loop"],
+        node_port=30092,
+        node_address="192.0.2.1",
+    )
+
+
+def training_args() -> TrainingArgs:
+    settings = {"gate": {"metric": "auc", "minimum": 0.7}, "schedule": "0 3 * * *", "parameters": {"degree": 2}}
+    return TrainingArgs(
+        model="recommender",
+        namespace=NAMESPACE,
+        loop_image=LOOP_IMAGE,
+        image=MODEL_IMAGE,
+        tracking_uri="http://mlflow.mlflow.svc.cluster.local:5000",
+        egress=[Traffic(ports=(5000,), peers=(pods({"app": "mlflow"}, "mlflow"),))],
+        training=TrainingSettings.model_validate(settings),
+        cooldown=timedelta(hours=6),
+        serving=True,
+    )
+
+
+def trained(opts: ResourceOptions) -> Training:
+    """A model's training with the services that it rolls out."""
+    served(opts)
+    return Training("training", training_args(), opts)
+
+
 COMPONENTS: Mapping[str, Callable[[ResourceOptions], pulumi.ComponentResource]] = {
     "namespace": lambda opts: RestrictedNamespace("it", RestrictedNamespaceArgs(namespace="loop"), opts),
     "cloudnativepg": lambda opts: CloudNativePg("it", CloudNativePgArgs(install=True), opts),
@@ -168,11 +274,17 @@ COMPONENTS: Mapping[str, Callable[[ResourceOptions], pulumi.ComponentResource]] 
     "versitygw": lambda opts: VersityGw("it", versitygw_args(), opts),
     "s3_bucket": lambda opts: S3Bucket("it", s3_bucket_args(), opts),
     "artifact_store": lambda opts: ArtifactStore("it", ArtifactStoreArgs(store=external_s3_args()), opts),
+    "drift": lambda opts: DriftMonitor("it", drift_monitor_args(), opts),
+    "event_bus": lambda opts: EventBus("it", EventBusArgs(servers=jetstream_args()), opts),
+    "nats": lambda opts: NatsServer("it", nats_args(), opts),
+    "retraining": lambda opts: Retraining("it", retraining_args(opts), opts),
     "mlflow": lambda opts: Mlflow("it", mlflow_args(), opts),
     "model_storage": lambda opts: ModelStorage("it", model_storage_args(), opts),
     "serving": served,
     "gateway": lambda opts: Gateway("it", gateway_args(), opts),
     "front": lambda opts: Front("front", front_args(opts), opts),
+    "kafka": lambda opts: Kafka("it", kafka_args(), opts),
+    "training": trained,
 }
 """By the name of their module."""
 

@@ -42,18 +42,20 @@ def silent(recording: Recording) -> Iterator[str]:
 
 def unpinned(recording: Recording, allowed: Set[str]) -> Iterator[str]:
     """Images that come neither from versions.py nor from a component's arguments."""
-    resources = as_stack(recording).resources
-    for resource in resources:
-        for image in _images(resource):
+    stack = as_stack(recording)
+    for resource in stack.resources:
+        for image in _images(resource, stack):
             if image not in allowed:
                 yield f"{resource.name} runs the image {image}, which is neither pinned nor given"
 
 
 def tokens(recording: Recording) -> Iterator[str]:
-    """Pods that are handed a token for the API, which none of these needs."""
+    """Pods that are handed a token for the API without a role that makes it worth anything."""
+    bound = {subject["name"] for binding in recording.of("RoleBinding") for subject in binding.inputs["subjects"]}
     for resource in recording.resources:
         spec: Mapping[str, Any] = resource.inputs.get("spec", {}).get("template", {}).get("spec", {})
-        if spec and spec.get("automountServiceAccountToken") is not False:
+        handed = spec and spec.get("automountServiceAccountToken") is not False
+        if handed and spec.get("serviceAccountName") not in bound:
             yield f"{resource.name} ({resource.type}) mounts a service account's token"
 
 
@@ -122,8 +124,8 @@ def _as_resource(resource: Registered) -> Resource:
     )
 
 
-def _images(resource: Resource) -> Iterator[Any]:
-    for pod in pods(resource.kind, resource.manifest, Stack()):
+def _images(resource: Resource, stack: Stack) -> Iterator[Any]:
+    for pod in pods(resource.kind, resource.manifest, stack):
         yield from (container["image"] for _, container in containers(pod) if "image" in container)
     if resource.kind == "postgresql.cnpg.io/Cluster":
         yield resource.manifest["spec"]["imageName"]
@@ -137,7 +139,12 @@ def _pod_labels(recording: Recording) -> Iterator[Mapping[str, str]]:
         if resource.inputs.get("kind") == "Cluster":
             inherited: Mapping[str, str] = resource.inputs["spec"].get("inheritedMetadata", {}).get("labels", {})
             yield {"cnpg.io/cluster": resource.inputs["metadata"]["name"], **inherited}
+        if resource.inputs.get("kind") == "EventBus" and "jetstream" in resource.inputs["spec"]:
+            yield resource.inputs["spec"]["jetstream"]["metadata"]["labels"]
         if resource.inputs.get("kind") == "InferenceService":
             yield resource.inputs["spec"]["predictor"]["labels"]
+        if resource.inputs.get("kind") == "WorkflowTemplate":
+            built = pods("argoproj.io/WorkflowTemplate", resource.inputs, Stack())
+            yield from (pod.metadata["labels"] for pod in built)
         if resource.type.endswith(":Chart"):
             yield {"app.kubernetes.io/name": resource.inputs["chart"]}
