@@ -11,8 +11,10 @@ import settings
 import versions
 from components.artifact_store import ArtifactStore, ArtifactStoreArgs, ExternalS3Args, Store
 from components.cloudnativepg import CloudNativePg, CloudNativePgArgs
+from components.connections import KafkaConnection
 from components.front import Front, FrontArgs
 from components.gateway import Gateway, GatewayArgs
+from components.kafka import Kafka, KafkaArgs, external_brokers
 from components.labels import selector
 from components.mlflow import APP, ARTIFACTS_FOLDER, PORT, Mlflow, MlflowArgs
 from components.model_storage import ModelStorage, ModelStorageArgs
@@ -21,6 +23,8 @@ from components.network import Traffic, pods
 from components.postgres import BACKUPS_FOLDER, Postgres, PostgresArgs, PostgresBackup
 from components.s3_bucket import S3BucketArgs
 from components.serving import Serving, ServingArgs
+from components.training import EXAMPLE, Training, TrainingArgs
+from components.training_steps import Commands
 from components.versitygw import VersityGwArgs
 from policy.rule import PRODUCTION_STACKS
 from settings import ImageName
@@ -59,6 +63,23 @@ def store(namespace: pulumi.Output[str]) -> Store:
             return VersityGwArgs(namespace=namespace, storage=storage, secret_key=key, protect=protect, **images)
         case other, _:
             raise AssertionError(f"settings let a store pass that is none: {other}")
+
+
+def brokers(given: settings.ExternalKafka | settings.BundledKafka) -> KafkaConnection:
+    """Kafka as the settings name it."""
+    if isinstance(given, settings.ExternalKafka):
+        return external_brokers(given)
+    home = RestrictedNamespace("kafka-home", RestrictedNamespaceArgs(namespace=given.namespace), here)
+    args = KafkaArgs(
+        namespace=home.name,
+        storage=given.storage,
+        image=image(ImageName.KAFKA),
+        client_image=image(ImageName.LOOP),
+        client_namespaces=[stack.namespace],
+        node_port=given.node_port,
+        node_address=stack.cluster.node_address,
+    )
+    return Kafka("kafka", args, here).connection
 
 
 # One provider, bound to one context: nothing here follows whatever context happens to be current.
@@ -119,7 +140,10 @@ mlflow = Mlflow(
     here,
 )
 
-# Models: one address for all, then each model's services and the split between them
+# Kafka, which carries predictions and drift
+kafka = stack.kafka and brokers(stack.kafka)
+
+# Models: one address for all, then each model's training, services and the split between them
 gateway = stack.gateway and Gateway(
     "models",
     GatewayArgs(namespace=loop.name, class_name=stack.gateway.class_name, proxies=stack.gateway.namespace),
@@ -152,7 +176,23 @@ if stack.models:
         )
         split = gateway and FrontArgs(gateway=gateway, serving=serving, canary_percent=its.serving.canary_percent)
         front = split and Front(f"{model}-front", split, here)
-        models[model] = {"predict": front and front.predict_url}
+        training = Training(
+            f"{model}-training",
+            TrainingArgs(
+                model=model,
+                namespace=loop.name,
+                loop_image=image(ImageName.LOOP),
+                image=its.training.image or image(ImageName.RECOMMENDER),
+                commands=Commands() if its.training.image else EXAMPLE,
+                tracking_uri=mlflow.url,
+                egress=[to_mlflow],
+                training=its.training,
+                cooldown=its.retraining and its.retraining.cooldown,
+                serving=True,
+            ),
+            here,
+        )
+        models[model] = {"predict": front and front.predict_url, "submit": training.submit}
 
 pulumi.export("mlflow", {"url": mlflow.url, "externalUrl": mlflow.external_url})
 pulumi.export("platform", {"cloudNativePg": cloud_native_pg.version})

@@ -5,8 +5,10 @@ one identity only, which owns everything. Logs are read from the pods, which sta
 failed.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Final
 
 import pulumi
 from pulumi import Output, ResourceOptions
@@ -14,17 +16,20 @@ from pulumi import Output, ResourceOptions
 from components.custom import custom_resource, object_name
 from components.identities import RoleRule, step_identity
 from components.labels import labels, selector
-from components.mlflow import PORT as MLFLOW_PORT
-from components.network import API_SERVER, Traffic, allow, namespaced, pods
+from components.network import API_SERVER, Traffic, allow, pods
 from components.serving import APP as SERVERS
 from components.serving import PORT as PREDICTOR_PORT
 from components.serving import Slot
 from components.training_steps import Accounts, Commands, Gate, Plan, schedule_spec, workflow_spec
 from settings.model import Training as TrainingSettings
 
-APP = "training"
-API_VERSION = "argoproj.io/v1alpha1"
-LEASES: RoleRule = {
+APP: Final = "training"
+API_VERSION: Final = "argoproj.io/v1alpha1"
+EXAMPLE: Final = Commands(
+    train=("python3", "-m", "examples.recommender.train"), evaluate=("python3", "-m", "examples.recommender.evaluate")
+)
+"""The commands of the example model's image."""
+LEASES: Final[RoleRule] = {
     "api_groups": ["coordination.k8s.io"],
     "resources": ["leases"],
     # Without names: RBAC cannot restrict `create` by name, and the others' names hold the feature that drifted.
@@ -43,8 +48,8 @@ class TrainingArgs:
     image: str
     """Image with `commands`; it derives from the loop's."""
     tracking_uri: pulumi.Input[str]
-    tracking_namespace: str
-    """Where MLflow runs."""
+    egress: Sequence[Traffic]
+    """Where all pods go: MLflow, and the data where it is neither in the image nor behind port 443."""
     training: TrainingSettings
     commands: Commands = field(default_factory=Commands)
     cooldown: timedelta | None = None
@@ -152,13 +157,12 @@ def _rollout_identity(name: str, args: TrainingArgs, child: ResourceOptions) -> 
 
 
 def _policies(name: str, args: TrainingArgs, child: ResourceOptions) -> None:
-    """Every step reaches MLflow, and the API server for its results; a rollout asks the predictors, too."""
-    mlflow = Traffic(ports=(MLFLOW_PORT,), peers=(namespaced(args.tracking_namespace),))
+    """Every step goes where it was told, and to the API server with its results; a rollout asks the servers, too."""
     allow(
         f"{name}-steps",
         namespace=args.namespace,
         selector=selector(APP, name),
-        egress=[API_SERVER, mlflow],
+        egress=[API_SERVER, *args.egress],
         opts=child,
     )
     if args.serving:
