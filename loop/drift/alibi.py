@@ -8,6 +8,7 @@ base class.
 
 import logging
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from alibi_detect.cd import KSDrift
@@ -21,7 +22,7 @@ from loop.drift.statistics import permutations_needed, reference_p_value
 
 _log = logging.getLogger(__name__)
 
-Rows = NDArray[np.float64]
+Rows = NDArray[np.floating[Any]]
 
 ALL_FEATURES = "*"
 """The feature named by a test that looks at all of them together."""

@@ -200,7 +200,7 @@ def publisher(producer: Any, model: str) -> Callable[[list[bytes]], None]:
 
 
 def _arguments() -> tuple[argparse.Namespace, DriftSettings]:
-    parser = argparse.ArgumentParser(prog="python3 -m loop detect", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="python3 -m loop detect", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--model", required=True, help="the registered model's name")
     parser.add_argument("--feature", action="append", required=True, help="a feature to watch; once for each")
     parser.add_argument("--port", type=int, default=9090, help="of /metrics, /healthz and /readyz")
@@ -231,7 +231,7 @@ def main() -> int:
     detector = Detector(
         model=arguments.model,
         settings=settings,
-        consumer=consumer,
+        consumer=consumer,  # type: ignore[arg-type]  # its stubs overload commit
         publish=publisher(producer, arguments.model),
         watcher=watcher,
         make_test=make,

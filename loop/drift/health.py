@@ -48,7 +48,7 @@ def serve(port: int, alive: Check, ready: Check) -> ThreadingHTTPServer:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Say nothing: probes come every few seconds."""
 
     server = ThreadingHTTPServer(("", port), Handler)

@@ -15,7 +15,7 @@ from loop.retraining.cooldown import duration
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python3 -m loop simulate",
-        description=__doc__.partition("\n")[0],
+        description=(__doc__ or "").partition("\n")[0],
         epilog="Example: python3 -m loop simulate --window 2000 --predictions-per-hour 500 --shift 0.3",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
@@ -52,7 +52,7 @@ def _scenario(parser: argparse.ArgumentParser, arguments: argparse.Namespace) ->
 def table(years: list[dict[str, Outcome]], late: dict[str, np.ndarray]) -> str:
     """One line per rule: means over the years, and quantiles of the delay in hours."""
     head = ("", "false retrains/year", "worst year", "refused/year", "delay median", "delay 95 %", "missed")
-    lines = [head]
+    lines: list[tuple[str, ...]] = [head]
     for rule in RULES:
         outcomes = [results[rule.name] for results in years]
         retrains = np.array([outcome.retrains for outcome in outcomes])

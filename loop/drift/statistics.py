@@ -60,7 +60,7 @@ def ks_p_value(distance: ArrayLike, reference_rows: int, rows: int) -> Floats:
     J. Stat. Software 39(11)) at the effective sample size m n / (m + n).
     """
     effective = round(reference_rows * rows / (reference_rows + rows))
-    values, where = np.unique(np.round(distance, 12), return_inverse=True)
+    values, where = np.unique(np.round(np.asarray(distance, dtype=float), 12), return_inverse=True)
     return np.clip(kstwo.sf(values, effective), 0.0, 1.0)[where].reshape(np.shape(distance))
 
 

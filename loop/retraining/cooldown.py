@@ -41,7 +41,7 @@ def ask(store: Store, model: str, event: Event, cooldown: timedelta, coalesce: t
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python3 -m loop cooldown", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="python3 -m loop cooldown", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--model", required=True)
     parser.add_argument("--feature", required=True, help="the feature that drifted")
     parser.add_argument("--event-id", required=True, help="the drift event's id")

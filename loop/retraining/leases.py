@@ -55,9 +55,12 @@ def take(store: Store, name: str, event: Event, length: timedelta) -> Decision:
 
 
 class KubernetesStore:
-    """Leases of one namespace. Needs get, create and update on leases.coordination.k8s.io; raises ApiException."""
+    """Leases of one namespace, through a CoordinationV1Api.
 
-    def __init__(self, api: client.CoordinationV1Api, namespace: str, labels: dict[str, str]) -> None:
+    Needs get, create and update on leases.coordination.k8s.io; raises ApiException.
+    """
+
+    def __init__(self, api: Any, namespace: str, labels: dict[str, str]) -> None:
         self._api, self._namespace, self._labels = api, namespace, labels
 
     def read(self, name: str) -> Stored:
@@ -110,7 +113,7 @@ def _lease(name: str, hold: Hold, version: str | None, length: timedelta, labels
     )
 
 
-def _hold(lease: client.V1Lease) -> Hold:
+def _hold(lease: Any) -> Hold:
     notes = lease.metadata.annotations or {}
     return Hold(
         event=lease.spec.holder_identity,

@@ -48,7 +48,7 @@ class LeaseServer:
             def date_time_string(self, timestamp: float | None = None) -> str:
                 return outer.date or super().date_time_string(timestamp)
 
-            def log_message(self, *_: object) -> None: ...
+            def log_message(self, format: str, *args: object) -> None: ...  # noqa: A002
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
