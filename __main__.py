@@ -12,6 +12,8 @@ import versions
 from components.artifact_store import ArtifactStore, ArtifactStoreArgs, ExternalS3Args, Store
 from components.cloudnativepg import CloudNativePg, CloudNativePgArgs
 from components.connections import KafkaConnection
+from components.drift import DriftMonitor, DriftMonitorArgs
+from components.event_bus import EventBus, EventBusArgs, JetStreamArgs
 from components.front import Front, FrontArgs
 from components.gateway import Gateway, GatewayArgs
 from components.kafka import Kafka, KafkaArgs, external_brokers
@@ -19,8 +21,10 @@ from components.labels import selector
 from components.mlflow import APP, ARTIFACTS_FOLDER, PORT, Mlflow, MlflowArgs
 from components.model_storage import ModelStorage, ModelStorageArgs
 from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
+from components.nats import NatsServerArgs
 from components.network import Traffic, pods
 from components.postgres import BACKUPS_FOLDER, Postgres, PostgresArgs, PostgresBackup
+from components.retraining import Retraining, RetrainingArgs
 from components.s3_bucket import S3BucketArgs
 from components.serving import Serving, ServingArgs
 from components.training import EXAMPLE, Training, TrainingArgs
@@ -80,6 +84,13 @@ def brokers(given: settings.ExternalKafka | settings.BundledKafka) -> KafkaConne
         node_address=stack.cluster.node_address,
     )
     return Kafka("kafka", args, here).connection
+
+
+def bus_servers(namespace: pulumi.Output[str]) -> JetStreamArgs | NatsServerArgs:
+    """The operator's own, where our chart says which versions it knows; else one of ours."""
+    if platform.argo_events.install:
+        return JetStreamArgs(namespace=namespace, version=versions.NATS.tag)
+    return NatsServerArgs(namespace=namespace, image=image(ImageName.NATS), loop_image=image(ImageName.LOOP))
 
 
 # One provider, bound to one context: nothing here follows whatever context happens to be current.
@@ -143,7 +154,11 @@ mlflow = Mlflow(
 # Kafka, which carries predictions and drift
 kafka = stack.kafka and brokers(stack.kafka)
 
-# Models: one address for all, then each model's training, services and the split between them
+# The bus between drift and training, of all models
+retrained = any(its.retraining for its in stack.models.values())
+bus = EventBus("event-bus", EventBusArgs(servers=bus_servers(loop.name)), here) if retrained else None
+
+# Models: one address for all, then each model's training, services and the split between them, detector and retraining
 gateway = stack.gateway and Gateway(
     "models",
     GatewayArgs(namespace=loop.name, class_name=stack.gateway.class_name, proxies=stack.gateway.namespace),
@@ -171,6 +186,7 @@ if stack.models:
                 resources=its.serving.resources.model_dump(exclude_none=True),
                 gateway=gateway,
                 egress=[to_mlflow],
+                kafka=kafka,
             ),
             here,
         )
@@ -192,6 +208,33 @@ if stack.models:
             ),
             here,
         )
+        if its.drift and kafka:
+            DriftMonitor(
+                f"{model}-drift",
+                DriftMonitorArgs(
+                    namespace=loop.name,
+                    model=model,
+                    image=image(ImageName.DETECTOR),
+                    drift=its.drift,
+                    kafka=kafka,
+                    tracking_uri=mlflow.url,
+                    egress=[to_mlflow],
+                ),
+                here,
+            )
+            if its.retraining and bus:
+                Retraining(
+                    f"{model}-retraining",
+                    RetrainingArgs(
+                        namespace=loop.name,
+                        model=model,
+                        drift=its.drift,
+                        template=training.template,
+                        bus=bus,
+                        kafka=kafka,
+                    ),
+                    here,
+                )
         models[model] = {"predict": front and front.predict_url, "submit": training.submit}
 
 pulumi.export("mlflow", {"url": mlflow.url, "externalUrl": mlflow.external_url})
