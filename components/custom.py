@@ -1,5 +1,6 @@
 """Custom resources go through here, so that waiting for one and taking its name are spelled once."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -34,3 +35,13 @@ def object_name(resource: pulumi.CustomResource) -> Output[str]:
     """The name of a Kubernetes object. Whoever uses it comes after the object, and after what that waited for."""
     metadata = cast("Output[dict[str, Any]]", getattr(resource, "metadata"))  # noqa: B009  custom kinds don't declare it
     return metadata.apply(lambda known: str(known["name"]))
+
+
+def spelled(value: Any) -> Any:
+    """Typed arguments such as a container's in the API's own spelling, for the spec of a custom resource."""
+    if isinstance(value, Mapping):
+        known = cast("Mapping[str, Any]", value)
+        return {re.sub("_([a-z])", lambda found: found[1].upper(), key): spelled(item) for key, item in known.items()}
+    if isinstance(value, list | tuple):
+        return [spelled(item) for item in cast("list[Any]", value)]
+    return value

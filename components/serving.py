@@ -14,13 +14,16 @@ import pulumi
 import pulumi_kubernetes as k8s
 from pulumi import Output, ResourceOptions
 
-from components.custom import custom_resource, object_name
+from components.connections import KafkaConnection
+from components.custom import custom_resource, object_name, spelled
 from components.gateway import Gateway
 from components.labels import labels, selector
 from components.model_storage import MODEL_FOLDER
 from components.network import Traffic, allow, pods
-from components.pod import SCRATCH, Resources
-from components.restricted import container_security_context, pod_security_context
+from components.pod import SCRATCH, Container, Resources, plain_env, restricted_container
+from components.restricted import pod_security_context
+
+Probe = k8s.core.v1.ProbeArgsDict
 
 APP: Final = "model-server"
 PORT: Final = 8080
@@ -59,7 +62,9 @@ class ServingArgs:
     gateway: Gateway | None
     """Lets its requests reach the servers; those of pods in their own namespace do anyway."""
     egress: Sequence[Traffic]
-    """Where the servers' pods go: the registry, and the broker where there is one."""
+    """What it takes to reach the registry."""
+    kafka: KafkaConnection | None = None
+    """Where predictions are published. None: they are not, and nothing sees drift."""
 
 
 class Serving(pulumi.ComponentResource):
@@ -89,7 +94,7 @@ class Serving(pulumi.ComponentResource):
             namespace=args.namespace,
             selector=selector(APP, args.model),
             ingress=[Traffic(ports=(PORT,), peers=peers) for peers in callers],
-            egress=args.egress,
+            egress=[*args.egress, *(args.kafka.egress if args.kafka else ())],
             opts=child,
         )
         runtime = custom_resource(
@@ -150,7 +155,7 @@ def _service(
 def _predictor(slot: Slot, args: ServingArgs, account: Output[str], runtime: Output[str]) -> dict[str, Any]:
     """The pods of a service. It has no annotations: they are the rollout's."""
     return {
-        "labels": labels(APP, args.model, slot),
+        "labels": labels(APP, args.model, slot) | dict(args.kafka.client_labels if args.kafka else {}),
         "minReplicas": args.min_replicas,
         "maxReplicas": args.max_replicas,
         # A new version's pods answer before an old one ends.
@@ -172,31 +177,26 @@ def _predictor(slot: Slot, args: ServingArgs, account: Output[str], runtime: Out
 
 def _runtime(args: ServingArgs) -> dict[str, Any]:
     """How one version is served. KServe puts the InferenceService's name in place of `{{.Name}}`."""
-    alive: dict[str, Any] = {"httpGet": {"path": "/v2/health/live", "port": PORT}, "timeoutSeconds": 5}
-    ready: dict[str, Any] = {"httpGet": {"path": "/v2/health/ready", "port": PORT}, "timeoutSeconds": 5}
+    alive: Probe = {"http_get": {"path": "/v2/health/live", "port": PORT}, "timeout_seconds": 5}
+    ready: Probe = {"http_get": {"path": "/v2/health/ready", "port": PORT}, "timeout_seconds": 5}
+    mounts, volumes, env = (kafka.mounts(), kafka.volumes(), kafka.env()) if (kafka := args.kafka) else ([], [], [])
+    server: Container = {
+        **restricted_container("kserve-container", args.image, args.resources, mounts),
+        "command": ["python3", "-m", "loop", "serve"],
+        "args": ["--model_name={{.Name}}", f"--model_dir={MODEL_FOLDER}", f"--port={PORT}"],
+        "env": [*plain_env({"HOME": SCRATCH}), *env],
+        "ports": [{"container_port": PORT, "protocol": "TCP"}],
+        # The server listens once its model has answered; a large one takes minutes to load.
+        "startup_probe": {**alive, "period_seconds": 2, "failure_threshold": 150},
+        "readiness_probe": {**ready, "period_seconds": 2, "failure_threshold": 2},
+        "liveness_probe": {**alive, "period_seconds": 10, "failure_threshold": 6},
+    }
     return {
         # No autoSelect: what else is in the namespace names its own runtime.
         "supportedModelFormats": [{"name": FORMAT}],
         "protocolVersions": ["v1", "v2"],
-        "containers": [
-            {
-                "name": "kserve-container",
-                "image": args.image,
-                "imagePullPolicy": "IfNotPresent",
-                "command": ["python3", "-m", "loop", "serve"],
-                "args": ["--model_name={{.Name}}", f"--model_dir={MODEL_FOLDER}", f"--port={PORT}"],
-                "env": [{"name": "HOME", "value": SCRATCH}],
-                "ports": [{"containerPort": PORT, "protocol": "TCP"}],
-                # The server listens once its model has answered; a large one takes minutes to load.
-                "startupProbe": {**alive, "periodSeconds": 2, "failureThreshold": 150},
-                "readinessProbe": {**ready, "periodSeconds": 2, "failureThreshold": 2},
-                "livenessProbe": {**alive, "periodSeconds": 10, "failureThreshold": 6},
-                "resources": args.resources,
-                "securityContext": container_security_context(),
-                "volumeMounts": [{"name": "tmp", "mountPath": SCRATCH}],
-            }
-        ],
-        "volumes": [{"name": "tmp", "emptyDir": {}}],
+        "containers": [spelled(server)],
+        "volumes": spelled([{"name": "tmp", "empty_dir": {}}, *volumes]),
     }
 
 

@@ -4,13 +4,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from pulumi import Output
 
 from components import model_storage, serving
+from components.connections import KafkaConnection
 from components.gateway import Gateway
 from components.model_storage import ModelStorage
+from components.network import ANYWHERE, Traffic
+from components.pod import SCRATCH
 from components.serving import PORT, Serving, ServingArgs, Slot
 from loop import contract
 from loop.serving import uri
+from settings.kafka import Sasl
 from tests.unit.components.table import (
     LOOP_IMAGE,
     MODEL_IMAGE,
@@ -146,6 +151,51 @@ def test_a_gateway_whose_proxies_are_unknown_opens_the_servers_port_to_all() -> 
 
 def test_no_pod_starts_before_it_may_reach_the_registry() -> None:
     assert "it-servers" in served().only("InferenceService", "it-staging").depends_on
+
+
+def brokers() -> KafkaConnection:
+    """Brokers that ask for everything: an authority of their own, a user and a password."""
+    return KafkaConnection(
+        bootstrap_servers=Output.from_input("kafka.example.com:9094"),
+        tls=True,
+        ca_secret="kafka-ca",
+        sasl=Sasl.model_validate({"secretName": "kafka-user"}),
+        client_labels={"ml-loop.dev/client-of-kafka": "true"},
+        egress=(Traffic(ports=(9094,), peers=ANYWHERE),),
+    )
+
+
+def test_the_server_publishes_to_the_brokers_with_a_password_that_stays_in_its_secret() -> None:
+    runtime = container(served(kafka=brokers()))
+    environment = {each["name"]: each.get("value", each.get("valueFrom")) for each in runtime["env"]}
+    assert environment == {
+        "HOME": SCRATCH,
+        "KAFKA_BOOTSTRAP_SERVERS": "kafka.example.com:9094",
+        "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+        "KAFKA_SSL_CA_LOCATION": "/etc/kafka-ca/ca.crt",
+        "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
+        "KAFKA_SASL_USERNAME": {"secretKeyRef": {"name": "kafka-user", "key": "username"}},
+        "KAFKA_SASL_PASSWORD": {"secretKeyRef": {"name": "kafka-user", "key": "password"}},
+    }
+
+
+def test_the_brokers_authority_is_mounted_where_the_server_is_told_to_look() -> None:
+    recording = served(kafka=brokers())
+    volumes = recording.inputs("ServingRuntime")["spec"]["volumes"]
+    assert [each["secret"]["secretName"] for each in volumes if "secret" in each] == ["kafka-ca"]
+    mount = {"name": "kafka-ca", "mountPath": "/etc/kafka-ca", "readOnly": True}
+    assert mount in container(recording)["volumeMounts"]
+
+
+@pytest.mark.parametrize("slot", SLOTS)
+def test_the_brokers_let_the_servers_in_and_the_servers_may_go_there(slot: str) -> None:
+    recording = served(kafka=brokers())
+    assert predictor(recording, slot)["labels"]["ml-loop.dev/client-of-kafka"] == "true"
+    assert {"ports": [{"port": 9094, "protocol": "TCP"}]} in recording.inputs("NetworkPolicy")["spec"]["egress"]
+
+
+def test_without_brokers_the_server_is_told_of_none() -> None:
+    assert [each["name"] for each in container(served())["env"]] == ["HOME"]
 
 
 @pytest.mark.parametrize("slot", SLOTS)
