@@ -246,8 +246,10 @@ def kafka_args() -> KafkaArgs:
     )
 
 
+TRAINING = {"gate": {"metric": "auc", "minimum": 0.7}, "schedule": "0 3 * * *", "parameters": {"degree": 2}}
+
+
 def training_args() -> TrainingArgs:
-    settings = {"gate": {"metric": "auc", "minimum": 0.7}, "schedule": "0 3 * * *", "parameters": {"degree": 2}}
     return TrainingArgs(
         model="recommender",
         namespace=NAMESPACE,
@@ -255,7 +257,7 @@ def training_args() -> TrainingArgs:
         image=MODEL_IMAGE,
         tracking_uri="http://mlflow.mlflow.svc.cluster.local:5000",
         egress=[Traffic(ports=(5000,), peers=(pods({"app": "mlflow"}, "mlflow"),))],
-        training=TrainingSettings.model_validate(settings),
+        training=TrainingSettings.model_validate(TRAINING),
         cooldown=timedelta(hours=6),
         serving=True,
     )
