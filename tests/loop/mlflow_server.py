@@ -9,7 +9,11 @@ import time
 import urllib.request
 from pathlib import Path
 
-QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "MLFLOW_SERVER_ALLOWED_HOSTS": "127.0.0.1:*",
+}
 
 
 class MlflowServer:
@@ -29,7 +33,7 @@ class MlflowServer:
         command += ["--backend-store-uri", f"sqlite:///{self.folder / 'mlflow.db'}"]
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
-                command, stdout=log, stderr=log, start_new_session=True, env=os.environ | QUIET, cwd=self.folder
+                command, stdout=log, stderr=log, start_new_session=True, env=os.environ | SETTINGS, cwd=self.folder
             )
 
     def wait(self) -> None:

@@ -11,24 +11,23 @@ import pytest
 from confluent_kafka import Producer
 from mlflow import MlflowClient
 from mlflow.models import infer_signature
+from mlflow_server import MlflowServer
 from sklearn.linear_model import LinearRegression
 
 from loop.serving.fetch import fetch
 
 sys.path.insert(0, str(Path(__file__).parent))  # in every import mode of pytest
-from serving_helpers import COLUMNS, Mlflow, ModelServer, free_port
+from serving_helpers import COLUMNS, ModelServer, free_port
 
 
 @pytest.fixture(scope="session")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mlflow]:
+def registry(mlflow_server: MlflowServer) -> Iterator[MlflowServer]:
     """Model `books`: versions 1 and 2 answer 1 and 2 times the price; `production` is 1, `staging` 2."""
-    server = Mlflow(tmp_path_factory.mktemp("mlflow"))
-    server.start()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", server.url)
+        patch.setenv("MLFLOW_TRACKING_URI", mlflow_server.url)
         patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
         patch.delenv("ML_LOOP_MODEL_VERSION", raising=False)
-        mlflow.set_tracking_uri(server.url)
+        mlflow.set_tracking_uri(mlflow_server.url)
         frame = pd.DataFrame(np.random.default_rng(0).normal(size=(50, 3)), columns=COLUMNS)
         for factor in (1, 2):
             model = LinearRegression().fit(frame, frame["price"] * factor)
@@ -43,12 +42,11 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mlflow]:
         client = MlflowClient()
         client.set_registered_model_alias("books", "production", "1")
         client.set_registered_model_alias("books", "staging", "2")
-        yield server
-    server.stop()
+        yield mlflow_server
 
 
 @pytest.fixture(scope="session")
-def fetched(registry: Mlflow, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def fetched(registry: MlflowServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that `fetch` filled with version 1."""
     folder = tmp_path_factory.mktemp("served") / "models"
     fetch("mlflow://books@production", folder)

@@ -35,46 +35,6 @@ def wait_for(url: str, process: subprocess.Popen[bytes], log: Path, seconds: flo
     raise AssertionError(f"{url}: no answer in {seconds} s: {log.read_text()[-2000:]}")
 
 
-@dataclass
-class Mlflow:
-    """An MLflow server over one folder."""
-
-    folder: Path
-    port: int = field(default_factory=free_port)
-    process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        log = self.folder / "server.log"
-        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
-        command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db"]
-        command += ["--serve-artifacts", "--artifacts-destination", str(self.folder / "artifacts")]
-        environment = {
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-            "MLFLOW_SERVER_ALLOWED_HOSTS": "127.0.0.1:*",
-        }
-        with log.open("ab") as output:
-            self.process = subprocess.Popen(
-                command,
-                stdout=output,
-                stderr=output,
-                env=os.environ | environment,
-                cwd=self.folder,
-                start_new_session=True,
-            )
-        wait_for(f"{self.url}/health", self.process, log)
-
-    def stop(self) -> None:
-        if self.process:
-            os.killpg(self.process.pid, 15)
-            self.process.wait(20)
-            self.process = None
-
-
 class Entrance:
     """Another port of a server: refuses connections until it is opened, as a server does that restarts."""
 

@@ -11,7 +11,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.models_artifact_repo import ModelsArtifactRepository
-from serving_helpers import COLUMNS, Entrance, Mlflow, free_port
+from mlflow_server import MlflowServer
+from serving_helpers import COLUMNS, Entrance, free_port
 
 from loop.registry import RegistryError
 from loop.serving import served as served_module
@@ -27,7 +28,7 @@ def refusal(uri: str, folder: Path, patience: float = 5) -> str:
     return str(caught.value)
 
 
-def test_an_alias_is_downloaded_as_the_version_it_names(registry: Mlflow, tmp_path: Path) -> None:
+def test_an_alias_is_downloaded_as_the_version_it_names(registry: MlflowServer, tmp_path: Path) -> None:
     served = fetch("mlflow://books@staging", tmp_path)
     version = MlflowClient().get_model_version("books", "2")
     assert served == ServedModel("books", "2", version.run_id or "", "staging")
@@ -41,24 +42,24 @@ def test_an_alias_is_downloaded_as_the_version_it_names(registry: Mlflow, tmp_pa
     assert answer == pytest.approx([6.0])
 
 
-def test_a_version_is_downloaded_without_an_alias(registry: Mlflow, tmp_path: Path) -> None:
+def test_a_version_is_downloaded_without_an_alias(registry: MlflowServer, tmp_path: Path) -> None:
     served = fetch("mlflow://books/1", tmp_path)
     assert (served.version, served.alias) == ("1", None)
 
 
-def test_models_uri_means_the_alias(registry: Mlflow, tmp_path: Path) -> None:
+def test_models_uri_means_the_alias(registry: MlflowServer, tmp_path: Path) -> None:
     assert fetch("models://books/production", tmp_path).version == "1"
 
 
 def test_the_rollouts_version_wins_over_an_alias_that_has_moved(
-    registry: Mlflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    registry: MlflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ML_LOOP_MODEL_VERSION", "1")
     assert fetch("mlflow://books@staging", tmp_path).version == "1"
 
 
 def test_a_uri_whose_version_contradicts_the_rollouts_is_refused(
-    registry: Mlflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    registry: MlflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ML_LOOP_MODEL_VERSION", "1")
     assert refusal("mlflow://books/2", tmp_path) == (
@@ -66,31 +67,31 @@ def test_a_uri_whose_version_contradicts_the_rollouts_is_refused(
     )
 
 
-def test_what_an_earlier_try_left_behind_is_replaced(registry: Mlflow, tmp_path: Path) -> None:
+def test_what_an_earlier_try_left_behind_is_replaced(registry: MlflowServer, tmp_path: Path) -> None:
     fetch("mlflow://books/1", tmp_path)
     fetch("mlflow://books/2", tmp_path)
     answer = mlflow.pyfunc.load_model(str(tmp_path)).predict(pd.DataFrame([[3.0, 1.0, 1.0]], columns=COLUMNS))
     assert answer == pytest.approx([6.0])
 
 
-def test_an_unknown_model_is_named(registry: Mlflow, tmp_path: Path) -> None:
+def test_an_unknown_model_is_named(registry: MlflowServer, tmp_path: Path) -> None:
     assert refusal("mlflow://films@production", tmp_path) == (
         "the registry has no model 'films': train and register one first"
     )
 
 
-def test_an_unknown_alias_is_named_beside_those_there_are(registry: Mlflow, tmp_path: Path) -> None:
+def test_an_unknown_alias_is_named_beside_those_there_are(registry: MlflowServer, tmp_path: Path) -> None:
     assert refusal("mlflow://books@previous", tmp_path) == (
         "model 'books' has no alias 'previous'; its aliases: production, staging"
     )
 
 
-def test_an_unknown_version_is_named(registry: Mlflow, tmp_path: Path) -> None:
+def test_an_unknown_version_is_named(registry: MlflowServer, tmp_path: Path) -> None:
     assert refusal("mlflow://books/99", tmp_path) == "model 'books' has no version 99"
 
 
 def test_a_forbidden_registry_ends_the_fetch_at_once(
-    registry: Mlflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    registry: MlflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     elsewhere = f"http://localhost:{registry.port}"  # a host name this server does not allow: 403
     monkeypatch.setenv("MLFLOW_TRACKING_URI", elsewhere)
@@ -106,7 +107,7 @@ def test_a_forbidden_registry_ends_the_fetch_at_once(
 
 
 def test_an_unreachable_registry_is_waited_for_and_then_named(
-    registry: Mlflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    registry: MlflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     nowhere = f"http://127.0.0.1:{free_port()}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", nowhere)
@@ -120,7 +121,7 @@ def test_an_unreachable_registry_is_waited_for_and_then_named(
 
 
 def test_a_registry_that_comes_back_is_waited_for(
-    registry: Mlflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    registry: MlflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with Entrance(registry.port) as entrance:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", entrance.url)
@@ -136,7 +137,7 @@ def test_a_registry_that_comes_back_is_waited_for(
 
 
 def test_a_registry_that_nobody_named_is_asked_for(
-    registry: Mlflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    registry: MlflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     assert refusal("mlflow://books@production", tmp_path) == (
@@ -145,7 +146,7 @@ def test_a_registry_that_nobody_named_is_asked_for(
 
 
 def test_a_disk_too_small_is_told_before_the_download(
-    registry: Mlflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    registry: MlflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(1000, 990, 10))
@@ -155,7 +156,7 @@ def test_a_disk_too_small_is_told_before_the_download(
 
 
 def test_a_disk_that_fills_up_during_the_download_is_told(
-    registry: Mlflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    registry: MlflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> str:
         raise MlflowException("##### File model.skops #####\n[Errno 28] No space left on device")
@@ -167,7 +168,7 @@ def test_a_disk_that_fills_up_during_the_download_is_told(
 
 
 def test_a_damaged_download_is_tried_again_and_then_told(
-    registry: Mlflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    registry: MlflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     download = ModelsArtifactRepository.download_artifacts
 
@@ -182,7 +183,7 @@ def test_a_damaged_download_is_tried_again_and_then_told(
     assert message.endswith(" bytes, got 3 bytes")
 
 
-def test_a_model_without_a_signature_is_refused_before_it_serves(registry: Mlflow, tmp_path: Path) -> None:
+def test_a_model_without_a_signature_is_refused_before_it_serves(registry: MlflowServer, tmp_path: Path) -> None:
     with mlflow.start_run():
         mlflow.pyfunc.log_model(
             name="model", python_model=lambda model_input: model_input, registered_model_name="unsigned",
@@ -194,7 +195,7 @@ def test_a_model_without_a_signature_is_refused_before_it_serves(registry: Mlflo
 
 
 def test_the_command_leaves_its_reason_as_the_containers_termination_message(
-    registry: Mlflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    registry: MlflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log = tmp_path / "termination-log"
     log.touch()
@@ -206,7 +207,7 @@ def test_the_command_leaves_its_reason_as_the_containers_termination_message(
 
 
 def test_the_command_says_which_version_it_fetched(
-    registry: Mlflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    registry: MlflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["loop fetch", "mlflow://books@production", str(tmp_path)])
     assert main() == 0
