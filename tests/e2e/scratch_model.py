@@ -1,0 +1,184 @@
+"""A small model in a namespace of its own, served by the very objects that the stack makes for its models."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+from urllib.error import HTTPError
+
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from pulumi import ResourceOptions
+
+from components.front import Front, FrontArgs
+from components.gateway import Gateway, GatewayArgs
+from components.labels import selector
+from components.mlflow import APP, PORT
+from components.model_storage import ModelStorage, ModelStorageArgs
+from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
+from components.network import Traffic, pods
+from components.pod import SCRATCH, resources
+from components.restricted import container_security_context, pod_security_context
+from components.serving import Serving, ServingArgs
+from local.images.oci import Archive
+from local.images.table import IMAGES
+from local.node.node import Node
+from local.operators.gateway import CLASS, NAMESPACE
+from local.paths import REPOSITORY, Paths
+from local.shell import run
+from tests.unit.mocks import record
+
+VERSION: Final = "X-Model-Version"
+TRACKING_URL: Final = "http://mlflow.mlflow.svc.cluster.local:5000"
+ROWS: Final = [[1.0, 2.0], [3.0, 4.0]]
+LOG_TWO_VERSIONS: Final = """\
+import os, sys, mlflow, numpy, pandas
+from sklearn.linear_model import LinearRegression
+mlflow.set_experiment(sys.argv[1])
+rows = pandas.DataFrame({"a": numpy.arange(10.0), "b": numpy.arange(10.0) ** 2})
+for factor in (1, 2):
+    with mlflow.start_run():
+        model = LinearRegression().fit(rows, factor * rows["a"])
+        mlflow.sklearn.log_model(model, name="model", registered_model_name=sys.argv[1], input_example=rows.head(2))
+"""
+"""Version N answers N times the first column."""
+
+
+class Answer(NamedTuple):
+    """What came back, and from which version."""
+
+    status: int
+    version: str | None
+    text: str
+
+
+@dataclass
+class ScratchModel:
+    """One model: `declare` is what `pulumi up` does, `move` and `roll` are what the loop's workflows do."""
+
+    name: str
+    node: Node = field(default_factory=lambda: Node(Paths.default()))
+
+    @property
+    def image(self) -> str:
+        return next(Archive(image, self.node.paths).reference for image in IMAGES if image.name == "loop")
+
+    def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
+        return run(*self.node.kubectl, "--namespace", self.name, *arguments, stdin=stdin)
+
+    def items(self, kind: str) -> list[dict[str, Any]]:
+        return json.loads(self.kubectl("get", kind, "-o", "json"))["items"]
+
+    def declare(self, *, in_production: bool, replicas: int = 1) -> None:
+        """Applies the components' objects as Pulumi's provider does: server-side, taking no field by force."""
+
+        def build() -> None:
+            opts = ResourceOptions()
+            home = RestrictedNamespace("home", RestrictedNamespaceArgs(namespace=self.name), opts)
+            gateway = Gateway("gateway", GatewayArgs(namespace=home.name, class_name=CLASS, proxies=NAMESPACE), opts)
+            storage = ModelStorage(
+                "storage", ModelStorageArgs(namespace=self.name, image=self.image, tracking_url=TRACKING_URL), opts
+            )
+            args = ServingArgs(
+                namespace=home.name,
+                model=self.name,
+                image=self.image,
+                storage=storage.name,
+                in_production=in_production,
+                min_replicas=replicas,
+                max_replicas=replicas,
+                resources=resources(cpu="50m", memory="256Mi", memory_limit="1Gi"),
+                gateway=gateway,
+                egress=[Traffic(ports=(PORT,), peers=(pods(selector(APP, "mlflow", "server"), "mlflow"),))],
+            )
+            serving = Serving("serving", args, opts)
+            Front("front", FrontArgs(gateway=gateway, serving=serving, canary_percent=10), opts)
+
+        made = [each for each in record(build).resources if each.type.startswith("kubernetes:")]
+        for each in made:
+            token = each.type.split(":")
+            manifest = {"apiVersion": token[1].removeprefix("core/"), "kind": token[2]} | each.inputs
+            self.kubectl("apply", "--server-side", "--field-manager=pulumi", "-f", "-", stdin=json.dumps(manifest))
+
+    def log_two_versions(self) -> None:
+        """Trains and registers in a pod, as the loop's steps do: versions 1 and 2, no alias."""
+        container = {
+            "name": "log",
+            "image": self.image,
+            "command": ["python3", "-c", LOG_TWO_VERSIONS, self.name],
+            "env": [{"name": "MLFLOW_TRACKING_URI", "value": TRACKING_URL}, {"name": "HOME", "value": SCRATCH}]
+            + [{"name": f"MLFLOW_ENABLE_PROXY_MULTIPART_{way}LOAD", "value": "false"} for way in ("UP", "DOWN")],
+            "securityContext": container_security_context(),
+            "volumeMounts": [{"name": "tmp", "mountPath": SCRATCH}],
+        }
+        spec = {
+            "automountServiceAccountToken": False,
+            "restartPolicy": "Never",
+            "securityContext": pod_security_context(),
+            "containers": [container],
+            "volumes": [{"name": "tmp", "emptyDir": {}}],
+        }
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "log"}, "spec": spec}
+        self.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(pod))
+        self.kubectl("wait", "pod/log", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=180s")
+        self.kubectl("delete", "pod", "log")
+
+    def move(self, alias: str, version: int) -> None:
+        MlflowClient().set_registered_model_alias(self.name, alias, str(version))
+
+    def roll(self, alias: str) -> str:
+        """The step `rollout` of the loop's workflows. Returns what it said."""
+        arguments = ["--namespace", self.name, "--service", f"{self.name}-{alias}", "--model", self.name]
+        command = [sys.executable, "-m", "loop", "rollout", *arguments, "--alias", alias]
+        environment = os.environ | {"KUBECONFIG": str(self.node.paths.kubeconfig)}
+        done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    @property
+    def host(self) -> str:
+        """The gateway's address."""
+        (gateway,) = self.items("gateways.gateway.networking.k8s.io")
+        return gateway["status"]["addresses"][0]["value"]
+
+    def ask(self, host: str) -> Answer:
+        """Predictions for `ROWS` from the gateway or from one server."""
+        url, body = f"http://{host}/v1/models/{self.name}:predict", json.dumps({"instances": ROWS}).encode()
+        try:
+            with urllib.request.urlopen(url, body, timeout=10) as answer:
+                return Answer(answer.status, answer.headers[VERSION], answer.read().decode())
+        except HTTPError as refused:
+            return Answer(refused.code, refused.headers[VERSION], refused.read().decode())
+
+    def delete(self) -> None:
+        self.kubectl("delete", "namespace", self.name, "--wait=false", "--ignore-not-found")
+        self.kubectl("delete", "clusterstoragecontainer", f"mlflow-{self.name}", "--ignore-not-found")
+        try:
+            MlflowClient().delete_registered_model(self.name)
+        except MlflowException:  # the test failed before there was one
+            return
+
+
+@contextmanager
+def scratch_model(name: str) -> Generator[ScratchModel]:
+    """The model's objects and its registry entry go afterwards, whatever happened."""
+    model = ScratchModel(name)
+    try:
+        yield model
+    finally:
+        model.delete()
+
+
+def eventually(holds: Callable[[], bool], what: str, seconds: float = 120) -> float:
+    """Waits until `holds()` is true; returns how long it took."""
+    began = time.monotonic()
+    while not holds():
+        assert time.monotonic() < began + seconds, f"{what}: not within {seconds:.0f} s"
+        time.sleep(0.5)
+    return time.monotonic() - began
