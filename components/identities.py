@@ -30,7 +30,7 @@ def step_identity(
     made = k8s.core.v1.ServiceAccount(
         f"{name}-account",
         metadata=metadata,
-        # Only pods that ask for the token get it.
+        # Pods hand its token to the containers that need it (`workflow_pods.TOKEN`), not to every one.
         automount_service_account_token=False,
         opts=opts,
     )

@@ -18,6 +18,22 @@ SMALL: Final = resources(cpu="100m", memory="256Mi", memory_limit="1Gi")
 DIED: Final = "lastRetry.status == 'Error' || lastRetry.exitCode != '1'"
 """The pod was deleted, evicted or killed. A step that ends with 1 has said why, and would only say so again."""
 DAY: Final = 24 * 60 * 60
+TOKEN: Final[Mapping[str, Any]] = {
+    "name": "api-token",
+    "projected": {
+        "sources": [
+            {"serviceAccountToken": {"path": "token", "expirationSeconds": 3600}},
+            {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+            {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]}},
+        ]
+    },
+}
+"""The account's token as the kubelet itself would mount it."""
+TOKEN_MOUNT: Final[Mapping[str, Any]] = {
+    "name": TOKEN["name"],
+    "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount",
+    "readOnly": True,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +46,7 @@ class LoopPod:
     inputs: Sequence[str] = ()
     outputs: Sequence[Parameter] = ()
     account: str | None = None
-    """Service account, where it is not the workflow's."""
+    """Service account of a command that calls the API, whose token it then sees. None: the workflow's, and no token."""
     seconds: int = SHORT
     """After which it is stopped; all its attempts together take no longer."""
     resources: Resources = field(default_factory=lambda: SMALL)
@@ -57,6 +73,7 @@ def pod_template(name: str, pod: LoopPod) -> None:
         outputs=list(pod.outputs),
         labels={"app.kubernetes.io/component": name},
         service_account_name=pod.account,
+        pod_spec_patch=pod.account and json.dumps({"containers": [{"name": "main", "volumeMounts": [TOKEN_MOUNT]}]}),
         active_deadline_seconds=pod.seconds,
         # The attempts share the time of one: nothing that was stopped for taking too long is started again.
         retry_strategy=RetryStrategy(
@@ -72,9 +89,6 @@ def workflow_defaults(account: str, labels: Mapping[str, str]) -> dict[str, Any]
     """What holds for every workflow of the loop, as arguments of hera's classes. `labels` are those of its pods."""
     return {
         "service_account_name": account,
-        # The pod's own token lives an hour; one for the executor alone would be a Secret that never ends. So what runs
-        # in the pod sees it, and accounts of user code may do nothing but report results.
-        "automount_service_account_token": True,
         "security_context": argo.PodSecurityContext.model_validate(pod_security_context()),
         "pod_spec_patch": _executor_patch(),
         "pod_metadata": argo.Metadata(labels=dict(labels)),
@@ -86,10 +100,15 @@ def workflow_defaults(account: str, labels: Mapping[str, str]) -> dict[str, Any]
 
 
 def _executor_patch() -> str:
-    """Restricts the executor's containers, whatever the controller's config says of them."""
-    context = container_security_context()
+    """Restricts the executor's containers whatever the controller's config says of them, and gives them the token.
+
+    Accounts hand none out, so that the container between them, which may run a user's code, sees no token. Argo's own
+    way to that (`executor.serviceAccountName`) takes a Secret with a token that never ends.
+    """
+    context = {"securityContext": container_security_context(), "volumeMounts": [TOKEN_MOUNT]}
     containers = {"initContainers": "init", "containers": "wait"}
-    return json.dumps({key: [{"name": name, "securityContext": context}] for key, name in containers.items()})
+    patched = {key: [{"name": name, **context}] for key, name in containers.items()}
+    return json.dumps({"volumes": [TOKEN], **patched})
 
 
 def input_parameter(name: str) -> str:

@@ -199,10 +199,17 @@ def test_the_user_s_code_runs_as_the_account_that_may_do_the_least(recording: Re
     assert {image for name, image in images.items() if name not in ("train", "evaluate")} == {LOOP_IMAGE}
 
 
-def test_the_executor_gets_its_token_though_accounts_hand_none_out(recording: Recording) -> None:
-    assert spec(recording)["automountServiceAccountToken"] is True
-    accounts = [each.inputs["automountServiceAccountToken"] for each in recording.of("ServiceAccount")]
-    assert accounts == [False, False, False]
+def test_only_the_executor_and_steps_that_call_the_api_see_a_token(recording: Recording) -> None:
+    assert [each.inputs["automountServiceAccountToken"] for each in recording.of("ServiceAccount")] == [False] * 3
+    built = pods("argoproj.io/WorkflowTemplate", recording.inputs("WorkflowTemplate"), Stack())
+    folder = "/var/run/secrets/kubernetes.io/serviceaccount"
+    seen: dict[str, set[str]] = {}
+    for name, pod in zip(pod_templates(recording), built, strict=True):
+        mounts = {str(each["name"]): each.get("volumeMounts", []) for _, each in containers(pod)}
+        seen[name] = {each for each, found in mounts.items() if folder in [mount["mountPath"] for mount in found]}
+    executor = {"init", "wait"}
+    calling = {name: executor | {"main"} for name in ("cooldown", "rollout")}
+    assert seen == dict.fromkeys(pod_templates(recording), executor) | calling
 
 
 def test_each_step_names_its_whole_command(recording: Recording) -> None:
