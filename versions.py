@@ -70,7 +70,7 @@ CERT_MANAGER = Chart(
     version="v1.21.1",
     repository="https://charts.jetstack.io",
     license="Apache-2.0",
-    why="Past CVE-2026-25518, and what the barman-cloud plugin's certificates come from.",
+    why="Past CVE-2026-25518; issues the certificates of KServe's webhooks and of the barman-cloud plugin.",
 )
 
 # renovate: datasource=helm depName=knative-operator registryUrl=https://knative.github.io/operator
@@ -79,8 +79,12 @@ KNATIVE_OPERATOR = Chart(
     version="v1.23.0",
     repository="https://knative.github.io/operator",
     license="Apache-2.0",
-    why="Its Knative Serving 1.23 needs Kubernetes 1.33, as the rest of these pins does at least.",
+    why="Brings the manifests of Knative Serving 1.20 to 1.23, of which KNATIVE_SERVING is one.",
 )
+
+# renovate: datasource=github-releases depName=knative/serving
+KNATIVE_SERVING: Final = "1.21.3"
+"""Held at 1.21, the line that KServe 0.20 is tested with. It needs Kubernetes 1.33; 1.22 would need 1.34."""
 
 # renovate: datasource=docker depName=ghcr.io/kserve/charts/kserve-crd
 KSERVE_CRD = Chart(
@@ -98,15 +102,6 @@ KSERVE_RESOURCES = Chart(
     repository="oci://ghcr.io/kserve/charts",
     license="Apache-2.0",
     why="The first whose controller passes Pod Security restricted as it comes.",
-)
-
-# renovate: datasource=docker depName=ghcr.io/kserve/charts/kserve-runtime-configs
-KSERVE_RUNTIME_CONFIGS = Chart(
-    name="kserve-runtime-configs",
-    version="v0.20.0",
-    repository="oci://ghcr.io/kserve/charts",
-    license="Apache-2.0",
-    why="Moves with kserve-resources, which lost the serving runtimes to it.",
 )
 
 # renovate: datasource=helm depName=cloudnative-pg registryUrl=https://cloudnative-pg.github.io/charts
@@ -182,6 +177,30 @@ NATS = Image(
     why="The release the event bus was tried with; Argo Events' own default is a tag that moves.",
 )
 
+# renovate: datasource=docker depName=natsio/prometheus-nats-exporter
+NATS_EXPORTER = Image(
+    repository="docker.io/natsio/prometheus-nats-exporter",
+    tag="0.14.0",
+    license="Apache-2.0",
+    why="What Argo Events 1.9.10 puts beside an event bus by default.",
+)
+
+# renovate: datasource=docker depName=natsio/nats-server-config-reloader
+NATS_RELOADER = Image(
+    repository="docker.io/natsio/nats-server-config-reloader",
+    tag="0.14.0",
+    license="Apache-2.0",
+    why="What Argo Events 1.9.10 puts beside an event bus by default.",
+)
+
+# renovate: datasource=docker depName=envoyproxy/envoy
+ENVOY = Image(
+    repository="docker.io/envoyproxy/envoy",
+    tag="v1.36.13",
+    license="Apache-2.0",
+    why="The line of Kourier in Knative Serving 1.21, whose own tag moves.",
+)
+
 IMAGES: Final[Mapping[str, Image]] = {
     "mlflow": MLFLOW,
     "loop": LOOP,
@@ -193,3 +212,6 @@ IMAGES: Final[Mapping[str, Image]] = {
     "nats": NATS,
 }
 """The images by their names in `ml-loop:images`."""
+
+OPERATED_IMAGES: Final = (NATS_EXPORTER, NATS_RELOADER, ENVOY)
+"""Images of pods that operators make, as upstream's defaults move. `ml-loop:images` has no name for them."""

@@ -11,7 +11,7 @@ from typing import Any
 import pulumi
 from google.protobuf import json_format
 from pulumi.runtime import mocks, settings
-from pulumi.runtime.proto import resource_pb2
+from pulumi.runtime.proto import callback_pb2, resource_pb2
 from pulumi.runtime.stack import Stack
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
@@ -43,6 +43,8 @@ class Registered:
     references: dict[str, tuple[str, ...]]
     """Property → URNs of the resources its value comes from."""
     component: bool
+    transforms: tuple[pulumi.ResourceTransform, ...]
+    """What the engine would change of it and of its children. Only the functions: no engine calls them here."""
     outputs: dict[str, Any] | None = None
     """A component's registered outputs; None where it registered none."""
 
@@ -88,6 +90,7 @@ def record(build: Callable[[], object], stack: str = "test") -> Recording:
     logger.addHandler(_Log(monitor.recording))
     settings.ROOT.set(None)  # or the last program's stack, and what it exported, would still be there
     mocks.set_mocks(monitor.mocks, project="ml-loop", stack=stack, preview=False, monitor=monitor, logger=logger)
+    settings.SETTINGS.callbacks = monitor.callbacks
 
     @pulumi.runtime.test
     def run() -> None:
@@ -127,10 +130,23 @@ class _Log(logging.Handler):
         self.recording.warnings.append(record.getMessage())
 
 
+class _Callbacks:
+    """Keeps the transforms that a program hands to the engine, by the token that stands for them in requests."""
+
+    def __init__(self) -> None:
+        self.transforms: dict[str, pulumi.ResourceTransform] = {}
+
+    def register_transform(self, transform: pulumi.ResourceTransform) -> callback_pb2.Callback:
+        token = str(len(self.transforms))
+        self.transforms[token] = transform
+        return callback_pb2.Callback(token=token)
+
+
 class _Monitor(mocks.MockMonitor):
     def __init__(self) -> None:
         super().__init__(_Provider())
         self.recording = Recording()
+        self.callbacks = _Callbacks()
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802  gRPC's name
         response = super().RegisterResource(request)
@@ -149,6 +165,7 @@ class _Monitor(mocks.MockMonitor):
                 depends_on=tuple(names[urn] for urn in request.dependencies if urn in names),
                 references={key: tuple(urns.urns) for key, urns in request.propertyDependencies.items()},
                 component=not request.custom,
+                transforms=tuple(self.callbacks.transforms[callback.token] for callback in request.transforms),
             )
         )
         return response

@@ -8,7 +8,10 @@ import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 from pulumi import Output, ResourceOptions
 
+from components.argo_events import ArgoEvents, ArgoEventsArgs
+from components.argo_workflows import ArgoWorkflows, ArgoWorkflowsArgs
 from components.artifact_store import ArtifactStore, ArtifactStoreArgs, ExternalS3Args
+from components.cert_manager import CertManager, CertManagerArgs
 from components.cloudnativepg import CloudNativePg, CloudNativePgArgs
 from components.connections import Bucket, Database, KafkaConnection
 from components.drift import DriftMonitor, DriftMonitorArgs
@@ -16,6 +19,8 @@ from components.event_bus import EventBus, EventBusArgs, JetStreamArgs
 from components.front import Front, FrontArgs
 from components.gateway import Gateway, GatewayArgs
 from components.kafka import Kafka, KafkaArgs
+from components.knative import Knative, KnativeArgs
+from components.kserve import KServe, KServeArgs
 from components.mlflow import Mlflow, MlflowArgs
 from components.model_storage import ModelStorage, ModelStorageArgs
 from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
@@ -28,6 +33,7 @@ from components.s3_bucket import S3Bucket, S3BucketArgs
 from components.serving import Serving, ServingArgs
 from components.training import Training, TrainingArgs
 from components.versitygw import VersityGw, VersityGwArgs
+from settings import KServeMode
 from settings.model import Drift
 from settings.model import Training as TrainingSettings
 
@@ -269,9 +275,26 @@ def trained(opts: ResourceOptions) -> Training:
     return Training("training", training_args(), opts)
 
 
+def argo_workflows_args() -> ArgoWorkflowsArgs:
+    return ArgoWorkflowsArgs(install=True, workflow_namespace="loop")
+
+
+def argo_events_args() -> ArgoEventsArgs:
+    return ArgoEventsArgs(install=True, nats_image=NATS_IMAGE)
+
+
+def kserve_args() -> KServeArgs:
+    return KServeArgs(install=True, mode=KServeMode.STANDARD)
+
+
 COMPONENTS: Mapping[str, Callable[[ResourceOptions], pulumi.ComponentResource]] = {
     "namespace": lambda opts: RestrictedNamespace("it", RestrictedNamespaceArgs(namespace="loop"), opts),
     "cloudnativepg": lambda opts: CloudNativePg("it", CloudNativePgArgs(install=True), opts),
+    "cert_manager": lambda opts: CertManager("it", CertManagerArgs(install=True), opts),
+    "argo_workflows": lambda opts: ArgoWorkflows("it", argo_workflows_args(), opts),
+    "argo_events": lambda opts: ArgoEvents("it", argo_events_args(), opts),
+    "knative": lambda opts: Knative("it", KnativeArgs(install=True), opts),
+    "kserve": lambda opts: KServe("it", kserve_args(), opts),
     "postgres": lambda opts: Postgres("it", postgres_args(), opts),
     "versitygw": lambda opts: VersityGw("it", versitygw_args(), opts),
     "s3_bucket": lambda opts: S3Bucket("it", s3_bucket_args(), opts),

@@ -146,5 +146,7 @@ def _pod_labels(recording: Recording) -> Iterator[Mapping[str, str]]:
         if resource.inputs.get("kind") == "WorkflowTemplate":
             built = pods("argoproj.io/WorkflowTemplate", resource.inputs, Stack())
             yield from (pod.metadata["labels"] for pod in built)
+        if resource.inputs.get("kind") == "KnativeServing":
+            yield from ({"app": "webhook"}, {"app": "3scale-kourier-gateway"})
         if resource.type.endswith(":Chart"):
             yield {"app.kubernetes.io/name": resource.inputs["chart"]}

@@ -1,0 +1,82 @@
+"""All operators of the platform, in the order they need each other, as `ml-loop:platform` says."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from pulumi import Input, ResourceOptions
+
+from components.argo_events import ArgoEvents, ArgoEventsArgs
+from components.argo_workflows import ArgoWorkflows, ArgoWorkflowsArgs
+from components.cert_manager import CertManager, CertManagerArgs
+from components.cloudnativepg import CloudNativePg, CloudNativePgArgs
+from components.knative import Knative, KnativeArgs
+from components.kserve import KServe, KServeArgs
+from settings import Platform
+
+UNUSED: Final = "not used"
+"""The version of an operator that the settings leave out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operators:
+    """What the rest of the stack comes after: no data flows from an operator, but its kinds are not there before it."""
+
+    argo_workflows: ArgoWorkflows
+    argo_events: ArgoEvents
+    cert_manager: CertManager
+    knative: Knative | None
+    kserve: KServe
+    cloud_native_pg: CloudNativePg
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Each operator's version, by its key in `ml-loop:platform`."""
+        return {
+            "argoWorkflows": self.argo_workflows.version,
+            "argoEvents": self.argo_events.version,
+            "certManager": self.cert_manager.version,
+            "knative": self.knative.version if self.knative else UNUSED,
+            "kserve": self.kserve.version,
+            "cloudNativePg": self.cloud_native_pg.version,
+        }
+
+
+def operators(
+    platform: Platform, *, workflow_namespace: Input[str], nats_image: str, opts: ResourceOptions
+) -> Operators:
+    """Installs what the settings say, and stands for what the cluster brings."""
+    mirror = platform.chart_mirror
+    cert_manager = CertManager(
+        "cert-manager", CertManagerArgs(install=platform.cert_manager.install, chart_mirror=mirror), opts
+    )
+    knative = platform.knative and Knative(
+        "knative", KnativeArgs(install=platform.knative.install, chart_mirror=mirror), opts
+    )
+    # cert-manager issues the certificate of KServe's webhooks, Knative has the kinds that its controller watches.
+    needed = [cert_manager, *([knative] if knative else [])]
+    return Operators(
+        cert_manager=cert_manager,
+        knative=knative,
+        kserve=KServe(
+            "kserve",
+            KServeArgs(install=platform.kserve.install, mode=platform.kserve.mode, chart_mirror=mirror),
+            ResourceOptions.merge(opts, ResourceOptions(depends_on=needed)),
+        ),
+        argo_workflows=ArgoWorkflows(
+            "argo-workflows",
+            ArgoWorkflowsArgs(
+                install=platform.argo_workflows.install, workflow_namespace=workflow_namespace, chart_mirror=mirror
+            ),
+            opts,
+        ),
+        argo_events=ArgoEvents(
+            "argo-events",
+            ArgoEventsArgs(install=platform.argo_events.install, nats_image=nats_image, chart_mirror=mirror),
+            opts,
+        ),
+        cloud_native_pg=CloudNativePg(
+            "cloudnative-pg",
+            CloudNativePgArgs(install=platform.cloud_native_pg.install, chart_mirror=mirror),
+            opts,
+        ),
+    )
