@@ -1,17 +1,21 @@
 """`python3 -m loop evaluate -- COMMAND`: measure one model with the image's evaluate command.
 
 `ML_LOOP_MODEL_URI` names it: `runs:/<run>/model` for a candidate, `models:/<name>@production` for the version to
-compare with. An alias is resolved once, so the gate's report names the version that was measured. No such alias:
-nothing is run, and the empty evaluation tells `register` that there is nothing to compare with.
+compare with. A run's model is handed on by its own id: MLflow would first look for it among the run's artifacts, where
+an S3 store answers with an error that its clients retry for four minutes. An alias is resolved once, so the gate's
+report names the version that was measured. No such alias: nothing is run, and the empty evaluation tells `register`
+that there is nothing to compare with.
 """
 
 import json
 import math
+import re
 from pathlib import Path
+from typing import Final
 
-from loop.contract import DATA_FINGERPRINT_FILE, EVALUATION_FILE, METRICS_FILE, Env
+from loop.contract import DATA_FINGERPRINT_FILE, EVALUATION_FILE, METRICS_FILE, MODEL_ARTIFACT, Env
 from loop.registry import ALIAS_URI, Registry
-from loop.training.checks import is_sha256
+from loop.training import checks
 from loop.training.gate import Evaluation
 from loop.training.step import (
     StepError,
@@ -24,6 +28,8 @@ from loop.training.step import (
     write_output,
 )
 from loop.training.train import parameters
+
+RUN_URI: Final = re.compile(rf"runs:/(?P<run>[^/]+)/{MODEL_ARTIFACT}")
 
 
 def evaluate() -> None:
@@ -40,6 +46,8 @@ def evaluate() -> None:
             return
         version = str(found.version)
         uri = f"models:/{alias['name']}/{version}"
+    if candidate := RUN_URI.fullmatch(uri):
+        uri = f"models:/{checks.logged_model(Registry(), candidate['run']).model_id}"
     print(f"model: {uri}")
     environment: dict[str, str] = {
         Env.MODEL_URI: uri,
@@ -78,7 +86,7 @@ def metrics(path: Path, gate_metric: str) -> dict[str, float]:
 
 def fingerprint(path: Path) -> str:
     value = path.read_text().strip() if path.is_file() else ""
-    if not is_sha256(value):
+    if not checks.is_sha256(value):
         raise StepError(
             f"the evaluate command must write the SHA-256 of the rows it measured on, in hex, to "
             f"${Env.OUTPUT}/{DATA_FINGERPRINT_FILE}: it wrote {value or 'none'!r}"

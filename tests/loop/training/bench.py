@@ -92,7 +92,7 @@ class Bench:
             script += f"; printf '%s' '{metrics}' > $ML_LOOP_OUTPUT/metrics.json"
         if data is not None:
             script += f"; printf '%s' '{data}' > $ML_LOOP_OUTPUT/data_fingerprint"
-        return self.step("evaluate", "--", "sh", "-c", script, **{"MODEL_URI": "runs:/0/model"} | environment)
+        return self.step("evaluate", "--", "sh", "-c", script, **{"MODEL_URI": "models:/m-0"} | environment)
 
     def register(self, run_id: str, auc: float = 0.9, **environment: str) -> tuple[int, str]:
         candidate = Evaluation(None, {"auc": auc}, DATA).to_json()

@@ -5,7 +5,7 @@ from bench import DATA, Bench
 
 
 def test_metrics_and_the_fingerprint_of_the_rows_become_the_evaluation(bench: Bench) -> None:
-    assert bench.evaluate('{"auc": 0.91, "loss": 1}') == (0, "model: runs:/0/model\nauc: 0.91\nloss: 1")
+    assert bench.evaluate('{"auc": 0.91, "loss": 1}') == (0, "model: models:/m-0\nauc: 0.91\nloss: 1")
     assert bench.evaluation() == {"version": None, "metrics": {"auc": 0.91, "loss": 1.0}, "data": DATA}
 
 
@@ -29,6 +29,11 @@ def test_the_alias_production_is_resolved_once_to_its_version(bench: Bench) -> N
     assert bench.step("evaluate", "--", "sh", "-c", script, MODEL_URI=f"models:/{bench.model}@production")[0] == 0
     assert bench.written("uri") == f"models:/{bench.model}/1\n"
     assert bench.evaluation()["version"] == "1"
+
+
+def test_a_run_s_model_is_measured_by_its_own_id(bench: Bench) -> None:
+    code, said = bench.evaluate('{"auc": 0.91}', MODEL_URI=f"runs:/{bench.run()}/model")
+    assert (code, said) == (0, f"model: models:/{bench.good_model}\nauc: 0.91")
 
 
 BROKEN = {
