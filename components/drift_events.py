@@ -51,8 +51,8 @@ def filters(model: str, drift: Drift) -> dict[str, Any]:
 def trigger(model: str, template: Input[str]) -> dict[str, Any]:
     """Creates the Workflow. Parameters are found by name: another order in the template mixes nothing up.
 
-    A name that is taken is an error like any other: tried again for two minutes, which is how long an API server may be
-    away, then logged, and the event is done with.
+    A name that is taken is an error like any other: tried again for a minute, as long as an API server may be away, then
+    logged, and the event is done with. Meanwhile the model's next event waits.
     """
     arguments = [{"name": "trigger", "value": EVENT}, *({"name": each, "value": ""} for each in FROM_EVENT)]
     name = f"{model}-{EVENT}-{{{{ trunc {ID_LENGTH} .Input.body.id }}}}"
@@ -89,7 +89,7 @@ def trigger(model: str, template: Input[str]) -> dict[str, Any]:
         },
         # The bus forgets the event when the Workflow is there, not when the sensor has read of it.
         "atLeastOnce": True,
-        "retryStrategy": {"steps": 8, "duration": "1s", "factor": 2, "jitter": 0.1},
+        "retryStrategy": {"steps": 7, "duration": "1s", "factor": 2, "jitter": 0.1},
     }
 
 
