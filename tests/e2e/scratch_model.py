@@ -13,7 +13,6 @@ from typing import Any, Final, NamedTuple
 from urllib.error import HTTPError
 
 from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
 from pulumi import ResourceOptions
 
 from components.front import Front, FrontArgs
@@ -74,6 +73,19 @@ class ScratchModel:
 
     def items(self, kind: str) -> list[dict[str, Any]]:
         return json.loads(self.kubectl("get", kind, "-o", "json"))["items"]
+
+    def servers(self, slot: str) -> dict[str, dict[str, Any]]:
+        """A service's pods that are not on their way out, by uid."""
+        pods = [pod for pod in self.items("pods") if "deletionTimestamp" not in pod["metadata"]]
+        named = {pod["metadata"]["uid"]: pod for pod in pods}
+        return {
+            uid: pod for uid, pod in named.items() if pod["metadata"]["labels"]["app.kubernetes.io/component"] == slot
+        }
+
+    def ready(self, slot: str) -> int:
+        """How many of them answer."""
+        conditions = [pod["status"].get("conditions", []) for pod in self.servers(slot).values()]
+        return sum(any((each["type"], each["status"]) == ("Ready", "True") for each in found) for found in conditions)
 
     def declare(self, *, in_production: bool, replicas: int = 1) -> None:
         """Applies the components' objects as Pulumi's provider does: server-side, taking no field by force."""
@@ -159,10 +171,11 @@ class ScratchModel:
     def delete(self) -> None:
         self.kubectl("delete", "namespace", self.name, "--wait=false", "--ignore-not-found")
         self.kubectl("delete", "clusterstoragecontainer", f"mlflow-{self.name}", "--ignore-not-found")
-        try:
-            MlflowClient().delete_registered_model(self.name)
-        except MlflowException:  # the test failed before there was one
-            return
+        client = MlflowClient()
+        for found in client.search_registered_models(f"name = '{self.name}'"):
+            client.delete_registered_model(found.name)
+        for experiment in client.search_experiments(filter_string=f"name = '{self.name}'"):
+            client.delete_experiment(experiment.experiment_id)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from components.serving import PORT
+from components.serving import PORT, Slot
 from tests.e2e.scratch_model import ROWS, Answer, ScratchModel, eventually, scratch_model
 from tests.e2e.station import Station, Timed
 
@@ -41,7 +41,7 @@ def test_before_there_is_a_version_the_address_says_503_and_the_pod_says_why(mod
     eventually(said, "the initializer's reason")
     host = model.host
     eventually(lambda: model.ask(host).status == 503, "an answer without a server")
-    assert {pod["metadata"]["labels"]["app.kubernetes.io/component"] for pod in model.items("pods")} == {"staging"}
+    assert (len(model.servers("staging")), len(model.servers("production"))) == (1, 0)
 
 
 def test_the_first_staging_version_answers_every_request(model: ScratchModel) -> None:
@@ -73,7 +73,7 @@ def test_production_and_staging_share_the_requests_by_weight(model: ScratchModel
 
 def test_an_alias_move_reaches_every_server_and_no_request_fails_meanwhile(model: ScratchModel, timed: Timed) -> None:
     model.declare(in_production=True, replicas=2)
-    eventually(lambda: ready(model, "production") == 2, "two servers")
+    eventually(lambda: model.ready("production") == 2, "two servers")
     host = model.host
     seen: list[tuple[float, Answer]] = []
     stop = threading.Event()
@@ -101,10 +101,10 @@ def test_an_alias_move_reaches_every_server_and_no_request_fails_meanwhile(model
 
 
 def test_another_up_leaves_the_version_and_the_servers_alone(model: ScratchModel) -> None:
-    before = {pod["metadata"]["uid"] for pod in model.items("pods")}
+    before = [model.servers(slot).keys() for slot in Slot]
     model.declare(in_production=True, replicas=2)
     time.sleep(5)
-    assert {pod["metadata"]["uid"] for pod in model.items("pods")} == before
+    assert [model.servers(slot).keys() for slot in Slot] == before
     versions = [
         service["spec"]["predictor"]["annotations"]["ml-loop.dev/model-version"]
         for service in model.items("inferenceservices")
@@ -115,19 +115,10 @@ def test_another_up_leaves_the_version_and_the_servers_alone(model: ScratchModel
 def test_a_server_that_is_replaced_serves_its_rollout_s_version_wherever_the_alias_is(model: ScratchModel) -> None:
     model.move("production", 1)
     production = f"serving.kserve.io/inferenceservice={model.name}-production"
-    old = {pod["metadata"]["uid"] for pod in model.items("pods")}
+    old = model.servers("production").keys()
     model.kubectl("delete", "pods", "-l", production, "--wait=true")
-    eventually(lambda: ready(model, "production") == 2, "two new servers")
-    new = [pod for pod in model.items("pods") if pod["metadata"]["uid"] not in old]
-    addresses = [pod["status"]["podIP"] for pod in new]
+    eventually(lambda: model.ready("production") == 2, "two new servers")
+    new = model.servers("production")
+    assert not new.keys() & old
+    addresses = [pod["status"]["podIP"] for pod in new.values()]
     assert [model.ask(f"{address}:{PORT}").version for address in addresses] == ["2", "2"]
-
-
-def ready(model: ScratchModel, slot: str) -> int:
-    """Servers of a service that answer."""
-    return sum(
-        any((each["type"], each["status"]) == ("Ready", "True") for each in pod["status"].get("conditions", []))
-        for pod in model.items("pods")
-        if pod["metadata"]["labels"].get("app.kubernetes.io/component") == slot
-        and "deletionTimestamp" not in pod["metadata"]
-    )
