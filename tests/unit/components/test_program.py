@@ -62,7 +62,12 @@ def test_the_local_stack_s_outputs_say_where_mlflow_is_and_what_is_installed(run
     assert run("local").exports == {
         "mlflow": {"url": "http://mlflow.mlflow.svc.cluster.local:5000", "externalUrl": "http://10.173.0.1:30500"},
         "platform": {"cloudNativePg": "brought by the cluster"},
-        "models": {},
+        "models": {
+            "recommender": {
+                "predict": "http://192.0.2.1/v1/models/recommender:predict",
+                "submit": "argo submit --from workflowtemplate/recommender-train -n bookstore-platform-ml --wait",
+            }
+        },
     }
 
 
@@ -130,3 +135,36 @@ def test_a_delivery_that_does_not_exist_yet_is_refused_before_anything_is_made(r
     message = "tracking.delivery is argocd; must be pulumi, the only one there is so far; leave it out"
     with pytest.raises(pulumi.RunError, match=f"^{message}$"):
         run("dev", {"tracking": {"delivery": "argocd"}})
+
+
+GATE = {"training": {"gate": {"metric": "auc", "minimum": 0.7}}}
+
+
+def test_the_gateway_s_proxies_reach_a_model_and_its_outputs_name_the_address(run: Run) -> None:
+    recording = run("local", {"models": {"recommender": GATE}})
+    assert recording.exports["models"]["recommender"]["predict"] == "http://192.0.2.1/v1/models/recommender:predict"
+    ingress = recording.inputs("NetworkPolicy", "recommender-serving-servers")["spec"]["ingress"]
+    assert ingress[1]["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "gateway"}}}]
+
+
+def test_a_number_in_the_settings_brings_production_into_the_split(run: Run) -> None:
+    def weights(model: dict[str, Any]) -> list[int]:
+        (rule,) = run("local", {"models": {"recommender": model}}).inputs("HTTPRoute")["spec"]["rules"]
+        return [backend["weight"] for backend in rule["backendRefs"]]
+
+    assert weights(GATE) == [100]
+    assert weights(GATE | {"production": 1, "serving": {"canaryPercent": 25}}) == [75, 25]
+
+
+def test_a_stack_without_a_gateway_serves_its_models_inside_the_cluster_only(run: Run) -> None:
+    own = {"training": {"image": f"registry.example.com/fraud@sha256:{64 * '2'}", **GATE["training"]}}
+    recording = run("dev", {"models": {"fraud": own}})
+    assert recording.exports["models"]["fraud"]["predict"] is None
+    assert recording.of("HTTPRoute") == []
+    assert len(recording.of("InferenceService")) == 2
+
+
+def test_models_in_knative_mode_are_refused_before_anything_is_made(run: Run) -> None:
+    message = "platform.kserve.mode is knative; must be standard, the only one models are served in so far"
+    with pytest.raises(pulumi.RunError, match=f"^{message}$"):
+        run("prod", {"models": {"recommender": GATE}})
