@@ -10,7 +10,6 @@ from pulumi import ResourceOptions
 import settings
 import versions
 from components.artifact_store import ArtifactStore, ArtifactStoreArgs, ExternalS3Args, Store
-from components.cloudnativepg import CloudNativePg, CloudNativePgArgs
 from components.connections import KafkaConnection
 from components.drift import DriftMonitor, DriftMonitorArgs
 from components.event_bus import EventBus, EventBusArgs, JetStreamArgs
@@ -23,6 +22,7 @@ from components.model_storage import ModelStorage, ModelStorageArgs
 from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
 from components.nats import NatsServerArgs
 from components.network import Traffic, pods
+from components.operators import operators
 from components.postgres import BACKUPS_FOLDER, Postgres, PostgresArgs, PostgresBackup
 from components.retraining import Retraining, RetrainingArgs
 from components.s3_bucket import S3BucketArgs
@@ -110,12 +110,12 @@ if not stack.cluster.enforces_network_policies:
 loop = RestrictedNamespace("loop", RestrictedNamespaceArgs(namespace=stack.namespace), here)
 station = RestrictedNamespace("tracking", RestrictedNamespaceArgs(namespace=tracking.namespace), here)
 
-# Operators
-cloud_native_pg = CloudNativePg(
-    "cloudnative-pg",
-    CloudNativePgArgs(install=platform.cloud_native_pg.install, chart_mirror=platform.chart_mirror),
-    here,
-)
+# Operators, and the options of what comes after them: no data flows from one, but before it its kinds are not there
+installed = operators(platform, workflow_namespace=loop.name, nats_image=image(ImageName.NATS), opts=here)
+on_postgres = ResourceOptions.merge(here, ResourceOptions(depends_on=[installed.cloud_native_pg]))
+on_kserve = ResourceOptions.merge(here, ResourceOptions(depends_on=[installed.kserve]))
+on_workflows = ResourceOptions.merge(here, ResourceOptions(depends_on=[installed.argo_workflows]))
+on_events = ResourceOptions.merge(here, ResourceOptions(depends_on=[installed.argo_events]))
 
 # Tracking: artifact store, database, MLflow
 bucket = ArtifactStore("artifacts", ArtifactStoreArgs(store=store(station.name)), here).bucket
@@ -126,12 +126,11 @@ database = Postgres(
         instances=tracking.postgres.instances,
         storage=tracking.postgres.storage,
         image=image(ImageName.POSTGRES),
-        operator_namespace=cloud_native_pg.namespace,
+        operator_namespace=installed.cloud_native_pg.namespace,
         protect=protect,
         backup=backup and PostgresBackup(bucket=bucket, schedule=backup.schedule, days=backup.retention_days),
     ),
-    # No data flows from the operator, but a Cluster means nothing before its CRD and webhook.
-    ResourceOptions.merge(here, ResourceOptions(depends_on=[cloud_native_pg])),
+    on_postgres,
 ).database
 mlflow = Mlflow(
     MLFLOW,
@@ -156,7 +155,7 @@ kafka = stack.kafka and brokers(stack.kafka)
 
 # The bus between drift and training, of all models
 retrained = any(its.retraining for its in stack.models.values())
-bus = EventBus("event-bus", EventBusArgs(servers=bus_servers(loop.name)), here) if retrained else None
+bus = EventBus("event-bus", EventBusArgs(servers=bus_servers(loop.name)), on_events) if retrained else None
 
 # Models: one address for all, then each model's training, services and the split between them, detector and retraining
 gateway = stack.gateway and Gateway(
@@ -169,7 +168,7 @@ if stack.models:
     storage = ModelStorage(
         "model-storage",
         ModelStorageArgs(namespace=stack.namespace, image=image(ImageName.LOOP), tracking_url=mlflow.url),
-        here,
+        on_kserve,
     )
     to_mlflow = Traffic(ports=(PORT,), peers=(pods(selector(APP, MLFLOW, "server"), tracking.namespace),))
     for model, its in stack.models.items():
@@ -188,7 +187,7 @@ if stack.models:
                 egress=[to_mlflow],
                 kafka=kafka,
             ),
-            here,
+            on_kserve,
         )
         split = gateway and FrontArgs(gateway=gateway, serving=serving, canary_percent=its.serving.canary_percent)
         front = split and Front(f"{model}-front", split, here)
@@ -206,7 +205,7 @@ if stack.models:
                 cooldown=its.retraining and its.retraining.cooldown,
                 serving=True,
             ),
-            here,
+            on_workflows,
         )
         if its.drift and kafka:
             DriftMonitor(
@@ -233,10 +232,10 @@ if stack.models:
                         bus=bus,
                         kafka=kafka,
                     ),
-                    here,
+                    on_events,
                 )
         models[model] = {"predict": front and front.predict_url, "submit": training.submit}
 
 pulumi.export("mlflow", {"url": mlflow.url, "externalUrl": mlflow.external_url})
-pulumi.export("platform", {"cloudNativePg": cloud_native_pg.version})
+pulumi.export("platform", installed.versions)
 pulumi.export("models", models)

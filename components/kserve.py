@@ -10,7 +10,6 @@ from pulumi import ResourceOptions
 import versions
 from components.chart import chart
 from components.operator import BROUGHT, await_authorities, keep_definitions, operator_namespace
-from components.pod import resources
 from components.restricted import container_security_context
 from settings import KServeMode
 
@@ -83,9 +82,11 @@ def _values(mode: KServeMode) -> dict[str, Any]:
             "controller": {
                 "deploymentMode": mode.capitalize(),
                 "imagePullPolicy": "IfNotPresent",
-                # Upstream's 100m of CPU as a limit make its start take minutes.
-                "resources": resources(cpu="100m", memory="300Mi", memory_limit="512Mi")
-                | {"limits": {"cpu": "1", "memory": "512Mi"}},
+                # Upstream's limit of 100m makes the start take minutes.
+                "resources": {
+                    "requests": {"cpu": "100m", "memory": "300Mi"},
+                    "limits": {"cpu": "1", "memory": "512Mi"},
+                },
                 "gateway": GATEWAYS[mode],
             },
             # Model servers do not talk to the API server.

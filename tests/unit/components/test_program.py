@@ -61,7 +61,10 @@ def test_each_stack_file_runs_and_passes_the_walks(run: Run, stack: str) -> None
 def test_the_local_stack_s_outputs_say_where_mlflow_is_and_what_is_installed(run: Run) -> None:
     assert run("local").exports == {
         "mlflow": {"url": "http://mlflow.mlflow.svc.cluster.local:5000", "externalUrl": "http://10.173.0.1:30500"},
-        "platform": {"cloudNativePg": "brought by the cluster"},
+        "platform": {"knative": "not used"}
+        | dict.fromkeys(
+            ("argoWorkflows", "argoEvents", "certManager", "kserve", "cloudNativePg"), "brought by the cluster"
+        ),
         "models": {
             "recommender": {
                 "predict": "http://192.0.2.1/v1/models/recommender:predict",
@@ -71,10 +74,17 @@ def test_the_local_stack_s_outputs_say_where_mlflow_is_and_what_is_installed(run
     }
 
 
-def test_production_s_outputs_name_the_public_host_and_the_chart(run: Run) -> None:
+def test_production_s_outputs_name_the_public_host_and_the_charts(run: Run) -> None:
     exports = run("prod").exports
     assert exports["mlflow"]["externalUrl"] == "https://mlflow.example.com"
-    assert exports["platform"] == {"cloudNativePg": "cloudnative-pg 0.29.0"}
+    assert exports["platform"] == {
+        "argoWorkflows": "argo-workflows 1.0.18",
+        "argoEvents": "argo-events 2.4.22",
+        "certManager": "cert-manager v1.21.1",
+        "knative": "knative-operator v1.23.0, Knative Serving 1.21.3",
+        "kserve": "kserve-resources v0.20.0",
+        "cloudNativePg": "cloudnative-pg 0.29.0",
+    }
 
 
 @pytest.mark.parametrize("stack", ["local", "dev", "prod"])
@@ -129,6 +139,15 @@ def test_on_aws_server_and_database_have_a_role_each_for_their_own_folder(run: R
 def test_the_database_comes_after_its_operator(run: Run) -> None:
     recording = run("prod")
     assert "cloudnative-pg-chart" in recording.only("Postgres").depends_on
+
+
+def test_what_a_model_is_made_of_comes_after_the_operators_of_its_kinds(run: Run) -> None:
+    model = GATE | {"drift": {"features": ["pages"]}, "retraining": {"cooldown": "6h"}}
+    recording = run("dev", {"models": {"recommender": model}})
+    operators = {"ModelStorage": "kserve", "Serving": "kserve", "Training": "argo-workflows", "EventBus": "argo-events"}
+    made = {each.type.rpartition(":")[2]: each for each in recording.resources if each.type.startswith("ml-loop:")}
+    early = [kind for kind, operator in operators.items() if f"{operator}-chart" not in made[kind].depends_on]
+    assert early == []
 
 
 def test_a_delivery_that_does_not_exist_yet_is_refused_before_anything_is_made(run: Run) -> None:
