@@ -51,8 +51,8 @@ def filters(model: str, drift: Drift) -> dict[str, Any]:
 def trigger(model: str, template: Input[str]) -> dict[str, Any]:
     """Creates the Workflow. Parameters are found by name: another order in the template mixes nothing up.
 
-    A name that is taken is an error like any other: tried again for a minute, as long as an API server may be away, then
-    logged, and the event is done with. Meanwhile the model's next event waits.
+    A name that is taken is an error like any other: tried again for a minute, as long as an API server may be away,
+    then logged, and the event is done with. Meanwhile the model's next event waits.
     """
     arguments = [{"name": "trigger", "value": EVENT}, *({"name": each, "value": ""} for each in FROM_EVENT)]
     name = f"{model}-{EVENT}-{{{{ trunc {ID_LENGTH} .Input.body.id }}}}"

@@ -29,7 +29,8 @@ CONFIG_FOLDER, TLS_FOLDER, DATA_FOLDER = "/etc/nats", "/etc/nats-tls", "/data"
 CONFIG: Final = f"""\
 port: {PORT}
 http_port: {MONITOR_PORT}
-jetstream {{ store_dir: {DATA_FOLDER} }}
+# What is acknowledged is on disk, not two minutes later: Kafka's offset moves on with it.
+jetstream {{ store_dir: {DATA_FOLDER}, sync_interval: always }}
 # Argo Events' client speaks nothing but TLS.
 tls {{ cert_file: {TLS_FOLDER}/tls.crt, key_file: {TLS_FOLDER}/tls.key }}
 authorization {{ user: $BUS_USERNAME, password: $BUS_PASSWORD }}

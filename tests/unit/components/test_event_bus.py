@@ -120,7 +120,7 @@ def test_the_server_s_events_survive_a_restart_and_its_password_is_in_no_config(
     (claim,) = own.inputs("StatefulSet")["spec"]["volumeClaimTemplates"]
     config = own.inputs("ConfigMap")["data"]["nats.conf"]
     assert claim["metadata"]["name"] == "data"
-    assert "jetstream { store_dir: /data }" in config
+    assert "jetstream { store_dir: /data, sync_interval: always }" in config
     assert "authorization { user: $BUS_USERNAME, password: $BUS_PASSWORD }" in config
 
 
