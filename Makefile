@@ -10,7 +10,7 @@ PYTHON := .venv/bin/python
 LOOP_PYTHON := images/loop/.venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help up down env logs check test e2e ci lint format types schema clean
+.PHONY: help up down env logs check test test-detector e2e ci lint format types schema clean
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,10 +34,13 @@ test: .venv/ready images/loop/.venv/ready ## unit, policy and loop tests; no clu
 	$(PYTHON) -m pytest
 	$(LOOP_PYTHON) -m pytest -c tests/loop/pytest.ini tests/loop
 
+test-detector: images/detector/.venv/ready ## the detector's statistics against alibi-detect, in its image's environment
+	images/detector/.venv/bin/python -m pytest -c tests/detector/pytest.ini tests/detector
+
 e2e: .venv/ready ## the whole story on the built-in cluster: up, questions, chaos, down
 	$(PYTHON) -m pytest -c tests/e2e/pytest.ini tests/e2e
 
-ci: lint types schema-check test ## everything that needs no cluster, as CI runs it
+ci: lint types schema-check test test-detector ## everything that needs no cluster, as CI runs it
 
 lint: .venv/ready ## style and formatting
 	.venv/bin/ruff check .
@@ -65,6 +68,10 @@ $(UV):
 
 .venv/ready: $(UV) pyproject.toml uv.lock
 	@uv sync --quiet --frozen --group client
+	@touch $@
+
+images/detector/.venv/ready: $(UV) images/detector/pyproject.toml images/detector/uv.lock
+	@uv sync --quiet --frozen --project images/detector --all-groups
 	@touch $@
 
 images/loop/.venv/ready: $(UV) images/loop/pyproject.toml images/loop/uv.lock

@@ -45,7 +45,7 @@ def here(paths: Paths, console: Console, name: str) -> int:
 
 
 def elsewhere(name: str, context: str | None) -> int:
-    """The stack on a cluster that is there already: plain `pulumi up`, with your own Pulumi, its backend and plugins."""
+    """The stack on a cluster that is there already: plain `pulumi up` by your own Pulumi and its plugins."""
     if name == stack.BUILT_IN:
         raise StepError("--context: the stack `local` is for the built-in cluster; name another, such as STACK=dev")
     declared = stack.context_of(name)
