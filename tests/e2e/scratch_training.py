@@ -1,0 +1,149 @@
+"""A model in a namespace of its own, trained by the very objects that the stack makes for its models."""
+
+import json
+import os
+import subprocess
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
+
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from pulumi import ResourceOptions
+
+from components.labels import selector
+from components.mlflow import APP, PORT
+from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
+from components.network import Traffic, pods
+from components.training import EXAMPLE, Training, TrainingArgs
+from components.training_steps import Commands
+from local.images.oci import Archive
+from local.images.table import IMAGES
+from local.node.node import Node
+from local.paths import Paths
+from local.shell import run
+from settings.model import Training as TrainingSettings
+from tests.e2e.scratch_model import TRACKING_URL
+from tests.unit.mocks import record
+
+SETTINGS: Final = {
+    "gate": {"metric": "auc", "minimum": 0.7},
+    "resources": {"requests": {"cpu": "50m", "memory": "384Mi"}, "limits": {"memory": "1536Mi"}},
+    "timeout": "10m",
+}
+
+
+@dataclass
+class ScratchTraining:
+    """The trainings of one namespace. The example model is named like the namespace."""
+
+    namespace: str
+    node: Node = field(default_factory=lambda: Node(Paths.default()))
+    models: list[str] = field(default_factory=list[str])
+
+    def image(self, name: str) -> str:
+        return next(Archive(image, self.node.paths).reference for image in IMAGES if image.name == name)
+
+    def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
+        return run(*self.node.kubectl, "--namespace", self.namespace, *arguments, stdin=stdin)
+
+    def items(self, kind: str, *arguments: str) -> list[dict[str, Any]]:
+        return json.loads(self.kubectl("get", kind, *arguments, "-o", "json"))["items"]
+
+    def declare(self, model: str, commands: Commands = EXAMPLE) -> None:
+        """Applies the component's objects as Pulumi's provider does."""
+        self.models.append(model)
+
+        def build() -> None:
+            opts = ResourceOptions()
+            home = RestrictedNamespace("home", RestrictedNamespaceArgs(namespace=self.namespace), opts)
+            args = TrainingArgs(
+                model=model,
+                namespace=home.name,
+                loop_image=self.image("loop"),
+                image=self.image("recommender"),
+                commands=commands,
+                tracking_uri=TRACKING_URL,
+                egress=[Traffic(ports=(PORT,), peers=(pods(selector(APP, "mlflow", "server"), "mlflow"),))],
+                training=TrainingSettings.model_validate(SETTINGS),
+                cooldown=timedelta(hours=6),
+            )
+            Training(f"{model}-training", args, opts)
+
+        for each in record(build).resources:
+            package, kind = each.type.split(":")[0], each.type.split(":")[1:]
+            if package == "kubernetes":
+                manifest = {"apiVersion": kind[0].removeprefix("core/"), "kind": kind[1]} | each.inputs
+                apply = ("apply", "--server-side", "--field-manager=pulumi", "-f", "-")
+                self.kubectl(*apply, stdin=json.dumps(manifest))
+
+    def argo(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [str(self.node.paths.bin / "argo"), *arguments, "-n", self.namespace]
+        environment = os.environ | {"KUBECONFIG": str(self.node.paths.kubeconfig)}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    def can(self, account: str, verb: str, resource: str) -> bool:
+        """Whether a service account of the namespace may do it."""
+        question = ("auth", "can-i", verb, resource, f"--as=system:serviceaccount:{self.namespace}:{account}")
+        command = [*self.node.kubectl, "--namespace", self.namespace, *question]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() == "yes"
+
+    def submit(self, model: str, **parameters: str) -> str:
+        """Starts a training. Returns the workflow's name."""
+        given = [word for name, value in parameters.items() for word in ("-p", f"{name}={value}")]
+        done = self.argo("submit", "--from", f"workflowtemplate/{model}-train", "-o", "name", *given)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def workflow(self, name: str) -> dict[str, Any]:
+        return json.loads(self.kubectl("get", "workflow", name, "-o", "json"))
+
+    def phase(self, name: str) -> str:
+        return self.workflow(name).get("status", {}).get("phase", "")
+
+    def ended(self, name: str) -> bool:
+        return self.phase(name) in ("Succeeded", "Failed", "Error")
+
+    def attempts(self, name: str) -> dict[str, list[str]]:
+        """Template → the phases of the pods it had."""
+        found: dict[str, list[str]] = {}
+        for node in self.workflow(name).get("status", {}).get("nodes", {}).values():
+            if node["type"] == "Pod":
+                found.setdefault(node["templateName"], []).append(node["phase"])
+        return found
+
+    def running(self, name: str, template: str) -> list[str]:
+        """Names of the pods whose command of that template is at work."""
+        labels = f"workflows.argoproj.io/workflow={name},app.kubernetes.io/component={template}"
+        found = self.items("pods", "-l", labels)
+        return [
+            pod["metadata"]["name"]
+            for pod in found
+            for status in pod["status"].get("containerStatuses", [])
+            if status["name"] == "main" and "running" in status["state"] and "deletionTimestamp" not in pod["metadata"]
+        ]
+
+    def versions(self, workflow: str) -> list[ModelVersion]:
+        """What the workflow registered."""
+        return list(MlflowClient().search_model_versions(f"tags.`ml-loop.workflow` = '{workflow}'"))
+
+    def delete(self) -> None:
+        self.kubectl("delete", "namespace", self.namespace, "--wait=false", "--ignore-not-found")
+        for model in self.models:
+            try:
+                MlflowClient().delete_registered_model(model)
+            except MlflowException:  # it never got as far
+                continue
+
+
+@contextmanager
+def scratch_training(namespace: str) -> Generator[ScratchTraining]:
+    """The namespace and its models' registry entries go afterwards, whatever happened."""
+    training = ScratchTraining(namespace)
+    try:
+        yield training
+    finally:
+        training.delete()

@@ -1,0 +1,138 @@
+"""Training: by hand, twice at once, killed in each step, failing, and asked for by drift."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from mlflow import MlflowClient
+
+from components.training_steps import Commands
+from loop.contract import FAILURE_TAG, Alias, Tag
+from tests.e2e.scratch_model import eventually
+from tests.e2e.scratch_training import ScratchTraining, scratch_training
+from tests.e2e.station import Station
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+STEPS = ("train", "evaluate", "register", "promote-to-staging")
+DRIFT = {"trigger": "drift", "feature": "price_to_shelf", "p_value": "0.001"}
+
+
+@pytest.fixture(scope="module")
+def training(station: Station) -> Iterator[ScratchTraining]:
+    assert station.url  # MLflow is up, and this process' client knows where
+    with scratch_training(f"training-{time.time_ns() % 10**6}") as training:
+        training.declare(training.namespace)
+        yield training
+
+
+@pytest.fixture(scope="module")
+def broken(training: ScratchTraining) -> str:
+    """A model whose train command fails."""
+    model = f"{training.namespace}-broken"
+    training.declare(model, Commands(train=("python3", "-c", "raise SystemExit('no rows in the store')")))
+    return model
+
+
+def finish(training: ScratchTraining, name: str) -> str:
+    eventually(lambda: training.ended(name), f"{name} ends", seconds=600)
+    return training.phase(name)
+
+
+def test_a_training_by_hand_ends_in_a_staging_version_that_says_where_it_comes_from(training: ScratchTraining) -> None:
+    done = training.argo("submit", "--from", f"workflowtemplate/{training.namespace}-train", "--wait", "-o", "name")
+    assert done.returncode == 0, done.stdout + done.stderr
+    name = done.stdout.split()[0]
+    (version,) = training.versions(name)
+    assert version.tags[Tag.TRIGGER] == "manual"
+    assert version.tags[Tag.GATE] == "passed"
+    assert version.tags[Tag.SOURCE_COMMIT] == training.image("recommender")
+    staged = MlflowClient().get_model_version_by_alias(training.namespace, Alias.STAGING)
+    assert (staged.version, staged.run_id) == (version.version, version.run_id)
+    assert MlflowClient().get_registered_model(training.namespace).aliases.keys() == {Alias.STAGING}
+
+
+def test_the_user_s_code_sees_no_token(training: ScratchTraining) -> None:
+    found = training.items("pods", "-l", "app.kubernetes.io/component=train")
+    assert found
+    mounts = {
+        container["name"]: {mount["mountPath"] for mount in container["volumeMounts"]}
+        for pod in found
+        for container in pod["spec"]["containers"]
+    }
+    folder = "/var/run/secrets/kubernetes.io/serviceaccount"
+    assert {name for name, folders in mounts.items() if folder in folders} == {"wait"}
+
+
+@pytest.mark.parametrize(
+    ("verb", "resource", "allowed"),
+    [
+        ("create", "workflowtaskresults.argoproj.io", True),
+        ("get", "secrets", False),
+        ("list", "secrets", False),
+        ("create", "pods", False),
+        ("create", "workflows.argoproj.io", False),
+        ("get", "leases.coordination.k8s.io", False),
+        ("patch", "inferenceservices.serving.kserve.io", False),
+    ],
+)
+def test_the_training_identity_may_report_results_and_nothing_else(
+    training: ScratchTraining, verb: str, resource: str, allowed: bool
+) -> None:
+    assert training.can(f"{training.namespace}-train", verb, resource) is allowed
+
+
+def test_of_two_trainings_at_once_one_waits_and_both_end(training: ScratchTraining) -> None:
+    first, second = (training.submit(training.namespace) for _ in range(2))
+    waited: set[str] = set()
+
+    def ended() -> bool:
+        at_work = [name for name in (first, second) if any(training.running(name, step) for step in STEPS)]
+        assert len(at_work) < 2, "both train at once"
+        waited.update(name for name in (first, second) if "synchronization" in training.workflow(name)["status"])
+        return training.ended(first) and training.ended(second)
+
+    eventually(ended, "both end", seconds=600)
+    assert (training.phase(first), training.phase(second)) == ("Succeeded", "Succeeded")
+    assert waited == {first, second}
+    assert len(training.versions(first)) == len(training.versions(second)) == 1
+
+
+def test_a_training_whose_pod_dies_in_each_step_ends_in_exactly_one_version(training: ScratchTraining) -> None:
+    name = training.submit(training.namespace)
+    for step in STEPS:
+        eventually(lambda step=step: bool(training.running(name, step)), f"{step} is at work", seconds=300)
+        training.kubectl("delete", "pod", "--wait=false", *training.running(name, step)[:1])
+    assert finish(training, name) == "Succeeded"
+    attempts = training.attempts(name)
+    assert all(len(attempts[step]) > (2 if step == "evaluate" else 1) for step in STEPS), attempts
+    (version,) = training.versions(name)
+    staged = MlflowClient().get_model_version_by_alias(training.namespace, Alias.STAGING)
+    assert staged.version == version.version
+
+
+def test_a_failure_is_one_sentence_at_the_model_and_is_not_tried_again(training: ScratchTraining, broken: str) -> None:
+    name = training.submit(broken)
+    assert finish(training, name) == "Failed"
+    assert training.attempts(name)["train"] == ["Failed"]
+    said = MlflowClient().get_registered_model(broken).tags[FAILURE_TAG]
+    assert said.startswith(f"{name}: ")
+    assert "the train command must end with exit code 0, and ended with 1: no rows in the store" in said
+    assert training.versions(name) == []
+
+
+def test_a_trigger_that_does_not_exist_is_refused(training: ScratchTraining, broken: str) -> None:
+    done = training.argo("submit", "--from", f"workflowtemplate/{broken}-train", "-p", "trigger=whim", "-o", "name")
+    name = done.stdout.strip()
+    assert done.returncode != 0 or finish(training, name) == "Error"
+    assert "enum" in done.stderr or "enum" in training.workflow(name)["status"]["message"]
+
+
+def test_drift_trains_once_in_a_cooldown_and_what_is_refused_ends_as_skipped(
+    training: ScratchTraining, broken: str
+) -> None:
+    first = training.submit(broken, **DRIFT, event_id="1" * 32)
+    assert finish(training, first) == "Failed"
+    assert training.attempts(first).keys() == {"cooldown", "train", "report-failure"}
+    second = training.submit(broken, **DRIFT, event_id="2" * 32)
+    assert finish(training, second) == "Succeeded"
+    assert training.attempts(second) == {"cooldown": ["Succeeded"]}
