@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from pulumi import Input, ResourceOptions
+from pulumi import Input, Resource, ResourceOptions
 
 from components.argo_events import ArgoEvents, ArgoEventsArgs
 from components.argo_workflows import ArgoWorkflows, ArgoWorkflowsArgs
@@ -19,7 +19,7 @@ UNUSED: Final = "not used"
 
 @dataclass(frozen=True, kw_only=True)
 class Operators:
-    """What the rest of the stack comes after: no data flows from an operator, but its kinds are not there before it."""
+    """What the rest of the stack comes `after`."""
 
     argo_workflows: ArgoWorkflows
     argo_events: ArgoEvents
@@ -80,3 +80,8 @@ def operators(
             opts,
         ),
     )
+
+
+def after(operator: Resource, opts: ResourceOptions) -> ResourceOptions:
+    """The options of what is of an operator's kinds: no data flows from one, but before it its kinds are not there."""
+    return ResourceOptions.merge(opts, ResourceOptions(depends_on=[operator]))

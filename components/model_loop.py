@@ -1,0 +1,132 @@
+"""One model's loop: its two services and the split between them, its training, its detector and its retraining.
+
+A function, no component: what it makes has the stack as its parent.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pulumi import Input, ResourceOptions
+
+from components.connections import KafkaConnection
+from components.drift import DriftMonitor, DriftMonitorArgs
+from components.event_bus import EventBus
+from components.front import Front, FrontArgs
+from components.gateway import Gateway
+from components.model_storage import ModelStorage
+from components.network import Traffic
+from components.operators import Operators, after
+from components.retraining import Retraining, RetrainingArgs
+from components.serving import Serving, ServingArgs
+from components.training import EXAMPLE, Training, TrainingArgs
+from components.training_steps import Commands
+from settings import Model
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelLoopArgs:
+    """What all models of a stack share."""
+
+    namespace: Input[str]
+    operators: Operators
+    loop_image: str
+    """Image of the loop's own steps."""
+    detector_image: str
+    example_image: str
+    """The example model's, for a model that names no image of its own."""
+    storage: ModelStorage
+    tracking_url: Input[str]
+    """Where pods reach MLflow."""
+    egress: Sequence[Traffic]
+    """What it takes to reach MLflow."""
+    gateway: Gateway | None
+    """None: models are served inside the cluster only."""
+    kafka: KafkaConnection | None
+    """None: no predictions are published, nothing watches them."""
+    bus: EventBus | None
+    """None: drift starts no training."""
+
+
+def model_loop(model: str, its: Model, args: ModelLoopArgs, opts: ResourceOptions) -> dict[str, Input[str] | None]:
+    """Makes what the settings say of one model.
+
+    Returns its part of the stack's outputs: `predict`, the URL for predictions or None, and `submit`, the command that
+    starts a training.
+    """
+    serving = _serving(model, its, args, opts)
+    split = args.gateway and FrontArgs(gateway=args.gateway, serving=serving, canary_percent=its.serving.canary_percent)
+    front = split and Front(f"{model}-front", split, opts)
+    training = _training(model, its, args, opts)
+    _watch(model, its, training, args, opts)
+    return {"predict": front and front.predict_url, "submit": training.submit}
+
+
+def _serving(model: str, its: Model, args: ModelLoopArgs, opts: ResourceOptions) -> Serving:
+    return Serving(
+        f"{model}-serving",
+        ServingArgs(
+            namespace=args.namespace,
+            model=model,
+            image=its.training.image or args.example_image,
+            storage=args.storage.name,
+            in_production=its.production is not None,
+            min_replicas=its.serving.replicas.min,
+            max_replicas=its.serving.replicas.max,
+            resources=its.serving.resources.model_dump(exclude_none=True),
+            gateway=args.gateway,
+            egress=args.egress,
+            kafka=args.kafka,
+        ),
+        after(args.operators.kserve, opts),
+    )
+
+
+def _training(model: str, its: Model, args: ModelLoopArgs, opts: ResourceOptions) -> Training:
+    return Training(
+        f"{model}-training",
+        TrainingArgs(
+            model=model,
+            namespace=args.namespace,
+            loop_image=args.loop_image,
+            image=its.training.image or args.example_image,
+            commands=Commands() if its.training.image else EXAMPLE,
+            tracking_uri=args.tracking_url,
+            egress=args.egress,
+            training=its.training,
+            cooldown=its.retraining and its.retraining.cooldown,
+            serving=True,
+        ),
+        after(args.operators.argo_workflows, opts),
+    )
+
+
+def _watch(model: str, its: Model, training: Training, args: ModelLoopArgs, opts: ResourceOptions) -> None:
+    """The detector, and the training that its findings start."""
+    if not (its.drift and args.kafka):
+        return
+    DriftMonitor(
+        f"{model}-drift",
+        DriftMonitorArgs(
+            namespace=args.namespace,
+            model=model,
+            image=args.detector_image,
+            drift=its.drift,
+            kafka=args.kafka,
+            tracking_uri=args.tracking_url,
+            egress=args.egress,
+        ),
+        opts,
+    )
+    if its.retraining and args.bus:
+        Retraining(
+            f"{model}-retraining",
+            RetrainingArgs(
+                namespace=args.namespace,
+                model=model,
+                drift=its.drift,
+                template=training.template,
+                bus=args.bus,
+                kafka=args.kafka,
+            ),
+            after(args.operators.argo_events, opts),
+        )

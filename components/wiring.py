@@ -1,0 +1,82 @@
+"""From settings to arguments: which image, store, brokers and bus the stack of these settings has."""
+
+from typing import Final
+
+from pulumi import Output, ResourceOptions
+
+import versions
+from components.artifact_store import ExternalS3Args, Store
+from components.connections import KafkaConnection
+from components.event_bus import JetStreamArgs
+from components.kafka import Kafka, KafkaArgs, external_brokers
+from components.mlflow import ARTIFACTS_FOLDER
+from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
+from components.nats import NatsServerArgs
+from components.postgres import BACKUPS_FOLDER
+from components.s3_bucket import S3BucketArgs
+from components.versitygw import VersityGwArgs
+from settings import AwsS3, BundledStore, ExternalKafka, ImageName, S3Compatible, Settings
+
+MLFLOW: Final = "mlflow"
+DATABASE: Final = "mlflow-db"
+"""Components whose pods use the bucket; on AWS each has a role, by the service account of its name."""
+
+
+def image(stack: Settings, name: ImageName) -> str:
+    """The stack's own choice of an image, or the pinned one."""
+    return stack.images.get(name, versions.IMAGES[name].reference)
+
+
+def store(stack: Settings, namespace: Output[str], *, protect: bool) -> Store:
+    """The artifact store, for clients in `namespace`."""
+    match stack.artifacts, stack.store_secret_key:
+        case AwsS3(bucket=bucket, region=region), _:
+            folders = {MLFLOW: ARTIFACTS_FOLDER} | (
+                {DATABASE: BACKUPS_FOLDER} if stack.tracking.postgres.backup else {}
+            )
+            # `aws eks update-kubeconfig` names a context after its cluster: arn:aws:eks:…:cluster/<name>.
+            eks = stack.cluster.context.rpartition("/")[2]
+            return S3BucketArgs(
+                bucket=bucket, region=region, namespace=namespace, folders=folders, eks_cluster=eks, protect=protect
+            )
+        case S3Compatible(endpoint=str(endpoint), bucket=str(bucket), credentials_secret=str(secret)), _:
+            return ExternalS3Args(endpoint=endpoint, bucket=bucket, credentials_secret=secret)
+        case S3Compatible(bundled=BundledStore(storage=storage)), Output() as key:
+            return VersityGwArgs(
+                namespace=namespace,
+                storage=storage,
+                secret_key=key,
+                protect=protect,
+                image=image(stack, ImageName.VERSITYGW),
+                client_image=image(stack, ImageName.MLFLOW),
+            )
+        case other, _:
+            raise AssertionError(f"settings let a store pass that is none: {other}")
+
+
+def brokers(stack: Settings, opts: ResourceOptions) -> KafkaConnection | None:
+    """Kafka. Creates the bundled broker and its namespace, nothing for brokers that are there; None without Kafka."""
+    if stack.kafka is None:
+        return None
+    if isinstance(stack.kafka, ExternalKafka):
+        return external_brokers(stack.kafka)
+    home = RestrictedNamespace("kafka-home", RestrictedNamespaceArgs(namespace=stack.kafka.namespace), opts)
+    args = KafkaArgs(
+        namespace=home.name,
+        storage=stack.kafka.storage,
+        image=image(stack, ImageName.KAFKA),
+        client_image=image(stack, ImageName.LOOP),
+        client_namespaces=[stack.namespace],
+        node_port=stack.kafka.node_port,
+        node_address=stack.cluster.node_address,
+    )
+    return Kafka("kafka", args, opts).connection
+
+
+def bus_servers(stack: Settings, namespace: Output[str]) -> JetStreamArgs | NatsServerArgs:
+    """The operator's own, where our chart says which versions it knows; else one of ours."""
+    if stack.platform.argo_events.install:
+        return JetStreamArgs(namespace=namespace, version=versions.NATS.tag)
+    return NatsServerArgs(
+        namespace=namespace, image=image(stack, ImageName.NATS), loop_image=image(stack, ImageName.LOOP)
+    )
