@@ -37,7 +37,16 @@ def test_what_is_found_are_the_pins_in_force() -> None:
     found = {match["depName"]: match["currentValue"] for match in PATTERN.finditer(text)}
     assert found["cloudnative-pg"] == versions.CLOUDNATIVE_PG.version
     assert found["ghcr.io/cloudnative-pg/postgresql"] == versions.POSTGRES.tag
+    assert found["knative/serving"] == versions.KNATIVE_SERVING
     assert found["k8s.io/kubernetes"] == kubernetes.VERSION
     assert {tool.module: found.get(tool.module) for tool in TOOLS.values()} == {
         t.module: t.version for t in TOOLS.values()
     }
+
+
+def test_a_tag_of_knative_serving_is_read_as_the_version_that_is_pinned() -> None:
+    rules: list[dict[str, Any]] = json.loads((REPOSITORY / "renovate.json").read_text())["packageRules"]
+    (rule,) = [rule for rule in rules if rule["matchPackageNames"] == ["knative/serving"]]
+    tag = re.fullmatch(rule["extractVersion"].replace("(?<", "(?P<"), f"knative-v{versions.KNATIVE_SERVING}")
+    assert tag is not None
+    assert tag["version"] == versions.KNATIVE_SERVING
