@@ -170,7 +170,11 @@ def _server(
         "namespace": args.namespace,
         "labels": labels(APP, name, "server"),
     }
-    config = k8s.core.v1.ConfigMap(f"{name}-config", metadata=metadata, data={"nats.conf": CONFIG}, opts=child)
+    # Under one name it would be deleted before its replacement is made, and the StatefulSet, which needs it, with it.
+    config_name = f"{name}-{hashlib.sha256(CONFIG.encode()).hexdigest()[:10]}"
+    config = k8s.core.v1.ConfigMap(
+        f"{name}-config", metadata={**metadata, "name": config_name}, data={"nats.conf": CONFIG}, opts=child
+    )
     ready: k8s.core.v1.ProbeArgsDict = {"http_get": {"path": "/healthz", "port": "monitor"}, "period_seconds": 2}
     container: Container = {
         **restricted_container(
@@ -209,8 +213,6 @@ def _server(
             "replicas": 1,
             "service_name": service,
             "selector": {"match_labels": selector(APP, name, "server")},
-            # What is on the bus is worth nothing without it: the source of every event is Kafka.
-            "persistent_volume_claim_retention_policy": {"when_deleted": "Delete", "when_scaled": "Retain"},
             "volume_claim_templates": [
                 {
                     "metadata": {"name": "data", "labels": labels(APP, name)},
@@ -221,11 +223,7 @@ def _server(
                 }
             ],
             "template": {
-                "metadata": {
-                    "labels": labels(APP, name, "server"),
-                    # The server reads its config when it starts.
-                    "annotations": {"ml-loop.dev/config": hashlib.sha256(CONFIG.encode()).hexdigest()[:10]},
-                },
+                "metadata": {"labels": labels(APP, name, "server")},
                 "spec": pod(container, volumes=[{"name": "config", "config_map": {"name": object_name(config)}}, tls]),
             },
         },

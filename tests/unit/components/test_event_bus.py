@@ -127,3 +127,19 @@ def test_the_server_s_events_survive_a_restart_and_its_password_is_in_no_config(
 def test_a_larger_volume_changes_the_claim_and_nothing_else(own: Recording) -> None:
     larger = build(replace(nats_args(), storage="2Gi"))[0]
     assert own.changed(larger) == ["StatefulSet spec.volumeClaimTemplates"]
+
+
+def test_another_config_is_another_object_so_that_nothing_is_deleted_before_it_is_there(
+    own: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("components.nats.CONFIG", "port: 4223\n")
+    other = build(nats_args())[0]
+    assert own.changed(other) == [
+        "ConfigMap data.nats.conf",
+        "ConfigMap metadata.name",
+        "StatefulSet spec.template.spec.volumes",
+    ]
+
+
+def test_the_volume_outlives_its_server(own: Recording) -> None:
+    assert "persistentVolumeClaimRetentionPolicy" not in own.inputs("StatefulSet")["spec"]
