@@ -17,7 +17,8 @@ from pulumi import ResourceOptions
 from components.labels import selector
 from components.mlflow import APP, PORT
 from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
-from components.network import Traffic, pods
+from components.network import Traffic
+from components.network import pods as pods_with
 from components.training import EXAMPLE, Training, TrainingArgs
 from components.training_steps import Commands
 from local.images.oci import Archive
@@ -67,7 +68,7 @@ class ScratchTraining:
                 image=self.image("recommender"),
                 commands=commands,
                 tracking_uri=TRACKING_URL,
-                egress=[Traffic(ports=(PORT,), peers=(pods(selector(APP, "mlflow", "server"), "mlflow"),))],
+                egress=[Traffic(ports=(PORT,), peers=(pods_with(selector(APP, "mlflow", "server"), "mlflow"),))],
                 training=TrainingSettings.model_validate(SETTINGS),
                 cooldown=timedelta(hours=6),
             )
@@ -115,13 +116,15 @@ class ScratchTraining:
                 found.setdefault(node["templateName"], []).append(node["phase"])
         return found
 
-    def running(self, name: str, template: str) -> list[str]:
-        """Names of the pods whose command of that template is at work."""
+    def pods(self, name: str, template: str) -> list[dict[str, Any]]:
         labels = f"workflows.argoproj.io/workflow={name},app.kubernetes.io/component={template}"
-        found = self.items("pods", "-l", labels)
+        return self.items("pods", "-l", labels)
+
+    def running(self, name: str, template: str) -> list[dict[str, Any]]:
+        """The pods whose command of that template is at work."""
         return [
-            pod["metadata"]["name"]
-            for pod in found
+            pod
+            for pod in self.pods(name, template)
             for status in pod["status"].get("containerStatuses", [])
             if status["name"] == "main" and "running" in status["state"] and "deletionTimestamp" not in pod["metadata"]
         ]
