@@ -74,7 +74,7 @@ def secrets(station: Station) -> set[bytes]:
 
 def test_no_secret_is_in_clear_in_pulumi_s_state_or_in_a_log(station: Station, secrets: set[bytes]) -> None:
     stack = [path for path in station.paths.stack.rglob("*") if path.is_file() and path.name != "passphrase"]
-    logs = [*station.paths.cache.glob("*.log"), *(station.paths.node / "log").iterdir(), *pod_logs()]
+    logs = [*station.paths.cache.glob("*.log"), *(station.paths.node / "log").glob("*.log*"), *pod_logs(station)]
     assert any(path.parent.name == "ml-loop" and path.name == "local.json" for path in stack), "no state was found"
     assert len(logs) > 10
     leaks = [str(path) for path in [*stack, *logs] if leaked(path, secrets)]
@@ -87,8 +87,8 @@ def test_no_secret_is_in_the_arguments_of_a_process(secrets: set[bytes]) -> None
     assert [str(path) for path in arguments if leaked(path, secrets)] == []
 
 
-def pod_logs() -> Iterator[Path]:
-    return Path("/var/log/pods").glob(f"{NAMESPACE}_*/*/*.log")
+def pod_logs(station: Station) -> Iterator[Path]:
+    return (station.paths.node / "log" / "pods").glob(f"{NAMESPACE}_*/*/*.log")
 
 
 def leaked(path: Path, secrets: set[bytes]) -> bool:
