@@ -4,9 +4,10 @@ Pulumi hands a policy the value of a secret without its mark, so Secrets themsel
 is encrypted in state is tested where components make them.
 """
 
+import json
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
 
 from policy.manifest import Unknown, elements, entries, get
 from policy.pods import containers, pods
@@ -62,9 +63,21 @@ def _secret(name: Any, value: Any) -> bool:
     """A credential in plain text; an unknown value under a credential's name counts as not known yet."""
     if isinstance(value, Unknown):
         return bool(SECRET_NAME.search(str(name)))
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        value = _document(value)
+    if isinstance(value, Mapping):
+        return any(_secret(key, item) for key, item in cast("Mapping[Any, Any]", value).items())
     if not isinstance(value, str) or not value:
         return False
     return bool(SECRET_NAME.search(str(name))) or bool(SECRET_VALUE.search(value))
+
+
+def _document(text: str) -> Any:
+    """A JSON text is judged by what it holds: KServe keeps the names of Secrets under `credentials`."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _hidden(value: Any) -> Any:

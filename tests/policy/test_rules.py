@@ -234,6 +234,20 @@ def test_a_value_shaped_like_a_credential_is_found_wherever_it_stands(value: str
 
 
 @pytest.mark.parametrize(
+    ("document", "plain"),
+    [
+        ('{"s3": {"secretName": "storage", "keyName": "AWS_SECRET_ACCESS_KEY"}}', False),
+        ('{"s3": {"secretAccessKey": "hunter2"}}', True),
+        ("{hunter2", True),
+    ],
+    ids=["names of Secrets", "a Secret's value", "no JSON"],
+)
+def test_a_json_text_under_a_credential_s_name_is_judged_by_what_it_holds(document: str, plain: bool) -> None:
+    config = thing("v1", "ConfigMap", "settings", data={"credentials": document})
+    assert bool(messages(NO_PLAIN_SECRETS, config)) is plain
+
+
+@pytest.mark.parametrize(
     "variable",
     [
         {"name": "DB_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "db", "key": "password"}}},
