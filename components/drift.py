@@ -12,6 +12,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 from pulumi import Output, ResourceOptions
 
+from components import metrics
 from components.connections import KafkaConnection
 from components.custom import object_name
 from components.labels import labels, selector
@@ -63,12 +64,11 @@ class DriftMonitor(pulumi.ComponentResource):
             f"{name}-detector",
             namespace=args.namespace,
             selector=selector(APP, name),
-            # Whose Prometheus reads the metrics isn't known here; there is nothing else on the port.
-            ingress=[Traffic(ports=(METRICS_PORT,), peers=({"namespace_selector": {}},))],
+            ingress=[metrics.ingress(METRICS_PORT)],
             egress=[*args.egress, *args.kafka.egress],
             opts=child,
         )
-        scraped = {"prometheus.io/scrape": "true", "prometheus.io/port": str(METRICS_PORT)}
+        scraped = metrics.annotations(METRICS_PORT)
         deployment = k8s.apps.v1.Deployment(
             f"{name}-detector",
             metadata=metadata,

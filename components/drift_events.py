@@ -4,6 +4,7 @@ External: the message that the detector writes to `ml.drift` (loop/contract.py).
 repeated here, as its package is not the stack's; a test compares them.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal
@@ -11,6 +12,7 @@ from typing import Any, Final
 
 from pulumi import Input
 
+from components import metrics
 from components.connections import KafkaConnection
 from components.pod import resources
 from components.restricted import container_security_context, pod_security_context
@@ -23,6 +25,10 @@ KAFKA_VERSION: Final = "2.8.0"
 """Of the protocol: what Kafka 2 and 4 both speak. Left out it would be 1.0.0."""
 ALL_FEATURES: Final = "*"
 """What the detector calls the feature when one test watches all of them."""
+REJECTED: Final = "rejected"
+"""Name of the dependency on malformed events, and of the trigger that shows them; a label of the trigger's counter."""
+METRICS_PORT: Final = 7777
+"""Of event sources and sensors."""
 ID_LENGTH: Final = 16
 """Characters of the event's id in the Workflow's name, which becomes a label's value: 63 characters at most."""
 FROM_EVENT: Final[Mapping[str, str]] = {"feature": "body.feature", "p_value": "body.p_value", "event_id": "body.id"}
@@ -34,10 +40,9 @@ def filters(model: str, drift: Drift) -> dict[str, Any]:
 
     `exprs`, as a number filter under `data` takes null, false and text for 0. Texts are regular expressions, of Go.
     """
-    features = (ALL_FEATURES,) if drift.test is DriftTest.MMD else drift.features
     texts = {
         "body.model": re.escape(model),
-        "body.feature": "|".join(re.escape(feature) for feature in features),
+        "body.feature": "|".join(re.escape(feature) for feature in _features(drift)),
         "body.id": "[0-9a-f]{32}",
     }
     # The language of expressions knows no exponents.
@@ -46,6 +51,35 @@ def filters(model: str, drift: Drift) -> dict[str, Any]:
         "exprs": [{"expr": f"p >= 0 && p < {threshold}", "fields": [{"name": "p", "path": "body.p_value"}]}],
         "data": [{"path": path, "type": "string", "value": [f"^({text})$"]} for path, text in texts.items()],
     }
+
+
+def malformed(model: str, drift: Drift) -> dict[str, Any]:
+    """What no detector of the model writes, whether it saw drift or not. Another model's events are that sensor's.
+
+    A script in Lua: expressions and data filters fail on what is missing, and a failed filter is counted nowhere.
+    """
+    # What JSON writes for a text is a text in Lua, too.
+    watched = ", ".join(f"[{json.dumps(feature, ensure_ascii=False)}] = true" for feature in _features(drift))
+    return {
+        "script": f"""\
+local body, watched = event.body, {{ {watched} }}
+if type(body) ~= "table" then return true end
+local model, id, p = body.model, body.id, body.p_value
+if type(model) == "string" and model ~= "{model}" then return false end
+local named = type(model) == "string" and watched[body.feature] == true
+local identified = type(id) == "string" and #id == 32 and not id:find("[^0-9a-f]")
+return not (named and identified and type(p) == "number" and p >= 0 and p <= 1)
+"""
+    }
+
+
+def _features(drift: Drift) -> tuple[str, ...]:
+    return (ALL_FEATURES,) if drift.test is DriftTest.MMD else drift.features
+
+
+def show(dependency: str) -> dict[str, Any]:
+    """Writes events to the sensor's log, and counts them: `argo_events_action_triggered_total{trigger_name=…}`."""
+    return {"template": {"name": dependency, "conditions": dependency, "log": {"intervalSeconds": 1}}}
 
 
 def trigger(model: str, template: Input[str]) -> dict[str, Any]:
@@ -59,6 +93,7 @@ def trigger(model: str, template: Input[str]) -> dict[str, Any]:
     return {
         "template": {
             "name": "train",
+            "conditions": EVENT,
             "k8s": {
                 "operation": "create",
                 "source": {
@@ -119,7 +154,7 @@ def kafka_source(model: str, kafka: KafkaConnection) -> dict[str, Any]:
 def pod_template(labels: Mapping[str, str], account: Input[str]) -> dict[str, Any]:
     """The pod of an event source or a sensor. The controller adds the container and a writable /tmp."""
     return {
-        "metadata": {"labels": labels},
+        "metadata": {"labels": labels, "annotations": metrics.annotations(METRICS_PORT)},
         "serviceAccountName": account,
         "securityContext": pod_security_context(),
         "container": {

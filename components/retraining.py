@@ -13,9 +13,20 @@ import pulumi
 import pulumi_kubernetes as k8s
 from pulumi import Output, ResourceOptions
 
+from components import metrics
 from components.connections import KafkaConnection
 from components.custom import custom_resource, object_name
-from components.drift_events import EVENT, filters, kafka_source, pod_template, trigger
+from components.drift_events import (
+    EVENT,
+    METRICS_PORT,
+    REJECTED,
+    filters,
+    kafka_source,
+    malformed,
+    pod_template,
+    show,
+    trigger,
+)
 from components.event_bus import API_VERSION, EventBus
 from components.labels import labels, selector
 from components.network import API_SERVER, Traffic, allow
@@ -53,7 +64,7 @@ class Retraining(pulumi.ComponentResource):
         where: k8s.meta.v1.ObjectMetaArgsDict = {"name": drift_name, "namespace": args.namespace}
         source_labels = {**labels(APP, name, "source"), **args.bus.client_labels, **args.kafka.client_labels}
         sensor_labels = {**labels(APP, name, "sensor"), **args.bus.client_labels}
-        dependency = {"name": EVENT, "eventSourceName": drift_name, "eventName": EVENT}
+        event = {"eventSourceName": drift_name, "eventName": EVENT}
 
         sensor = custom_resource(
             f"{name}-sensor",
@@ -63,8 +74,11 @@ class Retraining(pulumi.ComponentResource):
             {
                 "eventBusName": args.bus.name,
                 "template": pod_template(sensor_labels, _trainer(name, args, child)),
-                "dependencies": [{**dependency, "filters": filters(args.model, args.drift)}],
-                "triggers": [trigger(args.model, args.template)],
+                "dependencies": [
+                    {**event, "name": EVENT, "filters": filters(args.model, args.drift)},
+                    {**event, "name": REJECTED, "filters": malformed(args.model, args.drift)},
+                ],
+                "triggers": [trigger(args.model, args.template), show(REJECTED)],
             },
             wait_for="condition=Deployed",
             opts=_after(child, _allow(name, "sensor", args, [API_SERVER], child)),
@@ -133,6 +147,7 @@ def _allow(
         f"{name}-{role}",
         namespace=args.namespace,
         selector=selector(APP, name, role),
+        ingress=[metrics.ingress(METRICS_PORT)],
         egress=[*args.bus.egress, *egress],
         opts=child,
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from components.connections import KafkaConnection
-from components.drift_events import FROM_EVENT, filters, kafka_source, trigger
+from components.drift_events import FROM_EVENT, filters, kafka_source, malformed, trigger
 from components.retraining import Retraining, RetrainingArgs
 from loop import contract
 from settings.kafka import Sasl
@@ -95,6 +95,18 @@ def test_a_test_of_all_features_together_reports_none_by_name() -> None:
     assert not passes("body.feature", "pages", test="mmd")
 
 
+def test_what_is_malformed_is_shown_and_counted_and_trains_nothing(recording: Recording) -> None:
+    train, show = recording.inputs("Sensor")["spec"]["triggers"]
+    assert (train["template"]["name"], train["template"]["conditions"]) == ("train", "drift")
+    assert show == {"template": {"name": "rejected", "conditions": "rejected", "log": {"intervalSeconds": 1}}}
+
+
+def test_a_feature_s_name_is_text_in_the_script_too() -> None:
+    script = malformed("recommender", drift(features=['the "new" price', "Größe\n"]))["script"]
+    assert r'watched = event.body, { ["the \"new\" price"] = true, ["Größe\\n"] = true }' in script
+    assert 'model ~= "recommender"' in script
+
+
 # What an event starts.
 
 
@@ -123,7 +135,7 @@ def test_the_workflow_says_whose_it_is_and_why() -> None:
 
 
 def test_it_runs_the_model_s_own_template_and_nothing_inline(recording: Recording) -> None:
-    (found,) = recording.inputs("Sensor")["spec"]["triggers"]
+    found, _ = recording.inputs("Sensor")["spec"]["triggers"]
     spec = found["template"]["k8s"]["source"]["resource"]["spec"]
     assert spec["workflowTemplateRef"] == {"name": recording.inputs("WorkflowTemplate")["metadata"]["name"]}
     assert spec.keys() == {"workflowTemplateRef", "arguments"}
@@ -131,7 +143,7 @@ def test_it_runs_the_model_s_own_template_and_nothing_inline(recording: Recordin
 
 def test_it_is_created_by_the_sensor_itself_and_not_by_a_command_line() -> None:
     found = trigger("recommender", "recommender-train")
-    assert found["template"].keys() == {"name", "k8s"}
+    assert found["template"].keys() == {"name", "conditions", "k8s"}
     assert found["template"]["k8s"]["operation"] == "create"
     assert "rateLimit" not in found
 
@@ -184,11 +196,12 @@ def test_user_and_password_for_the_brokers_stay_in_their_secret() -> None:
 
 
 def test_the_sensor_listens_to_the_source_s_event(recording: Recording) -> None:
-    (dependency,) = recording.inputs("Sensor")["spec"]["dependencies"]
+    drift_event, rejected = recording.inputs("Sensor")["spec"]["dependencies"]
     source = recording.inputs("EventSource")
-    assert dependency["eventSourceName"] == source["metadata"]["name"]
-    assert dependency["eventName"] in source["spec"]["kafka"]
-    assert {parameter["src"]["dependencyName"] for parameter in parameters()} == {dependency["name"]}
+    for dependency in (drift_event, rejected):
+        assert dependency["eventSourceName"] == source["metadata"]["name"]
+        assert dependency["eventName"] in source["spec"]["kafka"]
+    assert {parameter["src"]["dependencyName"] for parameter in parameters()} == {drift_event["name"]}
 
 
 # Who may do what.
@@ -224,7 +237,15 @@ def test_the_event_source_has_no_token(recording: Recording) -> None:
 def test_each_pod_reaches_the_bus_and_what_it_is_for(recording: Recording, role: str, ports: list[list[int]]) -> None:
     spec = recording.inputs("NetworkPolicy", f"it-{role}")["spec"]
     assert [[each["port"] for each in rule["ports"]] for rule in spec["egress"]] == ports
-    assert spec["policyTypes"] == ["Egress"]
+    assert spec["policyTypes"] == ["Ingress", "Egress"]
+
+
+@pytest.mark.parametrize(("kind", "role"), [("Sensor", "sensor"), ("EventSource", "source")])
+def test_each_pod_s_metrics_can_be_found_and_reached(recording: Recording, kind: str, role: str) -> None:
+    annotations = recording.inputs(kind)["spec"]["template"]["metadata"]["annotations"]
+    assert annotations == {"prometheus.io/scrape": "true", "prometheus.io/port": "7777"}
+    (ingress,) = recording.inputs("NetworkPolicy", f"it-{role}")["spec"]["ingress"]
+    assert ingress == {"from": [{"namespaceSelector": {}}], "ports": [{"port": 7777, "protocol": "TCP"}]}
 
 
 @pytest.mark.parametrize(("kind", "clients"), [("Sensor", ["bus-nats"]), ("EventSource", ["bus-nats", "kafka"])])
