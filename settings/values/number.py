@@ -29,7 +29,9 @@ Probability = Annotated[
 ]
 
 Fraction = Annotated[
-    float, Field(strict=True, ge=0, le=1), Rule("a number from 0 to 1", "Write a fraction such as 0.1")
+    float,
+    Field(strict=True, ge=0, lt=1),
+    Rule("a number from 0 to 1, 1 excluded", "Write a fraction such as 0.1"),
 ]
 
 Number = Annotated[
