@@ -35,6 +35,25 @@ TOKEN_MOUNT: Final[Mapping[str, Any]] = {
     "readOnly": True,
 }
 
+TRACKING_AUDIENCE: Final = "mlflow"
+"""Whom tokens for MLflow are made out to: no other server takes them, and MLflow takes no other."""
+TRACKING_TOKEN: Final[Mapping[str, Any]] = {
+    "name": "tracking-token",
+    "projected": {
+        "sources": [{"serviceAccountToken": {"path": "token", "audience": TRACKING_AUDIENCE, "expirationSeconds": 600}}]
+    },
+}
+"""The account's token for MLflow, which by it knows who asks (docs/identities.md). The kubelet renews it."""
+TRACKING_TOKEN_MOUNT: Final[Mapping[str, Any]] = {
+    "name": TRACKING_TOKEN["name"],
+    "mountPath": "/var/run/secrets/ml-loop.dev/tracking",
+    "readOnly": True,
+}
+TRACKING_TOKEN_ENV: Final[Mapping[str, str]] = {
+    "ML_LOOP_TRACKING_TOKEN_FILE": f"{TRACKING_TOKEN_MOUNT['mountPath']}/token"
+}
+"""Where `loop.identity` finds it, in whatever program of the pod calls MLflow."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LoopPod:
@@ -62,12 +81,13 @@ def pod_template(name: str, pod: LoopPod) -> None:
         image_pull_policy="IfNotPresent",
         # Always spelled out: for what a template doesn't name, the controller asks the image's registry.
         command=["python3", "-m", "loop", *pod.command],
-        env=[argo.EnvVar(name=key, value=value) for key, value in pod.env.items()],
+        env=[argo.EnvVar(name=key, value=value) for key, value in (dict(TRACKING_TOKEN_ENV) | dict(pod.env)).items()],
         resources=argo.ResourceRequirements.model_validate(pod.resources),
         security_context=argo.SecurityContext.model_validate(container_security_context()),
         volume_mounts=[
             argo.VolumeMount(name="tmp", mount_path=SCRATCH),
             argo.VolumeMount(name="output", mount_path=OUTPUT),
+            argo.VolumeMount.model_validate(TRACKING_TOKEN_MOUNT),
         ],
         inputs=[Parameter(name=each) for each in pod.inputs],
         outputs=list(pod.outputs),
@@ -92,7 +112,10 @@ def workflow_defaults(account: str, labels: Mapping[str, str]) -> dict[str, Any]
         "security_context": argo.PodSecurityContext.model_validate(pod_security_context()),
         "pod_spec_patch": _executor_patch(),
         "pod_metadata": argo.Metadata(labels=dict(labels)),
-        "volumes": [argo.Volume(name=name, empty_dir=argo.EmptyDirVolumeSource()) for name in ("tmp", "output")],
+        "volumes": [
+            *(argo.Volume(name=name, empty_dir=argo.EmptyDirVolumeSource()) for name in ("tmp", "output")),
+            argo.Volume.model_validate(TRACKING_TOKEN),
+        ],
         "ttl_strategy": argo.TTLStrategy(seconds_after_success=DAY, seconds_after_failure=7 * DAY),
         # A failed pod is kept as long as its workflow: `argo logs` reads what it said.
         "pod_gc": argo.PodGC(strategy="OnPodSuccess", delete_delay_duration=f"{SHORT}s"),

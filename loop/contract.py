@@ -54,6 +54,8 @@ class Env(StrEnum):
     """The workflow's failed nodes as Argo names them in `{{workflow.failures}}`."""
     PATIENCE = "ML_LOOP_MLFLOW_PATIENCE"
     """Seconds a step waits for an MLflow that does not answer; default 180."""
+    TRACKING_TOKEN_FILE = "ML_LOOP_TRACKING_TOKEN_FILE"
+    """File with the token that says to MLflow who the pod is; without it the pod only reads."""
     KAFKA = "KAFKA_BOOTSTRAP_SERVERS"
 
 
@@ -73,6 +75,10 @@ class Tag(StrEnum):
     """The gate's decision as JSON: metric, candidate, minimum, production, reason."""
     WORKFLOW = "ml-loop.workflow"
     """Name of the workflow that made the version; makes registration idempotent."""
+    REJECTED = "ml-loop.rejected"
+    """Why the version was taken back when it was live. It goes live no more while it has this."""
+    PROMOTED = "ml-loop.promoted"
+    """When the version was first left in production after it had been watched, ISO 8601."""
 
 
 class Gate(StrEnum):
@@ -85,6 +91,8 @@ class Gate(StrEnum):
 FAILURE_TAG: Final = "ml-loop.failure"
 """Tag of a training run, or of the registered model where there is no run yet: why the workflow failed."""
 
+PROMOTION_TAG: Final = "ml-loop.promotion"
+"""Tag of a registered model while a promotion is under way: what it takes to finish it or to go back, as JSON."""
 
 REFERENCE_ARTIFACT: Final = "reference/window.csv"
 """Artifact of every training run: the rows drift is measured against. CSV, header = feature names, numbers."""

@@ -299,11 +299,23 @@ def test_finished_workflows_and_pods_go_and_failed_pods_stay_with_their_workflow
 
 
 def test_containers_write_to_volumes_only(recording: Recording) -> None:
-    assert spec(recording)["volumes"] == [{"name": "tmp", "emptyDir": {}}, {"name": "output", "emptyDir": {}}]
+    volumes = spec(recording)["volumes"]
+    assert volumes[:2] == [{"name": "tmp", "emptyDir": {}}, {"name": "output", "emptyDir": {}}]
+    assert [each["name"] for each in volumes[2:]] == ["tracking-token"]
     for each in pod_templates(recording).values():
         assert each["container"]["securityContext"]["readOnlyRootFilesystem"] is True
-        mounts = {mount["name"]: mount["mountPath"] for mount in each["container"]["volumeMounts"]}
+        writable = [mount for mount in each["container"]["volumeMounts"] if not mount.get("readOnly")]
+        mounts = {mount["name"]: mount["mountPath"] for mount in writable}
         assert mounts == {"tmp": "/tmp", "output": "/mnt/output"}  # noqa: S108  in the container
+
+
+def test_every_step_says_to_mlflow_who_it_is_by_a_token_for_mlflow_only(recording: Recording) -> None:
+    (token,) = [volume for volume in spec(recording)["volumes"] if volume["name"] == "tracking-token"]
+    (source,) = token["projected"]["sources"]
+    assert source["serviceAccountToken"] == {"path": "token", "audience": "mlflow", "expirationSeconds": 600}
+    for name, each in pod_templates(recording).items():
+        (mount,) = [mount for mount in each["container"]["volumeMounts"] if mount["name"] == "tracking-token"]
+        assert environment(recording, name)["ML_LOOP_TRACKING_TOKEN_FILE"] == f"{mount['mountPath']}/token"
 
 
 def refusals(manifest: Mapping[str, Any]) -> list[str]:

@@ -1,0 +1,23 @@
+"""Who a pod is to MLflow: its service account, by a token that goes with every request.
+
+MLflow's client loads the provider by the entry point in `images/loop/ml_loop.dist-info`, in every program of the image:
+the user's train command has it without doing anything.
+"""
+
+import os
+from pathlib import Path
+
+from mlflow.tracking.request_header.abstract_request_header_provider import RequestHeaderProvider
+
+from loop.contract import Env
+
+
+class ServiceAccountToken(RequestHeaderProvider):
+    """Reads the file for each request: the kubelet replaces the token before it ends, every few minutes."""
+
+    def in_context(self) -> bool:
+        return bool(os.environ.get(Env.TRACKING_TOKEN_FILE))
+
+    def request_headers(self) -> dict[str, str]:
+        token = Path(os.environ[Env.TRACKING_TOKEN_FILE]).read_text(encoding="ascii").strip()
+        return {"Authorization": f"Bearer {token}"}
