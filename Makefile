@@ -27,8 +27,8 @@ env: .venv/ready ## print exports for your shell: eval "$(make env)"
 logs: .venv/ready ## last lines of all logs; ONLY=mlflow LINES=100 to narrow
 	@$(PYTHON) -m local logs --lines $(or $(LINES),20) --only "$(ONLY)"
 
-check: .venv/ready ## ask the running stack whether the loop works
-	@$(PYTHON) -m local check
+check: .venv/ready ## ask the running stack the loop's seven questions; DEEP=1 also trains and makes drift
+	@$(PYTHON) -m local check $(if $(DEEP),--deep)
 
 test: .venv/ready images/loop/.venv/ready ## unit, policy and loop tests; no cluster needed
 	$(PYTHON) -m pytest

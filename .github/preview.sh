@@ -7,10 +7,15 @@ base=$1 head=$2 stack=$3 report=$4
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$(dirname "$report")" "$work/state"
+mkdir -p "$(dirname "$report")"
 : >"$report"
-export PULUMI_BACKEND_URL="file://$work/state" PULUMI_CONFIG_PASSPHRASE=throwaway PULUMI_SKIP_UPDATE_CHECK=1
-export KUBECONFIG="$work/kubeconfig"
+export PULUMI_CONFIG_PASSPHRASE=throwaway PULUMI_SKIP_UPDATE_CHECK=1 KUBECONFIG="$work/kubeconfig"
+
+# backend NAME: a state of its own, so that a base that breaks half-way is nothing to the head.
+backend() {
+  mkdir -p "$work/$1"
+  export PULUMI_BACKEND_URL="file://$work/$1"
+}
 
 # prepare CHECKOUT: an empty stack named preview, with the settings of the stack and a kubeconfig that leads nowhere.
 prepare() {
@@ -27,7 +32,7 @@ contexts: [{name: "$context", context: {cluster: none, user: none}}]
 YAML
   pulumi stack init preview >/dev/null
   pulumi config set --stack preview --secret ml-loop:trackingSecretKey "$(openssl rand -hex 24)"
-  if grep -q "bundled: {storage" Pulumi.preview.yaml; then
+  if grep -Eq '^ *bundled:' Pulumi.preview.yaml; then
     pulumi config set --stack preview --secret ml-loop:storeSecretKey "$(openssl rand -hex 24)"
   fi
 }
@@ -35,13 +40,14 @@ YAML
 # A base without a stack yet, or with a broken one, has no objects to compare with.
 # Bash ignores errexit below `||`: the subshells stand alone.
 set +e
+backend base
 (
   set -e
   prepare "$base"
   pulumi preview --stack preview --json >"$work/base.json"
-  pulumi stack rm preview --yes --force
 ) >/dev/null
 [ $? -eq 0 ] || : >"$work/base.json"
+backend head
 (
   set -e
   prepare "$head"

@@ -32,7 +32,9 @@ def parser() -> argparse.ArgumentParser:
     tail.add_argument("--lines", type=int, default=20, help="lines of each log (default: 20)")
     tail.add_argument("--only", default="", help="only logs whose name contains this text")
     tail.set_defaults(run=run_logs)
-    commands.add_parser("check", help="ask the running stack whether the loop works").set_defaults(run=run_check)
+    ask = commands.add_parser("check", help="ask the running stack whether the loop is closed: seven questions")
+    ask.add_argument("--deep", action="store_true", help="also act: train, and publish a synthetic drift event")
+    ask.set_defaults(run=run_check)
     return root
 
 
@@ -61,8 +63,8 @@ def run_logs(arguments: argparse.Namespace) -> int:
     return logs.show(Paths.default(), CONSOLE, arguments.lines, arguments.only)
 
 
-def run_check(_: argparse.Namespace) -> int:
-    return check.run(Paths.default(), CONSOLE)
+def run_check(arguments: argparse.Namespace) -> int:
+    return check.run(Paths.default(), CONSOLE, deep=arguments.deep)
 
 
 def main() -> int:

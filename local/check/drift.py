@@ -1,0 +1,124 @@
+"""Questions 5 and 6: the detector compares with a reference from MLflow, and drift starts a Workflow."""
+
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from local.check.answer import Answer, no, yes
+from local.check.live import TAG_TRIGGER, TAG_WORKFLOW, Live, eventually
+
+METRICS_PORT: Final = 9090
+DRIFT_TOPIC: Final = "ml.drift"
+STARTED_SECONDS: Final = 60.0
+PUBLISH: Final = """\
+import os, sys
+from confluent_kafka import Producer
+from loop.kafka import client_settings
+producer = Producer(client_settings(os.environ))
+producer.produce(sys.argv[1], sys.argv[2].encode(), key=sys.argv[3].encode())
+sys.exit(producer.flush(30))
+"""
+SAMPLE: Final = re.compile(r"^(?P<name>\w+)\{(?P<labels>[^}]*)\} (?P<value>\S+)$", re.MULTILINE)
+LABEL: Final = re.compile(r'(\w+)="([^"]*)"')
+
+
+def metrics(live: Live) -> Mapping[str, float] | None:
+    """The detector's own metrics of the model, summed over other labels than `alias`; None: no detector is ready.
+
+    Names of metrics with an alias are `name@alias`.
+    """
+    selector = ("app.kubernetes.io/name=drift-detector", f"app.kubernetes.io/instance={live.model}-drift")
+    ready = [pod for pod in live.objects("pods", *selector) if _is_ready(pod)]
+    if not ready:
+        return None
+    pod = f"/api/v1/namespaces/{live.namespace}/pods/{ready[0]['metadata']['name']}:{METRICS_PORT}"
+    found: dict[str, float] = {}
+    for sample in SAMPLE.finditer(live.kubectl("get", "--raw", f"{pod}/proxy/metrics")):
+        labels: dict[str, str] = dict(LABEL.findall(sample["labels"]))
+        if labels.get("model") == live.model:
+            key = sample["name"] + (f"@{labels['alias']}" if "alias" in labels else "")
+            found[key] = found.get(key, 0.0) + float(sample["value"])
+    return found
+
+
+def detects(live: Live) -> Answer:
+    """Asks the detector which version's reference it uses."""
+    if live.settings.drift is None:
+        return no(f"the settings have no ml-loop:models.{live.model}.drift, so nothing watches the predictions")
+    found = metrics(live)
+    if found is None:
+        return no(f"no pod of the Deployment {live.model}-drift is ready")
+    aliases = live.aliases or {}
+    wanted = aliases.get("production") or aliases.get("staging")
+    used = f"{found.get('ml_loop_drift_reference_version', 0):.0f}"
+    windows, read = found.get("ml_loop_drift_windows_total", 0), found.get("ml_loop_drift_messages_total", 0)
+    evidence = f"it compares with version {used}, {windows:.0f} windows of {read:.0f} predictions so far"
+    if wanted is None or used != wanted:
+        return no(f"{evidence}; its reference must be version {wanted or 'none, as there is none to serve'}")
+    if not found.get("ml_loop_drift_reference_up_to_date"):
+        return no(f"{evidence}; it cannot ask MLflow whether that is the newest")
+    return yes(evidence)
+
+
+def started(live: Live) -> Answer:
+    """Evidence of the past: the newest Workflow that drift has started, or a version that one has made."""
+    kept = live.workflows("ml-loop.dev/trigger=drift")
+    if kept:
+        given = {each["name"]: each.get("value") for each in kept[0]["spec"]["arguments"]["parameters"]}
+        phase = kept[0].get("status", {}).get("phase", "Pending")
+        told = f"drift of {given.get('feature')} (p = {given.get('p_value')}, event {given.get('event_id')})"
+        return yes(f"{told} started {kept[0]['metadata']['name']} at {_created(kept[0])}: {phase}")
+    made = [each for each in live.versions if each["tags"].get(TAG_TRIGGER, "").startswith("drift:")]
+    if made:
+        tags = made[0]["tags"]
+        return yes(f"{tags[TAG_TRIGGER]} made version {made[0]['version']} in {tags.get(TAG_WORKFLOW)}")
+    return no("drift has started no training yet; make check DEEP=1 publishes a synthetic event")
+
+
+def starts(live: Live) -> Answer:
+    """Publishes a synthetic event and waits for its Workflow. What the cooldown says of it is the Workflow's affair."""
+    if live.settings.drift is None or live.settings.retraining is None:
+        return no(f"ml-loop:models.{live.model} has no drift or no retraining")
+    event = _event(live)
+    inside = ["python3", "-c", PUBLISH, DRIFT_TOPIC, json.dumps(event), live.model]
+    live.kubectl("-n", live.namespace, "exec", f"deployment/{live.model}-drift", "--", *inside)
+    name = f"{live.model}-drift-{event['id'][:16]}"
+    took = eventually(lambda: any(each["metadata"]["name"] == name for each in _drifted(live)), STARTED_SECONDS)
+    if took is None:
+        return no(f"event {event['id']} of {event['feature']} started no Workflow within {STARTED_SECONDS:.0f} s")
+    return yes(f"event {event['id']} of {event['feature']} started {name} within {took:.1f} s")
+
+
+def _drifted(live: Live) -> list[dict[str, Any]]:
+    return live.workflows("ml-loop.dev/trigger=drift")
+
+
+def _event(live: Live) -> dict[str, Any]:
+    """What the detector writes when it sees drift."""
+    assert live.settings.drift is not None  # noqa: S101  # the caller has looked
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # With test mmd there is one finding, of all features together.
+    feature = "*" if live.settings.drift.test == "mmd" else live.settings.drift.features[0]
+    return {
+        "id": secrets.token_hex(16),
+        "model": live.model,
+        "feature": feature,
+        "ks": 1.0,
+        "p_value": 0.0,
+        "threshold": live.settings.drift.p_value,
+        "window": {"from": now, "to": now, "n": live.settings.drift.window},
+        "reference_version": (live.aliases or {}).get("production") or (live.aliases or {}).get("staging", ""),
+        "at": now,
+    }
+
+
+def _is_ready(pod: dict[str, Any]) -> bool:
+    conditions = pod.get("status", {}).get("conditions", [])
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+
+def _created(workflow: dict[str, Any]) -> str:
+    return workflow["metadata"]["creationTimestamp"]

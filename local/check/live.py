@@ -1,0 +1,140 @@
+"""The running stack as the questions see it: HTTP to its addresses, kubectl to its objects, its applied settings."""
+
+import csv
+import io
+import json
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final, Protocol
+
+from settings import Model
+
+PATIENCE: Final = 10.0
+"""Seconds for one answer."""
+API: Final = "/api/2.0/mlflow"
+REFERENCE: Final = "reference/window.csv"
+"""Artifact of a training run: valid rows, under a header."""
+TAG_GATE, TAG_GATE_REPORT, TAG_TRIGGER, TAG_WORKFLOW = (
+    f"ml-loop.{name}" for name in ("gate", "gate-report", "trigger", "workflow")
+)
+PASSED: Final = "passed"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An HTTP answer, whatever its status."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: str
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Http(Protocol):
+    """Sends a request; OSError when nothing answers."""
+
+    def __call__(self, url: str, body: object = None) -> Reply: ...
+
+
+class Kubectl(Protocol):
+    """Runs kubectl with arguments and standard input, returns what it printed; StepError when it fails."""
+
+    def __call__(self, *arguments: str, stdin: str | None = None) -> str: ...
+
+
+def send(url: str, body: object = None) -> Reply:
+    """A GET, or a POST of JSON; it carries no identity."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})  # noqa: S310  # a stack output
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310
+            return _reply(answer.status, answer.headers, answer.read())
+    except urllib.error.HTTPError as error:
+        return _reply(error.code, error.headers, error.read())
+
+
+def _reply(status: int, headers: Any, body: bytes) -> Reply:
+    return Reply(status, {name.lower(): value for name, value in headers.items()}, body.decode(errors="replace"))
+
+
+@dataclass(frozen=True)
+class Live:
+    """A stack and one of its models. Reads each thing once: the answers of one run are about one moment."""
+
+    model: str
+    settings: Model
+    """As the last `up` applied them."""
+    namespace: str
+    tracking_url: str
+    predict_url: str | None
+    kubectl: Kubectl
+    http: Http = field(default=send)
+
+    @cached_property
+    def aliases(self) -> Mapping[str, str] | None:
+        """Alias -> version; None: the registry has no such model. Raises OSError when it does not answer so."""
+        reply = self.http(self.registry("registered-models/get", name=self.model))
+        if reply.status == 404:
+            return None
+        if reply.status != 200:
+            raise OSError(f"MLflow answers {reply.status} to registered-models/get: {reply.body[:200]}")
+        return {each["alias"]: str(each["version"]) for each in reply.json()["registered_model"].get("aliases", [])}
+
+    @cached_property
+    def versions(self) -> list[dict[str, Any]]:
+        """Versions of the model, newest first, with `tags` as a mapping; at most the newest 200."""
+        query = {"filter": f"name='{self.model}'", "order_by": "version_number DESC", "max_results": "200"}
+        found = self.http(self.registry("model-versions/search", **query)).json().get("model_versions", [])
+        return [
+            each | {"tags": {tag["key"]: tag["value"] for tag in each.get("tags", [])}}
+            for each in sorted(found, key=lambda each: -int(each["version"]))
+        ]
+
+    def version(self, number: str | None) -> dict[str, Any] | None:
+        return next((each for each in self.versions if each["version"] == number), None)
+
+    def registry(self, path: str, **query: str) -> str:
+        return f"{self.tracking_url}{API}/{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
+
+    @cached_property
+    def rows(self) -> list[list[float]]:
+        """Rows of the reference of the version that serves: requests made of them are not drift."""
+        aliases = self.aliases or {}
+        version = self.version(aliases.get("production") or aliases.get("staging"))
+        if version is None:
+            return []
+        query = urllib.parse.urlencode({"path": REFERENCE, "run_uuid": version["run_id"]})
+        reply = self.http(f"{self.tracking_url}/get-artifact?{query}")
+        if reply.status != 200:
+            raise OSError(f"MLflow answers {reply.status} to the request for version {version['version']}'s reference")
+        return [[float(value) for value in row] for row in list(csv.reader(io.StringIO(reply.body)))[1:]]
+
+    def objects(self, kind: str, *selector: str) -> list[dict[str, Any]]:
+        arguments = ("-n", self.namespace, "get", kind, *(("-l", ",".join(selector)) if selector else ()))
+        return json.loads(self.kubectl(*arguments, "-o", "json"))["items"]
+
+    def object(self, kind: str, name: str) -> dict[str, Any]:
+        return json.loads(self.kubectl("-n", self.namespace, "get", kind, name, "-o", "json"))
+
+    def workflows(self, *selector: str) -> list[dict[str, Any]]:
+        """The model's trainings that the cluster still keeps, newest first."""
+        found = self.objects("workflows", f"ml-loop.dev/model={self.model}", *selector)
+        return sorted(found, key=lambda each: each["metadata"]["creationTimestamp"], reverse=True)
+
+
+def eventually(condition: Callable[[], bool], seconds: float, pause: float = 1.0) -> float | None:
+    """Waits for something; how long it took, or None when it did not come true in time."""
+    began = time.monotonic()
+    while not condition():
+        if time.monotonic() - began >= seconds:
+            return None
+        time.sleep(pause)
+    return time.monotonic() - began

@@ -1,0 +1,31 @@
+"""Question 7: production moves only through the human gate."""
+
+from typing import Final
+
+from local.check.answer import Answer, no, yes
+from local.check.drift import metrics
+from local.check.live import Live
+
+NO_SUCH_VERSION: Final = "2147483647"
+"""MLflow looks for the version before it moves an alias: a registry that does not refuse the probe changes nothing."""
+
+
+def guarded(live: Live) -> Answer:
+    """`production` is what the settings say, the detector agrees, and a write without an identity is refused."""
+    approved = str(live.settings.production) if live.settings.production is not None else None
+    found = (live.aliases or {}).get("production")
+    where = f"production is {_name(found)}, ml-loop:models.{live.model}.production says {_name(approved)}"
+    if found != approved:
+        return no(f"{where}: moved by hand, or not promoted yet; make up moves it to what the settings say")
+    unexplained = (metrics(live) or {}).get("ml_loop_production_unexplained")
+    if unexplained:
+        return no(f"{where}, and the detector still expects another version")
+    probe = {"name": live.model, "alias": "production", "version": NO_SUCH_VERSION}
+    reply = live.http(live.registry("registered-models/alias"), probe)
+    if reply.status != 403:
+        return no(f"{where}, but a write of the alias without an identity is answered {reply.status}, must be 403")
+    return yes(f"{where}; a write of the alias without an identity is refused with 403")
+
+
+def _name(version: str | None) -> str:
+    return f"version {version}" if version else "nothing"

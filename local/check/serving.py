@@ -1,0 +1,86 @@
+"""Questions 3 and 4: the service answers with the version of its alias, and the canary gets its fraction."""
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from local.check.answer import Answer, no, yes
+from local.check.live import Live, Reply
+
+REQUESTS: Final = 400
+CLIENTS: Final = 4
+DEVIATIONS: Final = 4
+"""A binomial count is further off once in 16,000 checks."""
+
+
+def answers(live: Live) -> Answer:
+    """Asks once, with a row of the reference."""
+    if live.predict_url is None:
+        return no("the stack has no gateway (ml-loop:gateway), so nothing outside the cluster can ask")
+    if not live.rows:
+        return no("no version is in production or staging: there is nothing to ask")
+    (reply,) = _ask(live, 1)
+    if reply.status != 200:
+        return no(f"{live.predict_url} answers {reply.status}: {reply.body.strip()[:200]}")
+    version, predictions = reply.headers.get("x-model-version", "none"), reply.json().get("predictions")
+    named = [alias for alias in ("production", "staging") if (live.aliases or {}).get(alias) == version]
+    evidence = f"{live.predict_url} predicts {predictions} with version {version}"
+    if not named:
+        return no(f"{evidence}, which is neither production nor staging ({_slots(live)})")
+    return yes(f"{evidence}, {' and '.join(named)}") if predictions else no(f"{evidence}: no predictions")
+
+
+def splits(live: Live) -> Answer:
+    """Sends requests and counts which version answered; the weights are the route's and must be the settings'."""
+    if live.predict_url is None or not live.rows:
+        return no("there is no address or no version to send requests to")
+    weights, canary = _weights(live), live.settings.serving.canary_percent
+    wanted = {"staging": 100} if live.settings.production is None else {"production": 100 - canary, "staging": canary}
+    if weights != wanted:
+        return no(f"the route's weights are {weights}, the settings say {wanted}; make up applies them")
+    aliases = live.aliases or {}
+    if live.settings.production is not None and aliases.get("production") == aliases.get("staging"):
+        both = aliases.get("staging", "none")
+        return yes(f"the weights are {weights}; both slots are to serve version {both}, so no answer tells which did")
+    counts = Counter(reply.headers.get("x-model-version") for reply in _ask(live, REQUESTS) if reply.status == 200)
+    served = counts[aliases.get("staging")]
+    expected, allowed = expected_count(REQUESTS, weights["staging"] / 100)
+    told = ", ".join(f"{count} by version {version}" for version, count in sorted(counts.items(), key=str))
+    evidence = f"{told or 'none'} of {REQUESTS} requests; staging is due {expected:.0f} ± {allowed:.0f}"
+    if live.settings.production is None:
+        evidence += ": everything, as nothing is in production yet"
+    strangers = counts.keys() - {aliases.get("production"), aliases.get("staging")}
+    return Answer(
+        abs(served - expected) <= allowed and counts.total() == REQUESTS and not strangers,
+        evidence,
+    )
+
+
+def expected_count(requests: int, share: float) -> tuple[float, float]:
+    """Mean, and how far from it a binomial count may be."""
+    return requests * share, math.ceil(DEVIATIONS * math.sqrt(requests * share * (1 - share)))
+
+
+def _ask(live: Live, times: int) -> list[Reply]:
+    """Requests spread over the reference's rows: the detector reads them too, and many of the same would be drift."""
+    url, rows = live.predict_url or "", list(_spread(live.rows, times))
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        return list(clients.map(live.http, [url] * times, ({"instances": [row]} for row in rows)))
+
+
+def _spread(rows: list[list[float]], times: int) -> Iterator[list[float]]:
+    for number in range(times):
+        yield rows[number * len(rows) // times % len(rows)]
+
+
+def _weights(live: Live) -> dict[str, int]:
+    """Slot -> weight in the model's route."""
+    backends: list[dict[str, Any]] = live.object("httproute", live.model)["spec"]["rules"][0]["backendRefs"]
+    slots = (each["name"].removeprefix(f"{live.model}-").removesuffix("-predictor") for each in backends)
+    return {slot: each.get("weight", 1) for slot, each in zip(slots, backends, strict=True)}
+
+
+def _slots(live: Live) -> str:
+    return ", ".join(f"{slot} is {(live.aliases or {}).get(slot, 'nothing')}" for slot in ("production", "staging"))

@@ -1,0 +1,326 @@
+"""Each of the seven questions: a stack in which all is well says yes, and one broken thing makes one of them say no."""
+
+import io
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from local import check
+from local.check import drift, live, serving
+from local.check.answer import Answer
+from local.check.live import Reply
+from loop import contract
+from tests.local.check.station import METRICS, PREDICT, Station, version, workflow
+
+FIRST = {"aliases": {"staging": "3"}, "weights": {"staging": 100}, "served": {"3": 1}}
+"""Nothing is in production yet."""
+
+
+def ask(number: int, station: Station, *, deep: bool = False) -> Answer:
+    question = list(check.QUESTIONS.values())[number - 1]
+    return check.answered(check.ACTING.get(question, question) if deep else question, station.live())
+
+
+def printed(station: Station, *, deep: bool = False) -> tuple[int, list[str]]:
+    told = io.StringIO()
+    console = Console(file=told, width=500, highlight=False, soft_wrap=True)
+    return check.tell("m", console, station.live, deep=deep), told.getvalue().splitlines()
+
+
+def test_a_closed_loop_is_seven_times_yes_with_numbers() -> None:
+    assert printed(Station()) == (
+        0,
+        [
+            "1 m: the registry lists the model? yes: 2 versions; production is 2, staging is 3",
+            "2 m: a training yields a staging version? yes: version 3 from m-train-3: auc 0.8 is passed",
+            (
+                "3 m: the service resolves the alias and answers :predict? yes: "
+                f"{PREDICT} predicts [0.5] with version 2, production"
+            ),
+            (
+                "4 m: the canary slot gets its fraction? yes: "
+                "360 by version 2, 40 by version 3 of 400 requests; staging is due 40 ± 24"
+            ),
+            (
+                "5 m: the detector runs with a reference from MLflow? yes: "
+                "it compares with version 2, 3 windows of 3000 predictions so far"
+            ),
+            (
+                "6 m: drift starts a new Workflow? yes: "
+                "drift of a (p = 0.01, event e1) started m-drift-1 at 2026-01-02T00:00:00Z: Succeeded"
+            ),
+            (
+                "7 m: production moves only through the human gate? yes: "
+                "production is version 2, ml-loop:models.m.production says version 2; "
+                "a write of the alias without an identity is refused with 403"
+            ),
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "broken", "evidence"),
+    [
+        (
+            1,
+            {"aliases": None},
+            "MLflow at http://mlflow has no model m; train it first: make check DEEP=1 does",
+        ),
+        (1, {"aliases": {}, "versions": []}, "a model without versions"),
+        (2, {"aliases": {}, "workflows": []}, "nothing is in staging; make check DEEP=1 trains"),
+        (
+            2,
+            {"versions": [version(3, gate="rejected")]},
+            "version 3 from m-train-3 has not passed its gate: auc 0.8 is rejected",
+        ),
+        (
+            2,
+            {"workflows": [workflow("m-train-9", "Failed", "2026-01-03T00:00:00Z")]},
+            "the newest training, m-train-9, Failed: why",
+        ),
+        (3, {"aliases": {}}, "no version is in production or staging: there is nothing to ask"),
+        (3, {"predict": Reply(503, {}, "no available server\n")}, f"{PREDICT} answers 503: no available server"),
+        (
+            3,
+            {"served": {"1": 1}},
+            (
+                f"{PREDICT} predicts [0.5] with version 1, which is neither production nor staging "
+                "(production is 2, staging is 3)"
+            ),
+        ),
+        (
+            4,
+            {"weights": {"production": 50, "staging": 50}},
+            (
+                "the route's weights are {'production': 50, 'staging': 50}, "
+                "the settings say {'production': 90, 'staging': 10}; make up applies them"
+            ),
+        ),
+        (
+            4,
+            {"served": {"2": 80, "3": 20}},
+            "320 by version 2, 80 by version 3 of 400 requests; staging is due 40 ± 24",
+        ),
+        (
+            4,
+            {"served": {"2": 100, "3": 0}},
+            "400 by version 2 of 400 requests; staging is due 40 ± 24",
+        ),
+        (
+            4,
+            {"served": {"1": 1, "2": 89, "3": 10}},
+            "4 by version 1, 356 by version 2, 40 by version 3 of 400 requests; staging is due 40 ± 24",
+        ),
+        (4, {"predict": Reply(503, {}, "")}, "none of 400 requests; staging is due 40 ± 24"),
+        (5, {"ready": False}, "no pod of the Deployment m-drift is ready"),
+        (
+            5,
+            {"metrics": METRICS.replace('version{model="m"} 2.0', 'version{model="m"} 1.0')},
+            "it compares with version 1, 3 windows of 3000 predictions so far; its reference must be version 2",
+        ),
+        (
+            5,
+            {"metrics": METRICS.replace('up_to_date{model="m"} 1.0', 'up_to_date{model="m"} 0.0')},
+            (
+                "it compares with version 2, 3 windows of 3000 predictions so far; "
+                "it cannot ask MLflow whether that is the newest"
+            ),
+        ),
+        (
+            6,
+            {"workflows": [], "versions": [version(2), version(3)]},
+            "drift has started no training yet; make check DEEP=1 publishes a synthetic event",
+        ),
+        (
+            7,
+            {"aliases": {"production": "3", "staging": "3"}},
+            (
+                "production is version 3, ml-loop:models.m.production says version 2: moved by hand, "
+                "or not promoted yet; make up moves it to what the settings say"
+            ),
+        ),
+        (
+            7,
+            {"metrics": METRICS.replace('unexplained{model="m"} 0.0', 'unexplained{model="m"} 1.0')},
+            (
+                "production is version 2, ml-loop:models.m.production says version 2, "
+                "and the detector still expects another version"
+            ),
+        ),
+        (
+            7,
+            {"alias_status": 404},
+            (
+                "production is version 2, ml-loop:models.m.production says version 2, "
+                "but a write of the alias without an identity is answered 404, must be 403"
+            ),
+        ),
+    ],
+)
+def test_one_broken_thing_is_a_no_that_names_it(number: int, broken: dict[str, Any], evidence: str) -> None:
+    assert ask(number, replace(Station(), **broken)) == Answer(False, evidence)
+
+
+@pytest.mark.parametrize(
+    ("number", "changed", "evidence"),
+    [
+        (
+            4,
+            FIRST,
+            "400 by version 3 of 400 requests; staging is due 400 ± 0: everything, as nothing is in production yet",
+        ),
+        (
+            4,
+            {"aliases": {"production": "2", "staging": "2"}},
+            (
+                "the weights are {'production': 90, 'staging': 10}; both slots are to serve version 2, "
+                "so no answer tells which did"
+            ),
+        ),
+        (6, {"workflows": []}, "drift:a made version 3 in m-train-3"),
+    ],
+)
+def test_what_is_not_there_yet_is_said_and_is_no_failure(number: int, changed: dict[str, Any], evidence: str) -> None:
+    station = replace(Station(), **changed)
+    if changed is FIRST:
+        station.settings["production"] = None
+        station.http = with_reference_of("3", station.http)
+    assert ask(number, station) == Answer(True, evidence)
+
+
+def with_reference_of(number: str, http: Any) -> Any:
+    def answer(url: str, body: Any = None) -> Reply:
+        if "get-artifact" in url:
+            assert url.endswith(f"run_uuid=run{number}")
+            return Reply(200, {}, "a,b\n1,2\n")
+        return http(url, body)
+
+    return answer
+
+
+def test_one_no_among_six_yes_ends_with_1() -> None:
+    status, lines = printed(Station(alias_status=200))
+    assert (status, [line.split("? ")[1][:3] for line in lines]) == (1, ["yes"] * 6 + ["no:"])
+
+
+def test_a_registry_that_is_away_is_a_no_and_the_next_question_is_asked() -> None:
+    station = Station()
+
+    def away(url: str, body: object = None) -> Reply:
+        raise OSError("connection refused")
+
+    station.http = away
+    assert ask(1, station) == Answer(False, "it cannot be asked: connection refused")
+
+
+def test_an_object_that_is_gone_is_a_no_in_one_line() -> None:
+    station = Station()
+    kubectl = station.kubectl
+
+    def without_route(*arguments: str, stdin: str | None = None) -> str:
+        return kubectl(*(each.replace("httproute", "gone") for each in arguments), stdin=stdin)
+
+    station.kubectl = without_route
+    told = "it cannot be asked: kubectl -n ml get gone m -o json … failed: no such thing"
+    assert ask(4, station) == Answer(False, told)
+
+
+def test_the_requests_are_spread_over_the_reference_so_that_they_are_no_drift() -> None:
+    station = Station()
+    ask(4, station)
+    assert sorted(station.asked) == sorted([float(n), 2.0 * n] for n in range(100) for _ in range(4))
+
+
+def test_the_probe_of_the_gate_names_a_version_that_cannot_be_there() -> None:
+    station = Station()
+    ask(7, station)
+    assert station.written == [{"name": "m", "alias": "production", "version": "2147483647"}]
+
+
+def trained(station: Station, submitted: dict[str, Any]) -> dict[str, Any]:
+    assert submitted["spec"] == {"workflowTemplateRef": {"name": "m-train"}}
+    assert submitted["metadata"] == {"namespace": "ml", "generateName": "m-check-"}
+    made = workflow("m-train-4", "Succeeded", "2026-01-04T00:00:00Z")
+    station.workflows.append(made)
+    station.versions.append(version(4))
+    station.aliases = {"production": "2", "staging": "4"}
+    return made
+
+
+def test_deep_trains_and_judges_the_version_that_came_of_it() -> None:
+    assert ask(2, Station(on_create=trained), deep=True) == Answer(
+        True, "version 4 from m-train-4: auc 0.8 is passed, in 0 s"
+    )
+
+
+def test_a_training_that_leaves_staging_where_it_was_is_a_no() -> None:
+    def forgetful(station: Station, submitted: dict[str, Any]) -> dict[str, Any]:
+        made = trained(station, submitted)
+        station.aliases = {"staging": "3"}
+        return made
+
+    told = "version 4 of m-train-4 passed its gate, and staging is 3"
+    assert ask(2, Station(on_create=forgetful), deep=True) == Answer(False, told)
+
+
+def test_a_training_without_a_version_is_a_no() -> None:
+    def idle(station: Station, submitted: dict[str, Any]) -> dict[str, Any]:
+        made = trained(station, submitted)
+        station.versions.pop()
+        return made
+
+    told = "m-train-4 succeeded in 0 s and registered no version"
+    assert ask(2, Station(on_create=idle), deep=True) == Answer(False, told)
+
+
+def test_a_training_that_fails_is_told_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failed(station: Station, submitted: dict[str, Any]) -> dict[str, Any]:
+        made = trained(station, submitted)
+        made["status"] = {"phase": "Failed", "message": "no data"}
+        return made
+
+    assert ask(2, Station(on_create=failed), deep=True) == Answer(False, "m-train-4 is Failed after 0 s: no data")
+
+
+def test_deep_publishes_an_event_like_the_detector_s_and_sees_its_workflow() -> None:
+    sent: list[dict[str, Any]] = []
+
+    def sensor(station: Station, event: dict[str, Any]) -> None:
+        sent.append(event)
+        station.workflows.append(workflow(f"m-drift-{event['id'][:16]}", "Pending", "2026-01-05T00:00:00Z"))
+
+    answer = ask(6, Station(on_event=sensor), deep=True)
+    (event,) = sent
+    name = f"m-drift-{event['id'][:16]}"
+    assert answer == Answer(True, f"event {event['id']} of a started {name} within 0.0 s")
+    assert event["p_value"] < event["threshold"]
+    assert {**event, "id": "", "at": "", "window": {}} == {
+        "id": "", "model": "m", "feature": "a", "ks": 1.0, "p_value": 0.0, "threshold": 0.05, "window": {},
+        "reference_version": "2", "at": "",
+    }  # fmt: skip
+
+
+def ignored(station: Station, event: dict[str, Any]) -> None:
+    """There is no sensor."""
+
+
+def test_an_event_that_starts_nothing_is_a_no(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drift, "STARTED_SECONDS", 0.0)
+    answer = ask(6, Station(on_event=ignored), deep=True)
+    assert not answer.yes
+    assert answer.evidence.endswith(" of a started no Workflow within 0 s")
+
+
+def test_the_bounds_are_wide_enough_for_chance_and_no_wider() -> None:
+    assert serving.expected_count(400, 0.1) == (40, 24)
+    assert serving.expected_count(400, 1.0) == (400, 0)
+
+
+def test_the_questions_use_the_loop_s_own_names() -> None:
+    """The driver does not import the package of the pods, so the names are written twice."""
+    assert (live.TAG_GATE, live.TAG_GATE_REPORT) == (contract.Tag.GATE, contract.Tag.GATE_REPORT)
+    assert (live.TAG_TRIGGER, live.TAG_WORKFLOW) == (contract.Tag.TRIGGER, contract.Tag.WORKFLOW)
+    assert (live.REFERENCE, live.PASSED) == (contract.REFERENCE_ARTIFACT, contract.Gate.PASSED)
+    assert drift.DRIFT_TOPIC == contract.DRIFT_TOPIC
