@@ -33,6 +33,8 @@ class DriftMonitorArgs:
     model: str
     image: str
     drift: Drift
+    production: int | None = None
+    """The version that the settings put in production: the detector reports an alias that says another."""
     kafka: KafkaConnection
     tracking_uri: pulumi.Input[str]
     egress: Sequence[Traffic]
@@ -94,7 +96,7 @@ def _detector(args: DriftMonitorArgs) -> Container:
     return {
         **restricted_container("detector", args.image, args.resources, args.kafka.mounts()),
         "command": ["python3", "-m", "loop", "detect"],
-        "args": _arguments(args.model, args.drift),
+        "args": _arguments(args),
         "env": [
             *args.kafka.env(),
             *plain_env(
@@ -114,10 +116,11 @@ def _detector(args: DriftMonitorArgs) -> Container:
     }
 
 
-def _arguments(model: str, drift: Drift) -> list[str]:
+def _arguments(args: DriftMonitorArgs) -> list[str]:
     """One word per option: a feature may start with a hyphen."""
+    drift = args.drift
     return [
-        f"--model={model}",
+        f"--model={args.model}",
         *(f"--feature={feature}" for feature in drift.features),
         f"--window={drift.window}",
         f"--test={drift.test}",
@@ -125,5 +128,6 @@ def _arguments(model: str, drift: Drift) -> list[str]:
         f"--min-effect={drift.min_effect}",
         f"--false-retrains-per-year={drift.false_retrains_per_year}",
         f"--reference={drift.reference}",
+        *([] if args.production is None else [f"--production={args.production}"]),
         f"--port={METRICS_PORT}",
     ]

@@ -111,6 +111,7 @@ def _watch(model: str, its: Model, training: Training, args: ModelLoopArgs, opts
             model=model,
             image=args.detector_image,
             drift=its.drift,
+            production=its.production,
             kafka=args.kafka,
             tracking_uri=args.tracking_url,
             egress=args.egress,

@@ -11,6 +11,7 @@ from components.cert_manager import CertManager, CertManagerArgs
 from components.cloudnativepg import CloudNativePg, CloudNativePgArgs
 from components.knative import Knative, KnativeArgs
 from components.kserve import KServe, KServeArgs
+from components.operator import BROUGHT
 from settings import Platform
 
 UNUSED: Final = "not used"
@@ -34,11 +35,16 @@ class Operators:
         return {
             "argoWorkflows": self.argo_workflows.version,
             "argoEvents": self.argo_events.version,
-            "certManager": self.cert_manager.version,
+            "certManager": UNUSED if self._nothing_needs_cert_manager else self.cert_manager.version,
             "knative": self.knative.version if self.knative else UNUSED,
             "kserve": self.kserve.version,
             "cloudNativePg": self.cloud_native_pg.version,
         }
+
+    @property
+    def _nothing_needs_cert_manager(self) -> bool:
+        """Only our own KServe asks it for a certificate; a cluster that brings KServe need not have it."""
+        return self.cert_manager.version == self.kserve.version == BROUGHT
 
 
 def operators(

@@ -47,7 +47,10 @@ class Consumer(Protocol):
 
 
 class Detector:
-    """The windows of one model, from messages to events. `partition` makes the client's TopicPartition."""
+    """The windows of one model, from messages to events.
+
+    `partition` makes the client's TopicPartition; `production` is the version that the stack's settings put there.
+    """
 
     def __init__(
         self,
@@ -59,10 +62,12 @@ class Detector:
         watcher: Watcher,
         make_test: Callable[[DriftSettings, np.ndarray], Compare],
         partition: Callable[..., Any],
+        production: str | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._model, self._settings, self._consumer, self._publish = model, settings, consumer, publish
         self._watcher, self._make_test, self._partition, self._clock = watcher, make_test, partition, clock
+        self._production = production
         self._windows = Windows(settings.window)
         self._tests: tuple[Reference | None, dict[str, Compare]] = (None, {})
         self._count = {name: health.MESSAGES.labels(model, name) for name in ("used", "malformed", "other_model")}
@@ -94,6 +99,8 @@ class Detector:
         reference = self._watcher.reference
         health.REFERENCE_OK.labels(self._model).set(not self._watcher.problem)
         health.REFERENCE.labels(self._model).set(float(reference.version) if reference else 0)
+        if self._watcher.aliases is not None:
+            health.show_aliases(self._model, self._watcher.aliases, self._production)
         if reference is None:
             time.sleep(timeout)  # nothing to compare with: the predictions wait in Kafka
             return
@@ -203,6 +210,7 @@ def _arguments() -> tuple[argparse.Namespace, DriftSettings]:
     parser = argparse.ArgumentParser(prog="python3 -m loop detect", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--model", required=True, help="the registered model's name")
     parser.add_argument("--feature", action="append", required=True, help="a feature to watch; once for each")
+    parser.add_argument("--production", help="the version approved for production; default: none is")
     parser.add_argument("--port", type=int, default=9090, help="of /metrics, /healthz and /readyz")
     add_arguments(parser)
     arguments = parser.parse_args()
@@ -236,6 +244,7 @@ def main() -> int:
         watcher=watcher,
         make_test=make,
         partition=TopicPartition,
+        production=arguments.production,
     )
     threading.Thread(target=watcher.run, name="reference", daemon=True).start()
     server = health.serve(arguments.port, detector.alive, detector.ready)

@@ -1,10 +1,12 @@
 """The detector's metrics and its addresses: /metrics, /healthz (is it alive), /readyz (does it work, in words)."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, generate_latest
+
+from loop.contract import Alias
 
 SCORE = Gauge(
     "alibi_drift_score", "Distance of the last window to the reference (KS; MMD for feature *)", ["model", "feature"]
@@ -21,7 +23,19 @@ REFERENCE = Gauge("ml_loop_drift_reference_version", "Version whose reference is
 REFERENCE_OK = Gauge(
     "ml_loop_drift_reference_up_to_date", "1: MLflow answers and its reference is the one used", ["model"]
 )
+ALIAS = Gauge("ml_loop_alias_version", "Version that an alias names in the registry; 0: none", ["model", "alias"])
+UNEXPLAINED = Gauge(
+    "ml_loop_production_unexplained", "1: the alias production names another version than the stack's", ["model"]
+)
 KAFKA_ERRORS = Counter("ml_loop_drift_kafka_errors_total", "Errors the Kafka client reported and works on", ["model"])
+
+
+def show_aliases(model: str, aliases: Mapping[str, str], approved: str | None) -> None:
+    """`approved` is the version that the stack's settings put in production; None: none."""
+    for alias in Alias:
+        ALIAS.labels(model, alias).set(float(aliases.get(alias, 0)))
+    UNEXPLAINED.labels(model).set(aliases.get(Alias.PRODUCTION) != approved)
+
 
 Check = Callable[[], tuple[bool, str]]
 """Whether it is well, and one sentence for whoever asks."""

@@ -87,18 +87,16 @@ def _numbers(lines: list[list[str]], columns: tuple[int, ...], where: str) -> ND
     return rows
 
 
-def current_version(client: Any, model: str) -> tuple[str, str] | None:
-    """(version, run id) of `production`, else of `staging`; None while it has neither. Raises when MLflow fails."""
+def aliases_of(client: Any, model: str) -> Mapping[str, str]:
+    """Alias -> version; none of a model that is not registered. Raises when MLflow fails."""
     from mlflow.exceptions import MlflowException  # noqa: PLC0415  # seconds to import, and not needed to test the rest
 
     try:
-        aliases = client.get_registered_model(model).aliases
+        return {alias: str(version) for alias, version in client.get_registered_model(model).aliases.items()}
     except MlflowException as error:
         if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            return None
+            return {}
         raise
-    version = aliases.get(Alias.PRODUCTION) or aliases.get(Alias.STAGING)
-    return None if version is None else (str(version), client.get_model_version(model, str(version)).run_id)
 
 
 def fetch(client: Any, version: str, run_id: str, features: tuple[str, ...]) -> Reference:
@@ -126,19 +124,31 @@ class Watcher:
         self.reference: Reference | None = None
         self.problem = "has not asked MLflow yet"
         """What is wrong with the reference at hand, in words; empty when nothing is."""
-        self.no_version = False
+        self.aliases: Mapping[str, str] | None = None
+        """Alias -> version, as MLflow last said; None: it has not answered yet."""
+
+    @property
+    def version(self) -> str | None:
+        """The version whose reference counts: `production`, else `staging`."""
+        known = self.aliases or {}
+        return known.get(Alias.PRODUCTION) or known.get(Alias.STAGING)
+
+    @property
+    def no_version(self) -> bool:
         """MLflow answered, and the model has no version in production or staging yet."""
+        return self.aliases is not None and self.version is None
 
     def refresh(self) -> None:
         """Ask MLflow once. Keeps the reference there is when it cannot be asked, or gives none that can be used."""
         try:
-            current = current_version(self._client, self._model)
-            self.no_version = current is None
-            if current is None:
+            self.aliases = aliases_of(self._client, self._model)
+            version = self.version
+            if version is None:
                 return self._say(f"{self._model} has no version in production or staging yet")
-            if self.reference is None or self.reference.version != current[0]:
-                self.reference = fetch(self._client, *current, self._features)
-                _log.info("reference: version %s, %s", current[0], {k: len(v) for k, v in self.reference.rows.items()})
+            if self.reference is None or self.reference.version != version:
+                run_id = self._client.get_model_version(self._model, version).run_id
+                self.reference = fetch(self._client, version, run_id, self._features)
+                _log.info("reference: version %s, %s", version, {k: len(v) for k, v in self.reference.rows.items()})
             self.problem = ""
         except BadReferenceError as error:
             self._say(str(error))

@@ -43,6 +43,7 @@ def test_production_is_the_reference_and_staging_before_there_is_one(tracking: M
     client.set_registered_model_alias("drift-alias", "production", first)
     watcher.refresh()
     assert (watcher.reference.version, watcher.reference.columns, watcher.problem) == (first, (1,), "")
+    assert watcher.aliases == {"staging": second, "production": first}
     np.testing.assert_array_equal(watcher.reference.rows["window"], np.full((30, 1), 2.5))
 
 
@@ -70,6 +71,7 @@ def test_the_last_reference_stays_when_mlflow_is_away(monkeypatch: pytest.Monkey
     assert watcher.reference.version == "3"
     assert watcher.problem.startswith("MLflow cannot be asked: ")
     assert not watcher.no_version
+    assert watcher.aliases is None
 
 
 def test_a_season_has_its_own_reference_and_training_stands_in_for_one_that_is_missing(tracking: MlflowServer) -> None:

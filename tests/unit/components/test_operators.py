@@ -173,15 +173,28 @@ def test_a_mirror_replaces_every_chart_s_repository() -> None:
     assert all(location.startswith("oci://mirror.example/charts/") for location in locations)
 
 
-def test_the_versions_name_what_is_installed_brought_and_not_used() -> None:
+def versions_of(settings: Mapping[str, object]) -> dict[str, str]:
     versions: dict[str, str] = {}
-    settings = Platform.model_validate({"argoEvents": {"install": False}})
+    platform = Platform.model_validate(settings)
     record(
         lambda: versions.update(
-            operators(settings, workflow_namespace="loop", nats_image=NATS_IMAGE, opts=providers()).versions
+            operators(platform, workflow_namespace="loop", nats_image=NATS_IMAGE, opts=providers()).versions
         )
     )
-    assert versions == {
+    return versions
+
+
+@pytest.mark.parametrize(
+    ("cert_manager", "kserve", "told"),
+    [(False, False, "not used"), (False, True, "brought by the cluster"), (True, False, "cert-manager v1.21.1")],
+)
+def test_a_cert_manager_that_nothing_of_ours_asks_is_not_used(cert_manager: bool, kserve: bool, told: str) -> None:
+    settings = {"certManager": {"install": cert_manager}, "kserve": {"install": kserve}}
+    assert versions_of(settings)["certManager"] == told
+
+
+def test_the_versions_name_what_is_installed_brought_and_not_used() -> None:
+    assert versions_of({"argoEvents": {"install": False}}) == {
         "argoWorkflows": "argo-workflows 1.0.18",
         "argoEvents": "brought by the cluster",
         "certManager": "cert-manager v1.21.1",

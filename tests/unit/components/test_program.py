@@ -61,10 +61,8 @@ def test_each_stack_file_runs_and_passes_the_walks(run: Run, stack: str) -> None
 def test_the_local_stack_s_outputs_say_where_mlflow_is_and_what_is_installed(run: Run) -> None:
     assert run("local").exports == {
         "mlflow": {"url": "http://mlflow.mlflow.svc.cluster.local:5000", "externalUrl": "http://10.173.0.1:30500"},
-        "platform": {"knative": "not used"}
-        | dict.fromkeys(
-            ("argoWorkflows", "argoEvents", "certManager", "kserve", "cloudNativePg"), "brought by the cluster"
-        ),
+        "platform": dict.fromkeys(("certManager", "knative"), "not used")
+        | dict.fromkeys(("argoWorkflows", "argoEvents", "kserve", "cloudNativePg"), "brought by the cluster"),
         "models": {
             "recommender": {
                 "predict": "http://192.0.2.1/v1/models/recommender:predict",
