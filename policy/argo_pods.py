@@ -23,6 +23,7 @@ MINIMAL_CONTAINER = {
     "seccompProfile": {"type": "RuntimeDefault"},
 }
 MINIMAL_POD = {"runAsNonRoot": True, "runAsUser": 8737, "seccompProfile": {"type": "RuntimeDefault"}}
+ACCOUNT_KEYS = ("serviceAccountName", "automountServiceAccountToken")
 
 
 def controller_config(stack: Stack) -> Mapping[str, Any]:
@@ -113,7 +114,7 @@ def _template_pod(
     pod = {
         "securityContext": template.get("securityContext") or get(spec, "securityContext"),
         "hostNetwork": get(spec, "hostNetwork"),
-        "serviceAccountName": template.get("serviceAccountName") or get(spec, "serviceAccountName"),
+        **{key: template.get(key, get(spec, key)) for key in ACCOUNT_KEYS},
         "volumes": [*_list(get(spec, "volumes")), *_list(template.get("volumes"))],
         "initContainers": [container for _, container in starting],
         "containers": [container for _, container in containers],
@@ -123,12 +124,13 @@ def _template_pod(
         "pod.securityContext": f"{context_path}.securityContext",
         "pod.hostNetwork": f"{spec_path}.hostNetwork",
         "pod.serviceAccountName": f"{path}.serviceAccountName",
+        "pod.automountServiceAccountToken": f"{path}.automountServiceAccountToken",
         "pod.volumes": f"{path}.volumes",
         **{f"pod.initContainers[{index}]": source for index, (source, _) in enumerate(starting)},
         **{f"pod.containers[{index}]": source for index, (source, _) in enumerate(containers)},
     }
     metadata = strategic_merge(get(spec, "podMetadata") or {}, template.get("metadata"))
-    yield PodTemplate(metadata, _patched(pod, spec, template), sources, frozenset({"init", "wait"}))
+    yield PodTemplate(metadata, _patched(pod, spec, template), sources)
 
 
 def _main_containers(template: Manifest, path: str, executor: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -169,6 +171,7 @@ def event_pods(manifest: Manifest) -> Iterator[PodTemplate]:
     main = container if isinstance(container, Unknown) else {**(container or {}), "name": "main"}
     pod = {
         "securityContext": get(template, "securityContext"),
+        "serviceAccountName": get(template, "serviceAccountName"),
         "volumes": get(template, "volumes"),
         "containers": [main],
     }

@@ -175,14 +175,13 @@ def runtime_pods(manifest: Manifest) -> Iterator[PodTemplate]:
     spec = get(manifest, "spec")
     context = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
     pod = spec if isinstance(spec, Unknown) else {**(spec or {}), "securityContext": context}
-    yield PodTemplate({"annotations": get(spec, "annotations")}, pod, {"pod": "spec"})
+    yield PodTemplate({"annotations": get(spec, "annotations")}, pod, {"pod": "spec"}, part=True)
 
 
 def storage_container_pods(manifest: Manifest) -> Iterator[PodTemplate]:
     """The container by itself: in Knative mode nothing else sets the context of what the webhook injects."""
-    yield PodTemplate(
-        {}, {"initContainers": [get(manifest, "spec", "container")]}, {"pod.initContainers[0]": "spec.container"}
-    )
+    pod = {"initContainers": [get(manifest, "spec", "container")]}
+    yield PodTemplate({}, pod, {"pod.initContainers[0]": "spec.container"}, part=True)
 
 
 def inference_graph_pods(manifest: Manifest, stack: Stack) -> Iterator[PodTemplate]:

@@ -17,6 +17,8 @@ class PodTemplate:
     """Path in the pod → the field a person changes, such as `pod.securityContext` → `spec.securityContext`."""
     injected: frozenset[str] = frozenset()
     """Containers that the operator adds by itself."""
+    part: bool = False
+    """Another object completes the pod: an InferenceService its runtime's, a chart the one of an Application."""
 
     def source(self, text: str) -> str:
         """The text of a message with each path in the pod replaced by its source, the most specific one."""

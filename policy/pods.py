@@ -82,9 +82,8 @@ def _application(manifest: Manifest) -> Iterator[PodTemplate]:
         at = f"{path}.helm.{key}"
         container = {"name": str(get(source, "chart")), "securityContext": get(values, "securityContext")}
         pod = {"securityContext": get(values, "podSecurityContext"), "containers": [container]}
-        yield PodTemplate(
-            {}, pod, {"pod": at, "pod.securityContext": f"{at}.podSecurityContext", "pod.containers[0]": at}
-        )
+        origins = {"pod": at, "pod.securityContext": f"{at}.podSecurityContext", "pod.containers[0]": at}
+        yield PodTemplate({}, pod, origins, part=True)
 
 
 def _alone(build: Callable[[Manifest], Iterator[PodTemplate]]) -> Callable[[Manifest, Stack], Iterator[PodTemplate]]:

@@ -1,12 +1,15 @@
-"""Least privilege: no wildcard in a role, nobody bound to cluster-admin."""
+"""Least privilege: roles name groups, resources, verbs and objects; nobody is bound to cluster-admin."""
 
 from collections.abc import Iterator
+from itertools import chain
 
 from policy.manifest import elements, get
 from policy.rule import Level, Resource, Rule, Stack
 from policy.violation import Violation
 
 ROLES = ("rbac.authorization.k8s.io/Role", "rbac.authorization.k8s.io/ClusterRole")
+NAMED_VERBS = ("get", "update", "patch", "delete")
+NAMELESS_VERBS = ("create", "list", "watch", "deletecollection")
 BINDINGS = ("rbac.authorization.k8s.io/RoleBinding", "rbac.authorization.k8s.io/ClusterRoleBinding")
 
 
@@ -23,8 +26,21 @@ def wildcards(resource: Resource) -> Iterator[Violation]:
         yield Violation(resource.name, "roleRef.name", found, "a role of the least privilege", remedy)
 
 
+def unnamed(resource: Resource) -> Iterator[Violation]:
+    """Rights on every object of a kind where the verbs take a name; a right to any Secret is a right to all of them."""
+    for path, rule in elements(get(resource.manifest, "rules"), "rules") if resource.kind in ROLES else ():
+        verbs, resources, names = (
+            [value for _, value in elements(get(rule, key), key)] for key in ("verbs", "resources", "resourceNames")
+        )
+        # `create` has no name yet, so a rule beside it (get, create, update of a lease) can't have one either.
+        nameable = any(verb in NAMED_VERBS for verb in verbs) and not any(verb in NAMELESS_VERBS for verb in verbs)
+        if not names and ("secrets" in resources or nameable):
+            remedy = "list the names"
+            yield Violation(resource.name, f"{path}.resourceNames", None, "the objects that are used", remedy)
+
+
 def own(resource: Resource, _stack: Stack) -> Iterator[Violation]:
-    return iter(()) if resource.from_chart else wildcards(resource)
+    return iter(()) if resource.from_chart else chain(wildcards(resource), unnamed(resource))
 
 
 def charted(resource: Resource, _stack: Stack) -> Iterator[Violation]:
@@ -33,7 +49,7 @@ def charted(resource: Resource, _stack: Stack) -> Iterator[Violation]:
 
 NO_WILDCARD_RBAC = Rule(
     name="no-wildcard-rbac",
-    description="Roles name groups, resources and verbs.",
+    description="Roles name groups, resources, verbs and, where verbs take one, objects.",
     check=own,
 )
 CHART_RBAC = Rule(

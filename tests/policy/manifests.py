@@ -13,7 +13,12 @@ CONTAINER_CONTEXT = {
     "readOnlyRootFilesystem": True,
     "capabilities": {"drop": ["ALL"]},
 }
-POD_CONTEXT = {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}}
+POD_CONTEXT = {
+    "runAsNonRoot": True,
+    "runAsUser": 65532,
+    "runAsGroup": 65532,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
 PREFIX = "pod-security.kubernetes.io/"
 
 
@@ -22,7 +27,11 @@ def container(name: str = "server", **settings: Any) -> dict[str, Any]:
 
 
 def pod(*containers: dict[str, Any]) -> dict[str, Any]:
-    return {"securityContext": copy.deepcopy(POD_CONTEXT), "containers": list(containers) or [container()]}
+    return {
+        "automountServiceAccountToken": False,
+        "securityContext": copy.deepcopy(POD_CONTEXT),
+        "containers": list(containers) or [container()],
+    }
 
 
 def thing(api_version: str, kind: str, name: str, **content: Any) -> dict[str, Any]:
@@ -37,6 +46,11 @@ def namespace() -> dict[str, Any]:
     labels = {f"{PREFIX}{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
     versions = {f"{label}-version": "v1.35" for label in labels}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "ml", "labels": labels | versions}}
+
+
+def denial() -> dict[str, Any]:
+    spec = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    return thing("networking.k8s.io/v1", "NetworkPolicy", "default-deny", spec=spec)
 
 
 def changed(manifest: dict[str, Any], path: str, value: Any) -> dict[str, Any]:

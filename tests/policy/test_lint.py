@@ -10,7 +10,7 @@ import pytest
 
 from policy import lint
 from policy.rule import Resource
-from tests.policy.manifests import changed, deployment, namespace
+from tests.policy.manifests import changed, denial, deployment, namespace
 
 TODAY = date(2026, 1, 1)
 BROKEN = changed(deployment(), "spec.template.spec.hostNetwork", True)
@@ -18,7 +18,7 @@ MESSAGE = "Deployment ml/server: spec.template.spec.hostNetwork is true; must be
 
 
 def judged(config: dict[str, Any], *manifests: dict[str, Any]) -> tuple[list[str], bool]:
-    return lint.lint([Resource(manifest) for manifest in (*manifests, namespace())], config, TODAY)
+    return lint.lint([Resource(manifest) for manifest in (*manifests, namespace(), denial())], config, TODAY)
 
 
 def excepting(**entry: str) -> dict[str, Any]:
@@ -27,15 +27,15 @@ def excepting(**entry: str) -> dict[str, Any]:
 
 def test_clean_manifests_exit_with_zero(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "all.yaml"
-    file.write_text("---\n".join(json.dumps(manifest) + "\n" for manifest in (namespace(), deployment())))
+    file.write_text("---\n".join(json.dumps(manifest) + "\n" for manifest in (namespace(), denial(), deployment())))
     assert lint.main([str(file)]) == 0
-    assert capsys.readouterr().out == f"2 objects judged by {len(lint.RULES)} rules\n"
+    assert capsys.readouterr().out == f"3 objects judged by {len(lint.RULES)} rules\n"
 
 
 def test_a_violation_is_one_line_and_exits_with_one(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    items = {"apiVersion": "v1", "kind": "List", "items": [namespace(), BROKEN]}
+    items = {"apiVersion": "v1", "kind": "List", "items": [namespace(), denial(), BROKEN]}
     monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(items)))
     assert lint.main(["-"]) == 1
     assert capsys.readouterr().out.splitlines()[0] == f"mandatory: [restricted-pods] {MESSAGE}"

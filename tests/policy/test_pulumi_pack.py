@@ -25,7 +25,7 @@ from pulumi_policy.proxy import (
 from policy.manifest import Unknown
 from policy.pulumi_pack import plain, policies
 from policy.rules import RULES
-from tests.policy.manifests import changed, deployment, namespace
+from tests.policy.manifests import changed, denial, deployment, namespace
 
 OPTIONS = PolicyResourceOptions(
     protect=False,
@@ -76,7 +76,7 @@ def test_each_rule_is_a_policy_of_its_level(pack: dict[str, Policy]) -> None:
 
 
 def test_a_happy_stack_is_reported_by_no_policy(pack: dict[str, Policy]) -> None:
-    assert {name: judged(policy, namespace(), deployment()) for name, policy in pack.items()} == {
+    assert {name: judged(policy, namespace(), denial(), deployment()) for name, policy in pack.items()} == {
         name: [] for name in pack
     }
 

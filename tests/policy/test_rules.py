@@ -19,7 +19,18 @@ from policy.rules.pins import pin_violations
 from policy.rules.rbac import CHART_RBAC, NO_WILDCARD_RBAC
 from policy.rules.restricted import RESTRICTED_PODS
 from policy.rules.secrets import NO_PLAIN_SECRETS
-from tests.policy.manifests import IMAGE, PREFIX, changed, container, deployment, messages, namespace, pod, thing
+from tests.policy.manifests import (
+    IMAGE,
+    PREFIX,
+    changed,
+    container,
+    denial,
+    deployment,
+    messages,
+    namespace,
+    pod,
+    thing,
+)
 
 AT = 'Deployment ml/server, container "server": spec.template.spec.containers[0].'
 SPEC = "spec.template.spec"
@@ -35,8 +46,8 @@ def test_the_names_of_rules_are_unique() -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_a_hardened_deployment_in_a_restricted_namespace_breaks_no_rule(rule: Any) -> None:
-    assert messages(rule, deployment(), namespace(), stack="prod") == []
-    assert messages(rule, namespace(), deployment(), stack="prod") == []
+    assert messages(rule, deployment(), namespace(), denial(), stack="prod") == []
+    assert messages(rule, namespace(), denial(), deployment(), stack="prod") == []
 
 
 @pytest.mark.parametrize(
@@ -288,13 +299,13 @@ ROLE = thing(
     "rbac.authorization.k8s.io/v1",
     "Role",
     "reader",
-    rules=[{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}],
+    rules=[{"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}],
 )
 
 
 @pytest.mark.parametrize(("key", "value"), [("apiGroups", "*"), ("resources", "pods/*"), ("verbs", "*")])
 def test_a_wildcard_in_a_role_is_named(key: str, value: str) -> None:
-    wild = changed(ROLE, f"rules.0.{key}", ["get", value])
+    wild = changed(ROLE, f"rules.0.{key}", ["list", value])
     message = f'Role ml/reader: rules[0].{key}[1] is "{value}"; must be named, not a wildcard; list what is used'
     assert messages(NO_WILDCARD_RBAC, ROLE) == []
     assert messages(NO_WILDCARD_RBAC, wild) == [message]
