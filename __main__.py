@@ -29,8 +29,6 @@ tracking, backup = stack.tracking, stack.tracking.postgres.backup
 protect = pulumi.get_stack() in PRODUCTION_STACKS
 if tracking.delivery is not settings.Delivery.PULUMI:
     raise pulumi.RunError("tracking.delivery is argocd; must be pulumi, the only one there is so far; leave it out")
-if stack.models and stack.platform.kserve.mode is not settings.KServeMode.STANDARD:
-    raise pulumi.RunError("platform.kserve.mode is knative; must be standard, the only one models are served in so far")
 
 # One provider, bound to one context: nothing here follows whatever context happens to be current.
 cluster = k8s.Provider(
@@ -101,6 +99,7 @@ if stack.models:
         loop_image=loop_image,
         detector_image=image(stack, ImageName.DETECTOR),
         example_image=image(stack, ImageName.RECOMMENDER),
+        mode=stack.platform.kserve.mode,
         storage=ModelStorage("model-storage", storage, after(installed.kserve, here)),
         tracking_url=mlflow.url,
         egress=[Traffic(ports=(PORT,), peers=(pods(selector(APP, MLFLOW, "server"), tracking.namespace),))],

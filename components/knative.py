@@ -17,6 +17,10 @@ from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
 from components.network import ANYWHERE, API_SERVER, Traffic, allow, pods
 from components.operator import BROUGHT, keep_definitions, operator_namespace
 
+NAMESPACE: Final = "knative-serving"
+"""Of Knative Serving and of Kourier."""
+INTERNAL_SERVICE: Final = "kourier-internal"
+"""Where Kourier takes the requests of the cluster's own pods: it knows a model's server by the host name."""
 WEBHOOK_PORT: Final = 8443
 """Of the operator and of Knative Serving."""
 GATEWAY: Final = {"app": "3scale-kourier-gateway"}
@@ -36,8 +40,6 @@ class KnativeArgs:
     install: bool
     """False: the cluster has Knative Serving already, with `secure-pod-defaults: enabled`."""
     operator_namespace: str = "knative-operator"
-    namespace: str = "knative-serving"
-    """Of Knative Serving."""
     chart_mirror: str | None = None
     """Where charts come from instead of their own repositories."""
 
@@ -66,9 +68,7 @@ class Knative(pulumi.ComponentResource):
                 mirror=args.chart_mirror,
                 opts=ResourceOptions.merge(child, ResourceOptions(transforms=[keep_definitions])),
             )
-            home = RestrictedNamespace(
-                f"{name}-serving-namespace", RestrictedNamespaceArgs(namespace=args.namespace), child
-            )
+            home = RestrictedNamespace(f"{name}-serving-namespace", RestrictedNamespaceArgs(namespace=NAMESPACE), child)
             _policies(name, home.name, child)
             custom_resource(
                 f"{name}-serving",
@@ -99,7 +99,12 @@ def _serving() -> dict[str, Any]:
         "config": {
             "network": {"ingress-class": "kourier.ingress.networking.knative.dev"},
             # KServe writes no seccomp profile into what it makes; a restricted namespace refuses its pods without.
-            "features": {"secure-pod-defaults": "enabled", "kubernetes.podspec-securitycontext": "enabled"},
+            "features": {
+                "secure-pod-defaults": "enabled",
+                "kubernetes.podspec-securitycontext": "enabled",
+                # Model servers stand on different nodes.
+                "kubernetes.podspec-affinity": "enabled",
+            },
         },
     }
 

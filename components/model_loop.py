@@ -20,7 +20,7 @@ from components.retraining import Retraining, RetrainingArgs
 from components.serving import Serving, ServingArgs
 from components.training import EXAMPLE, Training, TrainingArgs
 from components.training_steps import Commands
-from settings import Model
+from settings import KServeMode, Model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,13 +34,14 @@ class ModelLoopArgs:
     detector_image: str
     example_image: str
     """The example model's, for a model that names no image of its own."""
+    mode: KServeMode
     storage: ModelStorage
     tracking_url: Input[str]
     """Where pods reach MLflow."""
     egress: Sequence[Traffic]
     """What it takes to reach MLflow."""
     gateway: Gateway | None
-    """None: models are served inside the cluster only."""
+    """None: models are served inside the cluster only, in Standard mode without a split."""
     kafka: KafkaConnection | None
     """None: no predictions are published, nothing watches them."""
     bus: EventBus | None
@@ -54,11 +55,11 @@ def model_loop(model: str, its: Model, args: ModelLoopArgs, opts: ResourceOption
     starts a training.
     """
     serving = _serving(model, its, args, opts)
-    split = args.gateway and FrontArgs(gateway=args.gateway, serving=serving, canary_percent=its.serving.canary_percent)
-    front = split and Front(f"{model}-front", split, opts)
+    split = FrontArgs(gateway=args.gateway, serving=serving, canary_percent=its.serving.canary_percent)
+    front = Front(f"{model}-front", split, opts)
     training = _training(model, its, args, opts)
     _watch(model, its, training, args, opts)
-    return {"predict": front and front.predict_url, "submit": training.submit}
+    return {"predict": front.predict_url, "submit": training.submit}
 
 
 def _serving(model: str, its: Model, args: ModelLoopArgs, opts: ResourceOptions) -> Serving:
@@ -69,6 +70,7 @@ def _serving(model: str, its: Model, args: ModelLoopArgs, opts: ResourceOptions)
             model=model,
             image=its.training.image or args.example_image,
             storage=args.storage.name,
+            mode=args.mode,
             in_production=its.production is not None,
             min_replicas=its.serving.replicas.min,
             max_replicas=its.serving.replicas.max,

@@ -17,11 +17,14 @@ from pulumi import Output, ResourceOptions
 from components.connections import KafkaConnection
 from components.custom import custom_resource, object_name, spelled
 from components.gateway import Gateway
+from components.knative import NAMESPACE as KNATIVE_NAMESPACE
+from components.knative import QUEUE_PROXY
 from components.labels import labels, selector
 from components.model_storage import MODEL_FOLDER
-from components.network import Traffic, allow, pods
+from components.network import Traffic, allow, namespaced, pods
 from components.pod import SCRATCH, Container, Resources, plain_env, restricted_container
 from components.restricted import pod_security_context
+from settings import KServeMode
 
 Probe = k8s.core.v1.ProbeArgsDict
 
@@ -54,9 +57,11 @@ class ServingArgs:
     """The image that the model is trained in, so that it is loaded by the libraries that wrote it."""
     storage: pulumi.Input[str]
     """The ClusterStorageContainer that fetches the model."""
+    mode: KServeMode = KServeMode.STANDARD
     in_production: bool
     """Whether a version is in production. Without one the production service has no pods: they could only fail."""
     min_replicas: int
+    """0 in Knative mode: the servers end a minute after the last request, and the next one waits for a start."""
     max_replicas: int
     resources: Resources
     gateway: Gateway | None
@@ -70,7 +75,8 @@ class ServingArgs:
 class Serving(pulumi.ComponentResource):
     """Creates a ServingRuntime, and for each `Slot` an InferenceService, a disruption budget and a NetworkPolicy.
 
-    External: KServe in Standard mode. It makes the Deployments, the autoscalers and the Services in `backends`.
+    External: KServe in the mode of the arguments. It makes the Deployments (in Knative mode by a Knative Service), the
+    autoscalers and the Services in `backends`.
     Nothing waits for the servers: before the first version none can start, and that is no failure of `up`.
     """
 
@@ -88,12 +94,12 @@ class Serving(pulumi.ComponentResource):
             automount_service_account_token=False,
             opts=child,
         )
-        callers = [(pods({}),), *([args.gateway.peers] if args.gateway else [])]
+        callers = [Traffic(ports=(PORT,), peers=(pods({}),)), *_proxies(args)]
         policy = allow(
             f"{name}-servers",
             namespace=args.namespace,
             selector=selector(APP, args.model),
-            ingress=[Traffic(ports=(PORT,), peers=peers) for peers in callers],
+            ingress=callers,
             egress=[*args.egress, *(args.kafka.egress if args.kafka else ())],
             opts=child,
         )
@@ -133,7 +139,7 @@ def _service(
     name: str, slot: Slot, args: ServingArgs, predictor: Mapping[str, Any], opts: ResourceOptions
 ) -> Output[str]:
     """Makes the InferenceService. Returns the name of the Service that KServe makes for it."""
-    annotations = {"serving.kserve.io/deploymentMode": "Standard"}
+    annotations = {"serving.kserve.io/deploymentMode": args.mode.capitalize()}
     if slot is Slot.PRODUCTION and not args.in_production:
         annotations["serving.kserve.io/stop"] = "true"
     service = custom_resource(
@@ -158,13 +164,11 @@ def _predictor(slot: Slot, args: ServingArgs, account: Output[str], runtime: Out
         "labels": labels(APP, args.model, slot) | dict(args.kafka.client_labels if args.kafka else {}),
         "minReplicas": args.min_replicas,
         "maxReplicas": args.max_replicas,
-        # A new version's pods answer before an old one ends.
-        "deploymentStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+        **(_rolling() if args.mode is KServeMode.STANDARD else {}),
         "serviceAccountName": account,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": pod_security_context(),
-        "terminationGracePeriodSeconds": SHUTDOWN_SECONDS,
         "affinity": _spread(selector(APP, args.model, slot)),
         "storageContainerName": args.storage,
         "model": {
@@ -173,6 +177,21 @@ def _predictor(slot: Slot, args: ServingArgs, account: Output[str], runtime: Out
             "storageUri": f"mlflow://{args.model}@{slot}",
         },
     }
+
+
+def _rolling() -> dict[str, Any]:
+    """A new version's pods answer before an old one ends. Knative does so by itself and refuses both fields."""
+    return {
+        "deploymentStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+        "terminationGracePeriodSeconds": SHUTDOWN_SECONDS,
+    }
+
+
+def _proxies(args: ServingArgs) -> list[Traffic]:
+    """Who brings requests from outside: the gateway's proxies, or Knative's to its own beside each server."""
+    if args.mode is KServeMode.KNATIVE:
+        return [Traffic(ports=QUEUE_PROXY, peers=(namespaced(KNATIVE_NAMESPACE),))]
+    return [Traffic(ports=(PORT,), peers=args.gateway.peers)] if args.gateway else []
 
 
 def _runtime(args: ServingArgs) -> dict[str, Any]:

@@ -79,8 +79,8 @@ class Training(Section):
 class ReplicaRange(Section):
     """Between how many and how many model servers the autoscaler may choose."""
 
-    min: Replicas = 1
-    """Servers without load."""
+    min: Annotated[int, Field(strict=True, ge=0), Rule("an integer of at least 0", "Write a whole number")] = 1
+    """Servers without load. 0 needs Knative mode: the next request waits until a server has started."""
     max: Replicas = 4
     """Servers under full load."""
 

@@ -11,7 +11,7 @@ from settings.cluster import Cluster
 from settings.gateway import Gateway
 from settings.kafka import BundledKafka, Kafka
 from settings.model import Model
-from settings.platform import Platform
+from settings.platform import KServeMode, Platform
 from settings.policy import PolicyException
 from settings.problem import Problem, Rule, dotted, one_of
 from settings.section import FrozenMap, Section
@@ -116,6 +116,10 @@ class Settings(Section):
             expected = "the image with the model's commands train and evaluate"
             remedy = "Add its full reference, with a digest"
             yield Problem.missing(("models", name, "training", "image"), expected, remedy)
+        if model.serving.replicas.min == 0 and self.platform.kserve.mode is not KServeMode.KNATIVE:
+            expected = f"at least 1 while {dotted(['platform', 'kserve', 'mode'])} is standard"
+            remedy = "Raise it, or set the mode to knative"
+            yield Problem.with_value(("models", name, "serving", "replicas", "min"), 0, expected, remedy)
         if self.kafka is None:
             for key in ("drift", "retraining"):
                 if (value := getattr(model, key)) is not None:

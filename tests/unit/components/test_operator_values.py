@@ -172,7 +172,9 @@ def test_knative_serving_is_pinned_private_and_secures_pods() -> None:
         "registry": {"override": {"3scale-kourier-gateway/kourier-gateway": "docker.io/envoyproxy/envoy:v1.36.13"}},
         "config": {
             "network": {"ingress-class": "kourier.ingress.networking.knative.dev"},
-            "features": {"secure-pod-defaults": "enabled", "kubernetes.podspec-securitycontext": "enabled"},
+            "features": dict.fromkeys(
+                ("secure-pod-defaults", "kubernetes.podspec-securitycontext", "kubernetes.podspec-affinity"), "enabled"
+            ),
         },
     }
     assert "it-chart" in recording.only("KnativeServing").depends_on

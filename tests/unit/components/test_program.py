@@ -181,7 +181,11 @@ def test_a_stack_without_a_gateway_serves_its_models_inside_the_cluster_only(run
     assert len(recording.of("InferenceService")) == 2
 
 
-def test_models_in_knative_mode_are_refused_before_anything_is_made(run: Run) -> None:
-    message = "platform.kserve.mode is knative; must be standard, the only one models are served in so far"
-    with pytest.raises(pulumi.RunError, match=f"^{message}$"):
-        run("prod", {"models": {"recommender": GATE}})
+def test_models_in_knative_mode_pass_the_policy_pack_and_have_the_gateway_s_address(run: Run) -> None:
+    images = {name: f"{pin.repository}:{pin.tag}@sha256:{64 * '0'}" for name, pin in versions.IMAGES.items()}
+    model = GATE | {"production": 1, "serving": {"replicas": {"min": 0, "max": 4}}}
+    recording = run("prod", {"images": images, "models": {"recommender": model}})
+    assert recording.exports["models"]["recommender"]["predict"] == "http://192.0.2.1/v1/models/recommender:predict"
+    judged = walk.as_stack(recording, "prod")
+    verdicts = [judge(rule, resource, judged, (), date(2026, 1, 1)) for rule in RULES for resource in judged.resources]
+    assert [line for verdict in verdicts for line in verdict.violations + verdict.unknown] == []
