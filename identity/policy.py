@@ -1,0 +1,45 @@
+"""The policy file: the guarded models, and which service accounts may do what to each."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from identity.operations import Right
+
+FILE: Final = "ML_LOOP_IDENTITY_POLICY"
+"""Environment variable with the file's path."""
+
+
+class Guards(BaseModel):
+    """Accounts as Kubernetes names them: `system:serviceaccount:<namespace>:<name>`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    training: frozenset[str] = frozenset()
+    promotion: frozenset[str] = frozenset()
+
+
+class Policy(BaseModel):
+    """Guarded models by name; the experiment of the same name belongs to the model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    models: dict[str, Guards]
+
+    def allowed(self, model: str, right: Right) -> frozenset[str]:
+        """The accounts that have a right. Whoever promotes may do what training may."""
+        its = self.models[model]
+        return its.promotion if right is Right.PROMOTION else its.training | its.promotion
+
+
+def load() -> Policy:
+    """Raises `ValueError` with one sentence where there is no policy: a server without one would guard nothing."""
+    path = os.environ.get(FILE)
+    if not path:
+        raise ValueError(f"{FILE} is not set: it must be the path of the identity check's policy file")
+    try:
+        return Policy.model_validate_json(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValidationError) as error:
+        raise ValueError(f"{FILE} is {path}: it must be a policy file ({' '.join(str(error).split())})") from None
