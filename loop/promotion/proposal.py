@@ -1,0 +1,140 @@
+"""`python3 -m loop evidence`: the pull request that would put a version into production, as text.
+
+Everything in it comes from the registry, which the pipeline wrote and no author of the pull request: what the version
+was measured with and against, why it was trained, what the canary saw. Nothing is changed.
+"""
+
+import argparse
+import json
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from mlflow import get_tracking_uri
+from mlflow.entities.model_registry import ModelVersion
+
+from loop.contract import Alias, Gate, Tag
+from loop.registry import Registry, RegistryError
+
+CANARY: Final = "ml-loop.canary"
+"""Tags whose key begins so hold what the canary step saw."""
+FOOTER: Final = (
+    "Merging this lets `pulumi up` promote the version: it is watched, and taken back if it fails. "
+    "Reverting the merge is the rollback."
+)
+
+
+class NotProposedError(Exception):
+    """The version must not be proposed. One sentence."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A pull request's text."""
+
+    version: str
+    title: str
+    body: str
+    """GitHub's Markdown."""
+
+
+def propose(registry: Registry, model: str, reference: str, link: str) -> Proposal | None:
+    """What speaks for a version, by number or alias; None when it is in production already, or nothing has the alias.
+
+    `link` is MLflow's address for readers. Raises RegistryError when there is no such version, and NotProposedError
+    when it has not passed its gate.
+    """
+    if not reference.isdecimal() and registry.alias(model, reference) is None:
+        return None
+    version = registry.resolve(model, reference)
+    number, gate = str(version.version), version.tags.get(Tag.GATE, "none")
+    if gate != Gate.PASSED:
+        raise NotProposedError(f"version {number} of {model} must have passed its gate: its tag {Tag.GATE} is {gate}")
+    production = registry.alias(model, Alias.PRODUCTION)
+    current = None if production is None else str(production.version)
+    if current == number:
+        return None
+    before = f"in place of version {current}" if current else "the first one"
+    lines = [
+        f"Puts version {number} of {code(model)} into production, {before}.",
+        "",
+        "| evidence | |",
+        "| --- | --- |",
+        *(f"| {name} | {text} |" for name, text in rows(version, current, link)),
+        "",
+        FOOTER,
+    ]
+    return Proposal(number, f"Promote {model} to version {number}", "\n".join(lines) + "\n")
+
+
+def rows(version: ModelVersion, current: str | None, link: str) -> list[tuple[str, str]]:
+    """Name and Markdown of each piece of evidence; `current` is the version in production."""
+    tags = version.tags
+    report: dict[str, Any] = json.loads(tags.get(Tag.GATE_REPORT, "{}"))
+    canary = {key: value for key, value in sorted(tags.items()) if key.startswith(CANARY)}
+    seen = [f"{key.removeprefix(CANARY).lstrip('-.') or 'result'}: {code(value)}" for key, value in canary.items()]
+    page = f"{link}/#/models/{version.name}/versions/{version.version}"
+    return [
+        ("Evaluation", evaluation(report, current)),
+        ("Evaluated on", f"rows with SHA-256 {code(str(report.get('data', 'unknown')))}"),
+        ("Canary", "; ".join(seen) or "no numbers on the version"),
+        ("Why it was trained", cause(tags)),
+        ("Training data", f"SHA-256 {code(tags.get(Tag.DATA_FINGERPRINT, 'unknown'))}"),
+        ("Source", code(tags.get(Tag.SOURCE_COMMIT, "unknown"))),
+        ("Workflow", code(tags.get(Tag.WORKFLOW, "unknown"))),
+        ("MLflow", f"[version {version.version}]({page}), run {code(str(version.run_id))}"),
+    ]
+
+
+def evaluation(report: dict[str, Any], current: str | None) -> str:
+    """The gate's numbers; says so where production has moved since, as they then compare with another version."""
+    if "metric" not in report:
+        return "no report of the gate on the version"
+    text = f"{code(report['metric'])} {report['candidate']:.4f}, minimum {report['minimum']:g}"
+    compared = report.get("production_version")
+    if compared is not None:
+        text += f"; version {compared} in production {report['production']:.4f} on the same rows"
+    if current is not None and compared != current:
+        text += f"; **not compared with version {current}, which is in production now**"
+    return text
+
+
+def cause(tags: dict[str, str]) -> str:
+    kind, _, feature = tags.get(Tag.TRIGGER, "unknown").partition(":")
+    if not feature:
+        return code(kind)
+    p_value, event = tags.get(Tag.P_VALUE, "unknown"), tags.get(Tag.EVENT_ID, "unknown")
+    return f"drift of {code(feature)}: adjusted p-value {code(p_value)}, event {code(event)}"
+
+
+def code(text: str) -> str:
+    """Text that is shown as it is, whatever a tag holds: no link, no mention, no end of the table's cell."""
+    return "`" + re.sub(r"[`|\s]+", " ", text).strip()[:200] + "`"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="loop evidence", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--model", required=True, help="the registered model's name")
+    parser.add_argument("--version", default=Alias.STAGING, help="number or alias (default: staging)")
+    parser.add_argument("--link", help="MLflow's address for the reader's browser (default: the tracking URI)")
+    parser.add_argument("--output", type=Path, help="folder for the files version, title and body.md")
+    arguments = parser.parse_args()
+    link = (arguments.link or get_tracking_uri()).rstrip("/")
+    try:
+        found = propose(Registry(), arguments.model, arguments.version, link)
+    except (RegistryError, NotProposedError) as error:
+        print(f"evidence: {error}", file=sys.stderr)
+        return 1
+    if found is None:
+        print(
+            f"{arguments.model}: nothing to propose, as there is no {arguments.version}, or it is in production already"
+        )
+    elif arguments.output is None:
+        print(f"# {found.title}\n\n{found.body}", end="")
+    else:
+        arguments.output.mkdir(parents=True, exist_ok=True)
+        for name, text in (("version", found.version), ("title", found.title), ("body.md", found.body)):
+            (arguments.output / name).write_text(text, encoding="utf-8")
+    return 0

@@ -1,0 +1,158 @@
+"""The text of a pull request that promotes, word for word, from versions in a real registry."""
+
+import json
+import uuid
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from mlflow_server import MlflowServer
+
+from loop.__main__ import main
+from loop.contract import Tag
+from loop.promotion.proposal import code
+
+DATA, ROWS = "d" * 64, "e" * 64
+DRIFT = {Tag.TRIGGER: "drift:price", Tag.P_VALUE: "0.003", Tag.EVENT_ID: "e-17"}
+
+
+class Shelf:
+    """A registered model whose versions a test makes."""
+
+    def __init__(self) -> None:
+        self.client, self.model = MlflowClient(), f"books-{uuid.uuid4().hex[:8]}"
+        self.client.create_registered_model(self.model)
+
+    def add(self, *aliases: str, report: dict[str, object] | None = None, **tags: str) -> str:
+        """A version that passed its gate; returns its run."""
+        run_id = self.client.create_run("0").info.run_id
+        numbers = {"metric": "auc", "candidate": 0.9, "minimum": 0.7, "data": ROWS, "reason": "well"} | (report or {})
+        known = {
+            Tag.GATE: "passed",
+            Tag.GATE_REPORT: json.dumps(numbers),
+            Tag.TRIGGER: "manual",
+            Tag.DATA_FINGERPRINT: DATA,
+            Tag.SOURCE_COMMIT: "0123abc",
+            Tag.WORKFLOW: "books-train-x",
+        }
+        made = self.client.create_model_version(self.model, f"runs:/{run_id}/model", run_id, tags={**known, **tags})
+        for alias in aliases:
+            self.client.set_registered_model_alias(self.model, alias, made.version)
+        return run_id
+
+
+@pytest.fixture
+def shelf(tracking: MlflowServer) -> Shelf:
+    return Shelf()
+
+
+def told(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *options: str
+) -> tuple[int, str]:
+    """Exit code, and what was printed."""
+    words = ["loop", "evidence", "--model", shelf.model, "--link", "https://mlflow.example.com/", *options]
+    monkeypatch.setattr("sys.argv", words)
+    capsys.readouterr()  # MLflow's client has said what it made
+    status = main()
+    printed = capsys.readouterr()
+    return status, printed.err or printed.out
+
+
+def test_a_version_that_drift_asked_for_is_proposed_with_all_its_evidence(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shelf.add("production")
+    compared = {"production": 0.875, "production_version": "1", "tolerance": 0}
+    canary = {"ml-loop.canary": "passed", "ml-loop.canary-requests": "412"}
+    run_id = shelf.add("staging", report=compared, **DRIFT, **canary)
+    assert told(shelf, monkeypatch, capsys) == (
+        0,
+        f"""\
+# Promote {shelf.model} to version 2
+
+Puts version 2 of `{shelf.model}` into production, in place of version 1.
+
+| evidence | |
+| --- | --- |
+| Evaluation | `auc` 0.9000, minimum 0.7; version 1 in production 0.8750 on the same rows |
+| Evaluated on | rows with SHA-256 `{ROWS}` |
+| Canary | result: `passed`; requests: `412` |
+| Why it was trained | drift of `price`: adjusted p-value `0.003`, event `e-17` |
+| Training data | SHA-256 `{DATA}` |
+| Source | `0123abc` |
+| Workflow | `books-train-x` |
+| MLflow | [version 2](https://mlflow.example.com/#/models/{shelf.model}/versions/2), run `{run_id}` |
+
+Merging this lets `pulumi up` promote the version: it is watched, and taken back if it fails. \
+Reverting the merge is the rollback.
+""",
+    )
+
+
+def test_the_first_version_is_proposed_without_a_comparison_and_without_canary_numbers(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shelf.add("staging")
+    status, text = told(shelf, monkeypatch, capsys)
+    lines = text.splitlines()
+    assert (status, lines[2]) == (0, f"Puts version 1 of `{shelf.model}` into production, the first one.")
+    assert "| Evaluation | `auc` 0.9000, minimum 0.7 |" in lines
+    assert "| Canary | no numbers on the version |" in lines
+    assert "| Why it was trained | `manual` |" in lines
+
+
+def test_a_comparison_with_a_version_that_has_left_production_is_said_to_be_one(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shelf.add()
+    shelf.add("production")
+    shelf.add("staging", report={"production": 0.875, "production_version": "1"})
+    assert (
+        "| Evaluation | `auc` 0.9000, minimum 0.7; version 1 in production 0.8750 on the same rows; "
+        "**not compared with version 2, which is in production now** |"
+    ) in told(shelf, monkeypatch, capsys)[1].splitlines()
+
+
+@pytest.mark.parametrize("aliases", [("production", "staging"), ("production",), ()])
+def test_without_a_staging_version_that_is_not_in_production_there_is_no_pull_request(
+    aliases: tuple[str, ...],
+    shelf: Shelf,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    shelf.add(*aliases)
+    reason = "nothing to propose, as there is no staging, or it is in production already"
+    told_so = (0, f"{shelf.model}: {reason}\n")
+    assert told(shelf, monkeypatch, capsys, "--output", str(tmp_path)) == told_so
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_version_that_failed_its_gate_is_not_proposed(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shelf.add(**{Tag.GATE: "rejected"})
+    sentence = f"version 1 of {shelf.model} must have passed its gate: its tag ml-loop.gate is rejected"
+    assert told(shelf, monkeypatch, capsys, "--version", "1") == (1, f"evidence: {sentence}\n")
+
+
+def test_a_version_that_is_not_there_is_told_so(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tracking: MlflowServer
+) -> None:
+    sentence = f"model {shelf.model} has no version 9 in the registry at {tracking.url}"
+    assert told(shelf, monkeypatch, capsys, "--version", "9") == (1, f"evidence: {sentence}\n")
+
+
+def test_the_pull_request_s_parts_are_files_for_whoever_opens_it(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    shelf.add("staging")
+    assert told(shelf, monkeypatch, capsys, "--output", str(tmp_path / "pr")) == (0, "")
+    files = {file.name: file.read_text() for file in (tmp_path / "pr").iterdir()}
+    assert (files["version"], files["title"]) == ("1", f"Promote {shelf.model} to version 1")
+    assert files["body.md"].startswith(f"Puts version 1 of `{shelf.model}` into production, the first one.\n")
+    assert len(files) == 3
+
+
+def test_what_a_tag_holds_is_shown_and_never_interpreted() -> None:
+    assert code("a`b | [c](http://x)\n@all") == "`a b [c](http://x) @all`"
