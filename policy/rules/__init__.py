@@ -1,6 +1,7 @@
 """The rules, one a module: an exported constant over a pure function. The order is the report's."""
 
 from policy.rule import Rule
+from policy.rules.advisories import NO_KNOWN_ADVISORIES
 from policy.rules.alias import PRODUCTION_ALIAS
 from policy.rules.buckets import PRIVATE_BUCKETS
 from policy.rules.charts import VISIBLE_CHARTS
@@ -27,6 +28,7 @@ RULES: tuple[Rule, ...] = (
     EXACT_IMAGES,
     TAGGED_IMAGES,
     VISIBLE_CHARTS,
+    NO_KNOWN_ADVISORIES,
     EXACT_PINS,
     NO_PLAIN_SECRETS,
     NO_WILDCARD_RBAC,
