@@ -1,44 +1,27 @@
 """The program itself, run with the stack files of this repository."""
 
-import json
-import runpy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pulumi
 import pytest
-import yaml
-from pulumi.runtime import config
 
 import versions
 from policy.rules import RULES
 from policy.verdict import judge
+from tests.unit import program
 from tests.unit.components import walk
-from tests.unit.mocks import Recording, record
+from tests.unit.mocks import Recording
 
-ROOT = Path(versions.__file__).parent
-SECRETS = {"ml-loop:storeSecretKey": "store-key-of-the-test", "ml-loop:trackingSecretKey": "session-key-of-the-test"}
 Run = Callable[..., Recording]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+def run(tmp_path: Path) -> Run:
     """Runs the program with a stack file and changes to its keys: `run("local", {"tracking": {...}})`."""
-
-    def run(stack: str, changes: Mapping[str, Any] | None = None) -> Recording:
-        values: dict[str, Any] = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))["config"]
-        values |= {f"ml-loop:{key}": value for key, value in (changes or {}).items()} | SECRETS
-        kubeconfig = tmp_path / "config"
-        contexts = [{"name": values["ml-loop:cluster"]["context"]}]
-        kubeconfig.write_text(json.dumps({"contexts": contexts}), encoding="utf-8")
-        monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
-        texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
-        config.set_all_config(texts, list(SECRETS))
-        return record(lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), stack)
-
-    return run
+    return lambda stack, changes=None: program.run(stack, tmp_path / "config", changes)
 
 
 @pytest.mark.parametrize("stack", ["local", "dev", "prod"])
@@ -53,7 +36,7 @@ def test_each_stack_file_runs_and_passes_the_walks(run: Run, stack: str) -> None
         *walk.nulls(recording),
         *walk.idle_policies(recording),
         *walk.strangers(recording),
-        *(complaint for secret in SECRETS.values() for complaint in walk.revealed(recording, secret)),
+        *(complaint for secret in program.SECRETS.values() for complaint in walk.revealed(recording, secret)),
     ]
     assert complaints == []
 
@@ -87,8 +70,7 @@ def test_production_s_outputs_name_the_public_host_and_the_charts(run: Run) -> N
 
 @pytest.mark.parametrize("stack", ["local", "dev", "prod"])
 def test_each_stack_file_passes_the_policy_pack_once_its_images_have_digests(run: Run, stack: str) -> None:
-    images = {name: f"{pin.repository}:{pin.tag}@sha256:{64 * '0'}" for name, pin in versions.IMAGES.items()}
-    judged = walk.as_stack(run(stack, {"images": images}), stack)
+    judged = walk.as_stack(run(stack, {"images": program.IMAGES}), stack)
     verdicts = [judge(rule, resource, judged, (), date(2026, 1, 1)) for rule in RULES for resource in judged.resources]
     assert [line for verdict in verdicts for line in verdict.violations + verdict.unknown] == []
 
