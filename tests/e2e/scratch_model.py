@@ -169,7 +169,7 @@ class ScratchModel:
             return Answer(refused.code, refused.headers[VERSION], refused.read().decode())
 
     def delete(self) -> None:
-        self.kubectl("delete", "namespace", self.name, "--wait=false", "--ignore-not-found")
+        self.kubectl("delete", "namespace", self.name, "--ignore-not-found")
         self.kubectl("delete", "clusterstoragecontainer", f"mlflow-{self.name}", "--ignore-not-found")
         client = MlflowClient()
         for found in client.search_registered_models(f"name = '{self.name}'"):

@@ -134,7 +134,7 @@ class ScratchTraining:
         return list(MlflowClient().search_model_versions(f"tags.`ml-loop.workflow` = '{workflow}'"))
 
     def delete(self) -> None:
-        self.kubectl("delete", "namespace", self.namespace, "--wait=false", "--ignore-not-found")
+        self.kubectl("delete", "namespace", self.namespace, "--ignore-not-found")
         for model in self.models:
             try:
                 MlflowClient().delete_registered_model(model)

@@ -16,7 +16,7 @@ from local.node.config import API_SERVICE, BRIDGE, POD_RANGE, SERVICE_RANGE
 from local.node.node import Node
 from local.paths import REPOSITORY
 from tests.e2e.load import asking
-from tests.e2e.station import LOCAL, NAMESPACE, Record, Station, Timed, until
+from tests.e2e.station import LOCAL, NAMESPACE, Object, Record, Station, Timed, until
 
 pytestmark = pytest.mark.e2e
 
@@ -34,8 +34,14 @@ def test_up_again_changes_nothing(station: Station, timed: Timed) -> None:
 def versions(station: Station) -> dict[str, Any]:
     """What changes when an object's specification or a pod does."""
     kinds = "deployments,services,jobs,networkpolicies,clusters.postgresql.cnpg.io"
-    generations = {item["metadata"]["uid"]: item["metadata"].get("generation") for item in station.objects(kinds, "-A")}
-    return generations | dict.fromkeys(station.running_pods())
+    generations = {identity(item): item["metadata"].get("generation") for item in station.objects(kinds, "-A")}
+    return generations | {identity(pod): None for pod in station.running_pods().values()}
+
+
+def identity(item: Object) -> str:
+    """Kind, namespace, name and uid: another uid is another object."""
+    metadata = item["metadata"]
+    return f"{item['kind']} {metadata['namespace']}/{metadata['name']} {metadata['uid']}"
 
 
 @pytest.fixture

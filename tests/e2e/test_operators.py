@@ -60,7 +60,7 @@ def cluster() -> Iterator[Cluster]:
     it = Cluster()
     apply(it.node, [namespace(it.namespace)])
     yield it
-    it.kubectl("delete", "namespace", it.namespace, "--wait=false")
+    it.kubectl("delete", "namespace", it.namespace)
 
 
 def until(ask: Callable[[], Manifest | None], what: str, seconds: float = 120) -> Manifest:

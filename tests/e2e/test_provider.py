@@ -151,7 +151,9 @@ class Program:
 def program(plane: ControlPlane, tmp_path: Path) -> Iterator[Program]:
     """An empty stack on the control plane; destroyed at the end."""
     settings = auto.ProjectSettings("provider", "python", backend=auto.ProjectBackend(f"file://{tmp_path}"))
+    # All of it set here: the exports of `make env`, which name another backend, are in the environment, too.
     environment = {
+        "PULUMI_BACKEND_URL": f"file://{tmp_path}",
         "PATH": f"{ROOT / 'local/plugins'}:{CACHE / 'bin'}:{os.environ['PATH']}",
         "ML_LOOP_PYTHON": sys.executable,
         "PULUMI_CONFIG_PASSPHRASE": "test",
@@ -166,6 +168,7 @@ def program(plane: ControlPlane, tmp_path: Path) -> Iterator[Program]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
+        patch.delenv("PULUMI_CONFIG_PASSPHRASE_FILE", raising=False)
         options = auto.LocalWorkspaceOptions(project_settings=settings, env_vars=environment)
         stack = auto.create_or_select_stack("test", "provider", run, opts=options)
         program = Program(stack, tmp_path / ".pulumi/stacks/provider/test.json", lambda _: None)

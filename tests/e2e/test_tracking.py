@@ -49,10 +49,11 @@ def test_every_pod_that_was_asked_for_was_admitted(station: Station) -> None:
     events = station.objects("events", "-A", "--field-selector=type=Warning")
     refusals += [event["message"] for event in events if "violates PodSecurity" in event.get("message", "")]
     assert refusals == []
+    # Made, not ready: a staging server waits for its first version, which no training has made yet.
     missing = [
         f"{owner['kind']} {owner['metadata']['name']}"
         for owner in owners
-        if owner["status"].get("readyReplicas", 0) < owner["spec"].get("replicas", 0)
+        if owner["status"].get("replicas", 0) < owner["spec"].get("replicas", 0)
     ]
     assert missing == []
 
