@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 import requests
 from mlflow import MlflowClient, artifacts, get_tracking_uri
 from mlflow.entities import LoggedModel, Run
-from mlflow.entities.model_registry import ModelVersion
+from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST, ErrorCode
 
@@ -29,7 +29,8 @@ PROXIED_TRANSFERS: Final = {
     "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "false",
 }
 DEFAULT_PATIENCE: Final = 180.0
-PAUSE: Final = 2.0
+FIRST_PAUSE: Final = 0.5
+LONGEST_PAUSE: Final = 10.0
 ALIAS_URI: Final = re.compile(r"models:/(?P<name>[^/@]+)@(?P<alias>[^/@]+)")
 
 
@@ -37,24 +38,52 @@ class RegistryError(Exception):
     """One sentence for the user: what was asked of MLflow, and why it could not be had."""
 
 
+class UnavailableError(RegistryError):
+    """What was asked for could not be had now, and may be had later."""
+
+
 class Registry:
     """The registry's versions, aliases and tags, and the runs behind them.
 
-    Every call waits up to `patience` seconds while MLflow does not answer (no connection, a 5xx or 429 status), then
-    raises `RegistryError`. Anything MLflow refuses (a 4xx status) is raised at once, as `MlflowException`.
+    Every call waits up to `patience` seconds while MLflow does not answer (no connection, a 5xx or 429 status), says
+    so, then raises `RegistryError`. Anything MLflow refuses (a 4xx status) is raised at once, as `MlflowException`.
     """
 
     def __init__(self, patience: float | None = None) -> None:
+        if not os.environ.get("MLFLOW_TRACKING_URI"):
+            raise RegistryError("MLFLOW_TRACKING_URI is not set: set it to the MLflow server's URL")
         for key, value in PROXIED_TRANSFERS.items():
             os.environ.setdefault(key, value)
         self.client = MlflowClient()
         self.patience = float(os.environ.get(Env.PATIENCE) or DEFAULT_PATIENCE) if patience is None else patience
 
+    def ask(self, call: Callable[[], T]) -> T:
+        """What `call` returns, tried again while it meets an MLflow that does not answer or an `UnavailableError`."""
+        deadline, pause = time.monotonic() + self.patience, FIRST_PAUSE
+        while True:
+            try:
+                with _sent_once():
+                    return call()
+            except (MlflowException, requests.RequestException, UnavailableError) as error:
+                if not _unavailable(error):
+                    raise
+                reason = _reason(error)
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise RegistryError(f"gave up after {self.patience:g} s: {reason}") from error
+            pause = min(pause, left)
+            print(f"waiting for the registry: {reason}; next try in {pause:.1f} s", flush=True)
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
     def run(self, run_id: str) -> Run | None:
         return self._or_none(lambda: self.client.get_run(run_id))
 
     def logged_model(self, model_id: str) -> LoggedModel:
-        return self._ask(lambda: self.client.get_logged_model(model_id))
+        return self.ask(lambda: self.client.get_logged_model(model_id))
+
+    def model(self, name: str) -> RegisteredModel | None:
+        return self._or_none(lambda: self.client.get_registered_model(name))
 
     def version(self, name: str, version: str) -> ModelVersion | None:
         return self._or_none(lambda: self.client.get_model_version(name, version))
@@ -62,7 +91,7 @@ class Registry:
     def alias(self, name: str, alias: str) -> ModelVersion | None:
         """The version an alias points to; None when there is no such model or alias."""
         try:
-            return self._ask(lambda: self.client.get_model_version_by_alias(name, alias))
+            return self.ask(lambda: self.client.get_model_version_by_alias(name, alias))
         except MlflowException as error:
             # The server says INVALID_PARAMETER_VALUE for an alias a known model does not have.
             if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST) or "alias" in str(error).lower():
@@ -79,7 +108,7 @@ class Registry:
 
     def tagged(self, name: str, key: str, value: str) -> list[ModelVersion]:
         """Versions whose tag `key` is `value`, oldest first."""
-        found = self._ask(lambda: self.client.search_model_versions(f"name = '{name}' and tags.`{key}` = '{value}'"))
+        found = self.ask(lambda: self.client.search_model_versions(f"name = '{name}' and tags.`{key}` = '{value}'"))
         return sorted(found, key=lambda version: int(version.version))
 
     def register(self, name: str, run_id: str, model_id: str, tags: Mapping[str, str], key: str) -> ModelVersion:
@@ -94,35 +123,38 @@ class Registry:
                 return found[0]
             return self.client.create_model_version(name, f"models:/{model_id}", run_id, dict(tags), model_id=model_id)
 
-        self._ask(lambda: self._create_model(name))
-        self._ask(find_or_create)
+        self.ask(lambda: self._create_model(name))
+        self.ask(find_or_create)
         first, *younger = self.tagged(name, key, tags[key])
         for twin in younger:
             self._or_none(lambda twin=twin: self.client.delete_model_version(name, twin.version))
         return first
 
     def set_alias(self, name: str, alias: str, version: str) -> None:
-        self._ask(lambda: self.client.set_registered_model_alias(name, alias, version))
+        self.ask(lambda: self.client.set_registered_model_alias(name, alias, version))
 
     def delete_alias(self, name: str, alias: str) -> None:
-        self._ask(lambda: self.client.delete_registered_model_alias(name, alias))
+        self.ask(lambda: self.client.delete_registered_model_alias(name, alias))
 
     def tag_version(self, name: str, version: str, key: str, value: str) -> None:
-        self._ask(lambda: self.client.set_model_version_tag(name, version, key, value))
+        self.ask(lambda: self.client.set_model_version_tag(name, version, key, value))
 
     def tag_run(self, run_id: str, key: str, value: str) -> None:
-        self._ask(lambda: self.client.set_tag(run_id, key, value))
+        self.ask(lambda: self.client.set_tag(run_id, key, value))
 
     def tag_model(self, name: str, key: str, value: str) -> None:
-        self._ask(lambda: self._create_model(name))
-        self._ask(lambda: self.client.set_registered_model_tag(name, key, value))
+        self.ask(lambda: self._create_model(name))
+        self.ask(lambda: self.client.set_registered_model_tag(name, key, value))
+
+    def untag_model(self, name: str, key: str) -> None:
+        self._or_none(lambda: self.client.delete_registered_model_tag(name, key))
 
     def run_artifacts(self, run_id: str, folder: str) -> list[str]:
-        return [item.path for item in self._ask(lambda: self.client.list_artifacts(run_id, folder))]
+        return [item.path for item in self.ask(lambda: self.client.list_artifacts(run_id, folder))]
 
     def download(self, uri: str, folder: Path) -> Path:
         """Download `models:/…` or `runs:/…` below `folder`, through the server; the path of what was downloaded."""
-        return Path(self._ask(lambda: artifacts.download_artifacts(artifact_uri=uri, dst_path=str(folder))))
+        return Path(self.ask(lambda: artifacts.download_artifacts(artifact_uri=uri, dst_path=str(folder))))
 
     def _create_model(self, name: str) -> None:
         try:
@@ -133,31 +165,17 @@ class Registry:
 
     def _or_none(self, call: Callable[[], T]) -> T | None:
         try:
-            return self._ask(call)
+            return self.ask(call)
         except MlflowException as error:
             if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
                 return None
             raise
 
-    def _ask(self, call: Callable[[], T]) -> T:
-        deadline = time.monotonic() + self.patience
-        while True:
-            try:
-                with _sent_once():
-                    return call()
-            except (MlflowException, requests.RequestException) as error:
-                if not _unavailable(error):
-                    raise
-                if time.monotonic() >= deadline:
-                    raise RegistryError(
-                        f"MLflow at {get_tracking_uri()} did not answer for {self.patience:g} s; retry the step when "
-                        f"it does, or raise {Env.PATIENCE} (last error: {_first_line(error)})"
-                    ) from error
-            time.sleep(min(PAUSE, max(0.0, deadline - time.monotonic())))
 
-
-def _unavailable(error: MlflowException | requests.RequestException) -> bool:
+def _unavailable(error: MlflowException | requests.RequestException | UnavailableError) -> bool:
     """No answer, or a promise of a better one. MLflow's exceptions without a status of the server's count as 500."""
+    if isinstance(error, UnavailableError):
+        return True
     if isinstance(error, MlflowException):
         status = error.get_http_status_code()
     else:
@@ -165,20 +183,24 @@ def _unavailable(error: MlflowException | requests.RequestException) -> bool:
     return status >= 500 or status == 429
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnavailableError):
+        return str(error)
+    detail = " ".join(str(error).split()) or type(error).__name__
+    return f"MLflow at {get_tracking_uri()} does not answer: {detail[:300]}"
 
 
 @contextmanager
 def _sent_once() -> Generator[None, None, None]:
-    """MLflow's client re-sends any request whose answer was lost, a create included: here each attempt asks once."""
-    key = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
-    before = os.environ.get(key)
-    os.environ[key] = "0"
+    """Each attempt asks once: MLflow's client would re-send, for minutes and without a word, a lost create included."""
+    once = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
+    before = {key: os.environ.get(key) for key in once}
+    os.environ.update(once)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[key]
-        else:
-            os.environ[key] = before
+        for key, value in before.items():
+            if value is None:
+                del os.environ[key]
+            else:
+                os.environ[key] = value

@@ -9,7 +9,7 @@ import logging
 import os
 import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from prometheus_client import Counter, Gauge
 
 from loop.contract import PREDICTIONS_TOPIC, Env
+from loop.kafka import client_settings
 from loop.serving.served import ServedModel
 
 _log = logging.getLogger(__name__)
@@ -34,11 +35,6 @@ QUEUED = Gauge("ml_loop_capture_queued", "Predictions (rows) waiting to be encod
 CAPACITY = 10_000
 """Rows waiting for the thread, and again messages waiting inside the Kafka client."""
 CLOSE_SECONDS = 5.0
-
-_CLIENT_SETTINGS = (
-    "security.protocol", "sasl.mechanism", "sasl.username", "sasl.password",
-    "ssl.ca.location", "ssl.certificate.location", "ssl.key.location",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -126,12 +122,6 @@ def messages(prediction: Prediction, served: ServedModel, at: datetime) -> list[
         orjson.dumps(head | {"features": row, "predictions": answer if isinstance(answer, list) else [answer]} | tail)
         for row, answer in zip(prediction.rows, prediction.predictions, strict=True)
     ]
-
-
-def client_settings(environment: Mapping[str, str]) -> dict[str, Any]:
-    """librdkafka settings from `KAFKA_*`; only those named above, for Kubernetes adds KAFKA_PORT and the like."""
-    named = {key: environment.get("KAFKA_" + key.replace(".", "_").upper()) for key in _CLIENT_SETTINGS}
-    return {"bootstrap.servers": environment[Env.KAFKA]} | {key: value for key, value in named.items() if value}
 
 
 def from_environment(served: ServedModel) -> Capture | None:

@@ -1,13 +1,14 @@
 """KServe's storage initializer for `mlflow://`: download one model version, check it, note which it is.
 
-KServe calls it as `fetch URI /mnt/models`. While the registry is down it waits and says so; a final answer (no such
-model, no such alias, forbidden, disk full, a damaged download) ends it at once with one sentence, which is also the
-container's termination message.
+KServe calls it as `fetch URI /mnt/models`. While nothing has the alias, and while the registry is down, it waits and
+says so; a final answer (no such version, forbidden, disk full, not a model) ends it at once with one sentence, which is
+also the container's termination message.
 """
 
 import argparse
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -21,38 +22,47 @@ from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from loop.contract import Env
-from loop.registry import RegistryError
+from loop.registry import Registry, RegistryError, UnavailableError
 from loop.serving import uri as storage_uri
-from loop.serving.resolve import UnreachableError, client, explain, resolve
+from loop.serving.resolve import NoVersionYetError, refusal, resolve
 from loop.serving.served import ServedModel, leave_reason
+from loop.serving.uri import ModelRef
 
 PATIENCE = 300.0
 """Seconds a new pod waits for a registry that is down before it fails and is restarted by the kubelet."""
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
+PAUSE = 2.0
+SAY_AGAIN = 60.0
+"""Seconds between two lines that say the same."""
 
 
 def fetch(uri: str, folder: Path, patience: float = PATIENCE) -> ServedModel:
     """Download the version `uri` names into `folder`; raises RegistryError, BadUriError."""
     ref = storage_uri.parse(uri)
-    registry = client()
-    deadline, pause = time.monotonic() + patience, FIRST_PAUSE
+    registry = Registry(patience)
+    served = _resolved(registry, ref)
+    wanted = f"version {served.version} of {served.name}"
+    try:
+        registry.ask(lambda: _download(served, folder, wanted))
+    except MlflowException as error:
+        raise refusal(error, wanted) from error
+    return served
+
+
+def _resolved(registry: Registry, ref: ModelRef) -> ServedModel:
+    """The version `ref` means; waits for the first one of an alias, as long as that takes."""
+    said, at = "", 0.0
     while True:
         try:
-            served = resolve(registry, ref)
-            _download(served, folder)
-        except UnreachableError as error:
-            if time.monotonic() + pause > deadline:
-                raise RegistryError(f"gave up after {patience:.0f} s: {error}") from error
-            print(f"waiting for the registry: {error}; next try in {pause:.1f} s", flush=True)
-            time.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
-        else:
-            return served
+            return resolve(registry, ref)
+        except NoVersionYetError as reason:
+            if str(reason) != said or time.monotonic() > at + SAY_AGAIN:
+                said, at = str(reason), time.monotonic()
+                print(f"waiting for the first version of {ref.name}@{ref.alias}: {said}", flush=True)
+            time.sleep(PAUSE)
 
 
-def _download(served: ServedModel, folder: Path) -> None:
+def _download(served: ServedModel, folder: Path, wanted: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = f"version {served.version} of {served.name}"
     # Beside the target first: a container killed half-way must not leave half a model for the next try to mix with.
     staging = Path(tempfile.mkdtemp(prefix=".fetch-", dir=folder))
     try:
@@ -71,9 +81,9 @@ def _download(served: ServedModel, folder: Path) -> None:
             raise RegistryError(
                 f"no space left in {folder} for {wanted}: give the pod more ephemeral storage"
             ) from error
-        raise explain(error, wanted) from error
+        raise
     except requests.RequestException as error:  # an OSError too: must come first
-        raise UnreachableError(f"the download of {wanted} broke off: {error}") from error
+        raise UnavailableError(f"the download of {wanted} broke off: {error}") from error
     except OSError as error:
         raise RegistryError(f"cannot write {wanted} to {folder}: {error.strerror or error}") from error
     finally:
@@ -103,7 +113,7 @@ def _verify(folder: Path, sizes: dict[str, int], served: ServedModel, wanted: st
         file = folder / path
         if not file.is_file() or file.stat().st_size != size:
             got = f"{file.stat().st_size} bytes" if file.is_file() else "nothing"
-            raise UnreachableError(f"the download of {wanted} is damaged: {path} has {size} bytes, got {got}")
+            raise UnavailableError(f"the download of {wanted} is damaged: {path} has {size} bytes, got {got}")
     if "MLmodel" not in sizes:
         raise RegistryError(f"{wanted} is no MLflow model: it holds no file MLmodel")
     model = Model.load(str(folder))
@@ -120,6 +130,8 @@ def main() -> int:
     parser.add_argument("uri", help=storage_uri.ALLOWED)
     parser.add_argument("folder", type=Path)
     arguments = parser.parse_args()
+    # As process 1 it would ignore the signal, and a pod that waits would take its whole grace period to go.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         served = fetch(arguments.uri, arguments.folder)
     except (RegistryError, storage_uri.BadUriError) as error:

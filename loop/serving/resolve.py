@@ -1,49 +1,22 @@
-"""Which version a storage URI means, and what went wrong when the registry does not say: one sentence per cause."""
+"""Which version a storage URI means, and what the registry's refusals mean: one sentence per cause."""
 
 import os
 import re
 
-from mlflow import MlflowClient
-from mlflow.entities.model_registry import ModelVersion
+from mlflow import get_tracking_uri
 from mlflow.exceptions import MlflowException
 
 from loop.contract import Env
-from loop.registry import PROXIED_TRANSFERS, RegistryError
+from loop.registry import Registry, RegistryError
 from loop.serving.served import ServedModel
 from loop.serving.uri import ModelRef
 
 
-class UnreachableError(RegistryError):
-    """The registry is down, restarting or overloaded: worth another try."""
+class NoVersionYetError(RegistryError):
+    """Nothing has the alias yet: a first training will give it to its version."""
 
 
-def client() -> MlflowClient:
-    """A client that fails fast: MLflow's own retries are silent for minutes, ours say what they wait for."""
-    if not os.environ.get("MLFLOW_TRACKING_URI"):
-        raise RegistryError("MLFLOW_TRACKING_URI is not set: set it to the MLflow server's URL")
-    fast = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
-    for key, value in (PROXIED_TRANSFERS | fast).items():
-        os.environ.setdefault(key, value)
-    return MlflowClient()
-
-
-def explain(error: MlflowException, wanted: str) -> RegistryError:
-    """The registry's failure as one sentence; UnreachableError when it may pass."""
-    where = f"the MLflow registry at {os.environ.get('MLFLOW_TRACKING_URI', '(not set)')}"
-    detail = " ".join(str(error).split())
-    match error.get_http_status_code():
-        case 401 | 403:
-            body = re.search(r"Response body: '(.*)'", detail)
-            return RegistryError(f"{where} forbids reading {wanted}: {body[1] if body else detail}")
-        case 404:
-            return RegistryError(f"{where} does not have {wanted}: {detail}")
-        case 400 | 409:
-            return RegistryError(f"{where} refuses {wanted}: {detail}")
-        case _:
-            return UnreachableError(f"{where} cannot be reached: {detail[:300]}")
-
-
-def resolve(registry: MlflowClient, ref: ModelRef) -> ServedModel:
+def resolve(registry: Registry, ref: ModelRef) -> ServedModel:
     """The version `ref` means now. An alias yields to the version its rollout pinned (`ML_LOOP_MODEL_VERSION`)."""
     pinned = os.environ.get(Env.MODEL_VERSION, "")
     if pinned and not pinned.isdecimal():
@@ -52,28 +25,33 @@ def resolve(registry: MlflowClient, ref: ModelRef) -> ServedModel:
         raise RegistryError(
             f"{ref} names version {ref.version} but the rollout pinned {pinned}: name an alias in storageUri"
         )
-    found = _version(registry, ref, pinned or ref.version)
+    try:
+        number = pinned or ref.version or _aliased(registry, ref)
+        found = registry.version(ref.name, number)
+    except MlflowException as error:
+        raise refusal(error, str(ref)) from error
+    if found is None:
+        raise RegistryError(f"model {ref.name!r} has no version {number}")
     if found.status != "READY":
         raise RegistryError(f"version {found.version} of {ref.name} is {found.status} in the registry, not READY")
     return ServedModel(ref.name, str(found.version), found.run_id or "", ref.alias)
 
 
-def _version(registry: MlflowClient, ref: ModelRef, number: str | None) -> ModelVersion:
-    try:
-        model = registry.get_registered_model(ref.name)
-    except MlflowException as error:
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            raise RegistryError(f"the registry has no model {ref.name!r}: train and register one first") from error
-        raise explain(error, str(ref)) from error
-    if number is None:
-        aliases: dict[str, str] = model.aliases
-        if ref.alias not in aliases:
-            known = ", ".join(sorted(aliases)) or "none"
-            raise RegistryError(f"model {ref.name!r} has no alias {ref.alias!r}; its aliases: {known}")
-        number = str(aliases[ref.alias])
-    try:
-        return registry.get_model_version(ref.name, number)
-    except MlflowException as error:
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            raise RegistryError(f"model {ref.name!r} has no version {number}") from error
-        raise explain(error, str(ref)) from error
+def _aliased(registry: Registry, ref: ModelRef) -> str:
+    """The number of the version that has the alias now."""
+    model = registry.model(ref.name)
+    if model is None:
+        raise NoVersionYetError(f"the registry has no model {ref.name!r}: train and register one first")
+    aliases: dict[str, str] = model.aliases
+    if ref.alias not in aliases:
+        known = ", ".join(sorted(aliases)) or "none"
+        raise NoVersionYetError(f"model {ref.name!r} has no alias {ref.alias!r}; its aliases: {known}")
+    return str(aliases[ref.alias])
+
+
+def refusal(error: MlflowException, wanted: str) -> RegistryError:
+    """What the registry will not answer otherwise the next time (a 4xx status), as one sentence."""
+    detail = " ".join(str(error).split())
+    body = re.search(r"Response body: '(.*)'", detail)
+    verb = {401: "forbids reading", 403: "forbids reading", 404: "does not have"}.get(error.get_http_status_code())
+    return RegistryError(f"MLflow at {get_tracking_uri()} {verb or 'refuses'} {wanted}: {body[1] if body else detail}")

@@ -19,8 +19,8 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
 from loop.contract import VERSION_ANNOTATION
-from loop.registry import RegistryError
-from loop.serving import resolve as registry
+from loop.registry import Registry, RegistryError
+from loop.serving.resolve import resolve
 from loop.serving.uri import ModelRef
 
 GROUP, VERSION, PLURAL = "serving.kserve.io", "v1beta1", "inferenceservices"
@@ -50,6 +50,11 @@ class Cluster:
     def __init__(self, api: client.ApiClient, service: Service) -> None:
         self._api, self._service = api, service
         self._http = urllib3.PoolManager(retries=False, timeout=2.0)
+
+    @property
+    def model(self) -> str:
+        """The registered model behind the service."""
+        return self._service.model
 
     def version(self) -> str | None:
         """The version of the running rollout; None before the first one. Raises RolloutError: no such service."""
@@ -204,7 +209,8 @@ def _said(error: ApiException) -> str:
     return f"the API server answers {error.status} {error.reason}"
 
 
-def _api() -> Any:
+def api_client() -> Any:
+    """From a pod's account, else from the kubeconfig. Raises ConfigException."""
     try:
         config.load_incluster_config()
     except config.ConfigException:
@@ -222,8 +228,8 @@ def main() -> int:
     arguments = parser.parse_args()
     service = Service(arguments.namespace, arguments.service, arguments.model)
     try:
-        wanted = registry.resolve(registry.client(), ModelRef(arguments.model, alias=arguments.alias))
-        roll(Cluster(_api(), service), wanted.version, arguments.timeout)
+        wanted = resolve(Registry(), ModelRef(arguments.model, alias=arguments.alias))
+        roll(Cluster(api_client(), service), wanted.version, arguments.timeout)
     except (RolloutError, RegistryError, config.ConfigException) as error:
         print(f"rollout: {error}", file=sys.stderr)
         return 1

@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka import KafkaError
 
 from loop.serving import capture
-from loop.serving.capture import Capture, Prediction, client_settings, messages
+from loop.serving.capture import Capture, Prediction, messages
 from loop.serving.served import ServedModel
 
 SERVED = ServedModel("books", "7", "run", "production")
@@ -110,18 +110,6 @@ def test_a_message_the_broker_never_took_is_counted_as_undelivered() -> None:
     publisher.offer(prediction(3))
     publisher.close()
     assert count("undelivered") - before == 3
-
-
-def test_the_environment_gives_the_clients_settings_and_nothing_else() -> None:
-    assert client_settings(
-        {
-            "KAFKA_BOOTSTRAP_SERVERS": "kafka:9093",
-            "KAFKA_SASL_PASSWORD": "secret",
-            "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
-            "KAFKA_SSL_CA_LOCATION": "",
-            "KAFKA_PORT": "tcp://10.0.0.1:9092",
-        }
-    ) == {"bootstrap.servers": "kafka:9093", "security.protocol": "SASL_SSL", "sasl.password": "secret"}
 
 
 def test_no_broker_means_no_capture_and_a_line_in_the_log(

@@ -1,7 +1,9 @@
 import json
 import shutil
+import subprocess
 import sys
 import threading
+import time
 from collections import namedtuple
 from pathlib import Path
 
@@ -12,12 +14,15 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.models_artifact_repo import ModelsArtifactRepository
 from mlflow_server import MlflowServer
-from serving_helpers import COLUMNS, Entrance, free_port
+from serving_helpers import COLUMNS, ROOT, Entrance, free_port
 
-from loop.registry import RegistryError
+from loop.registry import Registry, RegistryError
+from loop.serving import fetch as fetch_module
 from loop.serving import served as served_module
 from loop.serving.fetch import fetch, main
+from loop.serving.resolve import resolve
 from loop.serving.served import ServedModel
+from loop.serving.uri import ModelRef
 
 
 def refusal(uri: str, folder: Path, patience: float = 5) -> str:
@@ -74,16 +79,41 @@ def test_what_an_earlier_try_left_behind_is_replaced(registry: MlflowServer, tmp
     assert answer == pytest.approx([6.0])
 
 
-def test_an_unknown_model_is_named(registry: MlflowServer, tmp_path: Path) -> None:
-    assert refusal("mlflow://films@production", tmp_path) == (
-        "the registry has no model 'films': train and register one first"
+@pytest.mark.timeout(60)
+def test_the_first_version_of_an_alias_is_waited_for(
+    registry: MlflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(fetch_module, "PAUSE", 0.2)
+    client = MlflowClient()
+    staging = threading.Timer(1, client.set_registered_model_alias, ("books", "first", "1"))
+    staging.start()
+    try:
+        assert fetch("mlflow://books@first", tmp_path).version == "1"
+    finally:
+        staging.join()
+        client.delete_registered_model_alias("books", "first")
+    assert capfd.readouterr().out.== (
+        "waiting for the first version of books@first: "
+        "model 'books' has no alias 'first'; its aliases: production, staging\n"
     )
 
 
-def test_an_unknown_alias_is_named_beside_those_there_are(registry: MlflowServer, tmp_path: Path) -> None:
-    assert refusal("mlflow://books@previous", tmp_path) == (
-        "model 'books' has no alias 'previous'; its aliases: production, staging"
-    )
+def test_a_waiting_pod_ends_when_it_is_told_to(registry: MlflowServer, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "loop", "fetch", "mlflow://none-yet@staging", str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as waiting:
+        assert waiting.stdout is not None
+        assert waiting.stdout.readline() == (
+            "waiting for the first version of none-yet@staging: "
+            "the registry has no model 'none-yet': train and register one first\n"
+        )
+        waiting.terminate()
+        assert waiting.wait(timeout=10) == 143
+
+
+def test_an_alias_that_is_not_there_is_no_version_to_roll_to(registry: MlflowServer) -> None:
+    with pytest.raises(RegistryError) as caught:
+        resolve(Registry(), ModelRef("books", alias="previous"))
+    assert str(caught.value) == "model 'books' has no alias 'previous'; its aliases: production, staging"
 
 
 def test_an_unknown_version_is_named(registry: MlflowServer, tmp_path: Path) -> None:
@@ -101,7 +131,7 @@ def test_a_forbidden_registry_ends_the_fetch_at_once(
     finally:
         mlflow.set_tracking_uri(registry.url)
     assert message == (
-        f"the MLflow registry at {elsewhere} forbids reading mlflow://books@production: "
+        f"MLflow at {elsewhere} forbids reading mlflow://books@production: "
         "Invalid Host header - possible DNS rebinding attack detected"
     )
 
@@ -116,8 +146,8 @@ def test_an_unreachable_registry_is_waited_for_and_then_named(
         message = refusal("mlflow://books@production", tmp_path, patience=1)
     finally:
         mlflow.set_tracking_uri(registry.url)
-    assert message.startswith(f"gave up after 1 s: the MLflow registry at {nowhere} cannot be reached: ")
-    assert f"waiting for the registry: the MLflow registry at {nowhere} cannot be reached" in capfd.readouterr().out
+    assert message.startswith(f"gave up after 1 s: MLflow at {nowhere} does not answer: ")
+    assert f"waiting for the registry: MLflow at {nowhere} does not answer" in capfd.readouterr().out
 
 
 def test_a_registry_that_comes_back_is_waited_for(
@@ -200,9 +230,9 @@ def test_the_command_leaves_its_reason_as_the_containers_termination_message(
     log = tmp_path / "termination-log"
     log.touch()
     monkeypatch.setattr(served_module, "TERMINATION_LOG", log)
-    monkeypatch.setattr(sys, "argv", ["loop fetch", "mlflow://books@previous", str(tmp_path / "models")])
+    monkeypatch.setattr(sys, "argv", ["loop fetch", "mlflow://books/99", str(tmp_path / "models")])
     assert main() == 1
-    assert log.read_text() == "model 'books' has no alias 'previous'; its aliases: production, staging"
+    assert log.read_text() == "model 'books' has no version 99"
     assert capsys.readouterr().err == f"fetch: {log.read_text()}\n"
 
 
