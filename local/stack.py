@@ -3,6 +3,7 @@
 It is the same `__main__.py` that plain `pulumi up` runs, with the same configuration.
 """
 
+import json
 import os
 import runpy
 import secrets
@@ -73,6 +74,14 @@ def select(stack: str, paths: Paths) -> automation.Stack:
     return automation.create_or_select_stack(stack, PROJECT, program, opts=options)
 
 
+def drop_stale_locks(paths: Paths) -> None:
+    """Deletes what a Pulumi that was killed has left behind: it would keep everybody from the stack for good."""
+    for lock in (paths.stack / ".pulumi" / "locks").rglob("*.json"):
+        command = Path(f"/proc/{json.loads(lock.read_text())['pid']}/comm")
+        if not (command.exists() and command.read_text().strip() == "pulumi"):
+            lock.unlink()
+
+
 def make_secrets(stack: str, paths: Paths) -> None:
     """Makes the secrets that only have to be random, on first use; passed by standard input, never as an argument."""
     config = yaml.safe_load((paths.stack / f"Pulumi.{stack}.yaml").read_text())["config"]
@@ -107,6 +116,7 @@ def up(stack: str, paths: Paths, images: Mapping[str, str], show: Callable[[str]
         render(stack, paths, images)
         selected = select(stack, paths)
         make_secrets(stack, paths)
+        drop_stale_locks(paths)
         result = selected.up(**options)
     except automation.CommandError as error:
         raise StepError(reason(str(error))) from None

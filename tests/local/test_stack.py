@@ -1,5 +1,8 @@
 """The stack's configuration on this machine, and what is told of Pulumi's results."""
 
+import json
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -109,3 +112,21 @@ def test_of_a_failed_update_only_the_engine_s_own_errors_are_told_once_each() ->
 
 def test_a_failure_without_error_lines_is_told_as_it_is() -> None:
     assert stack.reason("the passphrase is wrong") == "the passphrase is wrong"
+
+
+def locked(paths: Paths, pid: int) -> Path:
+    lock = paths.stack / ".pulumi" / "locks" / "organization" / "ml-loop" / "local" / f"{pid}.json"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    lock.write_text(json.dumps({"pid": pid, "username": "root", "hostname": "vm"}))
+    return lock
+
+
+def test_a_lock_is_dropped_when_its_pulumi_is_gone_or_its_number_is_another_program_s(
+    paths: Paths, tmp_path: Path
+) -> None:
+    (tmp_path / "pulumi").symlink_to("/bin/sleep")
+    with subprocess.Popen([tmp_path / "pulumi", "60"]) as at_work:
+        kept, gone, reused = (locked(paths, pid) for pid in (at_work.pid, 2**22 + 1, os.getpid()))
+        stack.drop_stale_locks(paths)
+        at_work.kill()
+    assert [lock.exists() for lock in (kept, gone, reused)] == [True, False, False]
