@@ -4,7 +4,6 @@ The broker is its own controller (KRaft) and speaks plain text inside the cluste
 reaches it. It makes no topic by itself: a misspelt name fails instead of collecting what nobody reads.
 """
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 from pulumi import Output, ResourceOptions
 
+from components.client_job import client_job
 from components.connections import KafkaConnection
 from components.custom import object_name
 from components.kafka_properties import DATA, EXTERNAL_PORT, LOGGING, PORT, properties
@@ -23,11 +23,12 @@ from components.pod import (
     SCRATCH,
     Container,
     PodSpec,
-    job_name,
+    config_map,
     plain_env,
     pod,
     resources,
     restricted_container,
+    volume_claim,
 )
 from settings.kafka import ExternalKafka
 
@@ -146,11 +147,10 @@ def _broker(name: str, args: KafkaArgs, child: ResourceOptions) -> k8s.apps.v1.S
         "namespace": args.namespace,
         "labels": labels(APP, name, "broker"),
     }
-    configuration = k8s.core.v1.ConfigMap(f"{name}-configuration", metadata=metadata, data=data, opts=child)
+    configuration = config_map(f"{name}-configuration", name, metadata, data, opts=child)
     account = k8s.core.v1.ServiceAccount(
         f"{name}-account", metadata=metadata, automount_service_account_token=False, opts=child
     )
-    digest = data.apply(lambda known: hashlib.sha256(json.dumps(known).encode()).hexdigest())
     return k8s.apps.v1.StatefulSet(
         f"{name}-server",
         metadata=metadata,
@@ -159,19 +159,10 @@ def _broker(name: str, args: KafkaArgs, child: ResourceOptions) -> k8s.apps.v1.S
             "service_name": name,
             "selector": {"match_labels": selector(APP, name, "broker")},
             "template": {
-                # Another configuration is another pod: the broker reads it when it starts.
-                "metadata": {"labels": labels(APP, name, "broker"), "annotations": {"ml-loop.dev/config": digest}},
-                "spec": _pod(args, object_name(configuration), object_name(account)),
+                "metadata": {"labels": labels(APP, name, "broker")},
+                "spec": _pod(args, configuration, object_name(account)),
             },
-            "volume_claim_templates": [
-                {
-                    "metadata": {"name": "data"},
-                    "spec": {
-                        "access_modes": ["ReadWriteOnce"],
-                        "resources": {"requests": {"storage": args.storage}},
-                    },
-                }
-            ],
+            "volume_claim_templates": [{"metadata": {"name": "data"}, "spec": volume_claim(args.storage)}],
         },
         opts=child,
     )
@@ -249,37 +240,17 @@ def _service(name: str, args: KafkaArgs, opts: ResourceOptions) -> k8s.core.v1.S
 
 def _create_topics(name: str, args: KafkaArgs, connection: KafkaConnection, child: ResourceOptions) -> Output[str]:
     """Makes the topics that are not there. Returns the bootstrap servers, known once all are."""
-    pod_labels = labels(APP, name, "topics")
-    policy = allow(
-        f"{name}-topics",
+    topics = json.dumps(TOPICS)
+    job = client_job(
+        name,
+        "topics",
+        connection,
+        app=APP,
         namespace=args.namespace,
-        selector=selector(APP, name, "topics"),
-        egress=connection.egress,
+        image=args.client_image,
+        script=CREATE_TOPICS,
+        env=plain_env({"TOPICS": topics}),
+        work=topics,
         opts=child,
     )
-    topics = json.dumps(TOPICS)
-    container: Container = {
-        **restricted_container(
-            "create-topics", args.client_image, resources(cpu="50m", memory="96Mi", memory_limit="256Mi")
-        ),
-        "command": ["python3", "-c", CREATE_TOPICS],
-        "env": [*connection.env(), *plain_env({"TOPICS": topics, "HOME": SCRATCH})],
-    }
-    job = k8s.batch.v1.Job(
-        f"{name}-topics",
-        metadata={
-            "name": job_name(f"{name}-topics", args.client_image, topics),
-            "namespace": args.namespace,
-            "labels": pod_labels,
-        },
-        spec={
-            "backoff_limit": 5,
-            "template": {
-                "metadata": {"labels": {**pod_labels, **connection.client_labels}},
-                "spec": {**pod(container), "restart_policy": "OnFailure"},
-            },
-        },
-        # No data flows from the policy, but without it nothing reaches the broker.
-        opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[policy])),
-    )
-    return Output.all(object_name(job), connection.bootstrap_servers).apply(lambda known: str(known[1]))
+    return Output.all(job, connection.bootstrap_servers).apply(lambda known: str(known[1]))

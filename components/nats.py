@@ -1,6 +1,5 @@
 """One nats-server with JetStream on a volume: a bus for Argo Events where the operator can run none itself."""
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,11 +14,13 @@ from components.pod import (
     Container,
     PodSpec,
     Volume,
+    config_map,
     job_name,
     pod,
     resources,
     restricted_container,
     secret_env,
+    volume_claim,
 )
 
 APP: Final = "nats"
@@ -170,11 +171,7 @@ def _server(
         "namespace": args.namespace,
         "labels": labels(APP, name, "server"),
     }
-    # Under one name it would be deleted before its replacement is made, and the StatefulSet, which needs it, with it.
-    config_name = f"{name}-{hashlib.sha256(CONFIG.encode()).hexdigest()[:10]}"
-    config = k8s.core.v1.ConfigMap(
-        f"{name}-config", metadata={**metadata, "name": config_name}, data={"nats.conf": CONFIG}, opts=child
-    )
+    config = config_map(f"{name}-config", name, metadata, {"nats.conf": CONFIG}, opts=child)
     ready: k8s.core.v1.ProbeArgsDict = {"http_get": {"path": "/healthz", "port": "monitor"}, "period_seconds": 2}
     container: Container = {
         **restricted_container(
@@ -216,15 +213,12 @@ def _server(
             "volume_claim_templates": [
                 {
                     "metadata": {"name": "data", "labels": labels(APP, name)},
-                    "spec": {
-                        "access_modes": ["ReadWriteOnce"],
-                        "resources": {"requests": {"storage": args.storage}},
-                    },
+                    "spec": volume_claim(args.storage),
                 }
             ],
             "template": {
                 "metadata": {"labels": labels(APP, name, "server")},
-                "spec": pod(container, volumes=[{"name": "config", "config_map": {"name": object_name(config)}}, tls]),
+                "spec": pod(container, volumes=[{"name": "config", "config_map": {"name": config}}, tls]),
             },
         },
         opts=child,

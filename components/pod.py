@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
 import pulumi_kubernetes as k8s
-from pulumi import Input, Output
+from pulumi import Input, Output, ResourceOptions
 
+from components.custom import object_name
 from components.restricted import container_security_context, pod_security_context
 
 Container = k8s.core.v1.ContainerArgsDict
@@ -64,11 +65,39 @@ def secret_env(variable: str, secret: Input[str], key: str) -> Env:
     return {"name": variable, "value_from": {"secret_key_ref": {"name": secret, "key": key}}}
 
 
+def volume_claim(storage: str) -> k8s.core.v1.PersistentVolumeClaimSpecArgsDict:
+    """A volume of this size for one node at a time."""
+    return {"access_modes": ["ReadWriteOnce"], "resources": {"requests": {"storage": storage}}}
+
+
+def config_map(
+    name: str,
+    prefix: str,
+    metadata: k8s.meta.v1.ObjectMetaArgsDict,
+    files: Input[Mapping[str, str]],
+    opts: ResourceOptions,
+) -> Output[str]:
+    """A ConfigMap of files that a process reads when it starts. Returns its name: `prefix` and its content's digest.
+
+    Other files are thus another pod. And under one name the object would be deleted before its replacement is made, and
+    with it the workload that needs it.
+    """
+    content = Output.from_input(files)
+    named: k8s.meta.v1.ObjectMetaArgsDict = {
+        **metadata,
+        "name": content.apply(lambda known: f"{prefix}-{_digest(known)}"),
+    }
+    made = k8s.core.v1.ConfigMap(name, metadata=named, data=content, opts=opts)
+    return object_name(made)
+
+
 def job_name(name: str, *work: Input[str]) -> Output[str]:
     """A Job's name: `name` and a digest of what decides its work, such as its image and the host it works on.
 
     A Job's pod template is immutable, so other work must be another Job.
     """
-    return Output.all(*work).apply(
-        lambda known: f"{name}-{hashlib.sha256(json.dumps(known).encode()).hexdigest()[:10]}"
-    )
+    return Output.all(*work).apply(lambda known: f"{name}-{_digest(known)}")
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:10]

@@ -6,20 +6,20 @@ import pulumi
 import pulumi_kubernetes as k8s
 from pulumi import Output, ResourceOptions
 
+from components.client_job import client_job
 from components.connections import ACCESS_KEY_ID, SECRET_ACCESS_KEY, Bucket
 from components.custom import object_name
 from components.labels import labels, selector
 from components.network import Traffic, allow, pods
 from components.pod import (
-    SCRATCH,
     Container,
     Volume,
-    job_name,
     plain_env,
     pod,
     resources,
     restricted_container,
     secret_env,
+    volume_claim,
 )
 
 APP = "versitygw"
@@ -106,10 +106,7 @@ class VersityGw(pulumi.ComponentResource):
 
 
 def _server(name: str, args: VersityGwArgs, secret_name: Output[str], child: ResourceOptions) -> k8s.apps.v1.Deployment:
-    spec: k8s.core.v1.PersistentVolumeClaimSpecArgsDict = {
-        "access_modes": ["ReadWriteOnce"],
-        "resources": {"requests": {"storage": args.storage}},
-    }
+    spec = volume_claim(args.storage)
     if args.storage_class:
         spec["storage_class_name"] = args.storage_class
     claim = k8s.core.v1.PersistentVolumeClaim(
@@ -168,36 +165,16 @@ def _server(name: str, args: VersityGwArgs, secret_name: Output[str], child: Res
 
 def _create_bucket(name: str, args: VersityGwArgs, store: Bucket, child: ResourceOptions) -> Output[str]:
     """Makes the bucket unless it exists. Returns its name, known once it does."""
-    pod_labels = labels(APP, name, "bucket")
-    policy = allow(
-        f"{name}-bucket",
+    job = client_job(
+        name,
+        "bucket",
+        store,
+        app=APP,
         namespace=args.namespace,
-        selector=selector(APP, name, "bucket"),
-        egress=store.egress,
+        image=args.client_image,
+        script=CREATE_BUCKET,
+        env=plain_env({"BUCKET": args.bucket}),
+        work=args.bucket,
         opts=child,
     )
-    container: Container = {
-        **restricted_container(
-            "create-bucket", args.client_image, resources(cpu="50m", memory="96Mi", memory_limit="256Mi")
-        ),
-        "command": ["python3", "-c", CREATE_BUCKET],
-        "env": [*store.env(), *plain_env({"BUCKET": args.bucket, "HOME": SCRATCH})],
-    }
-    job = k8s.batch.v1.Job(
-        f"{name}-bucket",
-        metadata={
-            "name": job_name(f"{name}-bucket", args.client_image, args.bucket),
-            "namespace": args.namespace,
-            "labels": pod_labels,
-        },
-        spec={
-            "backoff_limit": 5,
-            "template": {
-                "metadata": {"labels": {**pod_labels, **store.client_labels}},
-                "spec": {**pod(container), "restart_policy": "OnFailure"},
-            },
-        },
-        # No data flows from the policy, but without it nothing reaches the store.
-        opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[policy])),
-    )
-    return object_name(job).apply(lambda _: args.bucket)
+    return job.apply(lambda _: args.bucket)

@@ -69,12 +69,15 @@ def test_one_broker_is_enough_for_each_of_kafka_s_own_topics() -> None:
     assert set(factors.values()) == {"1"}
 
 
-def test_another_configuration_is_another_pod(recording: Recording) -> None:
-    def digest(found: Recording) -> str:
-        return found.inputs("StatefulSet")["spec"]["template"]["metadata"]["annotations"]["ml-loop.dev/config"]
+def test_another_configuration_is_another_object_and_pod_and_the_same_is_the_same(recording: Recording) -> None:
+    def mounted(found: Recording) -> str:
+        (name,) = [each["configMap"]["name"] for each in pod(found, "StatefulSet")["volumes"] if "configMap" in each]
+        assert name == found.inputs("ConfigMap")["metadata"]["name"]
+        return name
 
-    assert digest(build(kafka_args())) == digest(recording)
-    assert digest(build(replace(kafka_args(), node_port=30093))) != digest(recording)
+    assert mounted(recording).startswith("kafka-")
+    assert mounted(build(kafka_args())) == mounted(recording)
+    assert mounted(build(replace(kafka_args(), node_port=30093))) != mounted(recording)
 
 
 def test_a_volume_is_formatted_once_and_then_kept(recording: Recording) -> None:
