@@ -10,22 +10,27 @@ from pulumi import ResourceOptions
 import settings
 from components.artifact_store import ArtifactStore, ArtifactStoreArgs
 from components.event_bus import EventBus, EventBusArgs
-from components.gateway import Gateway, GatewayArgs
+from components.gateway import Gateway
 from components.labels import selector
 from components.mlflow import APP, PORT, Mlflow, MlflowArgs
+from components.mlflow_identity import guards
+from components.mlflow_route import MlflowRoute, MlflowRouteArgs
 from components.model_loop import ModelLoopArgs, model_loop
 from components.model_storage import ModelStorage, ModelStorageArgs
 from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
 from components.network import Traffic, pods
 from components.operators import after, operators
-from components.postgres import Postgres, PostgresArgs, PostgresBackup
-from components.wiring import DATABASE, MLFLOW, brokers, bus_servers, image, store
+from components.postgres import Postgres, PostgresArgs
+from components.wiring import DATABASE, MLFLOW, archive, brokers, bus_servers, gateway_args, image, store
 from policy.rule import PRODUCTION_STACKS
 from settings import ImageName
 
-UNENFORCED = "cluster.enforcesNetworkPolicies is false: every pod of the cluster can reach MLflow and move `production`"
+UNENFORCED = (
+    "cluster.enforcesNetworkPolicies is false: every pod of the cluster can reach what has no other guard, "
+    "as the database, Kafka and the models; what changes a model in MLflow takes an identity everywhere"
+)
 stack = settings.load()
-tracking, backup = stack.tracking, stack.tracking.postgres.backup
+tracking = stack.tracking
 protect = pulumi.get_stack() in PRODUCTION_STACKS
 if tracking.delivery is not settings.Delivery.PULUMI:
     raise pulumi.RunError("tracking.delivery is argocd; must be pulumi, the only one there is so far; leave it out")
@@ -59,7 +64,7 @@ database_args = PostgresArgs(
     image=image(stack, ImageName.POSTGRES),
     operator_namespace=installed.cloud_native_pg.namespace,
     protect=protect,
-    backup=backup and PostgresBackup(bucket=bucket, schedule=backup.schedule, days=backup.retention_days),
+    backup=archive(stack, bucket),
 )
 database = Postgres(DATABASE, database_args, after(installed.cloud_native_pg, here)).database
 mlflow_args = MlflowArgs(
@@ -69,9 +74,11 @@ mlflow_args = MlflowArgs(
     bucket=bucket,
     session_key=stack.tracking_secret_key,
     client_namespaces=[stack.namespace],
+    guards=guards(list(stack.models), stack.namespace),
     replicas=tracking.replicas,
     resources=tracking.resources.model_dump(exclude_none=True),
     host=tracking.host,
+    proxies=stack.gateway and stack.gateway.namespace,
     node_port=tracking.node_port,
     node_address=stack.cluster.node_address,
 )
@@ -83,12 +90,20 @@ retrained = any(its.retraining for its in stack.models.values())
 bus_args = EventBusArgs(servers=bus_servers(stack, loop.name))
 bus = EventBus("event-bus", bus_args, after(installed.argo_events, here)) if retrained else None
 
-# Models: one address for all, then each model's loop
-gateway = stack.gateway and Gateway(
-    "models",
-    GatewayArgs(namespace=loop.name, class_name=stack.gateway.class_name, proxies=stack.gateway.namespace),
-    here,
-)
+# From outside: one address for all models, and MLflow's host name
+gateway = stack.gateway and Gateway("models", gateway_args(stack.gateway, loop.name), here)
+external_url = mlflow.external_url
+if gateway and tracking.host:
+    route_args = MlflowRouteArgs(
+        gateway=gateway,
+        namespace=loop.name,
+        host=tracking.host,
+        service=mlflow.service,
+        tracking_namespace=station.name,
+    )
+    external_url = MlflowRoute("mlflow-route", route_args, here).url
+
+# Models: each model's loop
 models: dict[str, dict[str, pulumi.Input[str] | None]] = {}
 if stack.models:
     loop_image = image(stack, ImageName.LOOP)
@@ -109,6 +124,6 @@ if stack.models:
     )
     models = {model: model_loop(model, its, shared, here) for model, its in stack.models.items()}
 
-pulumi.export("mlflow", {"url": mlflow.url, "externalUrl": mlflow.external_url})
+pulumi.export("mlflow", {"url": mlflow.url, "externalUrl": external_url})
 pulumi.export("platform", installed.versions)
 pulumi.export("models", models)

@@ -80,7 +80,10 @@ def _route(name: str, gateway: Gateway, serving: Serving, rule: dict[str, Any], 
         API_VERSION,
         "HTTPRoute",
         {"name": model, "namespace": namespace, "labels": labels(APP, model)},
-        {"parentRefs": [{"name": gateway.name}], "rules": [rule]},
+        {
+            "parentRefs": [{"name": gateway.name}],
+            "rules": [rule | {"filters": [*gateway.filters, *rule.get("filters", [])]}],
+        },
         opts=child,
     )
 

@@ -1,6 +1,6 @@
 """The address at which models are reached from outside: a Gateway of a class that the cluster offers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -11,6 +11,9 @@ from components.labels import labels
 from components.network import ANYWHERE, Peers, namespaced
 
 API_VERSION: Final = "gateway.networking.k8s.io/v1"
+CALLER: Final = ("X-Tenant", "X-User-Id")
+"""Whose a prediction is. The model servers believe it."""
+STRIP_CALLER: Final = {"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": list(CALLER)}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,19 +26,25 @@ class GatewayArgs:
     """GatewayClass. Its controller is not the stack's."""
     proxies: str | None = None
     """Namespace of the pods that carry its traffic; None: unknown, or not in the cluster."""
-    port: int = 80
+    tls_secret: str | None = None
+    """Secret with its certificate. None: plain HTTP."""
+    authenticates: bool = False
+    """Whether it sets the headers `CALLER` itself, from whom it has authenticated."""
 
 
 class Gateway(pulumi.ComponentResource):
-    """Creates a Gateway with one HTTP listener, and waits until its controller has given it an address.
+    """Creates a Gateway with one listener, and waits until its controller has given it an address.
 
-    External: the GatewayClass and its controller.
+    External: the GatewayClass, its controller, and the certificate where there is one.
     """
 
     name: Output[str]
     """The Gateway's name, for routes. Known once it has an address."""
     url: Output[str]
     """Where clients reach it: scheme, host and port, no trailing slash."""
+    scheme: str
+    filters: Sequence[Mapping[str, Any]]
+    """What every rule of a route to a model does to its requests."""
     peers: Peers
     """Where its requests come from, for the policies of what it leads to."""
 
@@ -54,29 +63,28 @@ class Gateway(pulumi.ComponentResource):
                     "labels": labels("gateway", name),
                     "annotations": {"pulumi.com/waitFor": "condition=Programmed"},
                 },
-                "spec": {
-                    "gatewayClassName": args.class_name,
-                    "listeners": [
-                        {
-                            "name": "http",
-                            "port": args.port,
-                            "protocol": "HTTP",
-                            "allowedRoutes": {"namespaces": {"from": "Same"}},
-                        }
-                    ],
-                },
+                "spec": {"gatewayClassName": args.class_name, "listeners": [_listener(args.tls_secret)]},
                 "status": None,
             },
             ResourceOptions(parent=self),
         )
         status = cast("Output[dict[str, Any]]", getattr(gateway, "status"))  # noqa: B009  it is known at run time only
         self.name = status.apply(lambda _: name)
-        self.url = status.apply(lambda known: _url(known, args.port))
+        self.scheme = "https" if args.tls_secret else "http"
+        self.url = status.apply(lambda known: f"{self.scheme}://{_host(known)}")
+        self.filters = [] if args.authenticates else [STRIP_CALLER]
         self.peers = ANYWHERE if args.proxies is None else (namespaced(args.proxies),)
         self.register_outputs({"name": self.name, "url": self.url})
 
 
-def _url(status: Mapping[str, Any], port: int) -> str:
+def _listener(tls_secret: str | None) -> dict[str, Any]:
+    routes = {"allowedRoutes": {"namespaces": {"from": "Same"}}}
+    if tls_secret is None:
+        return {"name": "http", "port": 80, "protocol": "HTTP", **routes}
+    tls = {"mode": "Terminate", "certificateRefs": [{"name": tls_secret}]}
+    return {"name": "https", "port": 443, "protocol": "HTTPS", "tls": tls, **routes}
+
+
+def _host(status: Mapping[str, Any]) -> str:
     host = status["addresses"][0]["value"]
-    host = f"[{host}]" if ":" in host else host
-    return f"http://{host}" if port == 80 else f"http://{host}:{port}"
+    return f"[{host}]" if ":" in host else host

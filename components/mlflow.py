@@ -11,15 +11,17 @@ import pulumi
 import pulumi_kubernetes as k8s
 from pulumi import Output, ResourceOptions
 
+from components import metrics, mlflow_identity
 from components.connections import Bucket, Database
 from components.custom import object_name
 from components.labels import labels, selector
-from components.network import ANYWHERE, Traffic, allow, namespaced
+from components.network import ANYWHERE, API_SERVER, Traffic, allow, namespaced
 from components.pod import (
     SCRATCH,
     Container,
     Env,
     Resources,
+    Volume,
     job_name,
     plain_env,
     pod,
@@ -49,12 +51,16 @@ class MlflowArgs:
     """What sessions are signed with: one key for all servers and over restarts. A Pulumi secret."""
     client_namespaces: Sequence[str]
     """Namespaces whose pods may reach the server."""
+    guards: mlflow_identity.Guards
+    """Who may change what of which model."""
     replicas: int = 2
     workers: int = 2
     """Processes of each server."""
     resources: Resources = field(default_factory=lambda: resources(cpu="250m", memory="1Gi", memory_limit="2Gi"))
     host: str | None = None
     """Public host name, where a gateway offers one."""
+    proxies: str | None = None
+    """Namespace of the gateway's pods; None: unknown, or not in the cluster."""
     node_port: int | None = None
     """Port on every node, without TLS, where one is wanted."""
     node_address: str | None = None
@@ -64,6 +70,8 @@ class MlflowArgs:
 class Mlflow(pulumi.ComponentResource):
     """Creates a migration Job, and a Deployment with Service, ServiceAccount, Secret, disruption budget and policies.
 
+    The servers know who asks and what each may change (`components.mlflow_identity`, docs/identities.md).
+
     External: the database and the bucket. A new image means a new Job, and servers that start only after it; the old
     ones answer until then, as they read the schema's version at start only.
     """
@@ -71,7 +79,7 @@ class Mlflow(pulumi.ComponentResource):
     url: Output[str]
     """Where pods reach the server: scheme, host and port, no trailing slash. Known once a server answers."""
     external_url: str | None
-    """Where clients outside the cluster reach it; None without a public host and without a node's address and port."""
+    """Where clients outside the cluster reach it without a gateway; None without a node's address and port."""
     service: Output[str]
     """The Service's name, for a route. Its port is `PORT`."""
 
@@ -96,11 +104,13 @@ class Mlflow(pulumi.ComponentResource):
         # No data flows from the policies, but without them nothing reaches the database.
         allowed = ResourceOptions.merge(child, ResourceOptions(depends_on=policies))
         migration = _migrate(name, args, object_name(account), allowed)
+        reviewer = mlflow_identity.may_review(name, args.namespace, object_name(account), APP, child)
+        guarding = mlflow_identity.policy_volume(name, args.namespace, APP, args.guards, child)
         container = _server(name, args, object_name(secret))
         deployment = k8s.apps.v1.Deployment(
             f"{name}-server",
             metadata={"name": name, "namespace": args.namespace, "labels": labels(APP, name, "server")},
-            spec=_servers(name, args, container, object_name(account), migration),
+            spec=_servers(name, args, container, guarding, reviewer, migration),
             opts=child,
         )
         k8s.policy.v1.PodDisruptionBudget(
@@ -132,8 +142,6 @@ class Mlflow(pulumi.ComponentResource):
 
 
 def _external_url(args: MlflowArgs) -> str | None:
-    if args.host:
-        return f"https://{args.host}"
     exposed = args.node_address and args.node_port
     return f"http://{args.node_address}:{args.node_port}" if exposed else None
 
@@ -154,9 +162,10 @@ def allowed_hosts(service: str, namespace: str, *public: str | None) -> list[str
 
 def _policies(name: str, args: MlflowArgs, child: ResourceOptions) -> list[k8s.networking.v1.NetworkPolicy]:
     """Both the servers and the migration go out to the database and the bucket; only servers are called."""
-    # The gateway's address, or that of a client behind a node, is not known here.
-    exposed = args.host is not None or args.node_port is not None
-    callers = ANYWHERE if exposed else tuple(namespaced(namespace) for namespace in args.client_namespaces)
+    proxies = [args.proxies] if args.host and args.proxies else []
+    # The address of a gateway outside the cluster, or that of a client behind a node, is not known here.
+    exposed = args.node_port is not None or (args.host is not None and not proxies)
+    callers = ANYWHERE if exposed else tuple(namespaced(each) for each in (*args.client_namespaces, *proxies))
     return [
         allow(
             f"{name}-egress",
@@ -166,10 +175,12 @@ def _policies(name: str, args: MlflowArgs, child: ResourceOptions) -> list[k8s.n
             opts=child,
         ),
         allow(
-            f"{name}-ingress",
+            f"{name}-server",
             namespace=args.namespace,
             selector=selector(APP, name, "server"),
-            ingress=[Traffic(ports=(PORT,), peers=callers)],
+            ingress=[Traffic(ports=(PORT,), peers=callers), metrics.ingress(mlflow_identity.METRICS_PORT)],
+            # There they have callers' tokens reviewed.
+            egress=[API_SERVER],
             opts=child,
         ),
     ]
@@ -211,7 +222,7 @@ def _migrate(name: str, args: MlflowArgs, account: Output[str], opts: ResourceOp
 
 
 def _servers(
-    name: str, args: MlflowArgs, container: Container, account: Output[str], migration: Output[str]
+    name: str, args: MlflowArgs, container: Container, guarding: Volume, account: Output[str], migration: Output[str]
 ) -> k8s.apps.v1.DeploymentSpecArgsDict:
     """The servers: spread over nodes, replaced one by one, and none before the migration has finished."""
     server = selector(APP, name, "server")
@@ -222,9 +233,16 @@ def _servers(
         "selector": {"match_labels": server},
         "template": {
             # The migration's name makes servers come after it, and restart for a new one.
-            "metadata": {"labels": pod_labels, "annotations": {"ml-loop.dev/migration": migration}},
+            "metadata": {
+                "labels": pod_labels,
+                "annotations": {
+                    "ml-loop.dev/migration": migration,
+                    **metrics.annotations(mlflow_identity.METRICS_PORT),
+                },
+            },
             "spec": {
-                **pod(container, volumes=[args.database.volume()], service_account=account),
+                **pod(container, volumes=[args.database.volume(), guarding], service_account=account),
+                "automount_service_account_token": True,
                 "termination_grace_period_seconds": DRAIN_SECONDS + 50,
                 "affinity": {
                     "pod_anti_affinity": {
@@ -249,15 +267,16 @@ def _server(name: str, args: MlflowArgs, session: Output[str]) -> Container:
     public = (args.host, args.node_address)
     hosts = Output.from_input(args.namespace).apply(lambda namespace: allowed_hosts(name, namespace, *public))
     return {
-        **restricted_container("mlflow", args.image, args.resources, [args.database.mount()]),
+        **restricted_container("mlflow", args.image, args.resources, [args.database.mount(), mlflow_identity.MOUNT]),
         "command": [
-            *("python3", "-m", "mlflow", "server"),
+            *("python3", "-m", "mlflow", "server", "--app-name", mlflow_identity.PLUGIN),
             *("--host", "0.0.0.0", "--port", str(PORT), "--workers", str(args.workers)),  # noqa: S104  in a pod
             *("--serve-artifacts", "--artifacts-destination", "$(ARTIFACTS_DESTINATION)"),
         ],
         "env": [
             *_database_env(args.database),
             *args.bucket.env(),
+            *mlflow_identity.plugin_env(),
             *plain_env(
                 {
                     "ARTIFACTS_DESTINATION": Output.concat("s3://", args.bucket.name, "/", ARTIFACTS_FOLDER),
@@ -268,7 +287,10 @@ def _server(name: str, args: MlflowArgs, session: Output[str]) -> Container:
             ),
             secret_env("MLFLOW_FLASK_SERVER_SECRET_KEY", session, SESSION_KEY),
         ],
-        "ports": [{"name": "http", "container_port": PORT}],
+        "ports": [
+            {"name": "http", "container_port": PORT},
+            {"name": "metrics", "container_port": mlflow_identity.METRICS_PORT},
+        ],
         "startup_probe": {**health, "period_seconds": 2, "failure_threshold": 90},
         "readiness_probe": {**health, "period_seconds": 5},
         "liveness_probe": {**health, "period_seconds": 10, "failure_threshold": 6},

@@ -6,16 +6,18 @@ from pulumi import Output, ResourceOptions
 
 import versions
 from components.artifact_store import ExternalS3Args, Store
-from components.connections import KafkaConnection
+from components.connections import Bucket, KafkaConnection
 from components.event_bus import JetStreamArgs
+from components.gateway import GatewayArgs
 from components.kafka import Kafka, KafkaArgs, external_brokers
 from components.mlflow import ARTIFACTS_FOLDER
 from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
 from components.nats import NatsServerArgs
-from components.postgres import BACKUPS_FOLDER
+from components.postgres import BACKUPS_FOLDER, PostgresBackup, PostgresRestore
 from components.s3_bucket import S3BucketArgs
 from components.versitygw import VersityGwArgs
 from settings import AwsS3, BundledStore, ExternalKafka, ImageName, S3Compatible, Settings
+from settings import Gateway as GatewaySettings
 
 MLFLOW: Final = "mlflow"
 DATABASE: Final = "mlflow-db"
@@ -30,14 +32,19 @@ def image(stack: Settings, name: ImageName) -> str:
 def store(stack: Settings, namespace: Output[str], *, protect: bool) -> Store:
     """The artifact store, for clients in `namespace`."""
     match stack.artifacts, stack.store_secret_key:
-        case AwsS3(bucket=bucket, region=region), _:
+        case AwsS3(bucket=bucket, region=region, eks_cluster=eks, kms_key=key), _:
             folders = {MLFLOW: ARTIFACTS_FOLDER} | (
                 {DATABASE: BACKUPS_FOLDER} if stack.tracking.postgres.backup else {}
             )
             # `aws eks update-kubeconfig` names a context after its cluster: arn:aws:eks:…:cluster/<name>.
-            eks = stack.cluster.context.rpartition("/")[2]
             return S3BucketArgs(
-                bucket=bucket, region=region, namespace=namespace, folders=folders, eks_cluster=eks, protect=protect
+                bucket=bucket,
+                region=region,
+                namespace=namespace,
+                folders=folders,
+                eks_cluster=eks or stack.cluster.context.rpartition("/")[2],
+                kms_key=key,
+                protect=protect,
             )
         case S3Compatible(endpoint=str(endpoint), bucket=str(bucket), credentials_secret=str(secret)), _:
             return ExternalS3Args(endpoint=endpoint, bucket=bucket, credentials_secret=secret)
@@ -52,6 +59,20 @@ def store(stack: Settings, namespace: Output[str], *, protect: bool) -> Store:
             )
         case other, _:
             raise AssertionError(f"settings let a store pass that is none: {other}")
+
+
+def archive(stack: Settings, bucket: Bucket) -> PostgresBackup | None:
+    """Where the database's archive is, and what it begins with; None without backups."""
+    backup = stack.tracking.postgres.backup
+    if backup is None:
+        return None
+    return PostgresBackup(
+        bucket=bucket,
+        schedule=backup.schedule,
+        days=backup.retention_days,
+        archive=backup.archive,
+        restore=backup.restore and PostgresRestore(archive=backup.restore.archive, until=backup.restore.until),
+    )
 
 
 def brokers(stack: Settings, opts: ResourceOptions) -> KafkaConnection | None:
@@ -71,6 +92,17 @@ def brokers(stack: Settings, opts: ResourceOptions) -> KafkaConnection | None:
         node_address=stack.cluster.node_address,
     )
     return Kafka("kafka", args, opts).connection
+
+
+def gateway_args(gateway: GatewaySettings, namespace: Output[str]) -> GatewayArgs:
+    """The address of all models."""
+    return GatewayArgs(
+        namespace=namespace,
+        class_name=gateway.class_name,
+        proxies=gateway.namespace,
+        tls_secret=gateway.tls_secret,
+        authenticates=gateway.authenticates,
+    )
 
 
 def bus_servers(stack: Settings, namespace: Output[str]) -> JetStreamArgs | NatsServerArgs:

@@ -12,5 +12,7 @@ class Gateway(Section):
     """GatewayClass that serves it."""
     namespace: Namespace | None = None
     """Namespace of the proxies that serve it. Unset: unknown, or not in the cluster; model servers then let all in."""
-    install: Flag = False
-    """Install the pinned controller of that class; false uses the one that the cluster runs."""
+    tls_secret: ObjectName | None = None
+    """Secret in the loop's namespace with the certificate (`kubernetes.io/tls`). Unset: plain HTTP."""
+    authenticates: Flag = False
+    """The gateway itself sets X-Tenant and X-User-Id, from whom it has authenticated. false: both are taken away."""

@@ -92,7 +92,7 @@ def test_the_first_version_of_an_alias_is_waited_for(
     finally:
         staging.join()
         client.delete_registered_model_alias("books", "first")
-    assert capfd.readouterr().out.== (
+    assert capfd.readouterr().out == (
         "waiting for the first version of books@first: "
         "model 'books' has no alias 'first'; its aliases: production, staging\n"
     )

@@ -22,6 +22,7 @@ from components.kafka import Kafka, KafkaArgs
 from components.knative import Knative, KnativeArgs
 from components.kserve import KServe, KServeArgs
 from components.mlflow import Mlflow, MlflowArgs
+from components.mlflow_route import MlflowRoute, MlflowRouteArgs
 from components.model_storage import ModelStorage, ModelStorageArgs
 from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
 from components.nats import NatsServer, NatsServerArgs
@@ -119,7 +120,7 @@ def postgres_args() -> PostgresArgs:
 
 
 def backup() -> PostgresBackup:
-    return PostgresBackup(bucket=bucket(), schedule="0 3 * * *", days=30)
+    return PostgresBackup(bucket=bucket(), schedule="0 3 * * *", days=30, archive="db")
 
 
 def versitygw_args() -> VersityGwArgs:
@@ -175,6 +176,16 @@ def served(opts: ResourceOptions) -> Serving:
     """A model's services with the initializer that they need."""
     ModelStorage("storage", model_storage_args(), opts)
     return Serving("it", serving_args(), opts)
+
+
+def mlflow_route_args(opts: ResourceOptions) -> MlflowRouteArgs:
+    return MlflowRouteArgs(
+        gateway=Gateway("gateway", gateway_args(), opts),
+        namespace="loop",
+        host="mlflow.example.com",
+        service="mlflow",
+        tracking_namespace=NAMESPACE,
+    )
 
 
 def front_args(opts: ResourceOptions) -> FrontArgs:
@@ -307,6 +318,7 @@ COMPONENTS: Mapping[str, Callable[[ResourceOptions], pulumi.ComponentResource]] 
     "model_storage": lambda opts: ModelStorage("it", model_storage_args(), opts),
     "serving": served,
     "gateway": lambda opts: Gateway("it", gateway_args(), opts),
+    "mlflow_route": lambda opts: MlflowRoute("it", mlflow_route_args(opts), opts),
     "front": lambda opts: Front("front", front_args(opts), opts),
     "kafka": lambda opts: Kafka("it", kafka_args(), opts),
     "training": trained,

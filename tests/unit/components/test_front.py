@@ -6,18 +6,18 @@ from typing import Any
 import pytest
 
 from components.front import Front, FrontArgs
-from components.gateway import Gateway
+from components.gateway import Gateway, GatewayArgs
 from components.serving import Serving
 from tests.unit.components.table import front_args, gateway_args, providers, serving_args
 from tests.unit.mocks import Recording, record
 
 
-def split(canary_percent: int, *, in_production: bool = True) -> Recording:
+def split(canary_percent: int, *, in_production: bool = True, gateway: GatewayArgs | None = None) -> Recording:
     def build() -> None:
         opts = providers()
         serving = Serving("serving", replace(serving_args(), in_production=in_production), opts)
-        gateway = Gateway("models", gateway_args(), opts)
-        Front("it", FrontArgs(gateway=gateway, serving=serving, canary_percent=canary_percent), opts)
+        made = Gateway("models", gateway or gateway_args(), opts)
+        Front("it", FrontArgs(gateway=made, serving=serving, canary_percent=canary_percent), opts)
 
     return record(build)
 
@@ -63,14 +63,25 @@ def test_the_predict_url_is_below_the_gateway_s_address() -> None:
     assert urls == ["http://192.0.2.1/v1/models/recommender:predict"]
 
 
-def address(port: int) -> Any:
+def test_a_client_cannot_say_whose_prediction_it_is() -> None:
+    (rule,) = split(10).inputs("HTTPRoute")["spec"]["rules"]
+    removed = {"remove": ["X-Tenant", "X-User-Id"]}
+    assert rule["filters"] == [{"type": "RequestHeaderModifier", "requestHeaderModifier": removed}]
+
+
+def test_a_gateway_that_authenticates_may_say_whose_prediction_it_is() -> None:
+    (rule,) = split(10, gateway=replace(gateway_args(), authenticates=True)).inputs("HTTPRoute")["spec"]["rules"]
+    assert rule["filters"] == []
+
+
+def test_a_gateway_with_a_certificate_speaks_https_and_nothing_else() -> None:
     found: list[Any] = []
-    record(lambda: Gateway("it", replace(gateway_args(), port=port), providers()).url.apply(found.append))
-    return found[0]
-
-
-def test_another_port_than_that_of_http_is_part_of_the_address() -> None:
-    assert address(8080) == "http://192.0.2.1:8080"
+    args = replace(gateway_args(), tls_secret="models-tls")
+    recording = record(lambda: Gateway("it", args, providers()).url.apply(found.append))
+    (listener,) = recording.inputs("Gateway", "it-gateway")["spec"]["listeners"]
+    assert (listener["protocol"], listener["port"]) == ("HTTPS", 443)
+    assert listener["tls"] == {"mode": "Terminate", "certificateRefs": [{"name": "models-tls"}]}
+    assert found == ["https://192.0.2.1"]
 
 
 def test_the_gateway_counts_as_made_once_its_controller_serves_it() -> None:

@@ -211,11 +211,9 @@ def test_the_address_outside_is_the_node_s_where_port_and_address_are_known(
     assert (recording.only("Mlflow").outputs or {}).get("external_url") == url
 
 
-def test_outputs_are_the_addresses_inside_and_outside() -> None:
-    recording = build(replace(mlflow_args(), host="ml.example.com"))
+def test_outputs_are_the_address_inside_and_the_service(recording: Recording) -> None:
     assert recording.only("Mlflow").outputs == {
         "url": "http://mlflow.mlflow.svc.cluster.local:5000",
-        "external_url": "https://ml.example.com",
         "service": "mlflow",
     }
 
@@ -224,3 +222,21 @@ def test_both_pods_run_the_given_image_as_mlflow_s_own_account(recording: Record
     for kind in ("Job", "Deployment"):
         assert container(recording, kind)["image"] == MLFLOW_IMAGE
         assert recording.inputs(kind)["spec"]["template"]["spec"]["serviceAccountName"] == "mlflow"
+
+
+@pytest.mark.parametrize(
+    ("proxies", "callers"),
+    [(None, None), ("gateway", ["loop", "gateway"])],
+)
+def test_a_host_lets_the_gateway_s_proxies_in_or_everybody_where_they_are_unknown(
+    proxies: str | None, callers: list[str] | None
+) -> None:
+    args = replace(mlflow_args(), client_namespaces=["loop"], host="ml.example.com", proxies=proxies)
+    (rule,) = build(args).inputs("NetworkPolicy", "mlflow-ingress")["spec"]["ingress"]
+    peers = rule.get("from")
+    found = peers and [
+        peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
+        for peer in peers
+        if "namespaceSelector" in peer
+    ]
+    assert found == callers

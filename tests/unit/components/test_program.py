@@ -1,6 +1,6 @@
 """The program itself, run with the stack files of this repository."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,11 @@ Run = Callable[..., Recording]
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     """Runs the program with a stack file and changes to its keys: `run("local", {"tracking": {...}})`."""
-    return lambda stack, changes=None: program.run(stack, tmp_path / "config", changes)
+
+    def run(stack: str, changes: Mapping[str, Any] | None = None) -> Recording:
+        return program.run(stack, tmp_path / "config", changes)
+
+    return run
 
 
 @pytest.mark.parametrize("stack", ["local", "dev", "prod"])
@@ -116,6 +120,22 @@ def test_on_aws_server_and_database_have_a_role_each_for_their_own_folder(run: R
     assert accounts == names == {"mlflow", "mlflow-db"}
 
 
+def test_on_aws_roles_are_those_of_the_named_cluster_or_of_the_context_s(run: Run) -> None:
+    def clusters(**changes: Any) -> set[str]:
+        artifacts = {"artifacts": {"kind": "aws-s3", "region": "eu-west-1", **changes}}
+        return {each.inputs["clusterName"] for each in run("prod", artifacts).of("PodIdentityAssociation")}
+
+    assert clusters() == {"example-prod"}
+    assert clusters(eksCluster="blue") == {"blue"}
+
+
+def test_the_settings_restore_the_database_from_an_archive(run: Run) -> None:
+    backup = {"archive": "mlflow-db-2", "restore": {"archive": "mlflow-db", "until": "2027-01-31T12:00:00Z"}}
+    spec = run("prod", {"tracking": {"postgres": {"backup": backup}}}).inputs("Cluster")["spec"]
+    assert spec["bootstrap"]["recovery"]["recoveryTarget"] == {"targetTime": "2027-01-31T12:00:00Z"}
+    assert spec["plugins"][0]["parameters"]["serverName"] == "mlflow-db-2"
+
+
 def test_the_database_comes_after_its_operator(run: Run) -> None:
     recording = run("prod")
     assert "cloudnative-pg-chart" in recording.only("Postgres").depends_on
@@ -167,7 +187,7 @@ def test_models_in_knative_mode_pass_the_policy_pack_and_have_the_gateway_s_addr
     images = {name: f"{pin.repository}:{pin.tag}@sha256:{64 * '0'}" for name, pin in versions.IMAGES.items()}
     model = GATE | {"production": 1, "serving": {"replicas": {"min": 0, "max": 4}}}
     recording = run("prod", {"images": images, "models": {"recommender": model}})
-    assert recording.exports["models"]["recommender"]["predict"] == "http://192.0.2.1/v1/models/recommender:predict"
+    assert recording.exports["models"]["recommender"]["predict"] == "https://192.0.2.1/v1/models/recommender:predict"
     judged = walk.as_stack(recording, "prod")
     verdicts = [judge(rule, resource, judged, (), date(2026, 1, 1)) for rule in RULES for resource in judged.resources]
     assert [line for verdict in verdicts for line in verdict.violations + verdict.unknown] == []
