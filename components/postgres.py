@@ -1,7 +1,7 @@
 """MLflow's database: a PostgreSQL cluster that the CloudNativePG operator runs.
 
-No pooler: MLflow's servers hold a few dozen connections of the hundred that PostgreSQL allows by default. Restoring is
-an operator's decision, not a stack's: it starts a new cluster from the archive.
+No pooler: MLflow's servers hold a few dozen connections of the hundred that PostgreSQL allows by default. Restoring
+makes a new cluster from an archive; nothing restores into one that exists.
 """
 
 from dataclasses import dataclass, field
@@ -26,6 +26,15 @@ BACKUP_PLUGIN = "barman-cloud.cloudnative-pg.io"
 
 
 @dataclass(frozen=True, kw_only=True)
+class PostgresRestore:
+    """An archive in the same bucket, read once."""
+
+    archive: str
+    until: str | None
+    """RFC 3339, such as 2027-01-31T12:00:00Z; None: all that was archived."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class PostgresBackup:
     """Continuous archiving of the log, and scheduled base backups. The cluster must have the barman-cloud plugin."""
 
@@ -34,6 +43,10 @@ class PostgresBackup:
     """When base backups are taken: cron in five fields, UTC."""
     days: int
     """How far back one can restore."""
+    archive: str
+    """Folder below `BACKUPS_FOLDER` that this database writes. The plugin refuses one that another has written."""
+    restore: PostgresRestore | None = None
+    """What a new database begins with; an existing one ignores it. None: it begins empty."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +110,10 @@ class Postgres(pulumi.ComponentResource):
         if args.storage_class:
             spec["storage"]["storageClass"] = args.storage_class
         if args.backup:
-            spec["plugins"] = [_archiver(name, args.namespace, args.backup, child)]
+            store = _store(name, args.namespace, args.backup, child)
+            spec["plugins"] = [{**_plugin(store, args.backup.archive), "isWALArchiver": True}]
+            if args.backup.restore:
+                spec |= _restored(store, args.backup.restore, args.database)
             spec["inheritedMetadata"] = {"labels": args.backup.bucket.client_labels}
         cluster = custom_resource(
             f"{name}-cluster",
@@ -125,10 +141,8 @@ class Postgres(pulumi.ComponentResource):
         self.register_outputs({"host": self.database.host, "database": args.database, "secret": f"{name}-app"})
 
 
-def _archiver(
-    name: str, namespace: pulumi.Input[str], backup: PostgresBackup, child: ResourceOptions
-) -> dict[str, Any]:
-    """The entry of a Cluster's `plugins` that archives to an ObjectStore, which it creates."""
+def _store(name: str, namespace: pulumi.Input[str], backup: PostgresBackup, child: ResourceOptions) -> Output[str]:
+    """Makes the ObjectStore that archives are in. Returns its name."""
     bucket = backup.bucket
     configuration: dict[str, Any] = {
         "destinationPath": Output.concat("s3://", bucket.name, "/", BACKUPS_FOLDER),
@@ -150,7 +164,22 @@ def _archiver(
         },
         opts=child,
     )
-    return {"name": BACKUP_PLUGIN, "isWALArchiver": True, "parameters": {"barmanObjectName": object_name(store)}}
+    return object_name(store)
+
+
+def _plugin(store: Output[str], archive: str) -> dict[str, Any]:
+    return {"name": BACKUP_PLUGIN, "parameters": {"barmanObjectName": store, "serverName": archive}}
+
+
+def _restored(store: Output[str], restore: PostgresRestore, database: str) -> dict[str, Any]:
+    """The parts of a Cluster's spec that fill it from an archive instead of making an empty database."""
+    recovery: dict[str, Any] = {"source": restore.archive, "database": database, "owner": database}
+    if restore.until is not None:
+        recovery["recoveryTarget"] = {"targetTime": restore.until}
+    return {
+        "bootstrap": {"recovery": recovery},
+        "externalClusters": [{"name": restore.archive, "plugin": _plugin(store, restore.archive)}],
+    }
 
 
 def _s3_credentials(bucket: Bucket) -> dict[str, Any]:

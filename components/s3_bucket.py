@@ -31,6 +31,8 @@ class S3BucketArgs:
     eks_cluster: str
     """Name of the EKS cluster whose pods get the roles."""
     namespace: pulumi.Input[str]
+    kms_key: str | None = None
+    """ARN of the key that encrypts the objects; None: S3's own."""
     folders: Mapping[str, str]
     """Service account of the namespace → the one folder its pods may list, read, write and delete in."""
     protect: bool = False
@@ -48,7 +50,7 @@ class S3Bucket(pulumi.ComponentResource):
 
         guarded = ResourceOptions.merge(child, ResourceOptions(protect=args.protect))
         bucket = aws.s3.Bucket(f"{name}-bucket", bucket=args.bucket, force_destroy=False, opts=guarded)
-        _harden(name, bucket, child)
+        _harden(name, bucket, args.kms_key, child)
         grants = [_grant(f"{name}-{account}", bucket.arn, account, args, child) for account in args.folders]
         ready = Output.all(bucket.bucket, *(grant.association_id for grant in grants))
 
@@ -63,7 +65,7 @@ class S3Bucket(pulumi.ComponentResource):
         self.register_outputs({"bucket": self.bucket.name})
 
 
-def _harden(name: str, bucket: aws.s3.Bucket, child: ResourceOptions) -> None:
+def _harden(name: str, bucket: aws.s3.Bucket, kms_key: str | None, child: ResourceOptions) -> None:
     """What keeps the bucket private and its objects recoverable."""
     aws.s3.BucketOwnershipControls(
         f"{name}-ownership", bucket=bucket.id, rule={"object_ownership": "BucketOwnerEnforced"}, opts=child
@@ -74,7 +76,7 @@ def _harden(name: str, bucket: aws.s3.Bucket, child: ResourceOptions) -> None:
     aws.s3.BucketServerSideEncryptionConfiguration(
         f"{name}-encryption",
         bucket=bucket.id,
-        rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
+        rules=[_encryption(kms_key)],
         opts=child,
     )
     aws.s3.BucketLifecycleConfiguration(
@@ -127,7 +129,10 @@ def _grant(
         opts=child,
     )
     policy = aws.iam.RolePolicy(
-        f"{name}-policy", role=role.id, policy=bucket_arn.apply(lambda arn: _document(*_use(arn, folder))), opts=child
+        f"{name}-policy",
+        role=role.id,
+        policy=bucket_arn.apply(lambda arn: _document(*_use(arn, folder), *_decrypt(args))),
+        opts=child,
     )
     return aws.eks.PodIdentityAssociation(
         f"{name}-association",
@@ -159,6 +164,30 @@ def _use(bucket_arn: str, folder: str) -> list[dict[str, Any]]:
             ],
             "Resource": f"{bucket_arn}/{folder}/*",
         },
+    ]
+
+
+def _encryption(kms_key: str | None) -> aws.s3.BucketServerSideEncryptionConfigurationRuleArgsDict:
+    if kms_key is None:
+        return {"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}
+    return {
+        "apply_server_side_encryption_by_default": {"sse_algorithm": "aws:kms", "kms_master_key_id": kms_key},
+        # One request to the key for many objects.
+        "bucket_key_enabled": True,
+    }
+
+
+def _decrypt(args: S3BucketArgs) -> list[dict[str, Any]]:
+    """The key for what S3 stores, and for nothing else that it encrypts."""
+    if args.kms_key is None:
+        return []
+    return [
+        {
+            "Effect": "Allow",
+            "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+            "Resource": args.kms_key,
+            "Condition": {"StringEquals": {"kms:ViaService": f"s3.{args.region}.amazonaws.com"}},
+        }
     ]
 
 

@@ -7,7 +7,7 @@ from pydantic import Tag
 
 from settings.problem import Problem
 from settings.section import Section, kind_of
-from settings.values.names import AwsRegion, BucketName
+from settings.values.names import AwsRegion, BucketName, EksCluster, KmsKey
 from settings.values.network import Endpoint
 from settings.values.quantity import Size
 from settings.values.secret import SecretName
@@ -22,6 +22,10 @@ class AwsS3(Section):
     """Region of the bucket."""
     bucket: BucketName | None = None
     """Name of the bucket. Unset: a unique name made by Pulumi."""
+    eks_cluster: EksCluster | None = None
+    """EKS cluster whose pods get the roles. Unset: the last part of the context's name, as EKS names contexts."""
+    kms_key: KmsKey | None = None
+    """ARN of the key that encrypts the bucket. Unset: S3's own key, which every reader of the bucket may use."""
 
 
 class BundledStore(Section):

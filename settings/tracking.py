@@ -1,13 +1,15 @@
 """MLflow: tracking server, model registry and their database."""
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated
 
-from settings.problem import one_of
+from settings.problem import Problem, one_of
 from settings.resources import Resources, default_resources
 from settings.section import Section
 from settings.values.cron import Cron
-from settings.values.names import Namespace
+from settings.values.moment import Moment
+from settings.values.names import ArchiveName, Namespace
 from settings.values.network import Host, NodePort
 from settings.values.number import Count, Replicas
 from settings.values.quantity import Size
@@ -22,6 +24,15 @@ class Delivery(StrEnum):
     """Argo CD, from an Application with the community chart that this stack makes."""
 
 
+class Restore(Section):
+    """What a new database begins with: an archive in the artifact store."""
+
+    archive: ArchiveName
+    """Name of the archive that is read."""
+    until: Moment | None = None
+    """The moment it is restored to (UTC). Unset: the last one in the archive."""
+
+
 class Backup(Section):
     """Base backups and the write-ahead log, kept in the artifact store: any moment since the oldest can be restored."""
 
@@ -29,6 +40,15 @@ class Backup(Section):
     """When base backups are taken (UTC)."""
     retention_days: Count = 30
     """For how many days a moment can be restored."""
+    archive: ArchiveName = "mlflow-db"
+    """Name of the archive that is written. A restored database needs another one than it was restored from."""
+    restore: Restore | None = None
+    """Begin a new database with what an archive holds; without meaning for one that exists."""
+
+    def contradictions(self) -> Iterator[Problem]:
+        if self.restore is not None and self.restore.archive == self.archive:
+            expected = "a name other than that of restore.archive: the plugin writes to no archive that has a history"
+            yield Problem.with_value(("archive",), self.archive, expected, f"Set it to {self.archive}-2 or so")
 
 
 class Postgres(Section):

@@ -41,6 +41,12 @@ ObjectName = Annotated[
     Rule("the name of a Kubernetes object: lowercase letters, digits, inner hyphens and dots", "Respell it"),
 ]
 
+ArchiveName = Annotated[
+    str,
+    Field(pattern=rf"^{_LABEL}$", max_length=63),
+    Rule("the name of an archive: lowercase letters, digits and inner hyphens", "Respell it"),
+]
+
 BucketName = Annotated[
     str,
     Field(pattern=r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$"),
@@ -54,6 +60,18 @@ AwsRegion = Annotated[
     str,
     Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$"),
     Rule("an AWS region such as eu-west-1", "Set it to the region the bucket is, or shall be, in"),
+]
+
+EksCluster = Annotated[
+    str,
+    Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z_-]{0,99}$"),
+    Rule("the name of an EKS cluster", "Write the name that `aws eks list-clusters` prints"),
+]
+
+KmsKey = Annotated[
+    str,
+    Field(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[0-9a-f-]+$"),
+    Rule("the ARN of a KMS key", "Write the key's ARN: an alias can be moved to another key"),
 ]
 
 MetricName = Annotated[

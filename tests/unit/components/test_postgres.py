@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from components.postgres import Postgres, PostgresArgs
+from components.postgres import Postgres, PostgresArgs, PostgresRestore
 from tests.unit.components.table import aws_bucket, backup, postgres_args, providers
 from tests.unit.mocks import Recording, record
 
@@ -91,7 +91,7 @@ def test_the_log_is_archived_by_the_plugin_to_that_store(archived: Recording) ->
         {
             "name": "barman-cloud.cloudnative-pg.io",
             "isWALArchiver": True,
-            "parameters": {"barmanObjectName": "db"},
+            "parameters": {"barmanObjectName": "db", "serverName": "db"},
         }
     ]
 
@@ -122,3 +122,28 @@ def test_only_the_database_is_protected_so_that_all_else_can_be_replaced(recordi
 def test_a_storage_class_is_named_where_one_is_wanted() -> None:
     spec = build(replace(postgres_args(), storage_class="fast")).inputs("Cluster")["spec"]
     assert spec["storage"] == {"size": "20Gi", "storageClass": "fast"}
+
+
+def restored(until: str | None) -> dict[str, Any]:
+    restore = PostgresRestore(archive="db", until=until)
+    args = replace(postgres_args(), backup=replace(backup(), archive="db-2", restore=restore))
+    return build(args).inputs("Cluster")["spec"]
+
+
+def test_a_restored_database_reads_one_archive_and_writes_another() -> None:
+    spec = restored(None)
+    plugin = {"name": "barman-cloud.cloudnative-pg.io"}
+    read, written = ({"barmanObjectName": "db", "serverName": archive} for archive in ("db", "db-2"))
+    assert spec["externalClusters"] == [{"name": "db", "plugin": {**plugin, "parameters": read}}]
+    assert spec["plugins"] == [{**plugin, "isWALArchiver": True, "parameters": written}]
+
+
+@pytest.mark.parametrize(
+    ("until", "target"),
+    [(None, {}), ("2027-01-31T12:00:00Z", {"recoveryTarget": {"targetTime": "2027-01-31T12:00:00Z"}})],
+)
+def test_a_restored_database_has_the_same_name_and_owner_as_of_the_moment_asked_for(
+    until: str | None, target: dict[str, Any]
+) -> None:
+    recovery = {"source": "db", "database": "mlflow", "owner": "mlflow"}
+    assert restored(until)["bootstrap"] == {"recovery": recovery | target}

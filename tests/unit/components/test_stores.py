@@ -126,13 +126,44 @@ def test_a_service_account_s_role_reaches_its_folder_and_nothing_else(bucket: Re
         "Resource": "arn:aws:::it-bucket",
         "Condition": {"StringLike": {"s3:prefix": ["artifacts", "artifacts/*"]}},
     }
-    assert objects["Resource"] == "arn:aws:::it-bucket/artifacts/*"
-    assert not [action for action in objects["Action"] if "*" in action]
+    assert objects == {
+        "Effect": "Allow",
+        "Action": [
+            "s3:GetObject",
+            "s3:PutObject",
+            "s3:DeleteObject",
+            "s3:AbortMultipartUpload",
+            "s3:ListMultipartUploadParts",
+        ],
+        "Resource": "arn:aws:::it-bucket/artifacts/*",
+    }
+
+
+KEY = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+def test_a_key_of_one_s_own_encrypts_the_bucket_and_roles_may_use_it_through_s3_alone() -> None:
+    recording = s3(replace(s3_bucket_args(), kms_key=KEY))
+    (rule,) = recording.inputs("BucketServerSideEncryptionConfiguration")["rules"]
+    default = {"sseAlgorithm": "aws:kms", "kmsMasterKeyId": KEY}
+    assert rule == {"applyServerSideEncryptionByDefault": default, "bucketKeyEnabled": True}
+    assert document(recording, "RolePolicy", "policy")[2:] == [
+        {
+            "Effect": "Allow",
+            "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+            "Resource": KEY,
+            "Condition": {"StringEquals": {"kms:ViaService": "s3.eu-west-1.amazonaws.com"}},
+        }
+    ]
 
 
 def test_only_pods_of_the_cluster_take_the_role(bucket: Recording) -> None:
     (trust,) = document(bucket, "Role", "assumeRolePolicy")
-    assert trust["Principal"] == {"Service": "pods.eks.amazonaws.com"}
+    assert trust == {
+        "Effect": "Allow",
+        "Principal": {"Service": "pods.eks.amazonaws.com"},
+        "Action": ["sts:AssumeRole", "sts:TagSession"],
+    }
     association = bucket.inputs("PodIdentityAssociation")
     found = (association["clusterName"], association["namespace"], association["serviceAccount"])
     assert found == ("example", "mlflow", "mlflow")
