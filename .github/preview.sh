@@ -2,6 +2,9 @@
 # Usage: preview.sh BASE HEAD STACK REPORT
 # Previews the stack of two checkouts and writes a Markdown report: HEAD's preview with the policy pack's findings, and
 # the diff of the objects that BASE and HEAD make. Exits with the status of HEAD's preview.
+#
+# Charts cannot be rendered without an API server to ask for its kinds (pulumi-kubernetes: "configured Kubernetes cluster
+# is unreachable"): for a stack that installs some, KUBECONFIG names an empty cluster, to which nothing is written.
 set -euo pipefail
 base=$1 head=$2 stack=$3 report=$4
 
@@ -9,7 +12,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$(dirname "$report")"
 : >"$report"
-export PULUMI_CONFIG_PASSPHRASE=throwaway PULUMI_SKIP_UPDATE_CHECK=1 KUBECONFIG="$work/kubeconfig"
+export PULUMI_CONFIG_PASSPHRASE=throwaway PULUMI_SKIP_UPDATE_CHECK=1
+given=${KUBECONFIG:-}
+export KUBECONFIG="$work/kubeconfig"
 
 # backend NAME: a state of its own, so that a base that breaks half-way is nothing to the head.
 backend() {
@@ -17,19 +22,28 @@ backend() {
   export PULUMI_BACKEND_URL="file://$work/$1"
 }
 
-# prepare CHECKOUT: an empty stack named preview, with the settings of the stack and a kubeconfig that leads nowhere.
-prepare() {
-  cd "$1"
-  uv sync --quiet --frozen
-  cp "Pulumi.$stack.yaml" Pulumi.preview.yaml
-  context=$(sed -n 's/^ *context: *//p' Pulumi.preview.yaml | head -1)
+# kubeconfig CONTEXT: the cluster given under the name that the stack knows, or one that leads nowhere.
+kubeconfig() {
+  if [[ -n $given ]]; then
+    kubectl --kubeconfig "$given" config view --raw --minify --flatten >"$KUBECONFIG"
+    kubectl config rename-context "$(kubectl config current-context)" "$1" >/dev/null
+    return
+  fi
   cat >"$KUBECONFIG" <<YAML
 apiVersion: v1
 kind: Config
 clusters: [{name: none, cluster: {server: "https://127.0.0.1:1"}}]
 users: [{name: none, user: {}}]
-contexts: [{name: "$context", context: {cluster: none, user: none}}]
+contexts: [{name: "$1", context: {cluster: none, user: none}}]
 YAML
+}
+
+# prepare CHECKOUT: an empty stack named preview, with the settings of the stack.
+prepare() {
+  cd "$1"
+  uv sync --quiet --frozen
+  cp "Pulumi.$stack.yaml" Pulumi.preview.yaml
+  kubeconfig "$(sed -n 's/^ *context: *//p' Pulumi.preview.yaml | head -1)"
   pulumi stack init preview >/dev/null
   pulumi config set --stack preview --secret ml-loop:trackingSecretKey "$(openssl rand -hex 24)"
   if grep -Eq '^ *bundled:' Pulumi.preview.yaml; then
@@ -60,8 +74,8 @@ set -e
 {
   echo "## Preview of \`$stack\`"
   echo '````text'
-  sed -n '/^Policies:/,/^Outputs:/p;/error:/p' "$work/preview.txt"
-  sed -n '/^Resources:/,$p' "$work/preview.txt"
+  # What the policies and the program said, without the outputs; before that, only what went wrong.
+  sed '/^Policies:/,$!{/error:/!d}; /^Outputs:/,/^$/d' "$work/preview.txt"
   echo '````'
   (cd "$head" && uv run --frozen python -m policy.objects_diff "$work/base.json" "$work/head.json")
 } >"$report"
