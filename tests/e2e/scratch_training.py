@@ -54,7 +54,7 @@ class ScratchTraining:
     def items(self, kind: str, *arguments: str) -> list[dict[str, Any]]:
         return json.loads(self.kubectl("get", kind, *arguments, "-o", "json"))["items"]
 
-    def declare(self, model: str, commands: Commands = EXAMPLE) -> None:
+    def declare(self, model: str, commands: Commands = EXAMPLE, **settings: str) -> None:
         """Applies the component's objects as Pulumi's provider does."""
         self.models.append(model)
 
@@ -69,7 +69,7 @@ class ScratchTraining:
                 commands=commands,
                 tracking_uri=TRACKING_URL,
                 egress=[Traffic(ports=(PORT,), peers=(pods_with(selector(APP, "mlflow", "server"), "mlflow"),))],
-                training=TrainingSettings.model_validate(SETTINGS),
+                training=TrainingSettings.model_validate(SETTINGS | settings),
                 cooldown=timedelta(hours=6),
             )
             Training(f"{model}-training", args, opts)

@@ -1,241 +1,220 @@
-"""Drift starts a training, once, whatever is sent and whatever is killed: the example model of the built-in cluster.
+"""Drift starts a training by itself, once, whatever is sent and whatever is killed: the built-in cluster's own model.
 
-Which events pass is Argo Events' decision, so it is asked with Argo Events. `ml.drift` has one partition: once the last
-event sent has its Workflow, all before it have been decided, and nothing here waits for something not to happen.
+Predictions are published as the servers publish them; nothing else is done by hand. The tests go on from each other:
+what drifted once is cooling down for all that follow. Which events pass is Argo Events' decision, so it is asked with
+Argo Events. `ml.drift` has one partition: once the last event sent has its Workflow, all before it have been decided,
+and nothing here waits for something not to happen.
 """
 
 import json
-import secrets
 import subprocess
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
-import yaml
 from mlflow import MlflowClient
 
-from local.paths import REPOSITORY
-from loop.contract import DRIFT_TOPIC, PREDICTIONS_TOPIC, Alias
+from loop.contract import Alias, Tag
+from tests.e2e.closed_loop import (
+    FEATURES,
+    MODEL,
+    NAMESPACE,
+    WINDOW,
+    ClosedLoop,
+    Reference,
+    event,
+    name_of,
+    parameters,
+    steps,
+    versions,
+)
 from tests.e2e.scratch_model import eventually
 from tests.e2e.station import Station, Timed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
-MODEL: Final = "recommender"
-CONFIG: Final = yaml.safe_load((REPOSITORY / "Pulumi.local.yaml").read_text(encoding="utf-8"))["config"]
-NAMESPACE: Final = CONFIG["ml-loop:namespace"]
-FEATURES: Final[list[str]] = CONFIG["ml-loop:models"][MODEL]["drift"]["features"]
-WINDOW: Final[int] = CONFIG["ml-loop:models"][MODEL]["drift"]["window"]
-DRIFT_OF_MODEL: Final = f"ml-loop.dev/trigger=drift,ml-loop.dev/model={MODEL}"
-PODS: Final = {"sensor": f"sensor-name={MODEL}-drift", "source": f"eventsource-name={MODEL}-drift"} | {
-    "bus": "app.kubernetes.io/instance=event-bus-nats,app.kubernetes.io/component=server"
-}
-PUBLISH: Final = """\
-import os, sys
-from confluent_kafka import Producer
-from loop.kafka import client_settings
-topic, times, *texts = sys.argv[1:]
-producer = Producer(client_settings(os.environ))
-for text in texts:
-    for _ in range(int(times)):
-        producer.produce(topic, text.encode(), key=b"e2e")
-        producer.poll(0)
-sys.exit(producer.flush(30))
-"""
+METRICS: Final = 7777
+REJECTED: Final = 'argo_events_action_triggered_total{.*trigger_name="rejected"'
+NO_JSON: Final = "argo_events_events_processing_failed_total"
 
 
-@dataclass(frozen=True)
-class Loop:
-    """The model's way from an event to a Workflow."""
-
-    station: Station
-
-    def kubectl(self, *arguments: str) -> str:
-        return self.station.kubectl("-n", NAMESPACE, *arguments)
-
-    def publish(self, topic: str, *texts: str, times: int = 1) -> None:
-        """Sends messages in order, from the detector's pod, which knows the way to the brokers."""
-        inside = ["python3", "-c", PUBLISH, topic, str(times), *texts]
-        self.kubectl("exec", f"deployment/{MODEL}-drift", "--", *inside)
-
-    def send(self, *events: dict[str, Any] | str) -> None:
-        self.publish(DRIFT_TOPIC, *(each if isinstance(each, str) else json.dumps(each) for each in events))
-
-    def workflows(self) -> dict[str, dict[str, Any]]:
-        """Those that drift has started, by name."""
-        found = self.station.objects("workflows", "-n", NAMESPACE, "-l", DRIFT_OF_MODEL)
-        return {workflow["metadata"]["name"]: dict(workflow) for workflow in found}
-
-    def wait_for(self, event: dict[str, Any], seconds: float = 120) -> float:
-        """Waits for the event's Workflow; returns how long it took."""
-        return eventually(lambda: name_of(event) in self.workflows(), f"a Workflow for {event['id']}", seconds)
-
-    def forget(self) -> None:
-        """Deletes what earlier events started, their pods first, and what the cooldown remembers of them."""
-        self.kubectl("delete", "workflows", "-l", DRIFT_OF_MODEL, "--cascade=foreground")
-        for lease in self.station.objects("leases", "-n", NAMESPACE):
-            if lease["metadata"]["name"].startswith(f"retrain-{MODEL}"):
-                self.kubectl("delete", "lease", lease["metadata"]["name"])
-
-    def kill(self, *parts: str) -> None:
-        """Without a goodbye: the processes get no signal that they could act on."""
-        for part in parts:
-            self.kubectl("delete", "pod", "-l", PODS[part], "--grace-period=0", "--force", "--wait=false")
+@pytest.fixture(scope="module")
+def loop(station: Station) -> Iterator[ClosedLoop]:
+    """The model has a version to compare with, the detector's window is empty, and nothing is cooling down."""
+    it = ClosedLoop()
+    known = MlflowClient().search_registered_models(f"name='{MODEL}'")
+    if not any(Alias.STAGING in model.aliases for model in known):
+        argo = [str(station.paths.bin / "argo"), f"--kubeconfig={station.paths.kubeconfig}", "-n", NAMESPACE]
+        subprocess.run([*argo, "submit", "--from", f"workflowtemplate/{MODEL}-train", "--wait"], check=True)
+    it.wait_ready("detector")
+    start = it.end()
+    if missing := -int(it.counter("detector", 9090, "ml_loop_drift_open_window_rows")) % WINDOW:
+        it.predict(Reference.current().draw(missing / WINDOW, seed=0), it.until + timedelta(minutes=1))
+        eventually(lambda: len(it.tested(start)) == len(FEATURES), "the window that was open is closed")
+    last = event()
+    it.send(last)
+    it.wait_for(last)
+    it.forget()
+    yield it
+    it.forget()
 
 
-def event(**changes: object) -> dict[str, Any]:
-    """What the detector writes when it sees drift, with changes."""
-    return {
-        "id": secrets.token_hex(16),
-        "model": MODEL,
-        "feature": FEATURES[0],
-        "ks": 0.31,
-        "p_value": 0.01,
-        "threshold": 0.05,
-        "window": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T01:00:00Z", "n": WINDOW},
-        "reference_version": "1",
-        "at": "2026-01-01T01:00:00Z",
-        **changes,
-    }
+@pytest.fixture(scope="module")
+def reference(loop: ClosedLoop) -> Reference:
+    assert loop  # once there is a version
+    return Reference.current()
+
+
+@pytest.fixture(scope="module")
+def drift(loop: ClosedLoop, reference: Reference) -> dict[str, Any]:
+    """The first event of the drift that the tests are about."""
+    return loop.drift_of(reference.drifted(seed=2), loop.end())
+
+
+def test_thirty_windows_without_drift_are_thirty_times_no_event(loop: ClosedLoop, reference: Reference) -> None:
+    start = loop.end()
+    loop.predict(reference.draw(30, seed=1), datetime.now(UTC) - timedelta(minutes=1))
+    eventually(lambda: len(loop.tested(start)) >= 30 * len(FEATURES), "thirty windows' tests", 120)
+    found = loop.tested(start)
+    assert len({each["id"] for each in found}) == len(found) == 30 * len(FEATURES)
+    assert min(each["p_value"] for each in found) >= 0.05
+    assert max(each["ks"] for each in found) < 0.1, "no window is further away than chance"
+    assert loop.workflows() == {}
+
+
+def test_a_shifted_feature_becomes_a_staging_version_that_names_the_event(
+    loop: ClosedLoop, drift: dict[str, Any], timed: Timed
+) -> None:
+    before = len(versions())
+    assert drift["feature"] == FEATURES[0]
+    loop.wait_for(drift, "Running")
+    seconds = time.time() - datetime.fromisoformat(drift["at"]).timestamp()
+    print(f"drift event to Workflow Running: {seconds:.1f} s")
+    with timed("drift event's Workflow Running to its version in staging"):
+        loop.wait_for(drift, "Succeeded", "Failed", "Error", seconds=600)
+    (version,) = versions(event_id=drift["id"])
+    assert version.tags[Tag.TRIGGER] == f"drift:{FEATURES[0]}"
+    assert version.tags[Tag.GATE] == "passed"
+    staged = MlflowClient().get_model_version_by_alias(MODEL, Alias.STAGING)
+    assert (staged.version, staged.run_id) == (version.version, version.run_id)
+    assert len(versions()) == before + 1
+    assert loop.workflows().keys() == {name_of(drift)}
+
+
+def test_the_same_drift_trains_nothing_while_it_cools_down(
+    loop: ClosedLoop, reference: Reference, drift: dict[str, Any]
+) -> None:
+    before, refusals = len(versions()), loop.refusals()
+    again, other = loop.drift_of(reference.drifted(seed=3), loop.end()), event(feature=FEATURES[1])
+    assert again["feature"] == drift["feature"]
+    loop.send(other)
+    for each in (again, other):
+        loop.wait_for(each, "Succeeded", "Failed", "Error")
+        assert loop.phase(each) == "Succeeded"
+        assert steps(loop.workflows()[name_of(each)]) == {"cooldown"}
+    assert loop.refusals() == refusals + 2
+    assert len(versions()) == before
+
+
+def test_after_the_cooldown_the_same_drift_trains_once_though_every_part_is_killed(
+    loop: ClosedLoop, reference: Reference, drift: dict[str, Any]
+) -> None:
+    before, rows, start = len(versions()), reference.drifted(seed=4), loop.end()
+    loop.forget_workflows()
+    loop.move_cooldown_back(by=timedelta(hours=7))
+
+    loop.predict(rows[: WINDOW // 2], datetime.now(UTC))
+    loop.kill("detector")
+    loop.wait_ready("detector")
+    loop.kill("source", "bus", "sensor")
+    again = loop.drift_of(rows[WINDOW // 2 :], start)
+    assert again["window"]["n"] == WINDOW
+    eventually(lambda: "train" in steps(loop.workflows().get(name_of(again), {})), "its training", 300)
+    loop.kill("workflow controller", "event controller")
+    # One event twice, and one that is older than those before it, whose Workflow is long gone.
+    last = event()
+    loop.send(again, drift, last)
+    loop.wait_for(again, "Succeeded", "Failed", "Error", seconds=600)
+    for each in (drift, last):
+        loop.wait_for(each, "Succeeded", "Failed", "Error")
+        assert steps(loop.workflows()[name_of(each)]) == {"cooldown"}
+    assert [version.tags[Tag.TRIGGER] for version in versions(event_id=again["id"])] == [f"drift:{FEATURES[0]}"]
+    assert len(versions()) == before + 1
+    assert loop.workflows().keys() == {name_of(each) for each in (again, drift, last)}
+
+
+@pytest.mark.parametrize(
+    ("when", "parts"),
+    [("before", ("sensor", "source", "bus")), ("after", ("sensor",)), ("after", ("source",)), ("after", ("bus",))],
+    ids=lambda value: value if isinstance(value, str) else "+".join(value),
+)
+def test_an_event_is_one_workflow_whatever_is_killed_around_it(
+    loop: ClosedLoop, when: str, parts: tuple[str, ...]
+) -> None:
+    before = loop.workflows().keys()
+    sent, after = event(), event()
+    if when == "before":
+        loop.kill(*parts)
+    loop.send(sent)
+    if when == "after":
+        loop.kill(*parts)
+    loop.wait_for(sent)
+    loop.send(after)
+    loop.wait_for(after)
+    assert loop.workflows().keys() - before == {name_of(sent), name_of(after)}
+
+
+@pytest.mark.parametrize(("p_value", "text"), [(0, "0"), (0.049999, "0.049999"), (1e-12, "0.000000000001")])
+def test_the_training_is_told_the_feature_the_p_value_and_the_event(
+    loop: ClosedLoop, p_value: float, text: str
+) -> None:
+    sent = event(p_value=p_value, feature=FEATURES[-1])
+    loop.send(sent)
+    assert loop.wait_for(sent) < 15
+    found = {"trigger": "drift", "feature": FEATURES[-1], "p_value": text, "event_id": sent["id"]}
+    assert parameters(loop.workflows()[name_of(sent)]) == found
 
 
 def without(key: str) -> dict[str, Any]:
     return {name: value for name, value in event().items() if name != key}
 
 
-def name_of(sent: dict[str, Any]) -> str:
-    return f"{MODEL}-drift-{sent['id'][:16]}"
+def with_number(text: str) -> str:
+    """An event whose p-value is written as it is, whether or not that is JSON."""
+    return json.dumps(event()).replace('"p_value": 0.01', f'"p_value": {text}')
 
 
-def parameters(workflow: dict[str, Any]) -> dict[str, str]:
-    return {each["name"]: each["value"] for each in workflow["spec"]["arguments"]["parameters"]}
-
-
-def granted(workflow: dict[str, Any]) -> bool | None:
-    """What the cooldown said; None: nothing yet."""
-    for node in workflow.get("status", {}).get("nodes", {}).values():
-        for output in node.get("outputs", {}).get("parameters", []):
-            if output["name"] == "granted" and "value" in output:
-                return output["value"] == "true"
-    return None
-
-
-@pytest.fixture(scope="module")
-def loop(station: Station) -> Iterator[Loop]:
-    """The example model has a version in `staging`, whose reference the detector compares with."""
-    it = Loop(station)
-    known = MlflowClient().search_registered_models(f"name='{MODEL}'")
-    if not any(Alias.STAGING in model.aliases for model in known):
-        argo = [str(station.paths.bin / "argo"), f"--kubeconfig={station.paths.kubeconfig}", "-n", NAMESPACE]
-        subprocess.run([*argo, "submit", "--from", f"workflowtemplate/{MODEL}-train", "--wait"], check=True)
-    it.kubectl("rollout", "status", f"deployment/{MODEL}-drift", "--timeout=180s")
-    yield it
-    it.forget()
-
-
-NO_DRIFT: Final = {
-    "above the threshold": 0.5,
-    "the threshold itself": 0.05,
-    "negative": -0.01,
-    "null": None,
-    "false": False,
-    "true": True,
-    "a number as text": "0.01",
-    "text": "n/a",
-    "an object": {},
-    "a list": [0.01],
-}
-NOT_JSON: Final = ("NaN", "Infinity", "-Infinity", "1e999", "-1e999")
-OTHERS: Final = (
-    event(model="other"),
-    event(model=f"{MODEL}-2"),
-    event(feature="other"),
-    event(feature=f"{FEATURES[0]}; rm"),
-    event(feature="{{workflow.uid}}"),
-    event(feature=None),
-    event(feature=[FEATURES[0]]),
-    event(id="../escape"),
-    event(id=""),
+NO_DRIFT: Final = (event(p_value=0.5), event(p_value=0.05), event(p_value=1))
+OTHERS: Final = (event(model="other"), event(model=f"{MODEL}-2"))
+TOO_LARGE: Final = (with_number("1e999"), with_number("-1e999"))
+"""Beyond what the sensor can read as a number: it says so in its log, and counts nothing."""
+ODD_FEATURES: Final = ("other", f"{FEATURES[0]}; rm", "{{workflow.uid}}", "ünïcode \u0000", "", None, [FEATURES[0]])
+MALFORMED: Final = (
+    *(event(p_value=value) for value in (None, "n/a", "0.01", -0.01, 1.01, False, True, {}, [0.01])),
+    *(event(feature=value) for value in ODD_FEATURES),
+    *(event(id=value) for value in ("../escape", "", 32 * "G", 7)),
     *(without(key) for key in ("id", "model", "feature", "p_value")),
+    *("[]", "null"),
 )
+UNREADABLE: Final = (*(with_number(text) for text in ("NaN", "Infinity", "-Infinity")), "", "text")
 
 
-def test_nothing_but_drift_of_the_model_starts_a_workflow(loop: Loop) -> None:
-    before = loop.workflows().keys()
-    plain = json.dumps(event())
-    drift = event()
-    loop.send(
-        *(event(p_value=value) for value in NO_DRIFT.values()),
-        *(plain.replace('"p_value": 0.01', f'"p_value": {value}') for value in NOT_JSON),
-        *OTHERS,
-        *("", "text", "[]", "null"),
-        drift,
-    )
-    loop.wait_for(drift)
-    assert loop.workflows().keys() - before == {name_of(drift)}
+def test_what_is_no_drift_of_the_model_starts_nothing_and_what_is_malformed_is_counted(loop: ClosedLoop) -> None:
+    def rejected() -> float:
+        return loop.counter("sensor", METRICS, REJECTED)
 
+    def unreadable() -> float:
+        return loop.counter("source", METRICS, NO_JSON)
 
-@pytest.mark.parametrize(("p_value", "text"), [(0, "0"), (0.049999, "0.049999"), (1e-12, "0.000000000001")])
-def test_the_training_is_told_the_feature_the_p_value_and_the_event(loop: Loop, p_value: float, text: str) -> None:
-    sent = event(p_value=p_value, feature=FEATURES[-1])
-    loop.send(sent)
-    loop.wait_for(sent)
-    found = {"trigger": "drift", "feature": FEATURES[-1], "p_value": text, "event_id": sent["id"]}
-    assert parameters(loop.workflows()[name_of(sent)]) == found
-
-
-def test_drift_is_a_workflow_within_seconds(loop: Loop, timed: Timed) -> None:
-    sent = event()
-    with timed("drift event to Workflow"):
-        loop.send(sent)
-        assert loop.wait_for(sent) < 15
-
-
-def test_an_event_delivered_twice_is_one_workflow_and_holds_the_next_up_for_a_minute_at_most(loop: Loop) -> None:
-    before = loop.workflows().keys()
-    twice, after = event(), event()
-    loop.send(twice, twice, after)
-    loop.wait_for(after)
-    assert loop.workflows().keys() - before == {name_of(twice), name_of(after)}
-
-
-@pytest.mark.parametrize("parts", [("sensor",), ("source",), ("bus",), ("sensor", "source", "bus")], ids="+".join)
-@pytest.mark.parametrize("first", ["killed", "sent"])
-def test_an_event_is_one_workflow_whatever_is_killed_around_it(loop: Loop, parts: tuple[str, ...], first: str) -> None:
-    before = loop.workflows().keys()
-    sent, after = event(), event()
-    if first == "killed":
-        loop.kill(*parts)
-    loop.send(sent)
-    if first == "sent":
-        loop.kill(*parts)
-    loop.wait_for(sent, seconds=240)
-    loop.send(after)
-    loop.wait_for(after, seconds=240)
-    assert loop.workflows().keys() - before == {name_of(sent), name_of(after)}
-
-
-def test_predictions_that_drift_in_every_feature_start_one_training(loop: Loop, timed: Timed) -> None:
-    loop.forget()
-    prediction = {
-        "tenant": "e2e",
-        "user_id": "e2e",
-        "features": [1e6] * len(FEATURES),
-        "predictions": [0.5],
-        "at": datetime.now(UTC).isoformat(),
-        "model": MODEL,
-        "version": "1",
-    }
-
-    def answers() -> list[bool | None]:
-        return [granted(each) for each in loop.workflows().values()]
-
-    with timed("predictions that drift to a granted training"):
-        # One window whole, whatever the open one holds already.
-        loop.publish(PREDICTIONS_TOPIC, json.dumps(prediction), times=2 * WINDOW)
-        eventually(lambda: any(answers()), "a granted training", 240)
-    eventually(lambda: None not in answers(), "every cooldown's answer", 240)
-    assert {parameters(each)["feature"] for each in loop.workflows().values()} == set(FEATURES)
-    assert answers().count(True) == 1
+    for part in ("sensor", "source"):
+        loop.wait_ready(part)
+    before, rejected_before, unreadable_before = loop.workflows().keys(), rejected(), unreadable()
+    last = event()
+    loop.send(*NO_DRIFT, *OTHERS, *TOO_LARGE, *MALFORMED, *UNREADABLE, last)
+    loop.wait_for(last)
+    eventually(lambda: rejected() >= rejected_before + len(MALFORMED), "every malformed event is counted")
+    assert rejected() == rejected_before + len(MALFORMED)
+    assert unreadable() == unreadable_before + len(UNREADABLE)
+    assert loop.workflows().keys() - before == {name_of(last)}
