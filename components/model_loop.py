@@ -16,6 +16,7 @@ from components.gateway import Gateway
 from components.model_storage import ModelStorage
 from components.network import Traffic
 from components.operators import Operators, after
+from components.promotion import Promotion, PromotionArgs
 from components.retraining import Retraining, RetrainingArgs
 from components.serving import Serving, ServingArgs
 from components.training import EXAMPLE, Training, TrainingArgs
@@ -56,7 +57,9 @@ def model_loop(model: str, its: Model, args: ModelLoopArgs, opts: ResourceOption
     """
     serving = _serving(model, its, args, opts)
     split = FrontArgs(gateway=args.gateway, serving=serving, canary_percent=its.serving.canary_percent)
-    front = Front(f"{model}-front", split, opts)
+    promotion = _promotion(model, its, args, serving, opts)
+    # A version that could not be put into production gets no share of the requests.
+    front = Front(f"{model}-front", split, ResourceOptions.merge(opts, ResourceOptions(depends_on=promotion)))
     training = _training(model, its, args, opts)
     _watch(model, its, training, args, opts)
     return {"predict": front.predict_url, "submit": training.submit}
@@ -83,6 +86,23 @@ def _serving(model: str, its: Model, args: ModelLoopArgs, opts: ResourceOptions)
     )
 
 
+def _promotion(model: str, its: Model, args: ModelLoopArgs, serving: Serving, opts: ResourceOptions) -> list[Promotion]:
+    if its.production is None:
+        return []
+    made = PromotionArgs(
+        model=model,
+        version=its.production,
+        namespace=args.namespace,
+        loop_image=args.loop_image,
+        tracking_uri=args.tracking_url,
+        egress=args.egress,
+        promotion=its.promotion,
+        kafka=args.kafka,
+    )
+    # No data flows from the services, but without them there is nothing to promote to.
+    return [Promotion(f"{model}-promotion", made, ResourceOptions.merge(opts, ResourceOptions(depends_on=[serving])))]
+
+
 def _training(model: str, its: Model, args: ModelLoopArgs, opts: ResourceOptions) -> Training:
     return Training(
         f"{model}-training",
@@ -97,6 +117,8 @@ def _training(model: str, its: Model, args: ModelLoopArgs, opts: ResourceOptions
             training=its.training,
             cooldown=its.retraining and its.retraining.cooldown,
             serving=True,
+            promotion=its.promotion,
+            kafka=args.kafka,
         ),
         after(args.operators.argo_workflows, opts),
     )

@@ -8,19 +8,23 @@ failed.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import pulumi
 from pulumi import Output, ResourceOptions
 
+from components.connections import KafkaConnection
 from components.custom import custom_resource, object_name
 from components.identities import RoleRule, step_identity
 from components.labels import labels, selector
 from components.network import API_SERVER, Traffic, allow, pods
+from components.promotion import watch_options
 from components.serving import APP as SERVERS
 from components.serving import PORT as PREDICTOR_PORT
 from components.serving import Slot
-from components.training_steps import Accounts, Commands, Gate, Plan, schedule_spec, workflow_spec
+from components.training_steps import Accounts, Canary, Commands, Gate, Plan, schedule_spec, workflow_spec
+from components.workflow_pods import KafkaClient, kafka_client
+from settings.model import Promotion
 from settings.model import Training as TrainingSettings
 
 APP: Final = "training"
@@ -55,7 +59,11 @@ class TrainingArgs:
     cooldown: timedelta | None = None
     """The least time between two trainings that drift asks for. None: drift does not start any."""
     serving: bool = False
-    """Whether the model is served: the run then rolls its staging service out."""
+    """Whether the model is served: the run then rolls its staging service out, and watches it."""
+    promotion: Promotion = field(default_factory=Promotion)
+    """How it is watched."""
+    kafka: KafkaConnection | None = None
+    """Where predictions are read. None: they are not judged."""
 
     @property
     def staging_service(self) -> str | None:
@@ -87,6 +95,7 @@ class Training(pulumi.ComponentResource):
             train=step_identity(name, f"{args.model}-train", namespace=namespace, opts=child),
             cooldown=_cooldown_identity(name, args, child),
             rollout=_rollout_identity(name, args, child),
+            kafka=kafka_client(args.kafka),
         ).apply(lambda known: _plan(name, args, known))
         _policies(name, args, child)
 
@@ -112,7 +121,7 @@ class Training(pulumi.ComponentResource):
         self.register_outputs({"template": self.template, "submit": self.submit})
 
 
-def _plan(name: str, args: TrainingArgs, known: dict[str, str]) -> Plan:
+def _plan(name: str, args: TrainingArgs, known: dict[str, Any]) -> Plan:
     training, gate = args.training, args.training.gate
     return Plan(
         model=args.model,
@@ -130,6 +139,16 @@ def _plan(name: str, args: TrainingArgs, known: dict[str, str]) -> Plan:
         timeout=int(training.timeout.total_seconds()),
         cooldown=None if args.cooldown is None else int(args.cooldown.total_seconds()),
         staging_service=args.staging_service,
+        canary=_canary(args, known["kafka"]) if args.serving else None,
+    )
+
+
+def _canary(args: TrainingArgs, kafka: KafkaClient | None) -> Canary:
+    return Canary(
+        production_service=f"{args.model}-{Slot.PRODUCTION}",
+        options=watch_options(args.promotion),
+        seconds=int(args.promotion.watch.total_seconds()),
+        kafka=kafka,
     )
 
 
@@ -166,11 +185,13 @@ def _policies(name: str, args: TrainingArgs, child: ResourceOptions) -> None:
         opts=child,
     )
     if args.serving:
-        predictors = pods(selector(SERVERS, args.model, Slot.STAGING))
-        allow(
-            f"{name}-rollout",
-            namespace=args.namespace,
-            selector=selector(APP, name, "rollout"),
-            egress=[Traffic(ports=(PREDICTOR_PORT,), peers=(predictors,))],
-            opts=child,
-        )
+        staging, production = (pods(selector(SERVERS, args.model, slot)) for slot in (Slot.STAGING, Slot.PRODUCTION))
+        kafka = args.kafka.egress if args.kafka else ()
+        for step, peers, more in (("rollout", (staging,), ()), ("canary", (staging, production), kafka)):
+            allow(
+                f"{name}-{step}",
+                namespace=args.namespace,
+                selector=selector(APP, name, step),
+                egress=[Traffic(ports=(PREDICTOR_PORT,), peers=peers), *more],
+                opts=child,
+            )

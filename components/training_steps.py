@@ -4,7 +4,7 @@
     else:  the pipeline                                                   evaluate the candidate | and production
                                                                           register
                                                                           promote to staging, if the gate passed
-                                                                          roll staging out, where it is served
+                                                                          roll staging out and watch it, if served
     on failure: record why, at the run or at the model
 
 External: the commands (`python3 -m loop …`, contract in docs/training-contract.md) and the images they are in. Names
@@ -23,6 +23,7 @@ from components.pod import SCRATCH, Resources
 from components.workflow_pods import (
     OUTPUT,
     SHORT,
+    KafkaClient,
     LoopPod,
     input_parameter,
     pod_template,
@@ -65,6 +66,18 @@ class Accounts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Canary:
+    """How a version is watched once it is in the staging service, beside the one in production."""
+
+    production_service: str
+    options: Sequence[str]
+    """Limits, as `components.promotion.watch_options` gives them."""
+    seconds: int
+    kafka: KafkaClient | None
+    """Where predictions are read. None: they are not judged."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """A training, with everything known."""
 
@@ -89,6 +102,8 @@ class Plan:
     """Seconds between two trainings for one feature. None: drift always trains."""
     staging_service: str | None
     """InferenceService that follows the alias `staging`. None: there is none."""
+    canary: Canary | None
+    """How the version in it is watched. None: it is not."""
 
     @property
     def name(self) -> str:
@@ -105,7 +120,7 @@ def workflow_spec(plan: Plan) -> dict[str, Any]:
         arguments=_arguments(),
         workflow_metadata=argo.WorkflowMetadata(labels={"ml-loop.dev/model": plan.model}),
         # Its own steps, and those of the run it may have to wait for. Stops what is never scheduled, too.
-        active_deadline_seconds=2 * (2 * plan.timeout + 4 * SHORT),
+        active_deadline_seconds=2 * (2 * plan.timeout + 5 * SHORT + (plan.canary.seconds if plan.canary else 0)),
         **workflow_defaults(plan.accounts.train, plan.labels),
     ) as workflow:
         for name, pod in _pods(plan).items():
@@ -169,6 +184,8 @@ def _pipeline(plan: Plan) -> None:
         Step(name=stage, template=stage, arguments={"version": version}, when=passed)
         if plan.staging_service:
             Step(name="rollout", template="rollout", when=passed)
+        if plan.canary:
+            Step(name="canary", template="canary", arguments={"version": version}, when=passed)
 
 
 def _evaluate(name: str, uri: str) -> Step:
@@ -219,6 +236,16 @@ def _pods(plan: Plan) -> dict[str, LoopPod]:
     if plan.staging_service:
         command, account = _rollout(plan, plan.staging_service), plan.accounts.rollout
         pods["rollout"] = LoopPod(image=plan.loop_image, command=command, env=common, account=account)
+    if plan.canary:
+        pods["canary"] = LoopPod(
+            image=plan.loop_image,
+            command=_canary(plan, plan.canary),
+            env=common,
+            inputs=["version"],
+            account=plan.accounts.rollout,
+            seconds=SHORT + plan.canary.seconds,
+            kafka=plan.canary.kafka,
+        )
     return pods
 
 
@@ -278,4 +305,17 @@ def _rollout(plan: Plan, service: str) -> list[str]:
         f"--model={plan.model}",
         "--alias=staging",
         f"--timeout={SHORT // 2}",
+    ]
+
+
+def _canary(plan: Plan, canary: Canary) -> list[str]:
+    return [
+        "canary",
+        f"--namespace={plan.namespace}",
+        f"--model={plan.model}",
+        f"--version={input_parameter('version')}",
+        f"--staging={plan.staging_service}",
+        f"--production={canary.production_service}",
+        f"--timeout={SHORT // 2}",
+        *canary.options,
     ]

@@ -7,7 +7,10 @@ from typing import Any, Final
 
 from hera.workflows import Container, Parameter, RetryStrategy, Step
 from hera.workflows import models as argo
+from pulumi import Output
 
+from components.connections import KafkaConnection
+from components.custom import spelled
 from components.pod import SCRATCH, Resources, resources
 from components.restricted import container_security_context, pod_security_context
 
@@ -56,6 +59,16 @@ TRACKING_TOKEN_ENV: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class KafkaClient:
+    """A `KafkaConnection` with everything known, in the API's spelling."""
+
+    env: Sequence[Mapping[str, Any]]
+    mounts: Sequence[Mapping[str, Any]]
+    volumes: Sequence[Mapping[str, Any]]
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class LoopPod:
     """A pod that runs one command of the loop (`python3 -m loop …`)."""
 
@@ -71,27 +84,43 @@ class LoopPod:
     resources: Resources = field(default_factory=lambda: SMALL)
     retry: str | None = DIED
     """When another attempt is made; None: whenever one fails."""
+    kafka: KafkaClient | None = None
+    """What a command needs that reads Kafka."""
+
+
+def kafka_client(connection: KafkaConnection | None) -> Output[KafkaClient] | None:
+    """A connection once everything is known of it."""
+    if connection is None:
+        return None
+    parts = {"env": connection.env(), "mounts": connection.mounts(), "volumes": connection.volumes()}
+    return Output.from_input(spelled(parts)).apply(lambda known: KafkaClient(**known, labels=connection.client_labels))
 
 
 def pod_template(name: str, pod: LoopPod) -> None:
     """Adds the template `name` to the workflow that is being written."""
+    kafka = pod.kafka or KafkaClient(env=(), mounts=(), volumes=(), labels={})
     Container(
         name=name,
         image=pod.image,
         image_pull_policy="IfNotPresent",
         # Always spelled out: for what a template doesn't name, the controller asks the image's registry.
         command=["python3", "-m", "loop", *pod.command],
-        env=[argo.EnvVar(name=key, value=value) for key, value in (dict(TRACKING_TOKEN_ENV) | dict(pod.env)).items()],
+        env=[
+            *(argo.EnvVar(name=key, value=value) for key, value in (dict(TRACKING_TOKEN_ENV) | dict(pod.env)).items()),
+            *(argo.EnvVar.model_validate(each) for each in kafka.env),
+        ],
         resources=argo.ResourceRequirements.model_validate(pod.resources),
         security_context=argo.SecurityContext.model_validate(container_security_context()),
         volume_mounts=[
             argo.VolumeMount(name="tmp", mount_path=SCRATCH),
             argo.VolumeMount(name="output", mount_path=OUTPUT),
             argo.VolumeMount.model_validate(TRACKING_TOKEN_MOUNT),
+            *(argo.VolumeMount.model_validate(each) for each in kafka.mounts),
         ],
+        volumes=[argo.Volume.model_validate(each) for each in kafka.volumes] or None,
         inputs=[Parameter(name=each) for each in pod.inputs],
         outputs=list(pod.outputs),
-        labels={"app.kubernetes.io/component": name},
+        labels={"app.kubernetes.io/component": name, **kafka.labels},
         service_account_name=pod.account,
         pod_spec_patch=pod.account and json.dumps({"containers": [{"name": "main", "volumeMounts": [TOKEN_MOUNT]}]}),
         active_deadline_seconds=pod.seconds,

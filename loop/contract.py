@@ -54,7 +54,7 @@ class Env(StrEnum):
     """The workflow's failed nodes as Argo names them in `{{workflow.failures}}`."""
     PATIENCE = "ML_LOOP_MLFLOW_PATIENCE"
     """Seconds a step waits for an MLflow that does not answer; default 180."""
-    TRACKING_TOKEN_FILE = "ML_LOOP_TRACKING_TOKEN_FILE"
+    TRACKING_TOKEN_FILE = "ML_LOOP_TRACKING_TOKEN_FILE"  # noqa: S105  a variable's name
     """File with the token that says to MLflow who the pod is; without it the pod only reads."""
     KAFKA = "KAFKA_BOOTSTRAP_SERVERS"
 
@@ -121,6 +121,11 @@ GATE_FILE: Final = "gate"
 
 VERSION_ANNOTATION: Final = "ml-loop.dev/model-version"
 """Annotation of an InferenceService's predictor: the version all pods of this rollout serve."""
+
+EXIT_VERDICT: Final = 1
+"""A promotion ends with it: the version was refused or taken back, and would be again."""
+EXIT_TRY_AGAIN: Final = 75
+"""It ends with this one while nothing is known about the version, as MLflow or the API server did not answer."""
 
 PREDICTIONS_TOPIC: Final = "ml.predictions"
 """Key: tenant. Value: `{tenant, user_id, features[], predictions[], at, model, version}`."""

@@ -145,6 +145,21 @@ class Retraining(Section):
     """The least time between two retrainings for one feature."""
 
 
+class Promotion(Section):
+    """How a version that goes live, in production or in staging, is watched before it is left there or taken back."""
+
+    watch: Duration = timedelta(seconds=60)
+    """For how long."""
+    max_error_rate: Probability = 0.01
+    """Share of its requests that may fail."""
+    max_latency_ratio: Annotated[
+        float, Field(strict=True, ge=1, allow_inf_nan=False), Rule("a number of at least 1", "Write 1.5 or so")
+    ] = 1.5
+    """How many times as long as with the version before a mean answer may take."""
+    max_prediction_shift: Fraction = 0.5
+    """How far its predictions may be from those of the version before (the KS statistic); 1: however far."""
+
+
 class Model(Section):
     """One model: its training, services, detector and retraining."""
 
@@ -156,6 +171,8 @@ class Model(Section):
     """The drift detector. Unset: none."""
     retraining: Retraining | None = None
     """Training when drift is published. Unset: none."""
+    promotion: Promotion = Promotion()
+    """How a version that goes live is watched."""
     production: Count | None = None
     """Version in production. A human moves it, by a reviewed change of this number; null: none yet."""
 

@@ -7,15 +7,17 @@ unload the model or turn a malformed request into a 500. Only the routes the loo
 import asyncio
 import re
 import signal
+import time
 from types import FrameType
 
 import orjson
-from prometheus_client import Counter
+from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from loop.serving.validation import RejectedError
 
 REQUESTS = Counter("ml_loop_requests_total", "Inference requests by protocol and status code", ["protocol", "code"])
+ANSWERS = Histogram("ml_loop_answer_seconds", "From request to answer, of predictions that were made", ["version"])
 
 _PREDICT = re.compile(r"/v1/models/[^/]+:predict|/v2/models/[^/]+/infer")
 _ALIVE = {"/", "/metrics", "/v2/health/live"}
@@ -36,6 +38,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         predict = scope["method"] == "POST" and _PREDICT.fullmatch(scope["path"]) is not None
+        began = time.perf_counter()
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -44,6 +47,8 @@ class Guard:
                     message["headers"].append((b"connection", b"close"))
                 if predict:
                     REQUESTS.labels(scope["path"][1:3], message["status"]).inc()
+                    if message["status"] == 200:  # an error is quick, and would flatter
+                        ANSWERS.labels(self._version).observe(time.perf_counter() - began)
             await send(message)
 
         try:

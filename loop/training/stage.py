@@ -17,6 +17,8 @@ def stage() -> None:
         raise StepError(
             f"version {number} of {name} must have passed its gate to be staged: its tag {Tag.GATE} is {gate}"
         )
+    if rejected := version.tags.get(Tag.REJECTED):
+        raise StepError(f"version {number} of {name} cannot be staged: it was rejected when it was live: {rejected}")
     current = registry.alias(name, Alias.STAGING)
     if current is not None and int(current.version) > int(number):
         print(f"staging: stays at version {current.version} of {name}, newer than {number}")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from components.promotion import watch_options
 from components.training import EXAMPLE, Training, TrainingArgs
 from components.training_steps import PARAMETERS, TRIGGERS
 from loop import contract
@@ -17,8 +18,9 @@ from loop.retraining import cooldown
 from policy.pods import containers, pods
 from policy.rule import Resource, Stack
 from policy.rules.restricted import RESTRICTED_OPERATED_PODS
+from settings.model import Promotion as PromotionSettings
 from settings.model import Training as TrainingSettings
-from tests.unit.components.table import LOOP_IMAGE, MODEL_IMAGE, TRAINING, providers, training_args
+from tests.unit.components.table import LOOP_IMAGE, MODEL_IMAGE, TRAINING, kafka, providers, training_args
 from tests.unit.mocks import Recording, record
 
 
@@ -87,6 +89,7 @@ def test_the_pipeline_goes_from_train_to_staging_and_rolls_out_what_passed(recor
         {"register": None},
         {"promote-to-staging": passed},
         {"rollout": passed},
+        {"canary": passed},
     ]
 
 
@@ -193,6 +196,7 @@ def test_the_user_s_code_runs_as_the_account_that_may_do_the_least(recording: Re
     assert {name: account for name, account in accounts.items() if account} == {
         "cooldown": "recommender-cooldown",
         "rollout": "recommender-rollout",
+        "canary": "recommender-rollout",
     }
     images = {name: each["container"]["image"] for name, each in pod_templates(recording).items()}
     assert {name for name, image in images.items() if image == MODEL_IMAGE} == {"train", "evaluate"}
@@ -208,7 +212,7 @@ def test_only_the_executor_and_steps_that_call_the_api_see_a_token(recording: Re
         mounts = {str(each["name"]): each.get("volumeMounts", []) for _, each in containers(pod)}
         seen[name] = {each for each, found in mounts.items() if folder in [mount["mountPath"] for mount in found]}
     executor = {"init", "wait"}
-    calling = {name: executor | {"main"} for name in ("cooldown", "rollout")}
+    calling = {name: executor | {"main"} for name in ("cooldown", "rollout", "canary")}
     assert seen == dict.fromkeys(pod_templates(recording), executor) | calling
 
 
@@ -273,9 +277,9 @@ def test_settings_reach_the_steps() -> None:
 
 
 def test_a_run_may_wait_for_another_one_and_still_take_its_own_time(recording: Recording) -> None:
-    """In order: train, two evaluations at once, register, stage, rollout; the cooldown before them."""
+    """In order: train, two evaluations at once, register, stage, rollout, canary; the cooldown before them."""
     hour, short = 3600, 600
-    assert spec(recording)["activeDeadlineSeconds"] == 2 * (2 * hour + 4 * short)
+    assert spec(recording)["activeDeadlineSeconds"] == 2 * (2 * hour + 5 * short + 60)
 
 
 def test_a_dead_pod_is_replaced_and_an_answer_is_final(recording: Recording) -> None:
@@ -327,7 +331,7 @@ def refusals(manifest: Mapping[str, Any]) -> list[str]:
 def test_every_pod_passes_restricted_under_a_controller_that_restricts_nothing(recording: Recording) -> None:
     manifest = recording.inputs("WorkflowTemplate")
     built = list(pods("argoproj.io/WorkflowTemplate", manifest, Stack()))
-    assert len(built) == len(pod_templates(recording)) == 7
+    assert len(built) == len(pod_templates(recording)) == 8
     assert {str(each["name"]) for pod in built for _, each in containers(pod)} == {"init", "wait", "main"}
     assert refusals(manifest) == []
 
@@ -375,3 +379,30 @@ def test_only_the_rollout_reaches_the_servers(recording: Recording) -> None:
     }
     wanted = policy["podSelector"]["matchLabels"]
     assert [name for name, found in labels.items() if wanted.items() <= found.items()] == ["rollout"]
+
+
+def test_the_canary_watches_the_staged_version_beside_production(recording: Recording) -> None:
+    command = template(recording, "canary")["container"]["command"]
+    assert command == [
+        *("python3", "-m", "loop", "canary"),
+        "--namespace=mlflow",
+        "--model=recommender",
+        "--version={{inputs.parameters.version}}",
+        "--staging=recommender-staging",
+        "--production=recommender-production",
+        "--timeout=300",
+        *watch_options(PromotionSettings()),
+    ]
+    ports = recording.inputs("NetworkPolicy", "training-canary")["spec"]["egress"][0]["to"]
+    assert [peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for peer in ports] == [
+        "staging",
+        "production",
+    ]
+
+
+def test_the_canary_alone_reads_predictions_from_kafka(recording: Recording) -> None:
+    found = build(replace(training_args(), kafka=kafka()))
+    assert "KAFKA_BOOTSTRAP_SERVERS" not in environment(recording, "canary")
+    reading = [name for name in pod_templates(found) if "KAFKA_BOOTSTRAP_SERVERS" in environment(found, name)]
+    assert reading == ["canary"]
+    assert template(found, "canary")["metadata"]["labels"]["ml-loop.dev/client-of-kafka"] == "true"

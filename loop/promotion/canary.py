@@ -1,0 +1,98 @@
+"""`python3 -m loop canary`: watch the version that has just been staged, and take it back if it is worse.
+
+It is compared with the version in production. One that fails is tagged rejected and loses `staging` to the version in
+production; before the first of these, to the newest version below it that passed and was not rejected; where there is
+none, nothing is staged.
+
+Needs: what a rollout needs of the staging service, port 8080 of the production servers, and in MLflow the right to move
+`staging`.
+"""
+
+import argparse
+from dataclasses import dataclass
+from typing import NoReturn
+
+from loop.contract import Alias, Gate, Tag
+from loop.promotion import watch
+from loop.promotion.promote import Live, Production, Say
+from loop.promotion.watch import Baseline
+from loop.registry import Registry
+from loop.serving.rollout import Cluster, RolloutError, Service, api_client
+from loop.training.step import StepError, run_step
+
+
+@dataclass(frozen=True)
+class Canary:
+    """One version of one model in the staging service."""
+
+    registry: Registry
+    staging: Production
+    production: Production
+    model: str
+    number: str
+    say: Say = print
+
+    def run(self) -> None:
+        """Raises StepError when the version was taken back."""
+        if reason := self.registry.resolve(self.model, self.number).tags.get(Tag.REJECTED):
+            self._take_back(reason)  # a pod died on the way back
+        if self._named(Alias.STAGING) != self.number:
+            self.say(f"staging: version {self.number} of {self.model} is not staged any more")
+            return
+        live = self._named(Alias.PRODUCTION)
+        if live == self.number:
+            self.say(f"staging: version {self.number} of {self.model} is in production already")
+            return
+        before = Baseline(live, self.production.traffic(live)) if live else None
+        if failures := self.staging.watch(self.number, before):
+            reason = "; ".join(failures)[:2000]
+            self.registry.tag_version(self.model, self.number, Tag.REJECTED, reason)
+            self._take_back(reason)
+        self.say(f"staging: version {self.number} of {self.model} stays")
+
+    def _take_back(self, reason: str) -> NoReturn:
+        if self._named(Alias.STAGING) == self.number:
+            if instead := self._instead():
+                self.registry.set_alias(self.model, Alias.STAGING, instead)
+            else:
+                self.registry.delete_alias(self.model, Alias.STAGING)
+        staged = self._named(Alias.STAGING)
+        if staged:
+            self.staging.restore(staged)
+        else:
+            self.staging.release()
+        now = f"version {staged} is staged" if staged else "nothing is staged"
+        raise StepError(f"version {self.number} of {self.model} lost staging: {reason}; {now}")
+
+    def _instead(self) -> str | None:
+        if live := self._named(Alias.PRODUCTION):
+            return live
+        passed = self.registry.tagged(self.model, Tag.GATE, Gate.PASSED)
+        older = [str(v.version) for v in passed if int(v.version) < int(self.number) and Tag.REJECTED not in v.tags]
+        return older[-1] if older else None
+
+    def _named(self, alias: Alias) -> str | None:
+        found = self.registry.alias(self.model, alias)
+        return None if found is None else str(found.version)
+
+
+def canary() -> None:
+    parser = argparse.ArgumentParser(prog="loop canary", description=__doc__)
+    watch.add_arguments(parser)
+    parser.add_argument("--staging", required=True, help="the staging InferenceService's name")
+    parser.add_argument("--production", required=True, help="the production InferenceService's name")
+    arguments = parser.parse_args()
+    api, watching = api_client(), watch.from_arguments(arguments)
+
+    def live(name: str) -> Live:
+        return Live(Cluster(api, Service(arguments.namespace, name, arguments.model)), arguments.timeout, watching)
+
+    services = live(arguments.staging), live(arguments.production)
+    try:
+        Canary(Registry(), *services, arguments.model, arguments.version).run()
+    except RolloutError as error:
+        raise StepError(str(error)) from error
+
+
+def main() -> int:
+    return run_step(canary)

@@ -1,0 +1,174 @@
+"""May a version stay where it was put? A pure decision over what its servers counted and what it predicted.
+
+Each check that has too little to go by says so, with numbers, and accepts: the version has passed the gate of its
+training, and traffic that is not there cannot be waited for.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from scipy import stats
+
+ALPHA: Final = 1e-4
+"""How often chance alone may condemn a version that is at its limit, for each look at it."""
+MIN_REQUESTS: Final = 50
+"""Answers of each version from which a mean latency, or a distribution of predictions, means anything."""
+MIN_INPUTS: Final = 10
+"""Different rows from which it is the model that answers otherwise, and not the clients that ask otherwise."""
+LATENCY_FLOOR: Final = 0.005
+"""Seconds. What is slower by less is the machine's mood, however large the ratio."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the settings allow (`models.<name>.promotion`)."""
+
+    max_error_rate: float = 0.01
+    max_latency_ratio: float = 1.5
+    max_prediction_shift: float = 0.5
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Requests that the servers of one version counted since they started."""
+
+    answered: int = 0
+    failed: int = 0
+    """Ended with a 5xx status."""
+    refused: int = 0
+    """Ended with a 4xx status."""
+    seconds: float = 0.0
+    """Time spent on those that were answered."""
+
+    def __add__(self, other: "Traffic") -> "Traffic":
+        return Traffic(
+            self.answered + other.answered,
+            self.failed + other.failed,
+            self.refused + other.refused,
+            self.seconds + other.seconds,
+        )
+
+    @property
+    def requests(self) -> int:
+        return self.answered + self.failed + self.refused
+
+    @property
+    def latency(self) -> float | None:
+        """Mean seconds of an answer; None where there are too few."""
+        return self.seconds / self.answered if self.answered >= MIN_REQUESTS else None
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Predictions of one version, and to how many different rows of features."""
+
+    outputs: tuple[tuple[float, ...], ...] = ()
+    """For each output of the model its values."""
+    inputs: int = 0
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What is known of one version in service."""
+
+    version: str
+    traffic: Traffic | None = None
+    sample: Sample | None = None
+    crashes: tuple[str, ...] = ()
+    """Why servers of it ended."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What speaks against the version, and everything that was looked at, as sentences."""
+
+    failures: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def judge(limits: Limits, new: Observation, old: Observation | None) -> Verdict:
+    """Compare a version with the one before; without one (`old` is None) only what needs no comparison is judged."""
+    verdict = Verdict()
+    verdict.failures.extend(f"a server ended: {reason}" for reason in new.crashes)
+    _errors(limits, new, old, verdict)
+    _latency(limits, new, old, verdict)
+    _predictions(limits, new, old, verdict)
+    return verdict
+
+
+def _errors(limits: Limits, new: Observation, old: Observation | None, verdict: Verdict) -> None:
+    traffic = new.traffic or Traffic()
+    counted = f"{traffic.failed} of {traffic.requests} requests failed, {traffic.refused} were refused"
+    verdict.notes.append(counted)
+    if _exceeds(traffic.failed, traffic.requests, limits.max_error_rate):
+        rate = f"{traffic.failed / traffic.requests:.1%}"
+        verdict.failures.append(
+            f"{traffic.failed} of {traffic.requests} requests failed ({rate}, allowed {limits.max_error_rate:.1%})"
+        )
+    if old is None or old.traffic is None or old.traffic.requests < MIN_REQUESTS:
+        return
+    # A client's mistake is no version's, but a version that refuses what the one before took is at fault.
+    usual = old.traffic.refused / old.traffic.requests
+    if _exceeds(traffic.refused, traffic.requests, min(usual + limits.max_error_rate, 1.0)):
+        compared = f"{traffic.refused / traffic.requests:.1%}, version {old.version} refused {usual:.1%}"
+        verdict.failures.append(f"{traffic.refused} of {traffic.requests} requests were refused ({compared})")
+
+
+def _exceeds(count: int, total: int, rate: float) -> bool:
+    """Whether chance, at the allowed rate, would give so many less often than `ALPHA` (binomial tail)."""
+    return count > rate * total and float(stats.binom.sf(count - 1, total, rate)) < ALPHA
+
+
+def _latency(limits: Limits, new: Observation, old: Observation | None, verdict: Verdict) -> None:
+    now = new.traffic and new.traffic.latency
+    before = old and old.traffic and old.traffic.latency
+    if now is None or before is None:
+        few = [
+            f"version {each.version} has answered {each.traffic.answered if each.traffic else 0}"
+            for each in (new, old)
+            if each is not None and (each.traffic is None or each.traffic.latency is None)
+        ]
+        why = f"{' and '.join(few)}, {MIN_REQUESTS} are needed" if few else "there is no version to compare with"
+        verdict.notes.append(f"latency is not judged: {why}")
+        return
+    compared = f"{now * 1000:.0f} ms on average, version {old.version} takes {before * 1000:.0f} ms"
+    verdict.notes.append(compared)
+    if now > before * limits.max_latency_ratio and now - before > LATENCY_FLOOR:
+        verdict.failures.append(
+            f"an answer takes {compared} ({now / before:.1f} times as long, allowed {limits.max_latency_ratio:g})"
+        )
+
+
+def _predictions(limits: Limits, new: Observation, old: Observation | None, verdict: Verdict) -> None:
+    now, before = new.sample or Sample(), (old and old.sample) or Sample()
+    sizes = [max(map(len, sample.outputs), default=0) for sample in (now, before)]
+    if old is None:
+        verdict.notes.append("predictions are not judged: there is no version to compare with")
+        return
+    if min(sizes) < MIN_REQUESTS or min(now.inputs, before.inputs) < MIN_INPUTS:
+        seen = [
+            f"{rows} rows of version {each.version}, {sample.inputs} of them different"
+            for rows, each, sample in zip(sizes, (new, old), (now, before), strict=True)
+        ]
+        needed = f"{MIN_REQUESTS} rows of each, {MIN_INPUTS} of them different, are needed"
+        verdict.notes.append(f"predictions are not judged: {'; '.join([*seen, needed])}")
+        return
+    for place, (values, usual) in enumerate(zip(now.outputs, before.outputs, strict=False), start=1):
+        if min(len(values), len(usual)) < MIN_REQUESTS:
+            continue
+        name = f"output {place}" if len(now.outputs) > 1 else "the prediction"
+        if _constant(values) and not _constant(usual):
+            rows = f"all of {now.inputs} different rows"
+            verdict.failures.append(f"{name} is {values[0]:g} for {rows}, version {old.version} tells them apart")
+            continue
+        shift = stats.ks_2samp(values, usual)
+        verdict.notes.append(f"{name} is {shift.statistic:.2f} away from that of version {old.version}")
+        if shift.statistic > limits.max_prediction_shift and shift.pvalue < ALPHA:
+            verdict.failures.append(
+                f"{name} is distributed otherwise than with version {old.version} "
+                f"(KS distance {shift.statistic:.2f}, allowed {limits.max_prediction_shift:g})"
+            )
+
+
+def _constant(values: tuple[float, ...]) -> bool:
+    return min(values) == max(values)

@@ -1,0 +1,237 @@
+"""`python3 -m loop promote`: put one version into production, watch it, and take it back if it is worse.
+
+Each step may be repeated, and what the next one needs is kept at the registered model (`PROMOTION_TAG`) until the end:
+a pod that dies anywhere leaves a state from which the next one finishes, or goes back. The alias `production` names a
+version only while that version is served or on its way there.
+
+Needs: what a rollout needs of the production service, and in MLflow the right to move `production`.
+"""
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import NoReturn, Protocol
+
+import urllib3
+from kubernetes import config
+from kubernetes.client.exceptions import ApiException
+from mlflow.entities.model_registry import ModelVersion, RegisteredModel
+from mlflow.exceptions import MlflowException
+
+from loop.contract import EXIT_TRY_AGAIN, EXIT_VERDICT, PROMOTION_TAG, Alias, Gate, Tag
+from loop.promotion import observation, watch
+from loop.promotion.judge import Traffic
+from loop.promotion.watch import Baseline, Watch
+from loop.registry import Registry, RegistryError
+from loop.serving.rollout import Cluster, RolloutError, Service, api_client, roll
+from loop.serving.served import leave_reason
+
+Say = Callable[[str], None]
+
+
+class PromotionError(Exception):
+    """The version is not in production. One sentence for whoever merged the change."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A promotion under way."""
+
+    to: str
+    origin: str | None
+    """The version in production before; None: none was."""
+    previous: str | None
+    """What had the alias `previous` before."""
+    since: str
+    traffic: Traffic | None
+    """What the servers of `origin` had counted by then; None where `to` is not compared with it."""
+    reason: str | None = None
+    """Why the version is being taken back; None while it goes forward."""
+    rejected: bool = False
+    """Whether that is a verdict on the version: then it goes live no more."""
+
+    @classmethod
+    def of(cls, model: RegisteredModel) -> "Change | None":
+        if (text := model.tags.get(PROMOTION_TAG)) is None:
+            return None
+        fields = json.loads(text)
+        return cls(**fields | {"traffic": fields["traffic"] and Traffic(**fields["traffic"])})
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+
+class Production(Protocol):
+    """The production service, as a promotion uses it."""
+
+    def serve(self, version: str) -> None:
+        """Returns once all servers serve the version; raises RolloutError, and what was served stays."""
+
+    def restore(self, version: str) -> None:
+        """As `serve`, but whatever keeps the servers from it, this version is the one to come."""
+
+    def release(self) -> None:
+        """Leaves the service without a version of a rollout's, as it was before the first."""
+
+    def traffic(self, version: str) -> Traffic | None: ...
+
+    def watch(self, version: str, before: Baseline | None) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True)
+class Live:
+    """The service on the cluster."""
+
+    cluster: Cluster
+    timeout: float
+    watching: Watch
+    say: Say = print
+
+    def serve(self, version: str) -> None:
+        roll(self.cluster, version, self.timeout, self.say)
+
+    def restore(self, version: str) -> None:
+        try:
+            self.serve(version)
+        except RolloutError:
+            self.cluster.annotate(version)
+            raise
+
+    def release(self) -> None:
+        self.cluster.annotate(None)
+
+    def traffic(self, version: str) -> Traffic | None:
+        return observation.traffic(self.cluster, version)
+
+    def watch(self, version: str, before: Baseline | None) -> tuple[str, ...]:
+        return self.watching.over(self.cluster, version, before, self.say)
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """One version of one model on its way into production."""
+
+    registry: Registry
+    service: Production
+    model: str
+    number: str
+    say: Say = print
+
+    def run(self) -> None:
+        """Raises PromotionError when the version is refused or was taken back."""
+        model = self.registry.model(self.model)
+        if model is None:
+            raise PromotionError(f"the registry has no model {self.model!r}: train and register one first")
+        change = Change.of(model)
+        if change is not None and change.to == self.number and change.reason:
+            self._take_back(change)  # a pod died on the way back
+        version = self._approved()
+        if change is not None and change.to != self.number:
+            self.say(f"version {change.to} was not judged before it was given up: going back to where it began")
+            self._put_back(change)
+            change = None
+            model = self.registry.model(self.model) or model
+        if change is None and model.aliases.get(Alias.PRODUCTION) == self.number:
+            self.service.serve(self.number)
+            self.say(f"version {self.number} of {self.model} is in production already")
+            return
+        self._go(change or self._begin(model, version), version)
+
+    def _approved(self) -> ModelVersion:
+        version = self.registry.version(self.model, self.number)
+        if version is None:
+            raise PromotionError(f"model {self.model!r} has no version {self.number}: nothing was changed")
+        gate = version.tags.get(Tag.GATE, "none")
+        if version.status != "READY":
+            reason = f"it is {version.status} in the registry, not READY"
+        elif rejected := version.tags.get(Tag.REJECTED):
+            reason = f"it was rejected: {rejected}"
+        elif gate != Gate.PASSED:
+            reason = f"it must have passed the gate of its training, and its tag {Tag.GATE} is {gate}"
+        else:
+            return version
+        raise PromotionError(
+            f"version {self.number} of {self.model} cannot go into production: {reason}; nothing was changed"
+        )
+
+    def _begin(self, model: RegisteredModel, version: ModelVersion) -> Change:
+        origin = model.aliases.get(Alias.PRODUCTION)
+        # A version that was in production is a way back: what it would be compared with may be what is wrong.
+        compared = origin if Tag.PROMOTED not in version.tags else None
+        traffic = self.service.traffic(compared) if compared else None
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        change = Change(self.number, origin, model.aliases.get(Alias.PREVIOUS), now, traffic)
+        self.registry.tag_model(self.model, PROMOTION_TAG, change.to_json())
+        return change
+
+    def _go(self, change: Change, version: ModelVersion) -> None:
+        self.say(f"promoting version {self.number} of {self.model}, after version {change.origin or '(none)'}")
+        if change.origin:
+            self.registry.set_alias(self.model, Alias.PREVIOUS, change.origin)
+        self.registry.set_alias(self.model, Alias.PRODUCTION, self.number)
+        try:
+            self.service.serve(self.number)
+        except RolloutError as error:
+            self._take_back(self._turned(change, str(error), rejected=False))
+        compared = change.origin and Tag.PROMOTED not in version.tags
+        before = Baseline(change.origin, change.traffic) if change.origin and compared else None
+        if failures := self.service.watch(self.number, before):
+            self._take_back(self._turned(change, "; ".join(failures), rejected=True))
+        if Tag.PROMOTED not in version.tags:
+            self.registry.tag_version(self.model, self.number, Tag.PROMOTED, change.since)
+        self.registry.untag_model(self.model, PROMOTION_TAG)
+        self.say(f"version {self.number} of {self.model} is in production")
+
+    def _turned(self, change: Change, reason: str, *, rejected: bool) -> Change:
+        turned = replace(change, reason=reason[:2000], rejected=rejected)
+        self.registry.tag_model(self.model, PROMOTION_TAG, turned.to_json())
+        return turned
+
+    def _take_back(self, change: Change) -> NoReturn:
+        """Always raises PromotionError."""
+        if change.rejected and change.reason:
+            self.registry.tag_version(self.model, change.to, Tag.REJECTED, change.reason)
+        self._put_back(change)
+        kept = f"version {change.origin} is in production again" if change.origin else "nothing is in production"
+        raise PromotionError(f"version {change.to} of {self.model} was taken back: {change.reason}; {kept}")
+
+    def _put_back(self, change: Change) -> None:
+        for alias, number in ((Alias.PRODUCTION, change.origin), (Alias.PREVIOUS, change.previous)):
+            if number:
+                self.registry.set_alias(self.model, alias, number)
+            else:
+                self.registry.delete_alias(self.model, alias)
+        if change.origin:
+            self.service.restore(change.origin)
+        else:
+            self.service.release()
+        self.registry.untag_model(self.model, PROMOTION_TAG)
+
+
+def main() -> int:
+    # Process 1 of a container ignores what it has no handler for, and would be killed half a minute later.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    parser = argparse.ArgumentParser(prog="loop promote", description=__doc__)
+    watch.add_arguments(parser)
+    parser.add_argument("--service", required=True, help="the production InferenceService's name")
+    arguments = parser.parse_args()
+    service = Service(arguments.namespace, arguments.service, arguments.model)
+    try:
+        live = Live(Cluster(api_client(), service), arguments.timeout, watch.from_arguments(arguments))
+        Promotion(Registry(), live, arguments.model, arguments.version).run()
+    except (PromotionError, RolloutError, MlflowException, config.ConfigException) as error:
+        return _ended(str(error), EXIT_VERDICT)
+    except (RegistryError, ApiException, urllib3.exceptions.HTTPError) as error:
+        return _ended(f"interrupted, to be tried again: {error}", EXIT_TRY_AGAIN)
+    return 0
+
+
+def _ended(sentence: str, code: int) -> int:
+    sentence = " ".join(sentence.split())
+    print(f"promote: {sentence}", file=sys.stderr)
+    leave_reason(sentence)
+    return code

@@ -1,0 +1,82 @@
+"""Watching a version that has just gone live, beside the one before it."""
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from confluent_kafka import KafkaException
+
+from loop.promotion import observation
+from loop.promotion.judge import Limits, Observation, Traffic, Verdict, judge
+from loop.serving.rollout import Cluster
+
+POLL_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The version before: its number, and what its servers had counted when the new one came."""
+
+    version: str
+    traffic: Traffic | None
+
+
+@dataclass(frozen=True)
+class Watch:
+    """For how long, and what is allowed."""
+
+    seconds: float
+    limits: Limits
+
+    def over(
+        self, cluster: Cluster, version: str, before: Baseline | None, say: Callable[[str], None]
+    ) -> tuple[str, ...]:
+        """What speaks against the version, as sentences; ends as soon as something does."""
+        say(f"watching version {version} for {self.seconds:.0f} s")
+        old = before and Observation(before.version, before.traffic)
+        deadline = time.monotonic() + self.seconds
+        while (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(left, POLL_SECONDS))
+            verdict = judge(self.limits, _seen(cluster, version), old)
+            if verdict.failures:
+                break
+        else:
+            verdict = self._finally(cluster, version, old, say)
+        for note in verdict.notes:
+            say(note)
+        return tuple(verdict.failures)
+
+    def _finally(self, cluster: Cluster, version: str, old: Observation | None, say: Callable[[str], None]) -> Verdict:
+        """The last look takes the predictions in, too."""
+        new = _seen(cluster, version)
+        try:
+            samples = observation.samples(cluster.model, [version, *([old.version] if old else [])])
+        except KafkaException as error:
+            say(f"Kafka cannot be read: {error}")
+            samples = {}
+        old = old and replace(old, sample=samples.get(old.version))
+        return judge(self.limits, replace(new, sample=samples.get(version)), old)
+
+
+def _seen(cluster: Cluster, version: str) -> Observation:
+    return Observation(version, observation.traffic(cluster, version), crashes=observation.crashes(cluster, version))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options that `from_arguments` reads, and those that name the model and where it is served."""
+    defaults = Limits()
+    parser.add_argument("--model", required=True, help="the registered model's name")
+    parser.add_argument("--version", required=True)
+    parser.add_argument("--namespace", required=True)
+    parser.add_argument("--timeout", type=float, default=300, help="seconds until a rollout is given up")
+    parser.add_argument("--watch", type=float, default=60, help="seconds to watch the version for")
+    parser.add_argument("--max-error-rate", type=float, default=defaults.max_error_rate)
+    parser.add_argument("--max-latency-ratio", type=float, default=defaults.max_latency_ratio)
+    parser.add_argument("--max-prediction-shift", type=float, default=defaults.max_prediction_shift)
+
+
+def from_arguments(arguments: argparse.Namespace) -> Watch:
+    limits = Limits(arguments.max_error_rate, arguments.max_latency_ratio, arguments.max_prediction_shift)
+    return Watch(arguments.watch, limits)

@@ -1,0 +1,32 @@
+"""What is read of metrics and predictions."""
+
+import prometheus_client
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from loop.promotion.judge import Sample, Traffic
+from loop.promotion.observation import counted, sample
+
+
+def test_a_server_s_metrics_become_traffic() -> None:
+    registry = CollectorRegistry()
+    requests = Counter("ml_loop_requests_total", "…", ["protocol", "code"], registry=registry)
+    for protocol, code, count in (("v1", 200, 5), ("v2", 200, 2), ("v1", 500, 1), ("v1", 400, 3), ("v1", 413, 1)):
+        requests.labels(protocol, code).inc(count)
+    seconds = Histogram("ml_loop_answer_seconds", "…", ["version"], registry=registry)
+    for value in (0.5, 0.25):
+        seconds.labels("3").observe(value)
+    text = prometheus_client.generate_latest(registry).decode()
+    assert counted(text) == Traffic(answered=7, failed=1, refused=4, seconds=0.75)
+
+
+def test_a_server_that_was_asked_nothing_has_no_traffic() -> None:
+    assert counted("") == Traffic()
+
+
+def test_predictions_become_columns_of_numbers_and_rows_are_told_apart() -> None:
+    rows = [([1.0, 2.0], [0.5, "cat"]), ([1.0, 2.0], [0.25, "dog"]), ([3.0, 4.0], [1, None])]
+    assert sample(rows) == Sample(((0.5, 0.25, 1.0), ()), 2)
+
+
+def test_no_predictions_are_an_empty_sample() -> None:
+    assert sample([]) == Sample((), 0)

@@ -1,0 +1,316 @@
+"""Promotion and canary against a real registry; the service is one that remembers what it was told."""
+
+import uuid
+from dataclasses import dataclass, field
+
+import pytest
+from mlflow import MlflowClient
+from mlflow_server import MlflowServer
+
+from loop.contract import PROMOTION_TAG, Tag
+from loop.promotion.canary import Canary
+from loop.promotion.judge import Traffic
+from loop.promotion.promote import Promotion, PromotionError
+from loop.promotion.watch import Baseline
+from loop.registry import Registry
+from loop.serving.rollout import RolloutError
+from loop.training.step import StepError
+
+
+class Died(BaseException):
+    """The pod was killed."""
+
+
+@dataclass
+class FakeService:
+    """Serves what it is told; what a test says of a version comes true."""
+
+    served: str | None = None
+    failing: dict[str, str] = field(default_factory=dict[str, str])
+    """Version → what the watch will say against it."""
+    broken: set[str] = field(default_factory=set[str])
+    """Versions that no server can load."""
+    baselines: list[Baseline | None] = field(default_factory=list[Baseline | None])
+    history: list[str | None] = field(default_factory=list[str | None])
+
+    def serve(self, version: str) -> None:
+        if version in self.broken:
+            raise RolloutError(f"version {version} does not serve: it is broken; version {self.served} stays in place")
+        self.served = version
+        self.history.append(version)
+
+    def restore(self, version: str) -> None:
+        self.serve(version)
+
+    def release(self) -> None:
+        self.served = None
+        self.history.append(None)
+
+    def traffic(self, version: str) -> Traffic | None:
+        return Traffic(answered=100, seconds=1.0) if version == self.served else None
+
+    def watch(self, version: str, before: Baseline | None) -> tuple[str, ...]:
+        self.baselines.append(before)
+        return (self.failing[version],) if version in self.failing else ()
+
+
+@dataclass
+class Loop:
+    """A registered model with five versions that passed their gate, and its services."""
+
+    service: FakeService = field(default_factory=FakeService)
+    staging: FakeService = field(default_factory=FakeService)
+    model: str = field(default_factory=lambda: f"films-{uuid.uuid4().hex[:8]}")
+    client: MlflowClient = field(default_factory=MlflowClient)
+    said: list[str] = field(default_factory=list[str])
+
+    def __post_init__(self) -> None:
+        self.registry = Registry()
+        self.client.create_registered_model(self.model)
+        for _ in range(5):
+            self.client.create_model_version(self.model, "s3://nowhere/model", tags={Tag.GATE: "passed"})
+
+    def promote(self, version: int | str) -> None:
+        Promotion(self.registry, self.service, self.model, str(version), self.said.append).run()
+
+    def refused(self, version: int | str) -> str:
+        with pytest.raises(PromotionError) as caught:
+            self.promote(version)
+        return str(caught.value)
+
+    def canary(self, version: int) -> None:
+        Canary(self.registry, self.staging, self.service, self.model, str(version), self.said.append).run()
+
+    def stage(self, version: int) -> None:
+        self.client.set_registered_model_alias(self.model, "staging", str(version))
+        self.staging.serve(str(version))
+
+    @property
+    def aliases(self) -> dict[str, str]:
+        found = self.client.get_registered_model(self.model).aliases
+        return {alias: str(version) for alias, version in found.items()}
+
+    @property
+    def state(self) -> tuple[str | None, str | None, str | None]:
+        """Production, previous, and what is served."""
+        return self.aliases.get("production"), self.aliases.get("previous"), self.service.served
+
+    def tags(self, version: int) -> dict[str, str]:
+        return self.client.get_model_version(self.model, str(version)).tags
+
+    @property
+    def under_way(self) -> bool:
+        return PROMOTION_TAG in self.client.get_registered_model(self.model).tags
+
+
+@pytest.fixture
+def loop(tracking: MlflowServer) -> Loop:
+    return Loop()
+
+
+def test_versions_go_forward_and_back_and_the_one_before_is_remembered(loop: Loop) -> None:
+    states = []
+    for version in (2, 3, 2):
+        loop.promote(version)
+        states.append(loop.state)
+    assert states == [("2", None, "2"), ("3", "2", "3"), ("2", "3", "2")]
+    assert not loop.under_way
+
+
+def test_a_version_is_compared_with_the_one_before_unless_it_is_the_way_back(loop: Loop) -> None:
+    for version in (2, 3, 2):
+        loop.promote(version)
+    assert loop.service.baselines == [None, Baseline("2", Traffic(answered=100, seconds=1.0)), None]
+
+
+def test_the_version_in_production_is_left_alone(loop: Loop) -> None:
+    loop.promote(2)
+    loop.promote(2)
+    assert loop.said[-1] == f"version 2 of {loop.model} is in production already"
+    assert len(loop.service.baselines) == 1
+
+
+def test_a_version_that_fails_while_watched_is_taken_back_and_rejected(loop: Loop) -> None:
+    loop.promote(1)
+    loop.promote(2)
+    loop.service.failing["3"] = "20 of 400 requests failed"
+    assert loop.refused(3) == (
+        f"version 3 of {loop.model} was taken back: 20 of 400 requests failed; version 2 is in production again"
+    )
+    assert loop.state == ("2", "1", "2")
+    assert loop.tags(3)[Tag.REJECTED] == "20 of 400 requests failed"
+    assert not loop.under_way
+
+
+def test_a_first_version_that_fails_leaves_nothing_in_production(loop: Loop) -> None:
+    loop.service.failing["1"] = "it is constant"
+    assert loop.refused(1).endswith("it is constant; nothing is in production")
+    assert loop.state == (None, None, None)
+
+
+def test_a_version_that_no_server_can_load_is_taken_back_but_not_condemned(loop: Loop) -> None:
+    loop.promote(2)
+    loop.service.broken.add("3")
+    assert "version 3 does not serve: it is broken" in loop.refused(3)
+    assert loop.state == ("2", None, "2")
+    assert Tag.REJECTED not in loop.tags(3)
+
+
+UNGATED = "it must have passed the gate of its training, and its tag ml-loop.gate is"
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "reason"),
+    [
+        (Tag.GATE, "rejected", f"{UNGATED} rejected"),
+        (Tag.GATE, None, f"{UNGATED} none"),
+        (Tag.REJECTED, "too slow", "it was rejected: too slow"),
+    ],
+)
+def test_a_version_that_may_not_is_refused_before_anything_moves(
+    loop: Loop, tag: Tag, value: str | None, reason: str
+) -> None:
+    loop.promote(2)
+    if value:
+        loop.client.set_model_version_tag(loop.model, "3", tag, value)
+    else:
+        loop.client.delete_model_version_tag(loop.model, "3", tag)
+    said = f"version 3 of {loop.model} cannot go into production: {reason}; nothing was changed"
+    assert loop.refused(3) == said
+    assert loop.state == ("2", None, "2")
+    assert loop.service.history == ["2"]
+
+
+def test_a_version_that_does_not_exist_is_refused_whatever_other_models_have(loop: Loop) -> None:
+    other = Loop()
+    other.client.create_model_version(other.model, "s3://nowhere/model", tags={Tag.GATE: "passed"})
+    loop.promote(2)
+    assert loop.refused(6) == f"model '{loop.model}' has no version 6: nothing was changed"
+    assert loop.state == ("2", None, "2")
+
+
+CALLS = ("tag_model", "set_alias", "untag_model", "tag_version")
+
+
+def dying_at(loop: Loop, call: int, *, after: bool) -> int:
+    """Kills the process at the n-th change, before or after it was made. Returns how many changes there were."""
+    made = 0
+
+    def fatal(name: str, target: object) -> None:
+        original = getattr(target, name)
+
+        def wrapped(*arguments: object) -> object:
+            nonlocal made
+            made += 1
+            if made == call and not after:
+                raise Died
+            done = original(*arguments)
+            if made == call:
+                raise Died
+            return done
+
+        setattr(target, name, wrapped)
+
+    for name in CALLS:
+        fatal(name, loop.registry)
+    for name in ("serve", "restore", "watch"):
+        fatal(name, loop.service)
+    return made
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("step", range(1, 8))
+def test_a_promotion_that_dies_at_any_change_is_finished_by_the_next(loop: Loop, step: int, after: bool) -> None:
+    loop.promote(2)
+    dying_at(loop, step, after=after)
+    with pytest.raises(Died):
+        loop.promote(3)
+    loop.registry = Registry()
+    loop.service = FakeService(loop.service.served)
+    loop.promote(3)
+    assert loop.state == ("3", "2", "3")
+    assert not loop.under_way
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("step", range(5, 11))
+def test_a_way_back_that_dies_at_any_change_is_finished_by_the_next(loop: Loop, step: int, after: bool) -> None:
+    loop.promote(1)
+    loop.promote(2)
+    loop.service.failing["3"] = "too slow"
+    dying_at(loop, step, after=after)
+    with pytest.raises((Died, PromotionError)):
+        loop.promote(3)
+    loop.registry = Registry()
+    loop.service = FakeService(loop.service.served, {"3": "too slow"})
+    assert "too slow" in loop.refused(3)
+    assert loop.state == ("2", "1", "2")
+    assert loop.tags(3)[Tag.REJECTED] == "too slow"
+    assert not loop.under_way
+
+
+@pytest.mark.parametrize("step", range(2, 7))
+def test_a_promotion_that_died_and_is_no_longer_wanted_is_undone_by_the_next(loop: Loop, step: int) -> None:
+    loop.promote(1)
+    loop.promote(2)
+    dying_at(loop, step, after=True)
+    with pytest.raises(Died):
+        loop.promote(3)
+    loop.registry = Registry()
+    loop.service = FakeService(loop.service.served)
+    loop.promote(2)
+    assert loop.state == ("2", "1", "2")
+    assert Tag.REJECTED not in loop.tags(3)
+    assert not loop.under_way
+
+
+def test_a_staging_version_that_is_good_stays(loop: Loop) -> None:
+    loop.promote(1)
+    loop.stage(3)
+    loop.canary(3)
+    assert (loop.aliases["staging"], loop.staging.served) == ("3", "3")
+    assert loop.staging.baselines == [Baseline("1", Traffic(answered=100, seconds=1.0))]
+
+
+def test_a_staging_version_that_fails_loses_staging_to_the_version_in_production(loop: Loop) -> None:
+    loop.promote(1)
+    loop.stage(3)
+    loop.staging.failing["3"] = "too slow"
+    with pytest.raises(StepError, match=f"^version 3 of {loop.model} lost staging: too slow; version 1 is staged$"):
+        loop.canary(3)
+    assert (loop.aliases["staging"], loop.staging.served) == ("1", "1")
+    assert "it was rejected: too slow" in loop.refused(3)
+
+
+def test_without_production_staging_goes_back_to_the_newest_good_version(loop: Loop) -> None:
+    loop.client.set_model_version_tag(loop.model, "3", Tag.REJECTED, "constant")
+    loop.stage(4)
+    loop.staging.failing["4"] = "too slow"
+    with pytest.raises(StepError, match=r"version 2 is staged$"):
+        loop.canary(4)
+    assert (loop.aliases["staging"], loop.staging.served) == ("2", "2")
+
+
+def test_with_nothing_to_go_back_to_nothing_is_staged(loop: Loop) -> None:
+    loop.stage(1)
+    loop.staging.failing["1"] = "too slow"
+    with pytest.raises(StepError, match=r"too slow; nothing is staged$"):
+        loop.canary(1)
+    assert (loop.aliases, loop.staging.served) == ({}, None)
+
+
+def test_a_canary_whose_pod_died_on_the_way_back_finishes_it(loop: Loop) -> None:
+    loop.promote(1)
+    loop.stage(3)
+    loop.client.set_model_version_tag(loop.model, "3", Tag.REJECTED, "too slow")
+    loop.client.set_registered_model_alias(loop.model, "staging", "1")
+    with pytest.raises(StepError, match=r"too slow; version 1 is staged$"):
+        loop.canary(3)
+    assert loop.staging.served == "1"
+
+
+def test_a_canary_leaves_a_newer_staging_version_alone(loop: Loop) -> None:
+    loop.stage(4)
+    loop.staging.failing["3"] = "too slow"
+    loop.canary(3)
+    assert loop.aliases == {"staging": "4"}
