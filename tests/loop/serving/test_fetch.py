@@ -3,7 +3,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from collections import namedtuple
 from pathlib import Path
 

@@ -57,7 +57,9 @@ def test_the_predict_url_is_below_the_gateway_s_address() -> None:
 
     def build() -> None:
         opts = providers()
-        Front("front", front_args(opts), opts).predict_url.apply(urls.append)
+        url = Front("front", front_args(opts), opts).predict_url
+        assert url is not None
+        url.apply(urls.append)
 
     record(build)
     assert urls == ["http://192.0.2.1/v1/models/recommender:predict"]
