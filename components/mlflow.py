@@ -105,12 +105,12 @@ class Mlflow(pulumi.ComponentResource):
         allowed = ResourceOptions.merge(child, ResourceOptions(depends_on=policies))
         migration = _migrate(name, args, object_name(account), allowed)
         reviewer = mlflow_identity.may_review(name, args.namespace, object_name(account), APP, child)
-        guarding = mlflow_identity.policy_volume(name, args.namespace, APP, args.guards, child)
+        guarding = mlflow_identity.volumes(name, args.namespace, APP, args.guards, child)
         container = _server(name, args, object_name(secret))
         deployment = k8s.apps.v1.Deployment(
             f"{name}-server",
             metadata={"name": name, "namespace": args.namespace, "labels": labels(APP, name, "server")},
-            spec=_servers(name, args, container, guarding, reviewer, migration),
+            spec=_servers(name, args, container, guarding=guarding, account=reviewer, migration=migration),
             opts=child,
         )
         k8s.policy.v1.PodDisruptionBudget(
@@ -161,7 +161,7 @@ def allowed_hosts(service: str, namespace: str, *public: str | None) -> list[str
 
 
 def _policies(name: str, args: MlflowArgs, child: ResourceOptions) -> list[k8s.networking.v1.NetworkPolicy]:
-    """Both the servers and the migration go out to the database and the bucket; only servers are called."""
+    """All pods go to the database and the bucket; servers are called, and have tokens reviewed by the API server."""
     proxies = [args.proxies] if args.host and args.proxies else []
     # The address of a gateway outside the cluster, or that of a client behind a node, is not known here.
     exposed = args.node_port is not None or (args.host is not None and not proxies)
@@ -175,11 +175,17 @@ def _policies(name: str, args: MlflowArgs, child: ResourceOptions) -> list[k8s.n
             opts=child,
         ),
         allow(
-            f"{name}-server",
+            f"{name}-ingress",
             namespace=args.namespace,
             selector=selector(APP, name, "server"),
-            ingress=[Traffic(ports=(PORT,), peers=callers), metrics.ingress(mlflow_identity.METRICS_PORT)],
-            # There they have callers' tokens reviewed.
+            ingress=[Traffic(ports=(PORT,), peers=callers)],
+            opts=child,
+        ),
+        allow(
+            f"{name}-identity",
+            namespace=args.namespace,
+            selector=selector(APP, name, "server"),
+            ingress=[metrics.ingress(mlflow_identity.METRICS_PORT)],
             egress=[API_SERVER],
             opts=child,
         ),
@@ -222,7 +228,13 @@ def _migrate(name: str, args: MlflowArgs, account: Output[str], opts: ResourceOp
 
 
 def _servers(
-    name: str, args: MlflowArgs, container: Container, guarding: Volume, account: Output[str], migration: Output[str]
+    name: str,
+    args: MlflowArgs,
+    container: Container,
+    *,
+    guarding: Sequence[Volume],
+    account: Output[str],
+    migration: Output[str],
 ) -> k8s.apps.v1.DeploymentSpecArgsDict:
     """The servers: spread over nodes, replaced one by one, and none before the migration has finished."""
     server = selector(APP, name, "server")
@@ -241,7 +253,7 @@ def _servers(
                 },
             },
             "spec": {
-                **pod(container, volumes=[args.database.volume(), guarding], service_account=account),
+                **pod(container, volumes=[args.database.volume(), *guarding], service_account=account),
                 "automount_service_account_token": True,
                 "termination_grace_period_seconds": DRAIN_SECONDS + 50,
                 "affinity": {
@@ -267,7 +279,7 @@ def _server(name: str, args: MlflowArgs, session: Output[str]) -> Container:
     public = (args.host, args.node_address)
     hosts = Output.from_input(args.namespace).apply(lambda namespace: allowed_hosts(name, namespace, *public))
     return {
-        **restricted_container("mlflow", args.image, args.resources, [args.database.mount(), mlflow_identity.MOUNT]),
+        **restricted_container("mlflow", args.image, args.resources, [args.database.mount(), *mlflow_identity.MOUNTS]),
         "command": [
             *("python3", "-m", "mlflow", "server", "--app-name", mlflow_identity.PLUGIN),
             *("--host", "0.0.0.0", "--port", str(PORT), "--workers", str(args.workers)),  # noqa: S104  in a pod

@@ -4,8 +4,10 @@ The guard is an ASGI middleware around all of it: MLflow answers some routes in 
 which is which changes from version to version.
 """
 
+import errno
 import json
 import logging
+import os
 from typing import Final
 
 import anyio
@@ -13,7 +15,7 @@ from fastapi import FastAPI
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import PERMISSION_DENIED, TEMPORARILY_UNAVAILABLE
 from mlflow.server.fastapi_app import app
-from prometheus_client import CollectorRegistry, Counter, make_asgi_app
+from prometheus_client import CollectorRegistry, Counter, start_http_server
 from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -24,7 +26,8 @@ from identity.operations import READING, Right, right
 from identity.policy import load
 from identity.requests import Request
 
-METRICS_PATH: Final = "/metrics"
+METRICS_PORT: Final = "ML_LOOP_IDENTITY_METRICS_PORT"
+"""Environment variable with the port that Prometheus asks."""
 STREAMED: Final = "PUT mlflow-artifacts/artifacts/<path:artifact_path>"
 """An upload, whose body is its file: it is not read here."""
 REFUSALS: Final = Counter(
@@ -37,22 +40,32 @@ log = logging.getLogger(__name__)
 
 def create_app() -> FastAPI:
     """Called in each worker. Raises where there is no policy, no API server to ask, or no place for metrics."""
-    registry = CollectorRegistry()
-    # A server has several workers, and a scrape reaches one: each writes to PROMETHEUS_MULTIPROC_DIR, any reads all.
-    MultiProcessCollector(registry)
-    app.add_middleware(Gate, guard=Guard(load(), Accounts()), metrics=make_asgi_app(registry))
+    _serve_metrics(int(os.environ[METRICS_PORT]))
+    app.add_middleware(Gate, guard=Guard(load(), Accounts()))
     return app
+
+
+def _serve_metrics(port: int) -> None:
+    """What all workers counted: each writes to PROMETHEUS_MULTIPROC_DIR, and the one that has the port reads."""
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)
+    try:
+        start_http_server(port, registry=registry)
+    except OSError as error:
+        # Another worker has it. When that one dies, the port goes to the worker in its place.
+        if error.errno != errno.EADDRINUSE:
+            raise
 
 
 class Gate:
     """Lets a request through, or answers as MLflow itself refuses."""
 
-    def __init__(self, inner: ASGIApp, guard: Guard, metrics: ASGIApp) -> None:
-        self.inner, self.guard, self.metrics = inner, guard, metrics
+    def __init__(self, inner: ASGIApp, guard: Guard) -> None:
+        self.inner, self.guard = inner, guard
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in READING:
-            await (self.metrics if scope.get("path") == METRICS_PATH else self.inner)(scope, receive, send)
+            await self.inner(scope, receive, send)
             return
         request, replay = await _read(scope, receive)
         refusal = await anyio.to_thread.run_sync(self.guard.refusal, request)

@@ -91,7 +91,7 @@ class Guard:
 
     def _judge(self, request: Request, needed: Right, touched: list[str]) -> Refusal | None:
         what = request.operation
-        if request.operation == "POST registered-models/alias":
+        if request.operation.endswith(" registered-models/alias"):
             aliases = request.values("alias")
             needed = needed if set(aliases) <= {STAGING} else Right.PROMOTION
             what += f" ({', '.join(aliases)})"

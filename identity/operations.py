@@ -79,6 +79,7 @@ TRAINING: Final = _names("""
     POST model-versions/create
     POST model-versions/set-tag
     PATCH model-versions/update
+    DELETE registered-models/alias
     POST registered-models/alias
     POST registered-models/create
     POST registered-models/set-tag
@@ -133,7 +134,6 @@ PROMOTION: Final = _names("""
     DELETE model-versions/delete
     DELETE model-versions/delete-tag
     POST model-versions/transition-stage
-    DELETE registered-models/alias
     DELETE registered-models/delete
     DELETE registered-models/delete-tag
     POST registered-models/rename

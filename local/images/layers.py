@@ -142,14 +142,21 @@ class Files:
 
     name: str
     folders: tuple[str, ...]
+    entry_points: str | None = None
+    """A `.dist-info` folder, by which MLflow finds plugins among the folders."""
 
     def key(self, paths: Paths) -> str:
-        return key_of(*self.folders, *(REPOSITORY / folder for folder in self.folders))
+        folders = (*self.folders, *([self.entry_points] if self.entry_points else []))
+        return key_of(*folders, *(REPOSITORY / folder for folder in folders))
 
     def fill(self, folder: Path, paths: Paths) -> None:
+        app = folder / "opt" / "app"
         for source in self.folders:
             ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
-            shutil.copytree(REPOSITORY / source, folder / "opt" / "app" / source, ignore=ignore)
+            shutil.copytree(REPOSITORY / source, app / source, ignore=ignore)
+        if self.entry_points:
+            # Python looks for it in the folders of its path only.
+            shutil.copytree(REPOSITORY / self.entry_points, app / Path(self.entry_points).name)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,7 +46,9 @@ POSTGRES = Apt(
 )
 
 JRE = Apt(name="jre", base=BASE, packages=("openjdk-17-jre-headless",), before="mkdir -p /usr/share/man/man1")
-LOOP = (BASE, Python(name="loop", project="images/loop"), Files(name="loop-code", folders=("loop",)))
+LOOP_CODE = Files(name="loop-code", folders=("loop",), entry_points="images/loop/ml_loop.dist-info")
+IDENTITY = Files(name="identity-code", folders=("identity",), entry_points="images/mlflow/ml_loop_identity.dist-info")
+LOOP = (BASE, Python(name="loop", project="images/loop"), LOOP_CODE)
 # The example's data, without pandas, which the loop's own layer has.
 DATA = Python(name="data", project="images/loop", part=("--only-group", "recommender", "--prune", "pandas"))
 
@@ -100,7 +102,12 @@ IMAGES: Final = (
     ),
     # CloudNativePG reads PostgreSQL's major version from the tag.
     Image(name="postgres", stack=True, tag="15", layers=(BASE, POSTGRES), user="26"),
-    Image(name="mlflow", stack=True, layers=(BASE, Python(name="mlflow", project="images/mlflow")), env=PYTHON_ENV),
+    Image(
+        name="mlflow",
+        stack=True,
+        layers=(BASE, Python(name="mlflow", project="images/mlflow"), IDENTITY),
+        env=PYTHON_ENV,
+    ),
     Image(name="loop", stack=True, layers=LOOP, env=PYTHON_ENV),
     Image(
         name="recommender",
@@ -111,7 +118,7 @@ IMAGES: Final = (
     Image(
         name="detector",
         stack=True,
-        layers=(BASE, Python(name="detector", project="images/detector"), LOOP[-1]),
+        layers=(BASE, Python(name="detector", project="images/detector"), LOOP_CODE),
         env=PYTHON_ENV,
     ),
     Image(

@@ -7,8 +7,8 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -59,6 +59,18 @@ class Station:
     def kubectl(self, *arguments: str) -> str:
         argv = [str(self.paths.bin / "kubectl"), f"--kubeconfig={self.paths.kubeconfig}", *arguments]
         return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+
+    @contextmanager
+    def acting_as(self, account: str, namespace: str, audience: str | None = "mlflow") -> Generator[None]:
+        """MLflow's client calls as a service account; without an audience its token is for the API server."""
+        options = [f"--audience={audience}"] if audience else []
+        os.environ["MLFLOW_TRACKING_TOKEN"] = self.kubectl(
+            "create", "token", account, "-n", namespace, *options
+        ).strip()
+        try:
+            yield
+        finally:
+            del os.environ["MLFLOW_TRACKING_TOKEN"]
 
     def objects(self, *arguments: str) -> list[Object]:
         """What `kubectl get` finds."""

@@ -53,7 +53,7 @@ def test_a_training_by_hand_ends_in_a_staging_version_that_says_where_it_comes_f
     assert MlflowClient().get_registered_model(training.namespace).aliases.keys() == {Alias.STAGING}
 
 
-def test_the_user_s_code_sees_no_token(training: ScratchTraining) -> None:
+def test_the_user_s_code_sees_no_token_for_the_api(training: ScratchTraining) -> None:
     found = training.items("pods", "-l", "app.kubernetes.io/component=train")
     assert found
     mounts = {

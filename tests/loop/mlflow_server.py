@@ -19,8 +19,8 @@ SETTINGS = {
 class MlflowServer:
     """An MLflow server that a test may stop and start again on the same port with the same data."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *options: str, environment: dict[str, str] | None = None) -> None:
+        self.folder, self.options, self.environment = folder, options, environment or {}
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -30,10 +30,11 @@ class MlflowServer:
     def start(self) -> None:
         command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
         command += ["--workers", "1", "--serve-artifacts", "--artifacts-destination", str(self.folder / "artifacts")]
-        command += ["--backend-store-uri", f"sqlite:///{self.folder / 'mlflow.db'}"]
+        command += ["--backend-store-uri", f"sqlite:///{self.folder / 'mlflow.db'}", *self.options]
+        environment = os.environ | SETTINGS | self.environment
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
-                command, stdout=log, stderr=log, start_new_session=True, env=os.environ | SETTINGS, cwd=self.folder
+                command, stdout=log, stderr=log, start_new_session=True, env=environment, cwd=self.folder
             )
 
     def wait(self) -> None:

@@ -64,7 +64,7 @@ def test_more_memory_is_no_new_migration() -> None:
 
 def test_servers_carry_the_name_of_the_migration_that_made_their_schema(recording: Recording) -> None:
     annotations = recording.inputs("Deployment")["spec"]["template"]["metadata"]["annotations"]
-    assert annotations == {"ml-loop.dev/migration": recording.inputs("Job")["metadata"]["name"]}
+    assert annotations["ml-loop.dev/migration"] == recording.inputs("Job")["metadata"]["name"]
     assert "mlflow-migration" in recording.only("Deployment").depends_on
 
 
@@ -95,7 +95,8 @@ def test_the_database_s_certificate_is_verified_and_its_authority_s_key_left_whe
 
 def test_the_server_proxies_artifacts_to_the_bucket(recording: Recording) -> None:
     assert container(recording, "Deployment")["command"] == [
-        *("python3", "-m", "mlflow", "server", "--host", "0.0.0.0", "--port", "5000", "--workers", "2"),  # noqa: S104
+        *("python3", "-m", "mlflow", "server", "--app-name", "ml-loop-identity"),
+        *("--host", "0.0.0.0", "--port", "5000", "--workers", "2"),  # noqa: S104
         *("--serve-artifacts", "--artifacts-destination", "$(ARTIFACTS_DESTINATION)"),
     ]
     found = environment(recording, "Deployment")

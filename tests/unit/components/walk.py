@@ -51,7 +51,8 @@ def unpinned(recording: Recording, allowed: Set[str]) -> Iterator[str]:
 
 def tokens(recording: Recording) -> Iterator[str]:
     """Pods that are handed a token for the API without a role that makes it worth anything."""
-    bound = {subject["name"] for binding in recording.of("RoleBinding") for subject in binding.inputs["subjects"]}
+    bindings = (*recording.of("RoleBinding"), *recording.of("ClusterRoleBinding"))
+    bound = {subject["name"] for binding in bindings for subject in binding.inputs["subjects"]}
     for resource in recording.resources:
         spec: Mapping[str, Any] = resource.inputs.get("spec", {}).get("template", {}).get("spec", {})
         handed = spec and spec.get("automountServiceAccountToken") is not False

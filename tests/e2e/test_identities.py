@@ -1,0 +1,99 @@
+"""Who may change what in MLflow, on the running cluster, by tokens that its API server makes."""
+
+import json
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from components.mlflow_identity import METRICS_PORT
+from loop.contract import Alias
+from tests.e2e.station import NAMESPACE, Station
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+LOOP, MODEL = "bookstore-platform-ml", "recommender"
+TRAIN, STRANGER = f"{MODEL}-train", "default"
+COUNTER = "ml_loop_tracking_refusals_total"
+
+
+@pytest.fixture(scope="module")
+def version(station: Station) -> str:
+    """One that training has made, whatever it is."""
+    assert station.url
+    found = MlflowClient().search_model_versions(f"name = '{MODEL}'")
+    assert found, f"train {MODEL} first: argo submit --from workflowtemplate/{MODEL}-train -n {LOOP} --wait"
+    return str(max(int(each.version) for each in found))
+
+
+def counted(station: Station, account: str) -> float:
+    """Refusals of an account, over all servers."""
+    pods = station.objects("pods", "-n", NAMESPACE, "-l", "app.kubernetes.io/component=server")
+    servers = [pod["metadata"]["name"] for pod in pods if "mlflow" in pod["metadata"]["name"]]
+    assert servers
+    paths = [f"/api/v1/namespaces/{NAMESPACE}/pods/{name}:{METRICS_PORT}/proxy/metrics" for name in servers]
+    lines = [line for path in paths for line in station.kubectl("get", "--raw", path).splitlines()]
+    ours = [line for line in lines if line.startswith(COUNTER) and f'account="{account}"' in line]
+    return sum(float(line.rpartition(" ")[2]) for line in ours)
+
+
+def test_training_may_not_move_production_and_its_attempt_is_counted(station: Station, version: str) -> None:
+    who = f"system:serviceaccount:{LOOP}:{TRAIN}"
+    before, aliases = counted(station, who), MlflowClient().get_registered_model(MODEL).aliases
+    with station.acting_as(TRAIN, LOOP), pytest.raises(MlflowException) as refused:
+        MlflowClient().set_registered_model_alias(MODEL, Alias.PRODUCTION, version)
+    assert refused.value.error_code == "PERMISSION_DENIED"
+    assert refused.value.message == (
+        f"PERMISSION_DENIED: {who} asked for POST registered-models/alias (production) of the guarded model {MODEL}, "
+        f"which only system:serviceaccount:{LOOP}:{MODEL}-promote may"
+    )
+    assert counted(station, who) == before + 1
+    assert MlflowClient().get_registered_model(MODEL).aliases == aliases
+
+
+def test_without_a_token_nothing_of_the_model_moves(version: str) -> None:
+    client = MlflowClient()
+    for change in (
+        lambda: client.set_registered_model_alias(MODEL, Alias.STAGING, version),
+        lambda: client.set_model_version_tag(MODEL, version, "k", "v"),
+        lambda: client.delete_registered_model(MODEL),
+        lambda: client.rename_registered_model(MODEL, "elsewhere"),
+    ):
+        with pytest.raises(MlflowException, match=r"a request that has no token asked for .* which only "):
+            change()
+
+
+def test_training_may_move_staging(station: Station, version: str) -> None:
+    staged = MlflowClient().get_registered_model(MODEL).aliases.get(Alias.STAGING, version)
+    with station.acting_as(TRAIN, LOOP):
+        MlflowClient().set_registered_model_alias(MODEL, Alias.STAGING, staged)
+    assert str(MlflowClient().get_model_version_by_alias(MODEL, Alias.STAGING).version) == str(staged)
+
+
+def test_a_token_for_the_api_server_says_nothing_to_mlflow(station: Station, version: str) -> None:
+    with (
+        station.acting_as(TRAIN, LOOP, audience=None),
+        pytest.raises(MlflowException, match="a token that is not valid for the audience mlflow"),
+    ):
+        MlflowClient().set_model_version_tag(MODEL, version, "k", "v")
+
+
+def test_another_account_writes_no_artifact_of_the_model_s_runs(station: Station, version: str) -> None:
+    client = MlflowClient()
+    run_id = client.get_model_version(MODEL, version).run_id
+    assert run_id
+    with (
+        station.acting_as(STRANGER, LOOP),
+        pytest.raises(Exception, match=r"403|PERMISSION_DENIED"),
+    ):
+        client.log_text(run_id, json.dumps({"poisoned": True}), "reference/window.json")
+
+
+def test_a_data_scientist_s_own_run_needs_no_token(station: Station) -> None:
+    client, name = MlflowClient(), "e2e-identities"
+    known = client.get_experiment_by_name(name)
+    experiment = known.experiment_id if known else client.create_experiment(name)
+    run_id = client.create_run(experiment).info.run_id
+    client.log_metric(run_id, "auc", 0.5)
+    client.log_text(run_id, "mine", "note.txt")
+    client.set_terminated(run_id)
+    client.delete_run(run_id)

@@ -1,0 +1,64 @@
+"""An API server that knows one thing: whose a token is. A process of its own would add nothing; a thread serves."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+ACCOUNTS = {
+    "train-token": "system:serviceaccount:loop:guarded-train",
+    "promote-token": "system:serviceaccount:loop:guarded-promote",
+    "other-token": "system:serviceaccount:loop:other-train",
+    "stranger-token": "system:serviceaccount:default:default",
+    "person-token": "jane@example.com",
+}
+
+
+class TokenReviews:
+    """Answers TokenReviews at `url`; `asked` counts them. While `away` is true it ends every connection unanswered."""
+
+    def __init__(self) -> None:
+        self.asked, self.away = 0, False
+        reviews = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                if reviews.away:
+                    self.close_connection = True
+                    return
+                assert self.path == "/apis/authentication.k8s.io/v1/tokenreviews"
+                reviews.asked += 1
+                answer = json.dumps({**review, "status": reviews.status(review["spec"])}).encode()
+                self.send_response(201)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *arguments: Any) -> None:
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_port}"
+
+    @staticmethod
+    def status(spec: dict[str, Any]) -> dict[str, Any]:
+        token = spec["token"]
+        if token == "api-token":  # as an authenticator answers that knows no audiences
+            return {"authenticated": True, "user": {"username": ACCOUNTS["promote-token"]}}
+        # Tests that need one that nobody has asked for yet add a number to it.
+        name = ACCOUNTS.get(token.partition("#")[0])
+        return (
+            {"authenticated": True, "audiences": spec["audiences"], "user": {"username": name}}
+            if name
+            else {"authenticated": False, "user": {}}
+        )
+
+    def __enter__(self) -> "TokenReviews":
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.shutdown()
+        self.http.server_close()
