@@ -16,10 +16,11 @@ from policy.violation import Violation
 KEY = "automountServiceAccountToken"
 SPELLING = (*WORKLOADS, "serving.kserve.io/InferenceService", "serving.knative.dev/Service")
 """Kinds whose pods say themselves whether they get a token."""
+EVENTS = ("argoproj.io/EventSource", "argoproj.io/Sensor")
+"""Kinds whose pods get what their account says, and have no way to mount a token themselves."""
 FOLLOWING = (
     *(f"argoproj.io/{kind}" for kind in ("ClusterWorkflowTemplate", "CronWorkflow", "Workflow", "WorkflowTemplate")),
-    "argoproj.io/EventSource",
-    "argoproj.io/Sensor",
+    *EVENTS,
 )
 """Kinds whose pods get what their account says. The pods of all other kinds have an account of the operator's."""
 HOUR = 3600
@@ -31,9 +32,11 @@ def unearned_tokens(resource: Resource, stack: Stack) -> Iterator[Violation]:
     if resource.from_chart:
         return
     if resource.kind == "/ServiceAccount":
-        yield from _switch(
-            resource, KEY, get(resource.manifest, KEY), get(resource.manifest, "metadata", "name"), stack
-        )
+        account = get(resource.manifest, "metadata", "name")
+        its = any(get(each, "spec", "template", "serviceAccountName") == account for each in stack.manifests(*EVENTS))
+        rights = _rights(account, stack) if its else False
+        required = "false, or true for an EventSource's or a Sensor's account with rights in this stack"
+        yield from _switch(resource, KEY, get(resource.manifest, KEY), rights, required)
     elif resource.kind in (*SPELLING, *FOLLOWING):
         for pod in pods(resource.kind, resource.manifest, stack):
             yield from _pod_tokens(resource, pod, stack)
@@ -42,7 +45,8 @@ def unearned_tokens(resource: Resource, stack: Stack) -> Iterator[Violation]:
 def _pod_tokens(resource: Resource, pod: PodTemplate, stack: Stack) -> Iterator[Violation]:
     account, mounted = get(pod.spec, "serviceAccountName"), get(pod.spec, KEY)
     if mounted is not None or resource.kind in SPELLING:
-        yield from _switch(resource, pod.source(f"pod.{KEY}"), mounted, account, stack)
+        required = "false, or true for an account with rights in this stack"
+        yield from _switch(resource, pod.source(f"pod.{KEY}"), mounted, _rights(account, stack), required)
     elif isinstance(account, Unknown) or (its := _account(resource, account, stack)) is None:
         field, required = pod.source("pod.serviceAccountName"), "an account of this stack, which hands out no token"
         yield Violation(resource.name, field, account, required, "name one: the account default hands out a token")
@@ -71,12 +75,10 @@ def _projected(pod: PodTemplate) -> Iterator[tuple[str, Any]]:
                 yield f"{path}.serviceAccountToken", token
 
 
-def _switch(resource: Resource, field: str, found: Any, account: Any, stack: Stack) -> Iterator[Violation]:
+def _switch(resource: Resource, field: str, found: Any, rights: bool | Unknown, required: str) -> Iterator[Violation]:
     """Judges what an account or a pod says of its token."""
-    rights = _rights(account, stack) if found is True else False
-    if found is not False and rights is not True:
-        shown = rights if isinstance(rights, Unknown) else found
-        required = "false, or true for an account with rights in this stack"
+    if found is not False and not (found is True and rights is True):
+        shown = rights if found is True and isinstance(rights, Unknown) else found
         yield Violation(resource.name, field, shown, required, "set it to false")
 
 

@@ -15,6 +15,7 @@ from tests.policy.manifests import changed, container, denial, deployment, messa
 SPEC = "spec.template.spec"
 SERVER = "Deployment ml/server"
 RIGHTS = "false, or true for an account with rights in this stack; set it to false"
+HANDED = "false, or true for an EventSource's or a Sensor's account with rights in this stack; set it to false"
 RBAC = "rbac.authorization.k8s.io/v1"
 ACCOUNT = thing("v1", "ServiceAccount", "worker", automountServiceAccountToken=False)
 BINDING = thing(RBAC, "RoleBinding", "worker", subjects=[{"kind": "ServiceAccount", "name": "worker"}])
@@ -85,13 +86,21 @@ def test_a_pod_without_rights_gets_no_token(value: bool | None, found: str) -> N
 def test_an_account_without_rights_hands_out_no_token(value: bool | None, found: str) -> None:
     assert messages(EARNED_TOKENS, ACCOUNT) == []
     assert messages(EARNED_TOKENS, changed(ACCOUNT, "automountServiceAccountToken", value)) == [
-        f"ServiceAccount ml/worker: automountServiceAccountToken is {found}; must be {RIGHTS}"
+        f"ServiceAccount ml/worker: automountServiceAccountToken is {found}; must be {HANDED}"
     ]
 
 
-def test_rights_earn_an_account_and_its_pods_a_token() -> None:
+def test_rights_earn_a_pod_a_token() -> None:
     assert messages(EARNED_TOKENS, worker(mounts=True), BINDING) == []
-    assert messages(EARNED_TOKENS, changed(ACCOUNT, "automountServiceAccountToken", True), BINDING) == []
+
+
+def test_only_pods_that_cannot_mount_a_token_themselves_get_it_from_their_account() -> None:
+    generous = changed(ACCOUNT, "automountServiceAccountToken", True)
+    assert messages(EARNED_TOKENS, generous, BINDING, SOURCE) == []
+    for others in ([BINDING, worker()], [SOURCE]):
+        assert messages(EARNED_TOKENS, generous, *others) == [
+            f"ServiceAccount ml/worker: automountServiceAccountToken is true; must be {HANDED}"
+        ]
 
 
 def test_rights_that_are_not_known_yet_earn_nothing_yet() -> None:
@@ -174,10 +183,9 @@ def test_a_role_names_objects_where_its_verbs_take_a_name(resources: list[str], 
         ("metadata.namespace", "other"),
     ],
 )
-def test_a_namespace_with_workloads_denies_all_traffic_by_default(path: str, value: Any) -> None:
-    assert messages(DENIED_BY_DEFAULT, namespace(), deployment(), denial()) == []
-    assert messages(DENIED_BY_DEFAULT, namespace()) == []
-    assert messages(DENIED_BY_DEFAULT, namespace(), deployment(), changed(denial(), path, value)) == [
+def test_a_namespace_denies_all_traffic_by_default(path: str, value: Any) -> None:
+    assert messages(DENIED_BY_DEFAULT, namespace(), denial()) == []
+    assert messages(DENIED_BY_DEFAULT, namespace(), changed(denial(), path, value)) == [
         (
             "Namespace ml: NetworkPolicy is not set; must be one with an empty podSelector, policyTypes Ingress and "
             "Egress, and without rules; add it: other policies add to it"

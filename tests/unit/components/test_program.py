@@ -48,7 +48,7 @@ def test_each_stack_file_runs_and_passes_the_walks(run: Run, stack: str) -> None
 def test_the_local_stack_s_outputs_say_where_mlflow_is_and_what_is_installed(run: Run) -> None:
     assert run("local").exports == {
         "mlflow": {"url": "http://mlflow.mlflow.svc.cluster.local:5000", "externalUrl": "http://10.173.0.1:30500"},
-        "platform": dict.fromkeys(("certManager", "knative"), "not used")
+        "platform": dict.fromkeys(("certManager", "knative", "barmanCloud"), "not used")
         | dict.fromkeys(("argoWorkflows", "argoEvents", "kserve", "cloudNativePg"), "brought by the cluster"),
         "models": {
             "recommender": {
@@ -69,6 +69,7 @@ def test_production_s_outputs_name_the_public_host_and_the_charts(run: Run) -> N
         "knative": "knative-operator v1.23.0, Knative Serving 1.21.3",
         "kserve": "kserve-resources v0.20.0",
         "cloudNativePg": "cloudnative-pg 0.29.0",
+        "barmanCloud": "plugin-barman-cloud 0.7.0",
     }
 
 
@@ -92,7 +93,7 @@ def test_the_bundled_store_s_volume_is_protected_in_production(run: Run) -> None
 def test_a_cluster_that_enforces_no_policies_gets_a_warning(run: Run) -> None:
     (warning,) = run("local").warnings
     assert warning == (
-        "cluster.enforcesNetworkPolicies is false: every pod of the cluster can reach MLflow and move `production`"
+        "cluster.enforcesNetworkPolicies is false: every pod of the cluster can reach MLflow, Kafka and the models"
     )
 
 
@@ -137,8 +138,8 @@ def test_the_settings_restore_the_database_from_an_archive(run: Run) -> None:
 
 
 def test_the_database_comes_after_its_operator(run: Run) -> None:
-    recording = run("prod")
-    assert "cloudnative-pg-chart" in recording.only("Postgres").depends_on
+    assert "barman-cloud-chart" in run("prod").only("Postgres").depends_on
+    assert "cloudnative-pg-chart" in run("dev").only("Postgres").depends_on
 
 
 def test_what_a_model_is_made_of_comes_after_the_operators_of_its_kinds(run: Run) -> None:
@@ -173,6 +174,17 @@ def test_a_number_in_the_settings_brings_production_into_the_split(run: Run) -> 
 
     assert weights(GATE) == [100]
     assert weights(GATE | {"production": 1, "serving": {"canaryPercent": 25}}) == [75, 25]
+
+
+def test_a_version_is_promoted_before_production_has_its_share_and_after_there_are_services(run: Run) -> None:
+    recording = run("local", {"models": {"recommender": GATE | {"production": 2}}})
+    assert recording.inputs("Job", "recommender-promotion-job")["metadata"]["name"] == "recommender-promote-v2"
+    assert "recommender-promotion-job" in recording.only("Front").depends_on
+    assert "recommender-serving-production" in recording.only("Promotion").depends_on
+
+
+def test_without_a_number_in_the_settings_nothing_is_promoted(run: Run) -> None:
+    assert run("local", {"models": {"recommender": GATE}}).of("Promotion") == []
 
 
 def test_a_stack_without_a_gateway_serves_its_models_inside_the_cluster_only(run: Run) -> None:
