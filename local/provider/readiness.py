@@ -136,7 +136,9 @@ def pod_trouble(pod: Json) -> str | None:
         where = f"pod {name}, container {container['name']}"
         if last.get("exitCode"):
             ended = f"ended with exit code {last['exitCode']} ({last.get('reason')})"
-            return f"{where}: {ended}, {container['restartCount']} restarts"
+            # What the program left as its termination message is its own reason.
+            said = ": ".join(filter(None, [ended, (last.get("message") or "").strip()]))
+            return f"{where}: {said}, {container['restartCount']} restarts"
         if now.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
             return f"{where}: {now['reason']}: {now.get('message', '')}".rstrip(": ")
     return None

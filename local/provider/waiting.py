@@ -111,6 +111,8 @@ class Waiter:
         if not selector or manifest["apiVersion"] not in ("apps/v1", "batch/v1"):
             return None
         pods = self.cluster.find("v1", "Pod", manifest["metadata"]["namespace"], selector)
+        # The youngest first: the last attempt of a Job says why it failed.
+        pods.sort(key=lambda pod: pod["metadata"].get("creationTimestamp") or "", reverse=True)
         trouble = next(filter(None, map(readiness.pod_trouble, pods)), None)
         return trouble or (None if pods else self._refusal(manifest))
 

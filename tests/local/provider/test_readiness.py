@@ -155,6 +155,12 @@ def test_a_crash_loop_tells_the_last_exit_code() -> None:
     assert pod_trouble(pod) == "pod app-1, container app: ended with exit code 137 (OOMKilled), 3 restarts"
 
 
+def test_a_container_that_ended_with_a_reason_of_its_own_tells_it() -> None:
+    ended = {"exitCode": 1, "reason": "Error", "message": "version 3 was taken back\n"}
+    expected = "pod app-1, container app: ended with exit code 1 (Error): version 3 was taken back, 3 restarts"
+    assert pod_trouble(a_pod(state={"terminated": ended})) == expected
+
+
 def test_a_pod_that_fits_on_no_node_says_so() -> None:
     pod = a_pod()
     pod["status"]["conditions"] = [{"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available"}]
