@@ -40,14 +40,14 @@ class Proposal:
     """GitHub's Markdown."""
 
 
-def propose(registry: Registry, model: str, reference: str, link: str) -> Proposal | None:
-    """What speaks for a version, by number or alias; None when it is in production already, or nothing has the alias.
+def propose(registry: Registry, model: str, reference: str, link: str) -> Proposal | str:
+    """What speaks for a version, by number or alias; in words, why there is nothing to propose.
 
     `link` is MLflow's address for readers. Raises RegistryError when there is no such version, and NotProposedError
     when it has not passed its gate.
     """
     if not reference.isdecimal() and registry.alias(model, reference) is None:
-        return None
+        return f"no version is {reference}"
     version = registry.resolve(model, reference)
     number, gate = str(version.version), version.tags.get(Tag.GATE, "none")
     if gate != Gate.PASSED:
@@ -55,7 +55,9 @@ def propose(registry: Registry, model: str, reference: str, link: str) -> Propos
     production = registry.alias(model, Alias.PRODUCTION)
     current = None if production is None else str(production.version)
     if current == number:
-        return None
+        return f"version {number} is in production already"
+    if rejected := version.tags.get(Tag.REJECTED):
+        return f"version {number} was rejected: {rejected}"
     before = f"in place of version {current}" if current else "the first one"
     lines = [
         f"Puts version {number} of {code(model)} into production, {before}.",
@@ -127,10 +129,8 @@ def main() -> int:
     except (RegistryError, NotProposedError) as error:
         print(f"evidence: {error}", file=sys.stderr)
         return 1
-    if found is None:
-        print(
-            f"{arguments.model}: nothing to propose, as there is no {arguments.version}, or it is in production already"
-        )
+    if isinstance(found, str):
+        print(f"{arguments.model}: nothing to propose, as {found}")
     elif arguments.output is None:
         print(f"# {found.title}\n\n{found.body}", end="")
     else:

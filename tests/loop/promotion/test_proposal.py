@@ -113,18 +113,27 @@ def test_a_comparison_with_a_version_that_has_left_production_is_said_to_be_one(
     ) in told(shelf, monkeypatch, capsys)[1].splitlines()
 
 
-@pytest.mark.parametrize("aliases", [("production", "staging"), ("production",), ()])
-def test_without_a_staging_version_that_is_not_in_production_there_is_no_pull_request(
+@pytest.mark.parametrize(
+    ("aliases", "tags", "reason"),
+    [
+        (("production", "staging"), {}, "version 1 is in production already"),
+        (("production",), {}, "no version is staging"),
+        (("staging",), {Tag.REJECTED: "2 of 90 requests failed"}, "version 1 was rejected: 2 of 90 requests failed"),
+    ],
+)
+def test_where_nothing_is_to_be_proposed_the_reason_is_told_and_no_file_is_written(
     aliases: tuple[str, ...],
+    tags: dict[str, str],
+    reason: str,
+    *,
     shelf: Shelf,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
 ) -> None:
-    shelf.add(*aliases)
-    reason = "nothing to propose, as there is no staging, or it is in production already"
-    told_so = (0, f"{shelf.model}: {reason}\n")
-    assert told(shelf, monkeypatch, capsys, "--output", str(tmp_path)) == told_so
+    shelf.add(*aliases, **tags)
+    printed = (0, f"{shelf.model}: nothing to propose, as {reason}\n")
+    assert told(shelf, monkeypatch, capsys, "--output", str(tmp_path)) == printed
     assert list(tmp_path.iterdir()) == []
 
 
