@@ -52,7 +52,8 @@ if not stack.cluster.enforces_network_policies:
 loop = RestrictedNamespace("loop", RestrictedNamespaceArgs(namespace=stack.namespace), here)
 station = RestrictedNamespace("tracking", RestrictedNamespaceArgs(namespace=tracking.namespace), here)
 nats_image = image(stack, ImageName.NATS)
-installed = operators(stack.platform, workflow_namespace=loop.name, nats_image=nats_image, opts=here)
+backups = tracking.postgres.backup is not None
+installed = operators(stack.platform, workflow_namespace=loop.name, nats_image=nats_image, backups=backups, opts=here)
 
 # Tracking: artifact store, database, MLflow
 artifacts = ArtifactStoreArgs(store=store(stack, station.name, protect=protect))
@@ -66,7 +67,7 @@ database_args = PostgresArgs(
     protect=protect,
     backup=archive(stack, bucket),
 )
-database = Postgres(DATABASE, database_args, after(installed.cloud_native_pg, here)).database
+database = Postgres(DATABASE, database_args, after(installed.barman_cloud or installed.cloud_native_pg, here)).database
 mlflow_args = MlflowArgs(
     namespace=station.name,
     image=image(stack, ImageName.MLFLOW),

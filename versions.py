@@ -113,6 +113,15 @@ CLOUDNATIVE_PG = Chart(
     why="CloudNativePG 1.30.0: the oldest line without CVE-2026-44477 and the one the barman-cloud plugin asks for.",
 )
 
+# renovate: datasource=helm depName=plugin-barman-cloud registryUrl=https://cloudnative-pg.github.io/charts
+BARMAN_CLOUD = Chart(
+    name="plugin-barman-cloud",
+    version="0.7.0",
+    repository="https://cloudnative-pg.github.io/charts",
+    license="Apache-2.0",
+    why="Plugin 0.13.0, for CloudNativePG 1.26 and later; in-tree backups leave the operator in 1.31.",
+)
+
 # renovate: datasource=docker depName=ghcr.io/cloudnative-pg/postgresql versioning=docker
 POSTGRES = Image(
     repository="ghcr.io/cloudnative-pg/postgresql",

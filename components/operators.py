@@ -7,6 +7,7 @@ from pulumi import Input, Resource, ResourceOptions
 
 from components.argo_events import ArgoEvents, ArgoEventsArgs
 from components.argo_workflows import ArgoWorkflows, ArgoWorkflowsArgs
+from components.barman_cloud import BarmanCloud, BarmanCloudArgs
 from components.cert_manager import CertManager, CertManagerArgs
 from components.cloudnativepg import CloudNativePg, CloudNativePgArgs
 from components.knative import Knative, KnativeArgs
@@ -28,6 +29,7 @@ class Operators:
     knative: Knative | None
     kserve: KServe
     cloud_native_pg: CloudNativePg
+    barman_cloud: BarmanCloud | None
 
     @property
     def versions(self) -> dict[str, str]:
@@ -39,6 +41,7 @@ class Operators:
             "knative": self.knative.version if self.knative else UNUSED,
             "kserve": self.kserve.version,
             "cloudNativePg": self.cloud_native_pg.version,
+            "barmanCloud": self.barman_cloud.version if self.barman_cloud else UNUSED,
         }
 
     @property
@@ -48,9 +51,12 @@ class Operators:
 
 
 def operators(
-    platform: Platform, *, workflow_namespace: Input[str], nats_image: str, opts: ResourceOptions
+    platform: Platform, *, workflow_namespace: Input[str], nats_image: str, backups: bool, opts: ResourceOptions
 ) -> Operators:
-    """Installs what the settings say, and stands for what the cluster brings."""
+    """Installs what the settings say, and stands for what the cluster brings.
+
+    With `backups`, our own CloudNativePG gets the plugin that archives databases; the cluster's has one already.
+    """
     mirror = platform.chart_mirror
     cert_manager = CertManager(
         "cert-manager", CertManagerArgs(install=platform.cert_manager.install, chart_mirror=mirror), opts
@@ -60,6 +66,10 @@ def operators(
     )
     # cert-manager issues the certificate of KServe's webhooks, Knative has the kinds that its controller watches.
     needed = [cert_manager, *([knative] if knative else [])]
+    cloud_native_pg = CloudNativePg(
+        "cloudnative-pg", CloudNativePgArgs(install=platform.cloud_native_pg.install, chart_mirror=mirror), opts
+    )
+    plugin = backups and platform.cloud_native_pg.install
     return Operators(
         cert_manager=cert_manager,
         knative=knative,
@@ -80,11 +90,14 @@ def operators(
             ArgoEventsArgs(install=platform.argo_events.install, nats_image=nats_image, chart_mirror=mirror),
             opts,
         ),
-        cloud_native_pg=CloudNativePg(
-            "cloudnative-pg",
-            CloudNativePgArgs(install=platform.cloud_native_pg.install, chart_mirror=mirror),
-            opts,
-        ),
+        cloud_native_pg=cloud_native_pg,
+        barman_cloud=BarmanCloud(
+            "barman-cloud",
+            BarmanCloudArgs(namespace=cloud_native_pg.namespace, chart_mirror=mirror),
+            ResourceOptions.merge(opts, ResourceOptions(depends_on=[cert_manager, cloud_native_pg])),
+        )
+        if plugin
+        else None,
     )
 
 

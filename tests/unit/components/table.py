@@ -11,6 +11,7 @@ from pulumi import Output, ResourceOptions
 from components.argo_events import ArgoEvents, ArgoEventsArgs
 from components.argo_workflows import ArgoWorkflows, ArgoWorkflowsArgs
 from components.artifact_store import ArtifactStore, ArtifactStoreArgs, ExternalS3Args
+from components.barman_cloud import BarmanCloud, BarmanCloudArgs
 from components.cert_manager import CertManager, CertManagerArgs
 from components.cloudnativepg import CloudNativePg, CloudNativePgArgs
 from components.connections import Bucket, Database, KafkaConnection
@@ -298,9 +299,16 @@ def kserve_args() -> KServeArgs:
     return KServeArgs(install=True, mode=KServeMode.STANDARD)
 
 
+def plugged(opts: ResourceOptions) -> BarmanCloud:
+    """The plugin with the operator that it belongs to."""
+    operator = CloudNativePg("operator", CloudNativePgArgs(install=True), opts)
+    return BarmanCloud("it", BarmanCloudArgs(namespace=operator.namespace), opts)
+
+
 COMPONENTS: Mapping[str, Callable[[ResourceOptions], pulumi.ComponentResource]] = {
     "namespace": lambda opts: RestrictedNamespace("it", RestrictedNamespaceArgs(namespace="loop"), opts),
     "cloudnativepg": lambda opts: CloudNativePg("it", CloudNativePgArgs(install=True), opts),
+    "barman_cloud": plugged,
     "cert_manager": lambda opts: CertManager("it", CertManagerArgs(install=True), opts),
     "argo_workflows": lambda opts: ArgoWorkflows("it", argo_workflows_args(), opts),
     "argo_events": lambda opts: ArgoEvents("it", argo_events_args(), opts),

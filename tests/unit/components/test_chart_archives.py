@@ -62,6 +62,7 @@ EXPECTED = {
         ),
     ),
     "kserve-resources": Expected("kserve", "it-chart", 0),
+    "plugin-barman-cloud": Expected("barman_cloud", "it-chart", 1, frozenset({"objectstores.barmancloud.cnpg.io"})),
     "cloudnative-pg": Expected(
         "cloudnativepg",
         "it-chart",
@@ -162,7 +163,7 @@ def test_a_key_that_would_do_nothing_is_named(tmp_path: Path, misspelt: Mapping[
 
 
 def test_every_pinned_chart_of_an_operator_is_expected_here() -> None:
-    operators = {"argo_workflows", "argo_events", "cert_manager", "knative", "kserve", "cloudnativepg"}
+    operators = {"argo_workflows", "argo_events", "cert_manager", "knative", "kserve", "cloudnativepg", "barman_cloud"}
     charts = {
         chart.inputs["name"] for each in operators for chart in record(lambda each=each: station(each)).of("Chart")
     }

@@ -13,7 +13,7 @@ from components.cert_manager import CertManager, CertManagerArgs
 from components.knative import Knative, KnativeArgs
 from components.kserve import KServe, KServeArgs
 from components.operator import await_authorities, keep_definitions
-from components.operators import operators
+from components.operators import Operators, operators
 from settings import KServeMode, Platform
 from tests.unit.components.table import NATS_IMAGE, providers, station
 from tests.unit.mocks import Recording, record
@@ -27,12 +27,46 @@ def built(component: str) -> Recording:
     return record(lambda: station(component))
 
 
-def platform(settings: Mapping[str, Any]) -> Recording:
-    return record(
-        lambda: operators(
-            Platform.model_validate(settings), workflow_namespace="loop", nats_image=NATS_IMAGE, opts=providers()
-        )
+def chosen(settings: Mapping[str, Any], *, backups: bool = False) -> Operators:
+    return operators(
+        Platform.model_validate(settings),
+        workflow_namespace="loop",
+        nats_image=NATS_IMAGE,
+        backups=backups,
+        opts=providers(),
     )
+
+
+def platform(settings: Mapping[str, Any], *, backups: bool = False) -> Recording:
+    return record(lambda: chosen(settings, backups=backups))
+
+
+def test_databases_that_are_archived_bring_the_plugin_with_an_operator_of_ours_only() -> None:
+    def charts(settings: Mapping[str, Any], *, backups: bool) -> set[str]:
+        return {each.name for each in platform(settings, backups=backups).of("Chart")} & {"barman-cloud-chart"}
+
+    assert charts({}, backups=True) == {"barman-cloud-chart"}
+    assert charts({}, backups=False) == set()
+    assert charts({"cloudNativePg": {"install": False}}, backups=True) == set()
+
+
+def test_the_plugin_runs_beside_the_operator_after_it_and_after_cert_manager() -> None:
+    recording = platform({}, backups=True)
+    inputs = recording.inputs("Chart", "barman-cloud-chart")
+    assert (inputs["chart"], inputs["version"], inputs["namespace"]) == ("plugin-barman-cloud", "0.7.0", "cnpg-system")
+    assert {"cert-manager-chart", "cloudnative-pg-chart"} <= set(recording.only("BarmanCloud").depends_on)
+
+
+def test_operator_and_plugin_reach_each_other_at_one_port() -> None:
+    recording = platform({}, backups=True)
+    plugin = {"podSelector": {"matchLabels": {"app.kubernetes.io/name": "plugin-barman-cloud"}}}
+    operator = {"podSelector": {"matchLabels": {"app.kubernetes.io/name": "cloudnative-pg"}}}
+    port = [{"port": 9090, "protocol": "TCP"}]
+    inside = recording.inputs("NetworkPolicy", "barman-cloud-plugin")["spec"]
+    assert inside["ingress"] == [{"from": [operator], "ports": port}]
+    assert recording.inputs("NetworkPolicy", "barman-cloud-operator")["spec"]["egress"] == [
+        {"to": [plugin], "ports": port}
+    ]
 
 
 @pytest.mark.parametrize(
@@ -178,7 +212,9 @@ def versions_of(settings: Mapping[str, object]) -> dict[str, str]:
     platform = Platform.model_validate(settings)
     record(
         lambda: versions.update(
-            operators(platform, workflow_namespace="loop", nats_image=NATS_IMAGE, opts=providers()).versions
+            operators(
+                platform, workflow_namespace="loop", nats_image=NATS_IMAGE, backups=False, opts=providers()
+            ).versions
         )
     )
     return versions
@@ -201,4 +237,5 @@ def test_the_versions_name_what_is_installed_brought_and_not_used() -> None:
         "knative": "not used",
         "kserve": "kserve-resources v0.20.0",
         "cloudNativePg": "cloudnative-pg 0.29.0",
+        "barmanCloud": "not used",
     }

@@ -144,6 +144,8 @@ def _pod_labels(recording: Recording) -> Iterator[Mapping[str, str]]:
             yield resource.inputs["spec"]["jetstream"]["metadata"]["labels"]
         if resource.inputs.get("kind") == "InferenceService":
             yield resource.inputs["spec"]["predictor"]["labels"]
+        if resource.inputs.get("kind") == "InferenceGraph":
+            yield {"serving.kserve.io/inferencegraph": resource.inputs["metadata"]["name"]}
         if resource.inputs.get("kind") == "WorkflowTemplate":
             built = pods("argoproj.io/WorkflowTemplate", resource.inputs, Stack())
             yield from (pod.metadata["labels"] for pod in built)
