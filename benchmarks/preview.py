@@ -1,0 +1,54 @@
+"""How long a preview takes, and how much of it is the policy pack: `python -m benchmarks.preview [STACK]`.
+
+Each stack is previewed empty, in a state of its own, against the built-in cluster, which must be up. Its operators are
+taken as there (`install: false`), its store as S3-compatible and its database without backups, so that neither Helm nor
+a cloud is asked, nor a kind that the built-in cluster lacks.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import yaml
+
+from local.paths import REPOSITORY, Paths
+from tests.e2e.empty_stack import Preview, preview
+
+STACKS = ("local", "dev", "prod")
+STORE = {
+    "kind": "s3-compatible",
+    "endpoint": "https://s3.example.com",
+    "bucket": "benchmark",
+    "credentialsSecret": "benchmark",
+}
+
+
+def measured(stack: str, *, pack: bool) -> Preview:
+    config = yaml.safe_load((REPOSITORY / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))["config"]
+    platform = {operator: {**its, "install": False} for operator, its in config["ml-loop:platform"].items()}
+    tracking = config["ml-loop:tracking"]
+    tracking["postgres"].pop("backup", None)
+    changes = {"platform": platform, "tracking": tracking}
+    if config["ml-loop:artifacts"]["kind"] != STORE["kind"]:
+        changes["artifacts"] = STORE
+    with tempfile.TemporaryDirectory() as folder:
+        return preview(stack, Path(folder), Paths.default().kubeconfig, pack=pack, changes=changes)
+
+
+def main() -> int:
+    failed = False
+    for stack in sys.argv[1:] or STACKS:
+        without, judged = measured(stack, pack=False), measured(stack, pack=True)
+        failed = failed or bool(without.error or judged.error)
+        print(
+            f"{stack}: {judged.resources} resources, {without.seconds:.1f} s without the pack, {judged.seconds:.1f} s "
+            f"with it ({judged.seconds / without.seconds:.2f} times), {len(judged.found)} findings"
+        )
+        for outcome in (without, judged):
+            if outcome.error:
+                print(outcome.error, file=sys.stderr)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
