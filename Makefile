@@ -10,7 +10,7 @@ PYTHON := .venv/bin/python
 LOOP_PYTHON := images/loop/.venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help up down env logs check test test-detector e2e ci lint format types schema clean
+.PHONY: help up down env logs check test test-detector e2e ci lint format types mirror schema clean
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,6 +52,9 @@ format: .venv/ready ## rewrite the code in the project's format
 
 types: .venv/ready ## the type checker
 	.venv/bin/pyright
+
+mirror: .venv/ready ## list every chart and image of the stack; ARGS=--sbom, --licenses or "--charts FOLDER"
+	@$(PYTHON) -m mirror $(ARGS)
 
 schema: .venv/ready ## write the JSON schema of the stack files
 	$(PYTHON) -m settings.schema

@@ -42,7 +42,11 @@ class Image:
     @property
     def reference(self) -> str:
         """What goes into a pod: `repository:tag`, with `@digest` where it is known."""
-        tagged = f"{self.repository}:{self.tag}"
+        return self.mirrored(self.repository.partition("/")[0])
+
+    def mirrored(self, registry: str) -> str:
+        """The reference at another registry, which may have a path: everything after the own one's host stays."""
+        tagged = f"{registry}/{self.repository.partition('/')[2]}:{self.tag}"
         return f"{tagged}@{self.digest}" if self.digest else tagged
 
 

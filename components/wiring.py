@@ -25,8 +25,9 @@ DATABASE: Final = "mlflow-db"
 
 
 def image(stack: Settings, name: ImageName) -> str:
-    """The stack's own choice of an image, or the pinned one."""
-    return stack.images.get(name, versions.IMAGES[name].reference)
+    """The stack's own choice of an image, or the pinned one, at the stack's own registry where it has one."""
+    pin, registry = versions.IMAGES[name], stack.platform.image_registry
+    return stack.images.get(name, pin.mirrored(registry) if registry else pin.reference)
 
 
 def store(stack: Settings, namespace: Output[str], *, protect: bool) -> Store:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from settings.problem import Problem, one_of
 from settings.section import Section
-from settings.values.network import ChartMirror
+from settings.values.network import ChartMirror, ImageRegistry
 from settings.values.number import Flag
 
 
@@ -52,6 +52,8 @@ class Platform(Section):
     """CloudNativePG runs MLflow's database."""
     chart_mirror: ChartMirror | None = None
     """Where charts come from instead of their public registries: oci://host/path, or a folder of .tgz files."""
+    image_registry: ImageRegistry | None = None
+    """Where the pinned images come from instead of their own registries: host/path. Charts name theirs themselves."""
 
     def contradictions(self) -> Iterator[Problem]:
         if self.kserve.mode is KServeMode.KNATIVE and self.knative is None:

@@ -51,6 +51,12 @@ ChartMirror = Annotated[
     Rule("oci://host/path, or a folder that starts with . or / or ~", "Name where the pinned charts were copied to"),
 ]
 
+ImageRegistry = Annotated[
+    str,
+    Field(pattern=rf"^{_HOST}(:{_PORT})?(/[a-z0-9._-]+)*$"),
+    Rule("a registry such as registry.example.com/mirror", "Write host and path, without scheme, name or tag"),
+]
+
 KubeContext = Annotated[
     str,
     Field(min_length=1),

@@ -114,6 +114,16 @@ def test_the_stack_s_own_image_replaces_the_pinned_one(run: Run) -> None:
     assert container["image"] == own
 
 
+def test_at_a_registry_of_one_s_own_every_pinned_image_moves_and_a_named_one_stays(run: Run) -> None:
+    own = f"ml-loop.local/mlflow@sha256:{64 * '1'}"
+    platform = {"argoWorkflows": {"install": False}, "imageRegistry": "registry.example.com/mirror"}
+    recording = run("dev", {"platform": platform, "images": {"mlflow": own}})
+    cluster = recording.inputs("Cluster")["spec"]["imageName"]
+    assert cluster.startswith("registry.example.com/mirror/cloudnative-pg/postgresql:")
+    (container,) = recording.inputs("Deployment", "mlflow-server")["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == own
+
+
 def test_on_aws_server_and_database_have_a_role_each_for_their_own_folder(run: Run) -> None:
     recording = run("prod")
     accounts = {each.inputs["serviceAccount"] for each in recording.of("PodIdentityAssociation")}

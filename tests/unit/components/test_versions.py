@@ -48,6 +48,16 @@ def test_a_digest_is_part_of_the_reference_once_it_is_known() -> None:
     assert pin.reference == "r.example/server:1.2.3@sha256:00"
 
 
+def test_at_another_registry_an_image_keeps_its_path_tag_and_digest() -> None:
+    pin = Image(repository="ghcr.io/team/server", tag="1.2.3", license="MIT", why="", digest="sha256:00")
+    assert pin.mirrored("r.example:5000/m") == "r.example:5000/m/team/server:1.2.3@sha256:00"
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_every_image_names_its_registry(name: str) -> None:
+    assert "." in IMAGES[name].repository.partition("/")[0]
+
+
 def test_a_database_s_tag_starts_with_its_version_as_the_operator_reads_it_there() -> None:
     assert re.match(r"[0-9]+\.[0-9]+", versions.POSTGRES.tag)
 
