@@ -257,7 +257,7 @@ def _user_pods(plan: Plan, common: Mapping[str, str]) -> dict[str, LoopPod]:
         "train": LoopPod(
             image=plan.image,
             command=["train", "--", *plan.commands.train],
-            env=env,
+            env=env | {"ML_LOOP_TRIGGER": workflow_parameter("trigger")},
             outputs=[result("run_id", global_name="run_id")],
             seconds=plan.timeout,
             resources=plan.resources,
@@ -280,8 +280,7 @@ def _registration(plan: Plan) -> dict[str, str]:
         **{f"ML_LOOP_{name.upper()}": workflow_parameter(name) for name in PARAMETERS},
         "ML_LOOP_GATE_METRIC": plan.gate.metric,
         "ML_LOOP_GATE_MINIMUM": repr(plan.gate.minimum),
-        # All that the stack knows of the model's source; by digest it names the code to the byte.
-        "ML_LOOP_SOURCE_COMMIT": plan.image,
+        "ML_LOOP_IMAGE": plan.image,
     }
 
 

@@ -38,7 +38,10 @@ class Env(StrEnum):
     FEATURE = "ML_LOOP_FEATURE"
     P_VALUE = "ML_LOOP_P_VALUE"
     EVENT_ID = "ML_LOOP_EVENT_ID"
-    SOURCE_COMMIT = "ML_LOOP_SOURCE_COMMIT"
+    IMAGE = "ML_LOOP_IMAGE"
+    """Reference of the user's image."""
+    SOURCE_COMMIT = "SOURCE_COMMIT"
+    """Commit of the user's code; the image's build sets it."""
     WORKFLOW = "ML_LOOP_WORKFLOW"
     """Name of the workflow a training step runs in."""
     GATE_METRIC = "ML_LOOP_GATE_METRIC"
@@ -63,6 +66,8 @@ class Tag(StrEnum):
     """Tags of a model version."""
 
     SOURCE_COMMIT = "ml-loop.source-commit"
+    """The run's `GIT_COMMIT_TAG`; a version of a run without it has none."""
+    IMAGE = "ml-loop.image"
     DATA_FINGERPRINT = "ml-loop.data-fingerprint"
     TRIGGER = "ml-loop.trigger"
     """Why it was trained: `manual`, `schedule` or `drift:<feature>`."""
@@ -87,6 +92,9 @@ class Gate(StrEnum):
     PASSED = "passed"
     REJECTED = "rejected"
 
+
+GIT_COMMIT_TAG: Final = "mlflow.source.git.commit"
+"""Tag of a training run, MLflow's own: the commit of the code that ran."""
 
 FAILURE_TAG: Final = "ml-loop.failure"
 """Tag of a training run, or of the registered model where there is no run yet: why the workflow failed."""

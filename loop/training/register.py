@@ -7,13 +7,11 @@ Idempotent by the workflow's name: a retried step finds the version it made.
 
 import json
 
-from loop.contract import GATE_FILE, RUN_ID_FILE, VERSION_FILE, Env, Tag
+from loop.contract import GATE_FILE, GIT_COMMIT_TAG, RUN_ID_FILE, VERSION_FILE, Env, Tag
 from loop.registry import Registry
 from loop.training import checks
 from loop.training.gate import Decision, Evaluation, Rule, decide
-from loop.training.step import StepError, number, optional, run_step, setting, write_output
-
-TRIGGERS = ("manual", "schedule", "drift")
+from loop.training.step import StepError, number, optional, run_step, setting, trigger, write_output
 
 
 def register() -> None:
@@ -25,12 +23,16 @@ def register() -> None:
         raise StepError(f"{Env.CANDIDATE} is not set: the gate needs what the candidate's evaluation left")
     decision = decide(rule, candidate, evaluation(Env.PRODUCTION))
     registry = Registry()
-    tags = origin | {
-        Tag.WORKFLOW: workflow,
-        Tag.DATA_FINGERPRINT: checks.data_fingerprint(registry, run_id),
-        Tag.GATE: decision.gate,
-        Tag.GATE_REPORT: json.dumps(decision.report, sort_keys=True),
-    }
+    tags = (
+        origin
+        | source_commit(registry, run_id)
+        | {
+            Tag.WORKFLOW: workflow,
+            Tag.DATA_FINGERPRINT: checks.data_fingerprint(registry, run_id),
+            Tag.GATE: decision.gate,
+            Tag.GATE_REPORT: json.dumps(decision.report, sort_keys=True),
+        }
+    )
     model_id = checks.logged_model(registry, run_id).model_id
     version = registry.register(name, run_id, model_id, tags, key=Tag.WORKFLOW)
     report(name, str(version.version), str(version.run_id), version.tags[Tag.GATE], decision)
@@ -46,15 +48,20 @@ def report(name: str, version: str, run_id: str, gate: str, decision: Decision) 
 
 def lineage() -> dict[str, str]:
     """Tags that say where the version comes from. Raises `StepError` for a trigger without its evidence."""
-    trigger = setting(Env.TRIGGER)
-    if trigger not in TRIGGERS:
-        raise StepError(f"{Env.TRIGGER} is {trigger!r}: it must be one of {', '.join(TRIGGERS)}")
-    tags: dict[str, str] = {Tag.SOURCE_COMMIT: setting(Env.SOURCE_COMMIT), Tag.TRIGGER: trigger}
-    if trigger == "drift":
+    reason = trigger()
+    tags: dict[str, str] = {Tag.IMAGE: setting(Env.IMAGE), Tag.TRIGGER: reason}
+    if reason == "drift":
         tags[Tag.TRIGGER] = f"drift:{setting(Env.FEATURE)}"
         tags[Tag.EVENT_ID] = setting(Env.EVENT_ID)
         tags[Tag.P_VALUE] = repr(number(Env.P_VALUE))
     return tags
+
+
+def source_commit(registry: Registry, run_id: str) -> dict[str, str]:
+    """The commit that the run names; nothing where it names none."""
+    run = registry.run(run_id)
+    commit = run.data.tags.get(GIT_COMMIT_TAG) if run else None
+    return {Tag.SOURCE_COMMIT: commit} if commit else {}
 
 
 def evaluation(name: Env) -> Evaluation | None:

@@ -14,6 +14,7 @@ from mlflow.exceptions import MlflowException
 from loop.contract import Env
 from loop.registry import PROXIED_TRANSFERS, RegistryError
 
+TRIGGERS = ("manual", "schedule", "drift")
 TERMINATION_LOG = Path("/dev/termination-log")
 
 
@@ -39,6 +40,14 @@ def setting(name: Env) -> str:
     if not (value := os.environ.get(name, "").strip()):
         raise StepError(f"{name} is not set: this step needs it in its environment")
     return value
+
+
+def trigger() -> str:
+    """Why the run was started."""
+    given = setting(Env.TRIGGER)
+    if given not in TRIGGERS:
+        raise StepError(f"{Env.TRIGGER} is {given!r}: it must be one of {', '.join(TRIGGERS)}")
+    return given
 
 
 def optional(name: Env) -> str:

@@ -8,10 +8,19 @@ import os
 import tempfile
 from pathlib import Path
 
-from loop.contract import REFERENCE_ARTIFACT, RUN_ID_FILE, Env
+from loop.contract import GIT_COMMIT_TAG, REFERENCE_ARTIFACT, RUN_ID_FILE, Env
 from loop.registry import Registry
 from loop.training import checks
-from loop.training.step import StepError, optional, output_folder, run_step, run_user_command, setting, user_command
+from loop.training.step import (
+    StepError,
+    optional,
+    output_folder,
+    run_step,
+    run_user_command,
+    setting,
+    trigger,
+    user_command,
+)
 
 
 def parameters() -> str:
@@ -28,6 +37,7 @@ def parameters() -> str:
 
 def train() -> None:
     command = user_command("train")
+    trigger()  # an hour of training later, `register` would refuse it
     name, output = setting(Env.MODEL), output_folder()
     # A retry finds what the killed attempt left: only this attempt's run may count.
     (output / RUN_ID_FILE).unlink(missing_ok=True)
@@ -41,7 +51,16 @@ def train() -> None:
             f"the train command must write the id of its MLflow run to ${Env.OUTPUT}/{RUN_ID_FILE}: it wrote none"
         )
     print(f"run: {run_id}")
-    check(Registry(), run_id)
+    registry = Registry()
+    check(registry, run_id)
+    name_source(registry, run_id)
+
+
+def name_source(registry: Registry, run_id: str) -> None:
+    """The commit that the image was built from, unless MLflow has found one itself."""
+    run, commit = registry.run(run_id), optional(Env.SOURCE_COMMIT)
+    if run is not None and commit and GIT_COMMIT_TAG not in run.data.tags:
+        registry.tag_run(run_id, GIT_COMMIT_TAG, commit)
 
 
 def check(registry: Registry, run_id: str) -> None:

@@ -47,7 +47,7 @@ def test_a_training_by_hand_ends_in_a_staging_version_that_says_where_it_comes_f
     (version,) = training.versions(name)
     assert version.tags[Tag.TRIGGER] == "manual"
     assert version.tags[Tag.GATE] == "passed"
-    assert version.tags[Tag.SOURCE_COMMIT] == training.image("recommender")
+    assert version.tags[Tag.IMAGE] == training.image("recommender")
     staged = MlflowClient().get_model_version_by_alias(training.namespace, Alias.STAGING)
     assert (staged.version, staged.run_id) == (version.version, version.run_id)
     assert MlflowClient().get_registered_model(training.namespace).aliases.keys() == {Alias.STAGING}

@@ -35,7 +35,7 @@ def bench(
         Env.OUTPUT: str(tmp_path),
         Env.WORKFLOW: f"{bench.model}-train-1",
         Env.TRIGGER: "manual",
-        Env.SOURCE_COMMIT: "0123abc",
+        Env.IMAGE: "registry.example.com/books@sha256:0",
         Env.GATE_METRIC: "auc",
         Env.GATE_MINIMUM: "0.7",
     }

@@ -30,7 +30,7 @@ def test_a_passed_candidate_is_registered_with_its_lineage_and_its_gate(bench: B
     assert (version.run_id, tags) == (
         run_id,
         {
-            "ml-loop.source-commit": "0123abc",
+            "ml-loop.image": "registry.example.com/books@sha256:0",
             "ml-loop.data-fingerprint": DATA,
             "ml-loop.trigger": "drift:price",
             "ml-loop.event-id": "e-17",
@@ -47,6 +47,23 @@ def test_a_passed_candidate_is_registered_with_its_lineage_and_its_gate(bench: B
         "reason": "auc 0.9000 reaches the minimum 0.7",
     }
     assert [bench.written(name) for name in ("version", "gate", "run_id")] == ["1", "passed", run_id]
+
+
+def test_a_version_names_the_commit_that_its_image_was_built_from(bench: Bench) -> None:
+    bench.patch.setenv("SOURCE_COMMIT", "0123abc")
+    run_id = bench.run()
+    assert bench.train(run_id)[0] == 0
+    assert bench.client.get_run(run_id).data.tags["mlflow.source.git.commit"] == "0123abc"
+    bench.register(run_id)
+    assert bench.client.get_model_version(bench.model, "1").tags["ml-loop.source-commit"] == "0123abc"
+
+
+def test_a_commit_that_mlflow_has_found_itself_stays(bench: Bench) -> None:
+    bench.patch.setenv("SOURCE_COMMIT", "0123abc")
+    run_id = bench.run()
+    bench.client.set_tag(run_id, "mlflow.source.git.commit", "fedcba")
+    bench.train(run_id)
+    assert bench.client.get_run(run_id).data.tags["mlflow.source.git.commit"] == "fedcba"
 
 
 def test_a_candidate_under_the_gate_is_registered_as_rejected_and_staging_stays(bench: Bench) -> None:
@@ -175,7 +192,7 @@ def test_staging_never_moves_back_to_an_older_version(bench: Bench) -> None:
 
 BROKEN = {
     "TRIGGER": ("cron", "ML_LOOP_TRIGGER is 'cron': it must be one of manual, schedule, drift"),
-    "SOURCE_COMMIT": ("", "ML_LOOP_SOURCE_COMMIT is not set: this step needs it in its environment"),
+    "IMAGE": ("", "ML_LOOP_IMAGE is not set: this step needs it in its environment"),
     "WORKFLOW": ("", "ML_LOOP_WORKFLOW is not set: this step needs it in its environment"),
     "GATE_MINIMUM": ("high", "ML_LOOP_GATE_MINIMUM is 'high': it must be a number"),
     "GATE_TOLERANCE": (

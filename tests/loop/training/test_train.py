@@ -30,6 +30,13 @@ def test_a_command_that_does_not_exist_is_told_in_one_sentence(bench: Bench) -> 
     assert (code, said) == (1, "the train command 'no-such-command' cannot be started: No such file or directory")
 
 
+def test_an_unknown_trigger_is_refused_before_anything_runs(bench: Bench) -> None:
+    assert bench.step("train", "--", "false", TRIGGER="whim") == (
+        1,
+        "ML_LOOP_TRIGGER is 'whim': it must be one of manual, schedule, drift",
+    )
+
+
 def test_a_missing_command_shows_the_usage(bench: Bench) -> None:
     code, said = bench.step("train")
     assert (code, said) == (

@@ -273,7 +273,7 @@ def test_settings_reach_the_steps() -> None:
             "limits": {"memory": "2Gi"},
         }
     assert environment(found, "register")["ML_LOOP_GATE_METRIC"] == "auc"
-    assert environment(found, "register")["ML_LOOP_SOURCE_COMMIT"] == MODEL_IMAGE
+    assert environment(found, "register")["ML_LOOP_IMAGE"] == MODEL_IMAGE
 
 
 def test_a_run_may_wait_for_another_one_and_still_take_its_own_time(recording: Recording) -> None:
