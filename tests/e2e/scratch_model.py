@@ -13,8 +13,9 @@ from typing import Any, Final, NamedTuple
 from urllib.error import HTTPError
 
 from mlflow import MlflowClient
-from pulumi import ResourceOptions
+from pulumi import Output, ResourceOptions
 
+from components.connections import KafkaConnection
 from components.front import Front, FrontArgs
 from components.gateway import Gateway, GatewayArgs
 from components.labels import selector
@@ -24,6 +25,7 @@ from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
 from components.network import Traffic, pods
 from components.pod import SCRATCH, resources
 from components.restricted import container_security_context, pod_security_context
+from components.serving import PORT as SERVER_PORT
 from components.serving import Serving, ServingArgs
 from local.images.oci import Archive
 from local.images.table import IMAGES
@@ -31,10 +33,13 @@ from local.node.node import Node
 from local.operators.gateway import CLASS, NAMESPACE
 from local.paths import REPOSITORY, Paths
 from local.shell import run
+from loop.contract import PREDICTIONS_TOPIC
+from tests.e2e.kafka import READ
 from tests.unit.mocks import record
 
 VERSION: Final = "X-Model-Version"
 TRACKING_URL: Final = "http://mlflow.mlflow.svc.cluster.local:5000"
+BROKERS: Final = "kafka.kafka.svc.cluster.local:9092"
 ROWS: Final = [[1.0, 2.0], [3.0, 4.0]]
 LOG_TWO_VERSIONS: Final = """\
 import os, sys, mlflow, numpy, pandas
@@ -87,6 +92,26 @@ class ScratchModel:
         conditions = [pod["status"].get("conditions", []) for pod in self.servers(slot).values()]
         return sum(any((each["type"], each["status"]) == ("Ready", "True") for each in found) for found in conditions)
 
+    def said(self, slot: str, container: str) -> str:
+        """What a container of a service's pods has logged; nothing while it has not started."""
+        pods = [pod["metadata"]["name"] for pod in self.servers(slot).values()]
+        asked = [[*self.node.kubectl, "-n", self.name, "logs", pod, "-c", container] for pod in pods]
+        return "".join(subprocess.run(each, capture_output=True, text=True, check=False).stdout for each in asked)
+
+    def captured(self, start: int) -> tuple[int, list[dict[str, Any]]]:
+        """The end of `ml.predictions`, and the messages of this model from `start` on; none for -1."""
+        pod = next(pod["metadata"]["name"] for pod in self.servers("staging").values())
+        run_in = ("exec", pod, "-c", "kserve-container", "--", "python3", "-c", READ, PREDICTIONS_TOPIC, str(start))
+        read = json.loads(self.kubectl(*run_in))
+        messages = [json.loads(text) for text in read["texts"]]
+        return read["end"], [message for message in messages if message["model"] == self.name]
+
+    def metric(self, address: str, line: str) -> float:
+        """The metric of one server whose line starts so; 0 when there is none yet."""
+        with urllib.request.urlopen(f"http://{address}:{SERVER_PORT}/metrics", timeout=10) as answer:
+            rows = answer.read().decode().splitlines()
+        return sum(float(row.rsplit(" ", 1)[1]) for row in rows if row.startswith(line))
+
     def declare(self, *, in_production: bool, replicas: int = 1) -> None:
         """Applies the components' objects as Pulumi's provider does: server-side, taking no field by force."""
 
@@ -107,6 +132,9 @@ class ScratchModel:
                 max_replicas=replicas,
                 resources=resources(cpu="50m", memory="256Mi", memory_limit="1Gi"),
                 gateway=gateway,
+                kafka=KafkaConnection(
+                    bootstrap_servers=Output.from_input(BROKERS), tls=False, client_labels={}, egress=()
+                ),
                 egress=[Traffic(ports=(PORT,), peers=(pods(selector(APP, "mlflow", "server"), "mlflow"),))],
             )
             serving = Serving("serving", args, opts)
@@ -159,11 +187,15 @@ class ScratchModel:
         (gateway,) = self.items("gateways.gateway.networking.k8s.io")
         return gateway["status"]["addresses"][0]["value"]
 
-    def ask(self, host: str) -> Answer:
-        """Predictions for `ROWS` from the gateway or from one server."""
-        url, body = f"http://{host}/v1/models/{self.name}:predict", json.dumps({"instances": ROWS}).encode()
+    def ask(self, host: str, rows: object = ROWS) -> Answer:
+        """Predictions from the gateway or from one server."""
+        return self.send(host, json.dumps({"instances": rows}).encode())
+
+    def send(self, host: str, body: bytes, model: str | None = None, **headers: str) -> Answer:
+        """Any body at all."""
+        request = urllib.request.Request(f"http://{host}/v1/models/{model or self.name}:predict", body, headers)
         try:
-            with urllib.request.urlopen(url, body, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  the gateway's address
                 return Answer(answer.status, answer.headers[VERSION], answer.read().decode())
         except HTTPError as refused:
             return Answer(refused.code, refused.headers[VERSION], refused.read().decode())

@@ -4,10 +4,14 @@ One model lives through it in order: declared, trained, staged, promoted, promot
 """
 
 import json
+import statistics
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, Final
 
 import pytest
 
@@ -15,6 +19,8 @@ from components.serving import PORT, Slot
 from tests.e2e.scratch_model import ROWS, Answer, ScratchModel, eventually, scratch_model
 from tests.e2e.station import Station, Timed
 
+INITIALIZER: Final = "storage-initializer"
+SCHEMA: Final = ("tenant", "user_id", "features", "predictions", "at", "model", "version")
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 
@@ -26,22 +32,14 @@ def model(station: Station) -> Iterator[ScratchModel]:
         yield model
 
 
-def test_before_there_is_a_version_the_address_says_503_and_the_pod_says_why(model: ScratchModel) -> None:
-    reason = f"the registry has no model '{model.name}': train and register one first"
-
-    def said() -> bool:
-        states = [
-            state
-            for pod in model.items("pods")
-            for status in pod["status"].get("initContainerStatuses", [])
-            for state in (status["state"], status["lastState"])
-        ]
-        return any(reason in state.get("terminated", {}).get("message", "") for state in states)
-
-    eventually(said, "the initializer's reason")
+def test_before_there_is_a_version_the_address_says_503_and_the_pod_says_what_it_waits_for(model: ScratchModel) -> None:
+    waits = f"waiting for the first version of {model.name}@staging: the registry has no model '{model.name}'"
+    eventually(lambda: waits in model.said("staging", INITIALIZER), "the initializer's reason")
     host = model.host
     eventually(lambda: model.ask(host).status == 503, "an answer without a server")
-    assert (len(model.servers("staging")), len(model.servers("production"))) == (1, 0)
+    (pod,) = model.servers("staging").values()
+    assert [status["restartCount"] for status in pod["status"]["initContainerStatuses"]] == [0]
+    assert model.servers("production") == {}
 
 
 def test_the_first_staging_version_answers_every_request(model: ScratchModel) -> None:
@@ -56,7 +54,7 @@ def test_the_first_staging_version_answers_every_request(model: ScratchModel) ->
     assert predicted == pytest.approx([row[0] for row in ROWS])
 
 
-def test_production_and_staging_share_the_requests_by_weight(model: ScratchModel) -> None:
+def test_production_and_staging_share_the_requests_by_weight_and_kafka_has_every_one(model: ScratchModel) -> None:
     model.move("production", 1)
     model.declare(in_production=True)
     model.roll("production")
@@ -64,11 +62,62 @@ def test_production_and_staging_share_the_requests_by_weight(model: ScratchModel
     model.roll("staging")
     host = model.host
     eventually(lambda: model.ask(host).status == 200, "the route's new backends")
-    answers = [model.ask(host) for _ in range(1000)]
+    start, _ = model.captured(-1)
+
+    def ask(number: int) -> Answer:
+        return model.ask(host, [[float(number), -1.0]])
+
+    with ThreadPoolExecutor(4) as clients:
+        answers = list(clients.map(ask, range(2000)))
     assert {answer.status for answer in answers} == {200}
-    versions = Counter(answer.version for answer in answers)
     # Five standard deviations of a fair draw around 10 %.
-    assert 52 <= versions["2"] <= 148
+    assert 133 <= Counter(answer.version for answer in answers)["2"] <= 267
+
+    def messages() -> list[dict[str, Any]]:
+        return [message for message in model.captured(start)[1] if message["features"][1] == -1]
+
+    eventually(lambda: len(messages()) >= 2000, "all predictions on the topic", 60)
+    published = {message["features"][0]: message for message in messages()}
+    assert len(published) == len(messages()) == 2000
+    assert {frozenset(message) for message in messages()} == {frozenset(SCHEMA)}
+    assert {(message["tenant"], message["user_id"]) for message in messages()} == {("default", "")}
+    for number, answer in enumerate(answers):
+        message = published[number]
+        assert message["version"] == answer.version
+        assert message["predictions"] == json.loads(answer.text)["predictions"]
+
+
+BAD: Final = {
+    "not JSON": (b"{", 400),
+    "the wrong shape": (b'{"instances": [[7.0]]}', 400),
+    "NaN": (b'{"instances": [[7.0, NaN]]}', 400),
+    "text for a number": (b'{"instances": [[7.0, "seven"]]}', 400),
+    "nothing of the protocol": (b'{"rows": [[7.0, 7.0]]}', 400),
+    "10 MB": (b'{"instances": [' + b",".join([b"[7.0, 7.0]"] * 900_000) + b"]}", 413),
+}
+
+
+def test_a_bad_request_gets_a_reason_and_never_reaches_kafka(model: ScratchModel) -> None:
+    start, _ = model.captured(-1)
+    for what, (body, status) in BAD.items():
+        answer = model.send(model.host, body)
+        assert (what, answer.status) == (what, status)
+        assert json.loads(answer.text)["error"], what
+    unknown = model.send(model.host, b'{"instances": [[7.0, 7.0]]}', model="unknown")
+    assert (unknown.status, unknown.text) == (404, "404 page not found\n")
+    # What comes after them arrives: they would have, too.
+    assert model.ask(model.host, [[8.0, 8.0]]).status == 200
+    eventually(lambda: bool(model.captured(start)[1]), "a good request's message", 30)
+    assert [message["features"] for message in model.captured(start)[1]] == [[8.0, 8.0]]
+
+
+def test_a_client_cannot_say_whose_prediction_it_is(model: ScratchModel) -> None:
+    start, _ = model.captured(-1)
+    mine = {"X-Tenant": "somebody-else", "X-User-Id": "somebody"}
+    assert model.send(model.host, b'{"instances": [[9.0, 9.0]]}', **mine).status == 200
+    eventually(lambda: bool(model.captured(start)[1]), "the message", 30)
+    (message,) = model.captured(start)[1]
+    assert (message["tenant"], message["user_id"]) == ("default", "")
 
 
 def test_an_alias_move_reaches_every_server_and_no_request_fails_meanwhile(model: ScratchModel, timed: Timed) -> None:
@@ -122,3 +171,69 @@ def test_a_server_that_is_replaced_serves_its_rollout_s_version_wherever_the_ali
     assert not new.keys() & old
     addresses = [pod["status"]["podIP"] for pod in new.values()]
     assert [model.ask(f"{address}:{PORT}").version for address in addresses] == ["2", "2"]
+
+
+def test_servers_that_are_added_while_the_alias_moves_serve_their_rollout_s_version(model: ScratchModel) -> None:
+    model.move("production", 2)
+    model.declare(in_production=True, replicas=3)
+    model.move("production", 1)
+    eventually(lambda: model.ready("production") == 3, "a third server")
+    addresses = [pod["status"]["podIP"] for pod in model.servers("production").values()]
+    assert [model.ask(f"{address}:{PORT}").version for address in addresses] == ["2", "2", "2"]
+    model.declare(in_production=True, replicas=1)
+
+
+def test_without_the_registry_servers_answer_and_a_new_one_waits_for_it_and_says_so(
+    model: ScratchModel, station: Station
+) -> None:
+    with scaled_down(station, "mlflow", "deployment/mlflow", "server"):
+        staging = f"serving.kserve.io/inferenceservice={model.name}-staging"
+        model.kubectl("delete", "pods", "-l", staging, "--wait=false")
+        waits = "waiting for the registry: MLflow at http://mlflow.mlflow.svc.cluster.local:5000 does not answer"
+        eventually(lambda: waits in model.said("staging", INITIALIZER), "the new server's reason")
+        (address,) = [pod["status"]["podIP"] for pod in model.servers("production").values()]
+        assert {model.ask(f"{address}:{PORT}").status for _ in range(20)} == {200}
+    eventually(lambda: model.ready("staging") == 1, "the server that waited")
+
+
+def test_without_kafka_answers_are_as_right_and_as_fast_and_what_is_lost_is_counted(
+    model: ScratchModel, station: Station
+) -> None:
+    (address,) = [pod["status"]["podIP"] for pod in model.servers("production").values()]
+    lost, delivered = (f'ml_loop_capture_messages_total{{outcome="{each}"}}' for each in ("undelivered", "delivered"))
+
+    def median() -> float:
+        times: list[float] = []
+        for _ in range(200):
+            began = time.monotonic()
+            answer = model.ask(f"{address}:{PORT}")
+            times.append(time.monotonic() - began)
+            assert json.loads(answer.text)["predictions"] == pytest.approx([2 * row[0] for row in ROWS])
+        return statistics.median(times)
+
+    usual, before = median(), model.metric(address, lost)
+    with scaled_down(station, "kafka", "statefulset/kafka", "broker"):
+        assert median() < 2 * usual
+        # The client gives a message up after 30 s.
+        sent = 200 * len(ROWS)
+        eventually(lambda: model.metric(address, lost) - before >= sent, "every lost prediction counted", 90)
+    arrived = model.metric(address, delivered)
+
+    def arrives() -> bool:
+        return model.ask(f"{address}:{PORT}").status == 200 and model.metric(address, delivered) > arrived
+
+    eventually(arrives, "predictions on the topic again")
+
+
+@contextmanager
+def scaled_down(station: Station, namespace: str, workload: str, component: str) -> Generator[None]:
+    """Takes a part of the platform away; puts it back, ready, whatever happens meanwhile."""
+    replicas = station.kubectl("get", workload, "-n", namespace, "-o", "jsonpath={.spec.replicas}")
+    station.kubectl("scale", workload, "-n", namespace, "--replicas=0")
+    try:
+        selector = f"app.kubernetes.io/component={component}"
+        station.kubectl("wait", "pod", "-n", namespace, "-l", selector, "--for=delete", "--timeout=90s")
+        yield
+    finally:
+        station.kubectl("scale", workload, "-n", namespace, f"--replicas={replicas}")
+        station.kubectl("rollout", "status", workload, "-n", namespace, "--timeout=180s")
