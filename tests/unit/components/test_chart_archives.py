@@ -1,7 +1,8 @@
 """The pinned charts with the stack's values: what Helm makes of them.
 
-Charts are not part of this repository. `helm pull` them into a folder; with `ML_LOOP_CHARTS=<folder>` these tests read
-them, and render them where `helm` is on PATH. What cannot be had is skipped, and the skip says what is missing.
+Charts are not part of this repository. `make mirror ARGS="--charts FOLDER"` pulls them; with `ML_LOOP_CHARTS=FOLDER`
+these tests read them, and render them where `helm` is on PATH. What cannot be had is skipped, and the skip says what is
+missing.
 """
 
 import os
