@@ -30,6 +30,7 @@ from components.nats import NatsServer, NatsServerArgs
 from components.network import ANYWHERE, Traffic, pods
 from components.pod import resources
 from components.postgres import Postgres, PostgresArgs, PostgresBackup
+from components.promotion import Promotion, PromotionArgs
 from components.retraining import Retraining, RetrainingArgs
 from components.s3_bucket import S3Bucket, S3BucketArgs
 from components.serving import Serving, ServingArgs
@@ -37,6 +38,7 @@ from components.training import Training, TrainingArgs
 from components.versitygw import VersityGw, VersityGwArgs
 from settings import KServeMode
 from settings.model import Drift
+from settings.model import Promotion as PromotionSettings
 from settings.model import Training as TrainingSettings
 
 NAMESPACE = "mlflow"
@@ -287,6 +289,25 @@ def trained(opts: ResourceOptions) -> Training:
     return Training("training", training_args(), opts)
 
 
+def promotion_args() -> PromotionArgs:
+    return PromotionArgs(
+        model="recommender",
+        version=3,
+        namespace=NAMESPACE,
+        loop_image=LOOP_IMAGE,
+        tracking_uri="http://mlflow.mlflow.svc.cluster.local:5000",
+        egress=[Traffic(ports=(5000,), peers=(pods({"app": "mlflow"}, "mlflow"),))],
+        promotion=PromotionSettings(),
+        kafka=kafka(),
+    )
+
+
+def promoted(opts: ResourceOptions) -> Promotion:
+    """A version with the services that it is promoted to."""
+    served(opts)
+    return Promotion("promotion", promotion_args(), opts)
+
+
 def argo_workflows_args() -> ArgoWorkflowsArgs:
     return ArgoWorkflowsArgs(install=True, workflow_namespace="loop")
 
@@ -330,6 +351,7 @@ COMPONENTS: Mapping[str, Callable[[ResourceOptions], pulumi.ComponentResource]] 
     "front": lambda opts: Front("front", front_args(opts), opts),
     "kafka": lambda opts: Kafka("it", kafka_args(), opts),
     "training": trained,
+    "promotion": promoted,
 }
 """By the name of their module."""
 
