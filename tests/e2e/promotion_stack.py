@@ -1,0 +1,196 @@
+"""A stack of its own with one model: the loop that the program makes for each of its models, by a real `pulumi up`."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any, Final, cast
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pulumi_kubernetes as k8s
+from mlflow import MlflowClient
+from pulumi import Output, ResourceOptions, automation
+
+from components.connections import KafkaConnection
+from components.gateway import Gateway, GatewayArgs
+from components.labels import selector
+from components.mlflow import APP, PORT
+from components.model_loop import ModelLoopArgs, model_loop
+from components.model_storage import ModelStorage, ModelStorageArgs
+from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
+from components.network import Traffic, pods
+from components.operators import operators
+from local import stack
+from local.images.oci import Archive
+from local.images.table import IMAGES
+from local.operators.gateway import CLASS, NAMESPACE
+from local.paths import REPOSITORY, Paths
+from local.shell import run
+from local.toolchain import pulumi as toolchain
+from settings import KServeMode, Model, Platform
+from tests.e2e.scratch_model import BROKERS, TRACKING_URL
+
+CLIENTS: Final = 3
+VERSIONS: Final = Path(__file__).with_name("versions_to_promote.py")
+OFF: Final = {"install": False}
+
+
+@dataclass
+class Load:
+    """What clients in a closed loop saw: (when, status, version)."""
+
+    seen: list[tuple[float, int, str]] = field(default_factory=list[tuple[float, int, str]])
+
+    @property
+    def failed(self) -> list[tuple[float, int, str]]:
+        return [each for each in self.seen if each[1] != 200]
+
+    def only(self, version: int, since: float) -> float | None:
+        """Seconds after `since` from which on no other version answered; None where none has come to that."""
+        others = [when for when, status, served in self.seen if status == 200 and served != str(version)]
+        last = max(others, default=since)
+        return max(last - since, 0.0) if any(when > last for when, _, _ in self.seen) else None
+
+
+@dataclass
+class PromotionStack:
+    """`production` is the number that a reviewed change moves."""
+
+    name: str
+    folder: Path
+    production: int | None = None
+    paths: Paths = field(default_factory=Paths.default)
+
+    def __post_init__(self) -> None:
+        environment = toolchain.environment(self.paths, sys.executable) | {"PULUMI_BACKEND_URL": f"file://{self.folder}"}
+        options = automation.LocalWorkspaceOptions(
+            work_dir=str(self.folder),
+            project_settings=automation.ProjectSettings(
+                name="promotion", runtime="python", backend=automation.ProjectBackend(f"file://{self.folder}")
+            ),
+            env_vars=environment,
+            pulumi_command=automation.PulumiCommand(root=str(self.paths.cache)),
+        )
+        self.stack = automation.create_or_select_stack(self.name, "promotion", self._program, opts=options)
+
+    def _program(self) -> None:
+        image = next(Archive(each, self.paths).reference for each in IMAGES if each.name == "loop")
+        cluster = k8s.Provider("cluster", kubeconfig=str(self.paths.kubeconfig), cluster_identifier=self.name)
+        here = ResourceOptions(providers=[cluster])
+        home = RestrictedNamespace("home", RestrictedNamespaceArgs(namespace=self.name), here)
+        names = ("argoWorkflows", "argoEvents", "certManager", "cloudNativePg")
+        platform = Platform.model_validate(dict.fromkeys(names, OFF) | {"kserve": {**OFF, "mode": "standard"}})
+        brought = operators(platform, workflow_namespace=home.name, nats_image="", backups=False, opts=here)
+        storage = ModelStorageArgs(namespace=self.name, image=image, tracking_url=TRACKING_URL)
+        shared = ModelLoopArgs(
+            namespace=home.name,
+            operators=brought,
+            loop_image=image,
+            detector_image=image,
+            example_image=image,
+            mode=KServeMode.STANDARD,
+            storage=ModelStorage("storage", storage, here),
+            tracking_url=TRACKING_URL,
+            egress=[Traffic(ports=(PORT,), peers=(pods(selector(APP, "mlflow", "server"), "mlflow"),))],
+            gateway=Gateway("gateway", GatewayArgs(namespace=home.name, class_name=CLASS, proxies=NAMESPACE), here),
+            kafka=KafkaConnection(
+                bootstrap_servers=Output.from_input(BROKERS),
+                tls=False,
+                client_labels={},
+                egress=(Traffic(ports=(9092,), peers=(pods({}, "kafka"),)),),
+            ),
+            bus=None,
+        )
+        its: dict[str, Any] = {
+            "training": {"gate": {"metric": "auc", "minimum": 0.5}},
+            "serving": {
+                "replicas": {"min": 1, "max": 1},
+                "resources": {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
+                "canaryPercent": 0,
+            },
+            "promotion": {"watch": "20s"},
+        }
+        if self.production is not None:
+            its["production"] = self.production
+        made = model_loop(self.name, Model.model_validate(its), shared, here)
+        assert made["predict"] is not None
+
+    def up(self, production: int | None) -> None:
+        """What `pulumi up` does after the change was merged. Raises CommandError."""
+        self.production = production
+        self.stack.up(color="never", suppress_progress=True, suppress_outputs=True)
+
+    def refused(self, production: int) -> str:
+        """The engine's own error lines of an `up` that fails."""
+        try:
+            self.up(production)
+        except automation.CommandError as error:
+            return stack.reason(str(error))
+        raise AssertionError(f"version {production} went into production")
+
+    def kubectl(self, *arguments: str) -> str:
+        command = [str(self.paths.bin / "kubectl"), f"--kubeconfig={self.paths.kubeconfig}", "-n", self.name]
+        return run(*command, *arguments)
+
+    def items(self, *arguments: str) -> list[dict[str, Any]]:
+        return json.loads(self.kubectl("get", *arguments, "-o", "json"))["items"]
+
+    @property
+    def aliases(self) -> dict[str, str]:
+        found = cast("dict[str, Any]", MlflowClient().get_registered_model(self.name).aliases)
+        return {alias: str(version) for alias, version in found.items()}
+
+    def rejected(self, version: int) -> str | None:
+        return MlflowClient().get_model_version(self.name, str(version)).tags.get("ml-loop.rejected")
+
+    def register(self, *kinds: str) -> None:
+        """Versions 1, 2, … of these kinds."""
+        command = [str(REPOSITORY / "images/loop/.venv/bin/python"), str(VERSIONS)]
+        proxied = {f"MLFLOW_ENABLE_PROXY_MULTIPART_{way}LOAD": "false" for way in ("UP", "DOWN")}
+        proxied["PYTHONPATH"] = str(REPOSITORY)
+        subprocess.run([*command, self.name, *kinds], cwd=REPOSITORY, env=os.environ | proxied, check=True)
+
+    @contextmanager
+    def load(self) -> Generator[Load]:
+        """Clients that ask the production service's address again and again while the block runs."""
+        load, stop = Load(), threading.Event()
+        clients = [threading.Thread(target=self._ask, args=(load, stop, seed)) for seed in range(CLIENTS)]
+        for client in clients:
+            client.start()
+        try:
+            yield load
+        finally:
+            stop.set()
+            for client in clients:
+                client.join()
+
+    def _ask(self, load: Load, stop: threading.Event, seed: int) -> None:
+        rows = Random(seed)  # noqa: S311  # any rows do
+        (gateway,) = self.items("gateways.gateway.networking.k8s.io")
+        url = f"http://{gateway['status']['addresses'][0]['value']}/v1/models/{self.name}:predict"
+        while not stop.wait(0.02):
+            body = json.dumps({"instances": [[rows.random(), rows.random()]]}).encode()
+            try:
+                with urlopen(url, body, timeout=10) as answer:  # our own gateway
+                    answer.read()
+                    load.seen.append((time.monotonic(), answer.status, answer.headers["X-Model-Version"]))
+            except HTTPError as refused:
+                load.seen.append((time.monotonic(), refused.code, str(refused.headers["X-Model-Version"])))
+            except OSError:
+                load.seen.append((time.monotonic(), 0, ""))
+
+    def delete(self) -> None:
+        self.stack.destroy(color="never", suppress_progress=True, suppress_outputs=True)
+        client = MlflowClient()
+        for found in client.search_registered_models(f"name = '{self.name}'"):
+            client.delete_registered_model(found.name)
+        for experiment in client.search_experiments(filter_string=f"name = '{self.name}'"):
+            client.delete_experiment(experiment.experiment_id)

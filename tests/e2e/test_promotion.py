@@ -1,0 +1,117 @@
+"""Promotion by a real `pulumi up`, under load: forward, back, refused, taken back, and killed on the way.
+
+One model lives through it in order: the versions 1 to 3 are good, each of the others is bad in one way.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.promotion_stack import PromotionStack
+from tests.e2e.scratch_model import eventually
+from tests.e2e.station import Station, Timed
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+FAILING, SLOW, CONSTANT, UNGATED = 4, 5, 6, 7
+
+
+@pytest.fixture(scope="module")
+def model(station: Station, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PromotionStack]:
+    assert station.url  # MLflow is up, and this process' client knows where
+    model = PromotionStack(f"promotion-{time.time_ns() % 10**6}", tmp_path_factory.mktemp("promotion"))
+    try:
+        model.register("good", "good", "good", "failing", "slow", "constant", "rejected")
+        model.up(None)
+        yield model
+    finally:
+        model.delete()
+
+
+def test_the_first_version_gets_its_share_once_it_is_served(model: PromotionStack, timed: Timed) -> None:
+    with timed("first promotion, up included"):
+        model.up(1)
+    assert model.aliases == {"production": "1"}
+    with model.load() as load:
+        eventually(lambda: len(load.seen) > 50, "answers")
+    assert {(status, version) for _, status, version in load.seen} == {(200, "1")}
+
+
+@pytest.mark.parametrize(("version", "previous", "what"), [(2, 1, "promoted"), (3, 2, "promoted"), (2, 3, "back")])
+def test_no_request_fails_while_versions_go_forward_and_back(
+    model: PromotionStack, timed: Timed, version: int, previous: int, what: str
+) -> None:
+    with model.load() as load:
+        eventually(lambda: len(load.seen) > 100, "answers of the version before")
+        began = time.monotonic()
+        with timed(f"version {version} {what}, watched, up included"):
+            model.up(version)
+        eventually(lambda: load.only(version, began) is not None, "answers of the new version alone")
+    assert load.failed == []
+    assert model.aliases == {"production": str(version), "previous": str(previous)}
+    visible = load.only(version, began)
+    assert visible is not None
+    print(f"version {version} was the only one to answer after {visible:.1f} s")
+    assert visible < 90
+
+
+def test_the_same_number_again_changes_nothing(model: PromotionStack) -> None:
+    before = model.items("jobs")
+    model.up(2)
+    assert [each["metadata"]["uid"] for each in model.items("jobs")] == [each["metadata"]["uid"] for each in before]
+
+
+@pytest.mark.parametrize(
+    ("version", "reason"),
+    [
+        (99, "has no version 99: nothing was changed"),
+        (UNGATED, "it must have passed the gate of its training, and its tag ml-loop.gate is rejected"),
+    ],
+)
+def test_a_version_that_may_not_is_refused_before_anything_moves(
+    model: PromotionStack, version: int, reason: str
+) -> None:
+    before = model.aliases, {each["metadata"]["uid"] for each in model.items("pods", "-l", SERVERS)}
+    assert reason in model.refused(version)
+    assert (model.aliases, {each["metadata"]["uid"] for each in model.items("pods", "-l", SERVERS)}) == before
+
+
+SERVERS = "app.kubernetes.io/name=model-server,app.kubernetes.io/component=production"
+
+
+@pytest.mark.parametrize(
+    ("version", "reason"),
+    [(FAILING, "requests failed ("), (SLOW, "times as long, allowed 1.5"), (CONSTANT, "the prediction is 0.5 for all")],
+    ids=["failing", "slow", "constant"],
+)
+def test_a_version_that_is_worse_is_taken_back_by_itself(
+    model: PromotionStack, timed: Timed, version: int, reason: str
+) -> None:
+    model.up(2)
+    before = model.aliases
+    with model.load() as load:
+        eventually(lambda: len(load.seen) > 200, "answers of the version before")
+        began = time.monotonic()
+        with timed(f"version {version} put in place and taken back, up included"):
+            said = model.refused(version)
+        assert reason in said
+        assert "version 2 is in production again" in said
+        eventually(lambda: load.only(2, began) is not None, "answers of the version before alone")
+    assert model.aliases == before
+    assert reason in (model.rejected(version) or "")
+    assert f"it was rejected: {model.rejected(version)}" in model.refused(version)
+
+
+def test_a_promotion_whose_pod_is_killed_while_it_watches_is_finished_by_the_same_up(model: PromotionStack) -> None:
+    model.up(2)
+    job = "batch.kubernetes.io/job-name=" + f"{model.name}-promote-v3"
+    up = threading.Thread(target=model.up, args=(3,))
+    up.start()
+    eventually(lambda: "watching version 3" in model.kubectl("logs", "-l", job, "--tail=-1"), "the watch")
+    (victim,) = model.items("pods", "-l", job)
+    model.kubectl("delete", "pod", victim["metadata"]["name"], "--wait=false")
+    up.join()
+    assert model.aliases == {"production": "3", "previous": "2"}
+    uids = {each["metadata"]["uid"] for each in model.items("pods", "-l", job)}
+    assert uids - {victim["metadata"]["uid"]}

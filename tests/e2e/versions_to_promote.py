@@ -1,0 +1,54 @@
+"""Registers versions of a model: run by the loop's environment, as `… NAME good|failing|slow|constant|rejected …`.
+
+Each answers 20 ms after it was asked, with the sum of a row, unless it is bad in the one way that its kind says.
+"""
+
+import random
+import sys
+import time
+
+import mlflow
+import numpy as np
+import pandas as pd
+from mlflow.models import infer_signature
+from mlflow.pyfunc import PythonModel
+
+from loop.contract import Gate, Tag
+
+SECONDS = 0.02
+ROWS = pd.DataFrame({"a": np.linspace(0.0, 1.0, 10), "b": np.linspace(1.0, 3.0, 10)})
+
+
+class Model(PythonModel):
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def predict(self, context: object, model_input: pd.DataFrame, params: object = None) -> np.ndarray:
+        time.sleep(2 * SECONDS if self.kind == "slow" else SECONDS)
+        if self.kind == "failing" and random.random() < 0.05 and not model_input.equals(ROWS):  # noqa: S311
+            raise ValueError("one of twenty")
+        sums = model_input["a"].to_numpy() + model_input["b"].to_numpy()
+        return np.full(len(sums), 0.5) if self.kind == "constant" else sums
+
+
+def main() -> None:
+    name, *kinds = sys.argv[1:]
+    mlflow.set_experiment(name)
+    client = mlflow.MlflowClient()
+    client.create_registered_model(name)
+    for kind in kinds:
+        with mlflow.start_run() as run:
+            logged = mlflow.pyfunc.log_model(
+                name="model",
+                python_model=Model(kind),
+                signature=infer_signature(ROWS, np.zeros(10)),
+                input_example=ROWS,
+                pip_requirements=[],
+            )
+        gate = Gate.REJECTED if kind == "rejected" else Gate.PASSED
+        tags = {Tag.GATE: gate}
+        client.create_model_version(name, logged.model_uri, run.info.run_id, tags, model_id=logged.model_id)
+
+
+if __name__ == "__main__":
+    main()
