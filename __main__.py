@@ -25,10 +25,7 @@ from components.wiring import DATABASE, MLFLOW, archive, brokers, bus_servers, g
 from policy.rule import PRODUCTION_STACKS
 from settings import ImageName
 
-UNENFORCED = (
-    "cluster.enforcesNetworkPolicies is false: every pod of the cluster can reach what has no other guard, "
-    "as the database, Kafka and the models; what changes a model in MLflow takes an identity everywhere"
-)
+UNENFORCED = "cluster.enforcesNetworkPolicies is false: every pod of the cluster can reach MLflow, Kafka and the models"
 stack = settings.load()
 tracking = stack.tracking
 protect = pulumi.get_stack() in PRODUCTION_STACKS

@@ -75,8 +75,8 @@ class Training(pulumi.ComponentResource):
     """Creates a WorkflowTemplate, a CronWorkflow where there is a schedule, and accounts and policies for its pods.
 
     External: Argo Workflows 3.6 or later, MLflow, the user's image. The pods pass Pod Security restricted whatever the
-    controller's config says. No identity here can read Secrets or create pods. MLflow lets every client set every alias
-    (mlflow#24742): that `production` stays where it is must be enforced where MLflow is reached.
+    controller's config says. No identity here can read Secrets or create pods; in MLflow they write their own model's
+    runs and versions and move `staging` (docs/identities.md).
     """
 
     template: Output[str]

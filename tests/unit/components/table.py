@@ -23,6 +23,7 @@ from components.kafka import Kafka, KafkaArgs
 from components.knative import Knative, KnativeArgs
 from components.kserve import KServe, KServeArgs
 from components.mlflow import Mlflow, MlflowArgs
+from components.mlflow_identity import guards
 from components.mlflow_route import MlflowRoute, MlflowRouteArgs
 from components.model_storage import ModelStorage, ModelStorageArgs
 from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
@@ -108,6 +109,7 @@ def mlflow_args() -> MlflowArgs:
         bucket=bucket(),
         session_key=secret(),
         client_namespaces=["loop"],
+        guards=guards(["recommender"], "loop"),
     )
 
 
