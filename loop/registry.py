@@ -115,7 +115,7 @@ class Registry:
         """The one version whose tag `key` has the value in `tags`: found, or made in a single call with all its tags.
 
         The answer to a create may be lost after the server stored it, and two pods of one step may overlap for a
-        moment, so each attempt searches first, and of two versions the younger is deleted.
+        moment, so each attempt searches first, and of two versions the younger loses the tag: training may delete none.
         """
 
         def find_or_create() -> ModelVersion:
@@ -127,7 +127,7 @@ class Registry:
         self.ask(find_or_create)
         first, *younger = self.tagged(name, key, tags[key])
         for twin in younger:
-            self._or_none(lambda twin=twin: self.client.delete_model_version(name, twin.version))
+            self.tag_version(name, str(twin.version), key, f"twin of version {first.version}")
         return first
 
     def set_alias(self, name: str, alias: str, version: str) -> None:

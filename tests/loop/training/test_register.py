@@ -80,6 +80,16 @@ def test_a_candidate_under_the_gate_is_registered_as_rejected_and_staging_stays(
     assert bench.staging() == "1"
 
 
+def test_a_version_that_was_taken_back_when_it_was_live_is_not_staged_again(bench: Bench) -> None:
+    bench.register(bench.run())
+    bench.client.set_model_version_tag(bench.model, "1", "ml-loop.rejected", "too slow")
+    assert bench.step("stage", MODEL_VERSION="1") == (
+        1,
+        f"version 1 of {bench.model} cannot be staged: it was rejected when it was live: too slow",
+    )
+    assert bench.staging() is None
+
+
 def test_a_retried_step_finds_the_version_it_registered(bench: Bench) -> None:
     run_id = bench.run()
     assert bench.register(run_id) == bench.register(run_id)
@@ -152,7 +162,8 @@ def test_of_two_pods_of_one_step_that_overlap_the_first_version_is_kept(bench: B
 
     bench.patch.setattr(type(bench.client), "create_model_version", race)
     assert bench.register(run_id)[1].startswith(f"version: 1 of {bench.model}\n")
-    assert bench.versions() == ["1"]
+    assert bench.versions() == ["1", "2"]
+    assert bench.client.get_model_version(bench.model, "2").tags[Tag.WORKFLOW] == "twin of version 1"
 
 
 def test_a_step_survives_an_mlflow_that_stops_and_starts_again(bench: Bench, tracking: MlflowServer) -> None:
