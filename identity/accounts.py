@@ -1,7 +1,7 @@
 """Who a token belongs to, by Kubernetes' TokenReview.
 
-External: the API server, reached as the kubeconfig says, or as the pod's own account, which needs the ClusterRole
-`system:auth-delegator`. A positive answer is kept for a minute: that long a deleted pod's token may still count.
+External: the API server, reached as the kubeconfig says, or as the pod's own account, which must be allowed to create
+TokenReviews. A positive answer is kept for a minute: that long a deleted pod's token may still count.
 """
 
 import hashlib
