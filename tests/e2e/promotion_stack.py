@@ -70,7 +70,9 @@ class PromotionStack:
     paths: Paths = field(default_factory=Paths.default)
 
     def __post_init__(self) -> None:
-        environment = toolchain.environment(self.paths, sys.executable) | {"PULUMI_BACKEND_URL": f"file://{self.folder}"}
+        environment = toolchain.environment(self.paths, sys.executable) | {
+            "PULUMI_BACKEND_URL": f"file://{self.folder}"
+        }
         options = automation.LocalWorkspaceOptions(
             work_dir=str(self.folder),
             project_settings=automation.ProjectSettings(
