@@ -74,6 +74,7 @@ class Observation:
     version: str
     traffic: Traffic | None = None
     sample: Sample | None = None
+    """None: not looked at yet."""
     crashes: tuple[str, ...] = ()
     """Why servers of it ended."""
 
@@ -140,7 +141,9 @@ def _latency(limits: Limits, new: Observation, old: Observation | None, verdict:
 
 
 def _predictions(limits: Limits, new: Observation, old: Observation | None, verdict: Verdict) -> None:
-    now, before = new.sample or Sample(), (old and old.sample) or Sample()
+    if new.sample is None:
+        return
+    now, before = new.sample, (old and old.sample) or Sample()
     sizes = [max(map(len, sample.outputs), default=0) for sample in (now, before)]
     if old is None:
         verdict.notes.append("predictions are not judged: there is no version to compare with")

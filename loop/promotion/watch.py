@@ -9,7 +9,7 @@ from typing import Final
 from confluent_kafka import KafkaException
 
 from loop.promotion import observation
-from loop.promotion.judge import Limits, Observation, Traffic, Verdict, judge
+from loop.promotion.judge import Limits, Observation, Sample, Traffic, Verdict, judge
 from loop.serving.rollout import Cluster
 
 POLL_SECONDS: Final = 5.0
@@ -57,7 +57,7 @@ class Watch:
             say(f"Kafka cannot be read: {error}")
             samples = {}
         old = old and replace(old, sample=samples.get(old.version))
-        return judge(self.limits, replace(new, sample=samples.get(version)), old)
+        return judge(self.limits, replace(new, sample=samples.get(version, Sample())), old)
 
 
 def _seen(cluster: Cluster, version: str) -> Observation:

@@ -61,12 +61,12 @@ def test_curls_default_content_type_is_read_as_json(server: ModelServer) -> None
 def test_metrics_name_the_served_version_and_count_requests_and_rows(server: ModelServer) -> None:
     assert server.metric('ml_loop_served_model_info{model="books"') == 1
     requests, rejected = 'ml_loop_requests_total{code="200",protocol="v1"}', 'ml_loop_requests_total{code="400",'
-    rows = 'ml_loop_predictions_total{model="books",version="1"}'
-    before = [server.metric(line) for line in (requests, rejected + 'protocol="v1"}', rows)]
+    rows, timed = 'ml_loop_predictions_total{model="books",version="1"}', 'ml_loop_answer_seconds_count{version="1"}'
+    before = [server.metric(line) for line in (requests, rejected + 'protocol="v1"}', rows, timed)]
     server.predict({"instances": [[1, 2, 3]] * 5})
     server.predict({"instances": "no"})
-    after = [server.metric(line) for line in (requests, rejected + 'protocol="v1"}', rows)]
-    assert [b - a for a, b in zip(before, after, strict=True)] == [1, 1, 5]
+    after = [server.metric(line) for line in (requests, rejected + 'protocol="v1"}', rows, timed)]
+    assert [b - a for a, b in zip(before, after, strict=True)] == [1, 1, 5, 1]
 
 
 LONG = json.dumps({"instances": [[1, 2, 3]] * 700_000})
