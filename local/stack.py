@@ -25,6 +25,8 @@ BUILT_IN: Final = "local"
 """The stack of the built-in cluster."""
 UNHANDLED: Final = "an unhandled error occurred: "
 """What the SDK puts before an inline program's own error, which it has printed already."""
+ITEM: Final = "* "
+"""What the engine puts before each reason of a resource that did not become ready."""
 SECRETS: Final = ("storeSecretKey", "trackingSecretKey")
 
 
@@ -136,10 +138,10 @@ def plain(values: Mapping[str, automation.OutputValue]) -> Mapping[str, Any]:
 
 def reason(text: str) -> str:
     """The engine's own error lines, without the Automation API's frame around them."""
-    lines = [line.strip().removeprefix("error: ").removeprefix(UNHANDLED) for line in text.splitlines()]
-    told = [line for line, raw in zip(lines, text.splitlines(), strict=True) if is_error(raw.strip())]
+    lines = [line.strip() for line in text.splitlines()]
+    told = [line.removeprefix("error: ").removeprefix(UNHANDLED).removeprefix(ITEM) for line in lines if is_error(line)]
     return "\n".join(dict.fromkeys(told)) or text
 
 
 def is_error(line: str) -> bool:
-    return line.startswith(("error: ", f"{PROJECT}:")) or "[mandatory]" in line
+    return line.startswith(("error: ", f"{PROJECT}:", ITEM)) or "[mandatory]" in line

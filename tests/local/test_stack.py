@@ -114,6 +114,14 @@ def test_a_failure_without_error_lines_is_told_as_it_is() -> None:
     assert stack.reason("the passphrase is wrong") == "the passphrase is wrong"
 
 
+def test_why_a_resource_is_not_ready_is_part_of_the_reason() -> None:
+    text = (
+        "    error: 1 error occurred:\n    \t* Job loop/promote-v3 is not ready: it failed: version 3 was taken back\n"
+    )
+    told = "1 error occurred:\nJob loop/promote-v3 is not ready: it failed: version 3 was taken back"
+    assert stack.reason(text) == told
+
+
 def locked(paths: Paths, pid: int) -> Path:
     lock = paths.stack / ".pulumi" / "locks" / "organization" / "ml-loop" / "local" / f"{pid}.json"
     lock.parent.mkdir(parents=True, exist_ok=True)
