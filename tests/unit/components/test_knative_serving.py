@@ -72,7 +72,10 @@ def test_the_gateway_leads_to_the_graph_by_its_host_name_and_to_predictions_alon
     (rule,) = recording.inputs("HTTPRoute")["spec"]["rules"]
     assert rule == {
         "matches": [{"path": {"type": "Exact", "value": "/v1/models/recommender:predict"}}],
-        "filters": [{"type": "URLRewrite", "urlRewrite": {"hostname": HOST}}],
+        "filters": [
+            {"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": ["X-Tenant", "X-User-Id"]}},
+            {"type": "URLRewrite", "urlRewrite": {"hostname": HOST}},
+        ],
         "backendRefs": [{"name": "kourier-internal", "namespace": "knative-serving", "port": 80}],
     }
     grant = recording.inputs("ReferenceGrant")
