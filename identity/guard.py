@@ -23,7 +23,10 @@ ABSENT: Final = {ErrorCode.Name(code) for code in (RESOURCE_DOES_NOT_EXIST, INVA
 """What MLflow answers for an id of nothing; it answers the request likewise."""
 STAGING: Final = "staging"
 """The one alias that training moves."""
-NAMED: Final = ("registered-models", "model-versions", "experiments")
+PROMOTION_TAGS: Final = frozenset({"ml-loop.promotion", "ml-loop.promoted"})
+"""What a promotion remembers by, at a model and at a version: who could forge it could say what goes to production."""
+REGISTRY: Final = ("registered-models", "model-versions")
+NAMED: Final = (*REGISTRY, "experiments")
 """Areas where `name` and `new_name` are those of a model, or of the experiment that goes with it."""
 Store = Any
 BELONGS: Final[Mapping[str, Callable[[Store, str], Iterable[str]]]] = {
@@ -95,6 +98,9 @@ class Guard:
             aliases = request.values("alias")
             needed = needed if set(aliases) <= {STAGING} else Right.PROMOTION
             what += f" ({', '.join(aliases)})"
+        if request.area in REGISTRY and (tags := sorted(PROMOTION_TAGS & set(request.values("key")))):
+            needed = Right.PROMOTION
+            what += f" ({', '.join(tags)})"
         try:
             caller, named = self.accounts.caller(request.headers.get("authorization")), True
         except UnknownCallerError as error:
@@ -123,7 +129,7 @@ class Guard:
         """The guarded models that the request would change something of."""
         named = set(request.values("name", "new_name")) if request.area in NAMED else set[str]()
         touched = named & self.policy.models.keys()
-        if request.area in ("registered-models", "model-versions"):
+        if request.area in REGISTRY:
             # The run of a version is only read.
             return touched
         guarded = self._experiments()

@@ -7,7 +7,9 @@ from guarded_server import DENIED, OTHER, PROMOTE, STRANGER, TRAIN, Answer, Guar
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from token_reviews import ACCOUNTS, TokenReviews
 
+from identity.guard import PROMOTION_TAGS, STAGING
 from identity.operations import PROMOTION, TRAINING, flask_app, short
+from loop.contract import PROMOTION_TAG, Alias, Tag
 
 V2 = "/api/2.0/mlflow"
 ALIAS = f"{V2}/registered-models/alias"
@@ -147,6 +149,31 @@ def test_a_model_takes_no_guarded_name_and_is_not_deleted_under_another(server: 
     experiment = server.made("POST", f"{V2}/experiments/create", None, {"name": "mine"})["experiment_id"]
     to_guarded = {"experiment_id": experiment, "new_name": "other"}
     assert server.ask("POST", f"{V2}/experiments/update", None, to_guarded).denied
+
+
+def test_the_names_that_the_guard_looks_for_are_the_loop_s() -> None:
+    assert STAGING == Alias.STAGING
+    assert {PROMOTION_TAG, Tag.PROMOTED} == PROMOTION_TAGS
+
+
+@pytest.mark.parametrize(
+    ("operation", "body"),
+    [
+        ("registered-models/set-tag", {"key": PROMOTION_TAG, "value": "{}"}),
+        ("model-versions/set-tag", {"version": "1", "key": Tag.PROMOTED, "value": "2026-01-01T00:00:00+00:00"}),
+        ("model-versions/create", {"source": "runs:/r/model", "tags": [{"key": Tag.PROMOTED, "value": "now"}]}),
+    ],
+)
+def test_training_forges_nothing_that_a_promotion_remembers_by(
+    server: GuardedServer, things: Things, operation: str, body: dict[str, object]
+) -> None:
+    refused = server.ask("POST", f"{V2}/{operation}", TRAIN, {"name": "guarded", **body})
+    assert refused.denied
+    only = ACCOUNTS[PROMOTE]
+    assert refused.message == (
+        f"{ACCOUNTS[TRAIN]} asked for POST {operation} ({body.get('key', Tag.PROMOTED)}) of the guarded model guarded, "
+        f"which only {only} may"
+    )
 
 
 def test_an_experiment_never_shares_the_place_of_a_guarded_one(server: GuardedServer, things: Things) -> None:
