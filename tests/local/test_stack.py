@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,9 @@ def test_a_lock_is_dropped_when_its_pulumi_is_gone_or_its_number_is_another_prog
 ) -> None:
     (tmp_path / "pulumi").symlink_to("/bin/sleep")
     with subprocess.Popen([tmp_path / "pulumi", "60"]) as at_work:
+        # The kernel lets us go on a moment before it gives the process its new name.
+        while Path(f"/proc/{at_work.pid}/comm").read_text() != "pulumi\n":
+            time.sleep(0.001)
         kept, gone, reused = (locked(paths, pid) for pid in (at_work.pid, 2**22 + 1, os.getpid()))
         stack.drop_stale_locks(paths)
         at_work.kill()
