@@ -31,8 +31,8 @@ check: .venv/ready ## ask the running stack the loop's seven questions; DEEP=1 a
 	@$(PYTHON) -m local check $(if $(DEEP),--deep)
 
 test: .venv/ready images/loop/.venv/ready ## unit, policy and loop tests; no cluster needed
-	$(PYTHON) -m pytest
-	$(LOOP_PYTHON) -m pytest -c tests/loop/pytest.ini tests/loop
+	$(PYTHON) -m pytest -n 2 --dist loadfile
+	$(LOOP_PYTHON) -m pytest -n 2 --dist loadfile -c tests/loop/pytest.ini tests/loop
 
 test-detector: images/detector/.venv/ready ## the detector's statistics against alibi-detect, in its image's environment
 	images/detector/.venv/bin/python -m pytest -c tests/detector/pytest.ini tests/detector
