@@ -37,7 +37,7 @@ test: .venv/ready images/loop/.venv/ready ## unit, policy and loop tests; no clu
 test-detector: images/detector/.venv/ready ## the detector's statistics against alibi-detect, in its image's environment
 	images/detector/.venv/bin/python -m pytest -c tests/detector/pytest.ini tests/detector
 
-e2e: .venv/ready ## the whole story on the built-in cluster: up, questions, chaos, down
+e2e: .venv/ready images/loop/.venv/ready ## the whole story on the built-in cluster: up, questions, chaos, down
 	$(PYTHON) -m pytest -c tests/e2e/pytest.ini tests/e2e
 
 ci: lint types schema-check test test-detector ## everything that needs no cluster, as CI runs it
