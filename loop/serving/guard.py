@@ -20,6 +20,8 @@ REQUESTS = Counter("ml_loop_requests_total", "Inference requests by protocol and
 ANSWERS = Histogram("ml_loop_answer_seconds", "From request to answer, of predictions that were made", ["version"])
 
 _PREDICT = re.compile(r"/v1/models/[^/]+:predict|/v2/models/[^/]+/infer")
+_DISCARDED = 32 * 1024 * 1024
+"""Bytes of a body that are read though they are too many: a client that still sends sees a reset, not the answer."""
 _ALIVE = {"/", "/metrics", "/v2/health/live"}
 """Answered until the end: a liveness probe must not kill a pod that is finishing its requests."""
 
@@ -78,14 +80,14 @@ class Guard:
             raise RejectedError("binary tensors are not accepted: send them as JSON", 415)
         headers[b"content-type"] = b"application/json"  # curl's default is a form
         scope["headers"] = list(headers.items())
-        declared = headers.get(b"content-length", b"0")
-        body = b""
-        more = int(declared) <= self._max_body
+        declared = int(headers.get(b"content-length", b"0"))
+        size, body, more = 0, b"", declared <= _DISCARDED
         while more:
             message = await receive()
-            body += message.get("body", b"")
-            more = message.get("more_body", False) and len(body) <= self._max_body
-        if int(declared) > self._max_body or len(body) > self._max_body:
+            size += len(message.get("body", b""))
+            body = body + message.get("body", b"") if size <= self._max_body else b""
+            more = message.get("more_body", False) and size <= _DISCARDED
+        if max(size, declared) > self._max_body:
             raise RejectedError(f"the body is larger than {self._max_body} bytes: send fewer rows at once", 413)
         replayed = False
 
@@ -116,7 +118,7 @@ class Guard:
 async def _refuse(send: Send, error: RejectedError) -> None:
     body = orjson.dumps({"error": str(error)})
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    if error.status == 413:  # the rest of the body is not read
+    if error.status == 413:  # of a body larger than `_DISCARDED` the rest is not read
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

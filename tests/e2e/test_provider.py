@@ -42,7 +42,7 @@ class ControlPlane:
         return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """etcd, API server and controller manager of the one Kubernetes binary, on free ports."""
     folder = tmp_path_factory.mktemp("plane")

@@ -186,7 +186,7 @@ def test_servers_that_are_added_while_the_alias_moves_serve_their_rollout_s_vers
 def test_without_the_registry_servers_answer_and_a_new_one_waits_for_it_and_says_so(
     model: ScratchModel, station: Station
 ) -> None:
-    with scaled_down(station, "mlflow", "deployment/mlflow", "server"):
+    with scaled_down(station, "mlflow", "deployment/mlflow"):
         staging = f"serving.kserve.io/inferenceservice={model.name}-staging"
         model.kubectl("delete", "pods", "-l", staging, "--wait=false")
         waits = "waiting for the registry: MLflow at http://mlflow.mlflow.svc.cluster.local:5000 does not answer"
@@ -212,7 +212,7 @@ def test_without_kafka_answers_are_as_right_and_as_fast_and_what_is_lost_is_coun
         return statistics.median(times)
 
     usual, before = median(), model.metric(address, lost)
-    with scaled_down(station, "kafka", "statefulset/kafka", "broker"):
+    with scaled_down(station, "kafka", "statefulset/kafka"):
         assert median() < 2 * usual
         # The client gives a message up after 30 s.
         sent = 200 * len(ROWS)
@@ -226,12 +226,13 @@ def test_without_kafka_answers_are_as_right_and_as_fast_and_what_is_lost_is_coun
 
 
 @contextmanager
-def scaled_down(station: Station, namespace: str, workload: str, component: str) -> Generator[None]:
+def scaled_down(station: Station, namespace: str, workload: str) -> Generator[None]:
     """Takes a part of the platform away; puts it back, ready, whatever happens meanwhile."""
     replicas = station.kubectl("get", workload, "-n", namespace, "-o", "jsonpath={.spec.replicas}")
     station.kubectl("scale", workload, "-n", namespace, "--replicas=0")
     try:
-        selector = f"app.kubernetes.io/component={component}"
+        found = json.loads(station.kubectl("get", workload, "-n", namespace, "-o", "json"))
+        selector = ",".join(f"{key}={value}" for key, value in found["spec"]["selector"]["matchLabels"].items())
         station.kubectl("wait", "pod", "-n", namespace, "-l", selector, "--for=delete", "--timeout=90s")
         yield
     finally:
