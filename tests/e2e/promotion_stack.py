@@ -35,6 +35,7 @@ from local.operators.gateway import CLASS, NAMESPACE
 from local.paths import REPOSITORY, Paths
 from local.shell import run
 from local.toolchain import pulumi as toolchain
+from loop.contract import VERSION_ANNOTATION
 from settings import KServeMode, Model, Platform
 from tests.e2e.scratch_model import BROKERS, TRACKING_URL
 
@@ -144,6 +145,20 @@ class PromotionStack:
 
     def items(self, *arguments: str) -> list[dict[str, Any]]:
         return json.loads(self.kubectl("get", *arguments, "-o", "json"))["items"]
+
+    def pods(self, selector: str, *arguments: str) -> dict[str, dict[str, Any]]:
+        """The pods that are not on their way out, by uid."""
+        found = [each["metadata"] | each for each in self.items("pods", "-l", selector, *arguments)]
+        return {each["uid"]: each for each in found if "deletionTimestamp" not in each}
+
+    def served(self, selector: str) -> set[str]:
+        """The versions that these servers were made for."""
+        return {each["annotations"][VERSION_ANNOTATION] for each in self.pods(selector).values()}
+
+    def said(self, selector: str) -> str:
+        """What the pods have written that run by now."""
+        running = self.pods(selector, "--field-selector=status.phase=Running").values()
+        return "".join(self.kubectl("logs", each["name"]) for each in running)
 
     @property
     def aliases(self) -> dict[str, str]:

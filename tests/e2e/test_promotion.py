@@ -11,11 +11,13 @@ import pytest
 
 from tests.e2e.promotion_stack import PromotionStack
 from tests.e2e.scratch_model import eventually
-from tests.e2e.station import Station, Timed
+from tests.e2e.station import NAMESPACE, Station, Timed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 FAILING, SLOW, CONSTANT, UNGATED = 4, 5, 6, 7
 SERVERS = "app.kubernetes.io/name=model-server,app.kubernetes.io/component=production"
+MLFLOW = "app.kubernetes.io/name=mlflow,app.kubernetes.io/component=server"
+PROMOTER = "batch.kubernetes.io/job-name"
 
 
 @pytest.fixture(scope="module")
@@ -96,20 +98,30 @@ def test_a_version_that_is_worse_is_taken_back_by_itself(
 def test_a_version_that_may_not_is_refused_before_anything_moves(
     model: PromotionStack, version: int, reason: str
 ) -> None:
-    before = model.aliases, {each["metadata"]["uid"] for each in model.items("pods", "-l", SERVERS)}
+    before = model.aliases, set(model.pods(SERVERS))
     assert reason in model.refused(version)
-    assert (model.aliases, {each["metadata"]["uid"] for each in model.items("pods", "-l", SERVERS)}) == before
+    assert (model.aliases, set(model.pods(SERVERS))) == before
 
 
-def test_a_promotion_whose_pod_is_killed_while_it_watches_is_finished_by_the_same_up(model: PromotionStack) -> None:
-    model.up(2)
-    job = "batch.kubernetes.io/job-name=" + f"{model.name}-promote-v3"
-    up = threading.Thread(target=model.up, args=(3,))
+@pytest.mark.parametrize(
+    ("step", "victim"),
+    [("promoting", PROMOTER), ("watching", PROMOTER), ("promoting", MLFLOW), ("watching", SERVERS)],
+    ids=["promoter at the start", "promoter in the watch", "MLflow at the start", "server in the watch"],
+)
+def test_what_is_killed_on_the_way_holds_no_promotion_up(
+    model: PromotionStack, station: Station, step: str, victim: str
+) -> None:
+    old, new = ("2", "3") if model.aliases["production"] == "2" else ("3", "2")
+    job = f"{PROMOTER}={model.name}-promote-v{new}"
+    up = threading.Thread(target=model.up, args=(int(new),))
     up.start()
-    eventually(lambda: "watching version 3" in model.kubectl("logs", "-l", job, "--tail=-1"), "the watch")
-    (victim,) = model.items("pods", "-l", job)
-    model.kubectl("delete", "pod", victim["metadata"]["name"], "--wait=false")
-    up.join()
-    assert model.aliases == {"production": "3", "previous": "2"}
-    uids = {each["metadata"]["uid"] for each in model.items("pods", "-l", job)}
-    assert uids - {victim["metadata"]["uid"]}
+    try:
+        eventually(lambda: f"{step} version {new}" in model.said(job), step)
+        namespace = NAMESPACE if victim == MLFLOW else model.name
+        station.kubectl("delete", "pod", "-n", namespace, "-l", job if victim == PROMOTER else victim, "--wait=false")
+    finally:
+        up.join()
+    assert model.aliases == {"production": new, "previous": old}
+    assert model.served(SERVERS) == {new}
+    again = model.stack.preview(color="never").change_summary
+    assert set(again) == {"same"}, again
