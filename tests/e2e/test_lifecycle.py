@@ -5,8 +5,12 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 import pytest
 from pulumi.automation import ConfigValue, EngineEvent, OpType
@@ -19,6 +23,7 @@ from tests.e2e.load import asking
 from tests.e2e.station import LOCAL, NAMESPACE, Object, Record, Station, Timed, until
 
 pytestmark = pytest.mark.e2e
+HOST = "mlflow.example.com"
 
 
 def test_up_again_changes_nothing(station: Station, timed: Timed) -> None:
@@ -45,12 +50,12 @@ def identity(item: Object) -> str:
 
 
 @pytest.fixture
-def two_replicas_again(station: Station) -> Iterator[None]:
+def as_committed_again(station: Station) -> Iterator[None]:
     yield
     station.make("up")
 
 
-@pytest.mark.usefixtures("two_replicas_again")
+@pytest.mark.usefixtures("as_committed_again")
 def test_another_number_of_replicas_changes_the_deployment_and_nothing_else(station: Station, timed: Timed) -> None:
     selected = stack.select("local", station.paths)
     selected.set_config("ml-loop:tracking.replicas", ConfigValue("3"), path=True)
@@ -64,6 +69,28 @@ def test_another_number_of_replicas_changes_the_deployment_and_nothing_else(stat
         selected.up(on_event=note, policy_packs=[str(REPOSITORY / "policy")])
     assert changed == {"kubernetes:apps/v1:Deployment": OpType.UPDATE}
     assert len(station.running_pods("app.kubernetes.io/name=mlflow")) == 3
+
+
+@pytest.mark.usefixtures("as_committed_again")
+def test_mlflow_answers_at_its_host_through_the_gateway(station: Station) -> None:
+    selected = stack.select("local", station.paths)
+    selected.set_config("ml-loop:tracking.host", ConfigValue(HOST), path=True)
+    outputs = selected.up(policy_packs=[str(REPOSITORY / "policy")]).outputs
+    assert outputs["mlflow"].value["externalUrl"] == f"http://{HOST}"
+    gateway = urlsplit(outputs["models"].value["recommender"]["predict"]).hostname
+    asked = Request(f"http://{gateway}/version", headers={"Host": HOST})
+    until(lambda: answer(asked)[0] == 200, "MLflow at its host")
+    assert answer(asked) == (200, version("mlflow-skinny"))
+    elsewhere = Request(f"http://{gateway}/version", headers={"Host": f"not-{HOST}"})
+    assert answer(elsewhere)[0] == 404
+
+
+def answer(request: Request) -> tuple[int, str]:
+    try:
+        with urlopen(request, timeout=10) as response:  # noqa: S310  our own gateway
+            return response.status, response.read().decode()
+    except HTTPError as refused:
+        return refused.code, ""
 
 
 def test_the_registry_answers_every_request_while_a_server_is_replaced(station: Station, record: Record) -> None:
