@@ -78,8 +78,10 @@ def owned(given: Any, live: Any) -> Any:
 
 
 def _owned_list(given: list[Any], live: list[Any]) -> list[Any]:
+    """By name, as others may put items between ours; by place where names repeat, as mounts of one volume do."""
     by_name = {item["name"]: item for item in live if isinstance(item, dict) and "name" in item}
-    if given and all(isinstance(item, dict) and item.get("name") in by_name for item in given):
+    ours = [isinstance(item, dict) and item.get("name") in by_name for item in given]
+    if given and all(ours) and len(by_name) == len(live):
         return [owned(item, by_name[item["name"]]) for item in given]
     return [owned(given[i], item) if i < len(given) else item for i, item in enumerate(live)]
 

@@ -36,6 +36,10 @@ def test_up_again_changes_nothing(station: Station, timed: Timed) -> None:
     assert set(summary.resource_changes or {}) == {OpType.SAME}
 
 
+def test_a_refresh_finds_no_drift(station: Station) -> None:
+    stack.select("local", station.paths).refresh(expect_no_changes=True)
+
+
 def versions(station: Station) -> dict[str, Any]:
     """What changes when an object's specification or a pod does."""
     kinds = "deployments,services,jobs,networkpolicies,clusters.postgresql.cnpg.io"

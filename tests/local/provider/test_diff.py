@@ -138,5 +138,10 @@ def test_an_injected_container_is_not_ours_and_hides_no_drift_of_our_own() -> No
     assert [(item["name"], item["image"]) for item in containers] == [("app", "app:changed")]
 
 
+def test_two_mounts_of_one_volume_are_told_apart() -> None:
+    mounts = [{"name": "data", "mountPath": "/buckets"}, {"name": "data", "mountPath": "/meta"}]
+    assert owned({"volumeMounts": mounts}, {"volumeMounts": mounts}) == {"volumeMounts": mounts}
+
+
 def test_drift_of_a_secret_value_stays_secret() -> None:
     assert owned({"token": Secret("ours")}, {"token": "theirs"}) == {"token": Secret("theirs")}
