@@ -1,7 +1,7 @@
 """What a component tells others about a service it offers: how to reach it, with which Secret, past which policies."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import pulumi_kubernetes as k8s
@@ -72,6 +72,8 @@ class Bucket:
     """Labels of the pods that the service lets in."""
     egress: tuple[Traffic, ...]
     """What a client's NetworkPolicy has to allow."""
+    annotations: Mapping[str, Output[Mapping[str, str]]] = field(default_factory=dict[str, Output[Mapping[str, str]]])
+    """Service account → the annotations that bring its pods their role; none where there are no roles."""
 
     def env(self) -> list[Env]:
         """What boto3 reads by itself."""

@@ -90,7 +90,12 @@ class Mlflow(pulumi.ComponentResource):
 
         account = k8s.core.v1.ServiceAccount(
             f"{name}-account",
-            metadata={"name": name, "namespace": args.namespace, "labels": labels(APP, name)},
+            metadata={
+                "name": name,
+                "namespace": args.namespace,
+                "labels": labels(APP, name),
+                "annotations": args.bucket.annotations.get(name, {}),
+            },
             automount_service_account_token=False,
             opts=child,
         )

@@ -115,6 +115,9 @@ class Postgres(pulumi.ComponentResource):
             if args.backup.restore:
                 spec |= _restored(store, args.backup.restore, args.database)
             spec["inheritedMetadata"] = {"labels": args.backup.bucket.client_labels}
+            if name in args.backup.bucket.annotations:
+                # The operator makes the service account, by the cluster's name.
+                spec["serviceAccountTemplate"] = {"metadata": {"annotations": args.backup.bucket.annotations[name]}}
         cluster = custom_resource(
             f"{name}-cluster",
             API_VERSION,

@@ -1,20 +1,19 @@
 """A bucket on AWS that only its owners' pods reach: private, versioned, encrypted, over TLS alone.
 
-Pods get credentials from EKS Pod Identity, by namespace and service account: there is no key that could leak.
-External: the account, and the cluster's `eks-pod-identity-agent` add-on.
+Pods get credentials by their service account (`components.iam`): there is no key that could leak.
+External: the account.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 
 from components.connections import Bucket
-from components.network import ANYWHERE, EKS_POD_IDENTITY, Traffic
+from components.iam import Irsa, PodIdentity, Statement, account_role, document
+from components.network import ANYWHERE, Traffic
 
 KEEP_OLD_VERSIONS_DAYS = 90
 ABORT_UPLOADS_DAYS = 7
@@ -28,8 +27,8 @@ class S3BucketArgs:
     """Its name, unique in all of AWS; None: Pulumi makes one from the component's."""
     region: str
     """Where the stack's AWS provider makes it."""
-    eks_cluster: str
-    """Name of the EKS cluster whose pods get the roles."""
+    identity: PodIdentity | Irsa
+    """How pods come to their roles."""
     namespace: pulumi.Input[str]
     kms_key: str | None = None
     """ARN of the key that encrypts the objects; None: S3's own."""
@@ -40,7 +39,7 @@ class S3BucketArgs:
 
 
 class S3Bucket(pulumi.ComponentResource):
-    """Creates the bucket with its settings, and per service account an IAM role and its Pod Identity association."""
+    """Creates the bucket with its settings, and an IAM role for each service account."""
 
     bucket: Bucket
 
@@ -51,8 +50,8 @@ class S3Bucket(pulumi.ComponentResource):
         guarded = ResourceOptions.merge(child, ResourceOptions(protect=args.protect))
         bucket = aws.s3.Bucket(f"{name}-bucket", bucket=args.bucket, force_destroy=False, opts=guarded)
         _harden(name, bucket, args.kms_key, child)
-        grants = [_grant(f"{name}-{account}", bucket.arn, account, args, child) for account in args.folders]
-        ready = Output.all(bucket.bucket, *(grant.association_id for grant in grants))
+        roles = {account: _grant(f"{name}-{account}", bucket.arn, account, args, child) for account in args.folders}
+        ready = Output.all(bucket.bucket, *roles.values())
 
         self.bucket = Bucket(
             name=ready.apply(lambda known: str(known[0])),
@@ -60,7 +59,8 @@ class S3Bucket(pulumi.ComponentResource):
             endpoint=None,
             credentials_secret=None,
             client_labels={},
-            egress=(Traffic(ports=(443,), peers=ANYWHERE), EKS_POD_IDENTITY),
+            egress=(Traffic(ports=(443,), peers=ANYWHERE), *args.identity.egress),
+            annotations=roles,
         )
         self.register_outputs({"bucket": self.bucket.name})
 
@@ -105,7 +105,7 @@ def _harden(name: str, bucket: aws.s3.Bucket, kms_key: str | None, child: Resour
     aws.s3.BucketPolicy(
         f"{name}-tls-only",
         bucket=bucket.id,
-        policy=bucket.arn.apply(lambda arn: _document(_deny_plain_http(arn))),
+        policy=bucket.arn.apply(lambda arn: document(_deny_plain_http(arn))),
         # S3 refuses a second change of the same bucket's access while the first is under way (OperationAborted).
         opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[block])),
     )
@@ -113,39 +113,21 @@ def _harden(name: str, bucket: aws.s3.Bucket, kms_key: str | None, child: Resour
 
 def _grant(
     name: str, bucket_arn: Output[str], account: str, args: S3BucketArgs, child: ResourceOptions
-) -> aws.eks.PodIdentityAssociation:
-    """A role that may use the account's folder and nothing else, for the pods of that service account."""
+) -> Output[Mapping[str, str]]:
+    """A role that may use the account's folder and nothing else. Returns the account's annotations."""
     folder = args.folders[account]
-    role = aws.iam.Role(
-        f"{name}-role",
-        description=f"{account} of EKS cluster {args.eks_cluster}: {folder}/ of the artifact store",
-        assume_role_policy=_document(
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "pods.eks.amazonaws.com"},
-                "Action": ["sts:AssumeRole", "sts:TagSession"],
-            }
-        ),
-        opts=child,
-    )
-    policy = aws.iam.RolePolicy(
-        f"{name}-policy",
-        role=role.id,
-        policy=bucket_arn.apply(lambda arn: _document(*_use(arn, folder), *_decrypt(args))),
-        opts=child,
-    )
-    return aws.eks.PodIdentityAssociation(
-        f"{name}-association",
-        cluster_name=args.eks_cluster,
+    return account_role(
+        name,
+        args.identity,
         namespace=args.namespace,
-        service_account=account,
-        role_arn=role.arn,
-        # No data flows from the policy, but pods that start before it would be refused.
-        opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[policy])),
+        account=account,
+        description=f"Service account {account}: {folder}/ of the artifact store",
+        policy=bucket_arn.apply(lambda arn: document(*_use(arn, folder), *_decrypt(args))),
+        opts=child,
     )
 
 
-def _use(bucket_arn: str, folder: str) -> list[dict[str, Any]]:
+def _use(bucket_arn: str, folder: str) -> list[Statement]:
     return [
         {
             "Effect": "Allow",
@@ -177,7 +159,7 @@ def _encryption(kms_key: str | None) -> aws.s3.BucketServerSideEncryptionConfigu
     }
 
 
-def _decrypt(args: S3BucketArgs) -> list[dict[str, Any]]:
+def _decrypt(args: S3BucketArgs) -> list[Statement]:
     """The key for what S3 stores, and for nothing else that it encrypts."""
     if args.kms_key is None:
         return []
@@ -191,7 +173,7 @@ def _decrypt(args: S3BucketArgs) -> list[dict[str, Any]]:
     ]
 
 
-def _deny_plain_http(bucket_arn: str) -> dict[str, Any]:
+def _deny_plain_http(bucket_arn: str) -> Statement:
     return {
         "Sid": "TlsOnly",
         "Effect": "Deny",
@@ -200,7 +182,3 @@ def _deny_plain_http(bucket_arn: str) -> dict[str, Any]:
         "Resource": [bucket_arn, f"{bucket_arn}/*"],
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
-
-
-def _document(*statements: dict[str, Any]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": statements})

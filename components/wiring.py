@@ -9,6 +9,7 @@ from components.artifact_store import ExternalS3Args, Store
 from components.connections import Bucket, KafkaConnection
 from components.event_bus import JetStreamArgs
 from components.gateway import GatewayArgs
+from components.iam import Irsa, PodIdentity
 from components.kafka import Kafka, KafkaArgs, external_brokers
 from components.mlflow import ARTIFACTS_FOLDER
 from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
@@ -33,17 +34,16 @@ def image(stack: Settings, name: ImageName) -> str:
 def store(stack: Settings, namespace: Output[str], *, protect: bool) -> Store:
     """The artifact store, for clients in `namespace`."""
     match stack.artifacts, stack.store_secret_key:
-        case AwsS3(bucket=bucket, region=region, eks_cluster=eks, kms_key=key), _:
+        case AwsS3(bucket=bucket, region=region, kms_key=key) as aws, _:
             folders = {MLFLOW: ARTIFACTS_FOLDER} | (
                 {DATABASE: BACKUPS_FOLDER} if stack.tracking.postgres.backup else {}
             )
-            # `aws eks update-kubeconfig` names a context after its cluster: arn:aws:eks:…:cluster/<name>.
             return S3BucketArgs(
                 bucket=bucket,
                 region=region,
                 namespace=namespace,
                 folders=folders,
-                eks_cluster=eks or stack.cluster.context.rpartition("/")[2],
+                identity=_identity(aws, stack.cluster.context),
                 kms_key=key,
                 protect=protect,
             )
@@ -60,6 +60,14 @@ def store(stack: Settings, namespace: Output[str], *, protect: bool) -> Store:
             )
         case other, _:
             raise AssertionError(f"settings let a store pass that is none: {other}")
+
+
+def _identity(store: AwsS3, context: str) -> PodIdentity | Irsa:
+    """How pods come to their roles: by what the settings name, else by Pod Identity of the context's own cluster."""
+    if store.oidc_provider is not None:
+        return Irsa(provider=store.oidc_provider)
+    # `aws eks update-kubeconfig` names a context after its cluster: arn:aws:eks:…:cluster/<name>.
+    return PodIdentity(cluster=store.eks_cluster or context.rpartition("/")[2])
 
 
 def archive(stack: Settings, bucket: Bucket) -> PostgresBackup | None:

@@ -7,7 +7,7 @@ from pydantic import Tag
 
 from settings.problem import Problem
 from settings.section import Section, kind_of
-from settings.values.names import AwsRegion, BucketName, EksCluster, KmsKey
+from settings.values.names import AwsRegion, BucketName, EksCluster, KmsKey, OidcProvider
 from settings.values.network import Endpoint
 from settings.values.quantity import Size
 from settings.values.secret import SecretName
@@ -23,9 +23,18 @@ class AwsS3(Section):
     bucket: BucketName | None = None
     """Name of the bucket. Unset: a unique name made by Pulumi."""
     eks_cluster: EksCluster | None = None
-    """EKS cluster whose pods get the roles. Unset: the last part of the context's name, as EKS names contexts."""
+    """EKS cluster whose pods get the roles by Pod Identity. Unset: the last part of the context's name, as EKS names
+    contexts."""
+    oidc_provider: OidcProvider | None = None
+    """ARN of the cluster's OpenID Connect provider in IAM: pods get the roles by IRSA. Excludes eksCluster."""
     kms_key: KmsKey | None = None
     """ARN of the key that encrypts the bucket. Unset: S3's own key, which every reader of the bucket may use."""
+
+    def contradictions(self) -> Iterator[Problem]:
+        if self.eks_cluster is not None and self.oidc_provider is not None:
+            expected = "no eksCluster together with oidcProvider"
+            remedy = "Remove it to use IRSA, or remove oidcProvider to use EKS Pod Identity"
+            yield Problem.with_value(("eksCluster",), self.eks_cluster, expected, remedy)
 
 
 class BundledStore(Section):

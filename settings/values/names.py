@@ -68,6 +68,15 @@ EksCluster = Annotated[
     Rule("the name of an EKS cluster", "Write the name that `aws eks list-clusters` prints"),
 ]
 
+OidcProvider = Annotated[
+    str,
+    Field(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:oidc-provider/[a-z0-9.-]+(/[0-9A-Za-z]+)*$"),
+    Rule(
+        "the ARN of an OpenID Connect provider in IAM",
+        "Write the ARN with the cluster's issuer that `aws iam list-open-id-connect-providers` prints",
+    ),
+]
+
 KmsKey = Annotated[
     str,
     Field(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[0-9a-f-]+$"),

@@ -19,6 +19,7 @@ from components.drift import DriftMonitor, DriftMonitorArgs
 from components.event_bus import EventBus, EventBusArgs, JetStreamArgs
 from components.front import Front, FrontArgs
 from components.gateway import Gateway, GatewayArgs
+from components.iam import PodIdentity
 from components.kafka import Kafka, KafkaArgs
 from components.knative import Knative, KnativeArgs
 from components.kserve import KServe, KServeArgs
@@ -143,7 +144,7 @@ def s3_bucket_args() -> S3BucketArgs:
     return S3BucketArgs(
         bucket="example-artifacts",
         region="eu-west-1",
-        eks_cluster="example",
+        identity=PodIdentity(cluster="example"),
         namespace=NAMESPACE,
         folders={"mlflow": "artifacts"},
         protect=True,

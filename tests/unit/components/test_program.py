@@ -1,5 +1,6 @@
 """The program itself, run with the stack files of this repository."""
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
@@ -138,6 +139,33 @@ def test_on_aws_roles_are_those_of_the_named_cluster_or_of_the_context_s(run: Ru
 
     assert clusters() == {"example-prod"}
     assert clusters(eksCluster="blue") == {"blue"}
+
+
+ISSUER = "oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF"
+PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"
+
+
+def test_with_irsa_the_accounts_of_server_and_database_name_their_roles(run: Run) -> None:
+    recording = run("prod", {"artifacts": {"kind": "aws-s3", "region": "eu-west-1", "oidcProvider": PROVIDER}})
+    accounts = {
+        recording.inputs(kind)["metadata"]["name"]: metadata["annotations"]
+        for kind, metadata in {
+            "ServiceAccount": recording.inputs("ServiceAccount")["metadata"],
+            "Cluster": recording.inputs("Cluster")["spec"]["serviceAccountTemplate"]["metadata"],
+        }.items()
+    }
+    roles = {"mlflow": "artifacts-s3-mlflow-role", "mlflow-db": "artifacts-s3-mlflow-db-role"}
+    assert accounts == {account: {"eks.amazonaws.com/role-arn": f"arn:aws:::{role}"} for account, role in roles.items()}
+    trust = {role: json.loads(recording.inputs("Role", role)["assumeRolePolicy"]) for role in roles.values()}
+    assert {role: it["Statement"][0]["Condition"]["StringEquals"][f"{ISSUER}:sub"] for role, it in trust.items()} == {
+        role: f"system:serviceaccount:mlflow:{account}" for account, role in roles.items()
+    }
+
+
+def test_with_pod_identity_no_account_names_a_role(run: Run) -> None:
+    recording = run("prod")
+    assert recording.inputs("ServiceAccount")["metadata"]["annotations"] == {}
+    assert recording.inputs("Cluster")["spec"]["serviceAccountTemplate"] == {"metadata": {"annotations": {}}}
 
 
 def test_the_settings_restore_the_database_from_an_archive(run: Run) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from components.artifact_store import ArtifactStore, ArtifactStoreArgs, Store
+from components.iam import Irsa
 from components.s3_bucket import S3Bucket, S3BucketArgs
 from components.versitygw import VersityGw, VersityGwArgs
 from tests.unit.components.table import (
@@ -167,6 +168,41 @@ def test_only_pods_of_the_cluster_take_the_role(bucket: Recording) -> None:
     association = bucket.inputs("PodIdentityAssociation")
     found = (association["clusterName"], association["namespace"], association["serviceAccount"])
     assert found == ("example", "mlflow", "mlflow")
+
+
+ISSUER = "oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF"
+PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"
+
+
+def irsa() -> S3BucketArgs:
+    return replace(s3_bucket_args(), identity=Irsa(provider=PROVIDER))
+
+
+def test_with_irsa_only_tokens_of_the_one_account_made_out_to_aws_take_the_role() -> None:
+    recording = s3(irsa())
+    assert document(recording, "Role", "assumeRolePolicy") == [
+        {
+            "Effect": "Allow",
+            "Principal": {"Federated": PROVIDER},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": {
+                "StringEquals": {
+                    f"{ISSUER}:aud": "sts.amazonaws.com",
+                    f"{ISSUER}:sub": "system:serviceaccount:mlflow:mlflow",
+                }
+            },
+        }
+    ]
+    assert recording.of("PodIdentityAssociation") == []
+
+
+def test_with_irsa_a_role_may_do_the_same(bucket: Recording) -> None:
+    assert document(s3(irsa()), "RolePolicy", "policy") == document(bucket, "RolePolicy", "policy")
+
+
+def test_with_irsa_clients_need_no_agent() -> None:
+    _, store = build(irsa())
+    assert [rule.ports for rule in store.bucket.egress] == [(443,)]
 
 
 def test_each_service_account_has_a_role_of_its_own() -> None:
