@@ -1,0 +1,50 @@
+"""The stack's own model goes live by a number in its settings, under the rights that MLflow guards it by."""
+
+from collections.abc import Iterator
+
+import pytest
+import yaml
+from mlflow import MlflowClient
+from pulumi.automation import ConfigValue
+
+from local import check, stack
+from local.check import promotion, serving
+from local.check.live import Live
+from loop.contract import Alias, Gate, Tag
+from tests.e2e.scratch_model import eventually
+from tests.e2e.station import Station, Timed
+
+pytestmark = pytest.mark.e2e
+LOOP, MODEL = "bookstore-platform-ml", "recommender"
+
+
+@pytest.fixture
+def version(station: Station) -> Iterator[str]:
+    """One that may go live. Afterwards none is live, as the committed settings say."""
+    assert station.url
+    client = MlflowClient()
+    versions = client.search_model_versions(f"name = '{MODEL}' and tag.`{Tag.GATE}` = '{Gate.PASSED}'")
+    passed = [each.version for each in versions if Tag.REJECTED not in each.tags]
+    assert passed, f"train {MODEL} first: argo submit --from workflowtemplate/{MODEL}-train -n {LOOP} --wait"
+    yield str(max(map(int, passed)))
+    if live := client.get_registered_model(MODEL).aliases.keys() & {Alias.PRODUCTION, Alias.PREVIOUS}:
+        with station.acting_as(f"{MODEL}-promote", LOOP):
+            for alias in live:
+                client.delete_registered_model_alias(MODEL, alias)
+    station.make("up")
+
+
+def test_a_number_in_the_settings_puts_the_guarded_model_live(station: Station, version: str, timed: Timed) -> None:
+    selected = stack.select(stack.BUILT_IN, station.paths)
+    selected.set_config(f"ml-loop:models.{MODEL}.production", ConfigValue(version), path=True)
+    with timed(f"version {version} of {MODEL} promoted, up included"):
+        selected.up(color="never", suppress_progress=True, suppress_outputs=True)
+    assert MlflowClient().get_registered_model(MODEL).aliases[Alias.PRODUCTION] == version
+    asked = (serving.answers, serving.splits, promotion.guarded)
+    # The detector looks at the registry every half minute, and the gateway takes seconds to split the requests.
+    eventually(lambda: all(check.answered(ask, live(station)).yes for ask in asked), "answers of `make check`")
+
+
+def live(station: Station) -> Live:
+    config = yaml.safe_load((station.paths.stack / "Pulumi.local.yaml").read_text())["config"]
+    return check.look_at(MODEL, config, stack.outputs(stack.BUILT_IN, station.paths), station.paths)()
