@@ -7,6 +7,7 @@ from policy.rules.buckets import PRIVATE_BUCKETS
 from policy.rules.charts import VISIBLE_CHARTS
 from policy.rules.deletion import DELETION_PROTECTION
 from policy.rules.filesystem import READ_ONLY_FILESYSTEM
+from policy.rules.iam import NO_WILDCARD_IAM
 from policy.rules.images import EXACT_IMAGES, TAGGED_IMAGES
 from policy.rules.isolation import DENIED_BY_DEFAULT
 from policy.rules.namespaces import RESTRICTED_NAMESPACES
@@ -33,6 +34,7 @@ RULES: tuple[Rule, ...] = (
     NO_PLAIN_SECRETS,
     NO_WILDCARD_RBAC,
     CHART_RBAC,
+    NO_WILDCARD_IAM,
     PRODUCTION_ALIAS,
     PRIVATE_BUCKETS,
     DELETION_PROTECTION,

@@ -1,9 +1,9 @@
 """Buckets are private, versioned, encrypted and answer over TLS alone, by resources beside them."""
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from policy.iam_document import statements
 from policy.manifest import Unknown, elements, get
 from policy.rule import Resource, Rule, Stack
 from policy.violation import Violation
@@ -33,16 +33,8 @@ def _versioning(companion: Resource) -> Iterator[tuple[str, Any, str]]:
 
 def _tls_only(companion: Resource) -> Iterator[tuple[str, Any, str]]:
     policy = get(companion.manifest, "policy")
-    if isinstance(policy, Unknown) or not any(_denies_plain_http(statement) for statement in _statements(policy)):
+    if isinstance(policy, Unknown) or not any(_denies_plain_http(each) for _, each in statements(policy, "policy")):
         yield "policy", policy, "a policy that denies all actions to everyone where aws:SecureTransport is false"
-
-
-def _statements(policy: Any) -> list[Any]:
-    try:
-        document = json.loads(policy) if isinstance(policy, str) else policy
-    except ValueError:
-        return []
-    return [statement for _, statement in elements(get(document, "Statement"), "Statement")]
 
 
 def _denies_plain_http(statement: Any) -> bool:
