@@ -19,9 +19,11 @@ from components.model_loop import ModelLoopArgs, model_loop
 from components.model_storage import ModelStorage, ModelStorageArgs
 from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
 from components.network import Traffic, pods
+from components.observability import Observability
 from components.operators import after, operators
 from components.postgres import Postgres, PostgresArgs
-from components.wiring import DATABASE, MLFLOW, archive, brokers, bus_servers, gateway_args, image, store
+from components.targets import observed
+from components.wiring import DATABASE, MLFLOW, archive, argo_cd, brokers, bus_servers, gateway_args, image, store
 from policy.rule import PRODUCTION_STACKS
 from settings import ImageName
 
@@ -29,8 +31,6 @@ UNENFORCED = "cluster.enforcesNetworkPolicies is false: every pod of the cluster
 stack = settings.load()
 tracking = stack.tracking
 protect = pulumi.get_stack() in PRODUCTION_STACKS
-if tracking.delivery is not settings.Delivery.PULUMI:
-    raise pulumi.RunError("tracking.delivery is argocd; must be pulumi, the only one there is so far; leave it out")
 
 # One provider, bound to one context: nothing here follows whatever context happens to be current.
 cluster = k8s.Provider(
@@ -79,6 +79,7 @@ mlflow_args = MlflowArgs(
     proxies=stack.gateway and stack.gateway.namespace,
     node_port=tracking.node_port,
     node_address=stack.cluster.node_address,
+    argo_cd=argo_cd(stack),
 )
 mlflow = Mlflow(MLFLOW, mlflow_args, here)
 
@@ -121,6 +122,11 @@ if stack.models:
         bus=bus,
     )
     models = {model: model_loop(model, its, shared, here) for model, its in stack.models.items()}
+
+# Who watches all of it
+if stack.observability:
+    watching = observed(stack, stack.observability, loop=loop.name, tracking=station.name, installed=installed)
+    Observability("observability", watching, here)
 
 pulumi.export("mlflow", {"url": mlflow.url, "externalUrl": external_url})
 pulumi.export("platform", installed.versions)

@@ -126,6 +126,15 @@ BARMAN_CLOUD = Chart(
     why="Plugin 0.13.0, for CloudNativePG 1.26 and later; in-tree backups leave the operator in 1.31.",
 )
 
+# renovate: datasource=helm depName=mlflow registryUrl=https://community-charts.github.io/helm-charts
+MLFLOW_CHART = Chart(
+    name="mlflow",
+    version="1.11.5",
+    repository="https://community-charts.github.io/helm-charts",
+    license="MIT",
+    why="For Argo CD only, with our image. Any before 1.11.0 has pods that cannot pass Pod Security restricted.",
+)
+
 # renovate: datasource=docker depName=ghcr.io/cloudnative-pg/postgresql versioning=docker
 POSTGRES = Image(
     repository="ghcr.io/cloudnative-pg/postgresql",

@@ -15,6 +15,7 @@ from components import metrics, mlflow_identity
 from components.connections import Bucket, Database
 from components.custom import object_name
 from components.labels import labels, selector
+from components.mlflow_application import ArgoCd, application, chart_values
 from components.network import ANYWHERE, API_SERVER, Traffic, allow, namespaced
 from components.pod import (
     SCRATCH,
@@ -34,7 +35,8 @@ APP = "mlflow"
 PORT = 5000
 ARTIFACTS_FOLDER = "artifacts"
 """Where in the bucket the server keeps artifacts."""
-SESSION_KEY = "flask-secret-key"
+SESSION_KEY = "MLFLOW_FLASK_SERVER_SECRET_KEY"
+"""The variable, and its key in the Secret: the chart takes a Secret's keys for variables."""
 DRAIN_SECONDS = 10
 """How long a server that ends keeps answering: by then no proxy sends it new requests."""
 
@@ -65,10 +67,14 @@ class MlflowArgs:
     """Port on every node, without TLS, where one is wanted."""
     node_address: str | None = None
     """Address of a node, where the port is reached from outside."""
+    argo_cd: ArgoCd | None = None
+    """Who makes the servers from a chart; None: Pulumi makes them."""
 
 
 class Mlflow(pulumi.ComponentResource):
     """Creates a migration Job, and a Deployment with Service, ServiceAccount, Secret, disruption budget and policies.
+
+    With Argo CD an Application takes the Deployment's place, which leads to the same pods.
 
     The servers know who asks and what each may change (`components.mlflow_identity`, docs/identities.md).
 
@@ -112,12 +118,8 @@ class Mlflow(pulumi.ComponentResource):
         reviewer = mlflow_identity.may_review(name, args.namespace, object_name(account), APP, child)
         guarding = mlflow_identity.volumes(name, args.namespace, APP, args.guards, child)
         container = _server(name, args, object_name(secret))
-        deployment = k8s.apps.v1.Deployment(
-            f"{name}-server",
-            metadata={"name": name, "namespace": args.namespace, "labels": labels(APP, name, "server")},
-            spec=_servers(name, args, container, guarding=guarding, account=reviewer, migration=migration),
-            opts=child,
-        )
+        servers = _servers(name, args, container, guarding=guarding, account=reviewer, migration=migration)
+        delivered = _deliver(name, args, servers, child)
         k8s.policy.v1.PodDisruptionBudget(
             f"{name}-disruption",
             metadata={"name": name, "namespace": args.namespace, "labels": labels(APP, name)},
@@ -136,8 +138,8 @@ class Mlflow(pulumi.ComponentResource):
                 "selector": server,
                 "ports": [port],
             },
-            # No data flows from the Deployment, but whoever knows the URL expects an answer.
-            opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[deployment])),
+            # No data flows from the servers, but whoever knows the URL expects an answer.
+            opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[delivered])),
         )
 
         self.service = object_name(service)
@@ -232,6 +234,21 @@ def _migrate(name: str, args: MlflowArgs, account: Output[str], opts: ResourceOp
     return object_name(job)
 
 
+def _deliver(
+    name: str, args: MlflowArgs, servers: k8s.apps.v1.DeploymentSpecArgsDict, child: ResourceOptions
+) -> pulumi.Resource:
+    """The servers, or what makes Argo CD make them."""
+    if args.argo_cd is None:
+        return k8s.apps.v1.Deployment(
+            f"{name}-server",
+            metadata={"name": name, "namespace": args.namespace, "labels": labels(APP, name, "server")},
+            spec=servers,
+            opts=child,
+        )
+    values = chart_values(name, servers, database=args.database, bucket=args.bucket, folder=ARTIFACTS_FOLDER)
+    return application(name, args.argo_cd, args.namespace, values, child)
+
+
 def _servers(
     name: str,
     args: MlflowArgs,
@@ -302,7 +319,7 @@ def _server(name: str, args: MlflowArgs, session: Output[str]) -> Container:
                     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
                 }
             ),
-            secret_env("MLFLOW_FLASK_SERVER_SECRET_KEY", session, SESSION_KEY),
+            secret_env(SESSION_KEY, session, SESSION_KEY),
         ],
         "ports": [
             {"name": "http", "container_port": PORT},

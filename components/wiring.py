@@ -12,12 +12,13 @@ from components.gateway import GatewayArgs
 from components.iam import Irsa, PodIdentity
 from components.kafka import Kafka, KafkaArgs, external_brokers
 from components.mlflow import ARTIFACTS_FOLDER
+from components.mlflow_application import ArgoCd
 from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
 from components.nats import NatsServerArgs
 from components.postgres import BACKUPS_FOLDER, PostgresBackup, PostgresRestore
 from components.s3_bucket import S3BucketArgs
 from components.versitygw import VersityGwArgs
-from settings import AwsS3, BundledStore, ExternalKafka, ImageName, S3Compatible, Settings
+from settings import AwsS3, BundledStore, Delivery, ExternalKafka, ImageName, S3Compatible, Settings
 from settings import Gateway as GatewaySettings
 
 MLFLOW: Final = "mlflow"
@@ -82,6 +83,14 @@ def archive(stack: Settings, bucket: Bucket) -> PostgresBackup | None:
         archive=backup.archive,
         restore=backup.restore and PostgresRestore(archive=backup.restore.archive, until=backup.restore.until),
     )
+
+
+def argo_cd(stack: Settings) -> ArgoCd | None:
+    """Who delivers MLflow's servers; None: this stack."""
+    if stack.tracking.delivery is Delivery.PULUMI:
+        return None
+    its = stack.tracking.argocd
+    return ArgoCd(namespace=its.namespace, project=its.project, chart_mirror=stack.platform.chart_mirror)
 
 
 def brokers(stack: Settings, opts: ResourceOptions) -> KafkaConnection | None:

@@ -15,7 +15,7 @@ from policy.kserve_pods import (
     runtime_pods,
     storage_container_pods,
 )
-from policy.manifest import Manifest, Unknown, elements, get
+from policy.manifest import Manifest, Unknown, elements, entries, get
 from policy.pod_template import PodTemplate
 from policy.rule import Stack
 
@@ -80,10 +80,38 @@ def _application(manifest: Manifest) -> Iterator[PodTemplate]:
             text, key = get(source, "helm", "values"), "values"
             values = yaml.safe_load(text) if isinstance(text, str) else text
         at = f"{path}.helm.{key}"
-        container = {"name": str(get(source, "chart")), "securityContext": get(values, "securityContext")}
-        pod = {"securityContext": get(values, "podSecurityContext"), "containers": [container]}
-        origins = {"pod": at, "pod.securityContext": f"{at}.podSecurityContext", "pod.containers[0]": at}
+        variables = [{"name": name, "value": value} for name, value in entries(get(values, "extraEnvVars"))]
+        beside = list(elements(get(values, "extraContainers"), f"{at}.extraContainers"))
+        container = {
+            "name": str(get(source, "chart")),
+            "securityContext": get(values, "securityContext"),
+            "env": variables,
+            **_image(get(values, "image")),
+        }
+        pod = {
+            "securityContext": get(values, "podSecurityContext"),
+            "containers": [container, *(each for _, each in beside)],
+            "initContainers": get(values, "initContainers"),
+            "volumes": get(values, "extraVolumes"),
+        }
+        origins = {
+            "pod": at,
+            "pod.securityContext": f"{at}.podSecurityContext",
+            "pod.volumes": f"{at}.extraVolumes",
+            "pod.containers[0]": at,
+            **{f"pod.containers[0].env[{index}]": f"{at}.extraEnvVars" for index in range(len(variables))},
+            **{f"pod.containers[{index}]": field for index, (field, _) in enumerate(beside, start=1)},
+        }
         yield PodTemplate({}, pod, origins, part=True)
+
+
+def _image(values: Any) -> dict[str, Any]:
+    """The image of a chart's `image.repository`, `tag` and `digest`; none where the chart's own is left."""
+    parts = [get(values, key) for key in ("repository", "tag", "digest")]
+    if unknown := [part for part in parts if isinstance(part, Unknown)]:
+        return {"image": unknown[0]}
+    repository, tag, digest = parts
+    return {"image": f"{repository}:{tag}" + (f"@{digest}" if digest else "")} if repository and tag else {}
 
 
 def _alone(build: Callable[[Manifest], Iterator[PodTemplate]]) -> Callable[[Manifest, Stack], Iterator[PodTemplate]]:

@@ -15,7 +15,7 @@ from settings.platform import KServeMode, Platform
 from settings.policy import PolicyException
 from settings.problem import Problem, Rule, dotted, one_of
 from settings.section import FrozenMap, Section
-from settings.tracking import Tracking
+from settings.tracking import Delivery, Tracking
 from settings.values.image import ImageReference
 from settings.values.names import ModelName, Namespace
 from settings.values.secret import StackSecret, set_secret, stack_secret
@@ -79,6 +79,7 @@ class Settings(Section):
         yield from self._complete_store()
         yield from self._reachable_host()
         yield from self._reachable_broker()
+        yield from self._reachable_chart()
         for name, model in self.models.items():
             yield from self._runnable_model(name, model)
 
@@ -110,6 +111,13 @@ class Settings(Section):
         if exposed and self.cluster.node_address is None:
             expected = "the address of a node, which the broker tells its clients"
             yield Problem.missing(("cluster", "nodeAddress"), expected, "Add it, or remove kafka.nodePort")
+
+    def _reachable_chart(self) -> Iterator[Problem]:
+        mirror = self.platform.chart_mirror
+        if self.tracking.delivery is Delivery.ARGOCD and mirror is not None and not mirror.startswith("oci://"):
+            expected = f"oci://host/path while {dotted(['tracking', 'delivery'])} is argocd"
+            remedy = "Push the charts to a registry: Argo CD reads no folder of this machine"
+            yield Problem.with_value(("platform", "chartMirror"), mirror, expected, remedy)
 
     def _runnable_model(self, name: str, model: Model) -> Iterator[Problem]:
         if model.training.image is None and name != ImageName.RECOMMENDER:

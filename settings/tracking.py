@@ -9,19 +9,28 @@ from settings.resources import Resources, default_resources
 from settings.section import Section
 from settings.values.cron import Cron
 from settings.values.moment import Moment
-from settings.values.names import ArchiveName, Namespace
+from settings.values.names import ArchiveName, Namespace, ObjectName
 from settings.values.network import Host, NodePort
 from settings.values.number import Count, Replicas
 from settings.values.quantity import Size
 
 
 class Delivery(StrEnum):
-    """Who applies MLflow's objects. Not which MLflow runs: database and artifact store are the same."""
+    """Who applies MLflow's servers. Not which MLflow runs: image, database, artifact store and rules are the same."""
 
     PULUMI = "pulumi"
     """This stack, object by object."""
     ARGOCD = "argocd"
     """Argo CD, from an Application with the community chart that this stack makes."""
+
+
+class ArgoCd(Section):
+    """The Argo CD that applies MLflow's servers. It runs in the stack's cluster."""
+
+    namespace: Namespace = "argocd"
+    """Where it looks for Applications."""
+    project: ObjectName = "default"
+    """The AppProject; it must allow the chart's repository and MLflow's namespace."""
 
 
 class Restore(Section):
@@ -72,7 +81,9 @@ class Tracking(Section):
     delivery: Annotated[Delivery, one_of(Delivery, "Set it to pulumi unless Argo CD runs in the cluster")] = (
         Delivery.PULUMI
     )
-    """Who applies MLflow's objects."""
+    """Who applies MLflow's servers."""
+    argocd: ArgoCd = ArgoCd()
+    """Which Argo CD, where delivery is argocd."""
     host: Host | None = None
     """Host name of MLflow at the gateway. Unset: it is reached inside the cluster only."""
     node_port: NodePort | None = None
@@ -81,3 +92,8 @@ class Tracking(Section):
     """MLflow's database."""
     resources: Resources = default_resources(cpu="250m", memory="1Gi", memory_limit="2Gi")
     """CPU and memory of each MLflow server."""
+
+    def contradictions(self) -> Iterator[Problem]:
+        if self.delivery is not Delivery.ARGOCD and "argocd" in self.model_fields_set:
+            expected = "nothing while tracking.delivery is pulumi"
+            yield Problem.with_value(("argocd",), self.argocd, expected, "Remove it, or set the delivery to argocd")

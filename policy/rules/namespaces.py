@@ -27,12 +27,15 @@ def label_violations(resource: Resource, stack: Stack) -> Iterator[Violation]:
                 required, remedy = "a pinned version such as v1.35", f"set it to {PINNED_VERSION}"
                 yield Violation(resource.name, f"{field}-version]", version, required, remedy)
     elif resource.kind in WORKLOADS or resource.kind in OPERATED:
-        namespace = get(resource.manifest, "metadata", "namespace")
+        # An Application's pods are elsewhere than itself.
+        path = ("spec", "destination") if resource.kind == "argoproj.io/Application" else ("metadata",)
+        namespace = get(resource.manifest, *path, "namespace")
         if namespace is None or "/Cluster" in resource.kind:
             return
         if isinstance(namespace, Unknown) or stack.find("/Namespace", None, namespace) is None:
             found = namespace if isinstance(namespace, Unknown) else Unknown(f"the labels of namespace {namespace}")
-            yield Violation(resource.name, "metadata.namespace", found, "a namespace that enforces restricted", "")
+            field = ".".join((*path, "namespace"))
+            yield Violation(resource.name, field, found, "a namespace that enforces restricted", "")
 
 
 RESTRICTED_NAMESPACES = Rule(

@@ -10,7 +10,7 @@ from tests.e2e.station import NAMESPACE, Record, Station, Timed, until
 
 pytestmark = pytest.mark.e2e
 
-SECRET_KEYS = {"password", "secret-access-key", "flask-secret-key", "ca.key", "tls.key"}
+SECRET_KEYS = {"password", "secret-access-key", "MLFLOW_FLASK_SERVER_SECRET_KEY", "ca.key", "tls.key"}
 """Keys of the station's Secrets that hold what nobody else may know."""
 
 

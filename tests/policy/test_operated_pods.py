@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 
 from policy.manifest import Unknown
+from policy.rule import Rule
+from policy.rules.images import EXACT_IMAGES
 from policy.rules.restricted import RESTRICTED_OPERATED_PODS
+from policy.rules.secrets import NO_PLAIN_SECRETS
 from tests.policy.manifests import CONTAINER_CONTEXT, IMAGE, POD_CONTEXT, changed, container, messages, thing
 
 ARGO, KSERVE, CNPG = "argoproj.io/v1alpha1", "serving.kserve.io/v1beta1", "postgresql.cnpg.io/v1"
@@ -158,6 +161,45 @@ def test_a_container_setting_removed_is_named_by_its_field(
     owner = f"{manifest['kind']} {namespace + '/' if namespace else ''}{manifest['metadata']['name']}"
     broken = changed(manifest, f"{path}.securityContext.allowPrivilegeEscalation", None)
     assert said(broken) == [escalation(owner, name, field)]
+
+
+VALUES = "spec.source.helm.valuesObject"
+
+
+@pytest.mark.parametrize(
+    ("rule", "field", "value", "message"),
+    [
+        (
+            RESTRICTED_OPERATED_PODS,
+            "extraVolumes",
+            [{"name": "host", "hostPath": {"path": "/"}}],
+            f'Application ml/mlflow: {VALUES}.extraVolumes[0] is "hostPath"; must be one of ',
+        ),
+        (
+            RESTRICTED_OPERATED_PODS,
+            "extraContainers",
+            [{"name": "helper", "securityContext": {**CONTAINER_CONTEXT, "allowPrivilegeEscalation": True}}],
+            f'Application ml/mlflow, container "helper": {VALUES}.extraContainers[0].securityContext',
+        ),
+        (
+            NO_PLAIN_SECRETS,
+            "extraEnvVars",
+            {"PGPASSWORD": "hunter2"},
+            f'Application ml/mlflow, container "mlflow": {VALUES}.extraEnvVars (PGPASSWORD) is ',
+        ),
+        (
+            EXACT_IMAGES,
+            "image",
+            {"repository": "burakince/mlflow", "tag": "latest"},
+            f'Application ml/mlflow, container "mlflow": {VALUES}.image is "burakince/mlflow:latest"; ',
+        ),
+    ],
+    ids=["a volume of the node", "a container beside it", "a secret as a value", "a moving image"],
+)
+def test_values_of_an_application_that_break_a_rule_are_named(rule: Rule, field: str, value: Any, message: str) -> None:
+    assert messages(rule, APPLICATION) == []
+    (found,) = messages(rule, changed(APPLICATION, f"{VALUES}.{field}", value))
+    assert found.startswith(message)
 
 
 def test_init_and_wait_fail_with_the_defaults_of_a_controller_that_nobody_configured() -> None:

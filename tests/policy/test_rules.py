@@ -116,6 +116,17 @@ def test_a_workload_in_a_namespace_that_is_nowhere_in_sight_is_not_known_yet() -
     ]
 
 
+def test_the_namespace_of_an_application_s_pods_counts_and_not_its_own() -> None:
+    destination = {"namespace": "shop"}
+    application = thing("argoproj.io/v1alpha1", "Application", "shop", spec={"destination": destination})
+    assert messages(RESTRICTED_NAMESPACES, application, namespace()) == [
+        (
+            "Application ml/shop: spec.destination.namespace is not known yet (the labels of namespace shop); "
+            "must be a namespace that enforces restricted"
+        )
+    ]
+
+
 @pytest.mark.parametrize("image", ["app", "app:latest", "registry.example:5000/app", "app:v1-latest", "app@sha256:0"])
 def test_an_image_that_may_move_is_named(image: str) -> None:
     assert messages(EXACT_IMAGES, changed(deployment(), f"{SPEC}.containers.0.image", image)) == [

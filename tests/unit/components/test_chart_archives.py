@@ -1,12 +1,5 @@
-"""The pinned charts with the stack's values: what Helm makes of them.
+"""The pinned charts with the stack's values: what Helm makes of them."""
 
-Charts are not part of this repository. `make mirror ARGS="--charts FOLDER"` pulls them; with `ML_LOOP_CHARTS=FOLDER`
-these tests read them, and render them where `helm` is on PATH. What cannot be had is skipped, and the skip says what is
-missing.
-"""
-
-import os
-import shutil
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +14,7 @@ from policy.manifest import get
 from policy.rule import Level, Stack
 from policy.rules import RULES
 from policy.verdict import judge
-from tests.unit.components.chart_archive import Archive
+from tests.unit.components.chart_archive import Archive, archive
 from tests.unit.components.table import station
 from tests.unit.mocks import Registered, record
 
@@ -79,11 +72,7 @@ def registered(name: str) -> Registered:
 
 
 def found(chart: Registered) -> Archive:
-    file = f"{chart.inputs['name']}-{chart.inputs['version']}.tgz"
-    folder = os.environ.get("ML_LOOP_CHARTS")
-    if folder is None or not (Path(folder) / file).exists():
-        pytest.skip(f"{file} is not in ML_LOOP_CHARTS ({folder or 'not set'}): not compared with the chart")
-    return Archive.read(Path(folder) / file)
+    return archive(chart.inputs["name"], chart.inputs["version"])
 
 
 def values(chart: Registered) -> Mapping[str, Any]:
@@ -99,10 +88,7 @@ def test_every_value_is_one_that_the_chart_knows(name: str) -> None:
 @pytest.mark.parametrize("name", EXPECTED)
 def test_what_helm_makes_of_the_chart_passes_the_policy_pack_and_brings_the_crds(name: str) -> None:
     chart = registered(name)
-    archive = found(chart)
-    if shutil.which("helm") is None:
-        pytest.skip("helm is not on PATH: the chart is not rendered")
-    objects = archive.render(name, chart.inputs["namespace"], values(chart))
+    objects = found(chart).render(name, chart.inputs["namespace"], values(chart))
     stack = Stack(tuple(objects))
     mandatory = [rule for rule in RULES if rule.level is Level.MANDATORY]
     violations = [

@@ -106,9 +106,9 @@ def test_the_server_proxies_artifacts_to_the_bucket(recording: Recording) -> Non
 
 
 def test_all_servers_sign_sessions_with_one_key_which_is_secret(recording: Recording) -> None:
-    assert recording.inputs("Secret")["stringData"] == Secret({"flask-secret-key": SECRET_TEXT})
+    assert recording.inputs("Secret")["stringData"] == Secret({"MLFLOW_FLASK_SERVER_SECRET_KEY": SECRET_TEXT})
     key = environment(recording, "Deployment")["MLFLOW_FLASK_SERVER_SECRET_KEY"]
-    assert key == ("mlflow-session", "flask-secret-key")
+    assert key == ("mlflow-session", "MLFLOW_FLASK_SERVER_SECRET_KEY")
 
 
 def test_the_server_runs_no_users_jobs_and_reports_to_nobody(recording: Recording) -> None:

@@ -6,7 +6,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pulumi
 import pytest
 
 import versions
@@ -189,10 +188,16 @@ def test_what_a_model_is_made_of_comes_after_the_operators_of_its_kinds(run: Run
     assert early == []
 
 
-def test_a_delivery_that_does_not_exist_yet_is_refused_before_anything_is_made(run: Run) -> None:
-    message = "tracking.delivery is argocd; must be pulumi, the only one there is so far; leave it out"
-    with pytest.raises(pulumi.RunError, match=f"^{message}$"):
-        run("dev", {"tracking": {"delivery": "argocd"}})
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_a_delivery_by_argo_cd_changes_no_output_and_passes_walks_and_policy_pack(run: Run, stack: str) -> None:
+    changes = {"images": program.IMAGES, "tracking": {"delivery": "argocd", "argocd": {"project": "ml"}}}
+    recording = run(stack, changes)
+    assert recording.exports == run(stack, {"images": program.IMAGES, "tracking": {}}).exports
+    assert recording.inputs("Application")["spec"]["project"] == "ml"
+    judged = walk.as_stack(recording, stack)
+    verdicts = [judge(rule, resource, judged, (), date(2026, 1, 1)) for rule in RULES for resource in judged.resources]
+    complaints = [line for verdict in verdicts for line in verdict.violations + verdict.unknown]
+    assert [*complaints, *walk.idle_policies(recording), *walk.strangers(recording), *walk.nulls(recording)] == []
 
 
 GATE = {"training": {"gate": {"metric": "auc", "minimum": 0.7}}}

@@ -133,6 +133,7 @@ def _images(resource: Resource, stack: Stack) -> Iterator[Any]:
 
 
 def _pod_labels(recording: Recording) -> Iterator[Mapping[str, str]]:
+    yield from _delivered_labels(recording)
     for resource in recording.resources:
         template: dict[str, Any] = resource.inputs.get("spec", {}).get("template", {})
         if "metadata" in template:
@@ -153,3 +154,14 @@ def _pod_labels(recording: Recording) -> Iterator[Mapping[str, str]]:
             yield from ({"app": "webhook"}, {"app": "3scale-kourier-gateway"})
         if resource.type.endswith(":Chart"):
             yield {"app.kubernetes.io/name": resource.inputs["chart"]}
+
+
+def _delivered_labels(recording: Recording) -> Iterator[Mapping[str, str]]:
+    """Those of the pods that Argo CD makes from a chart."""
+    for application in recording.of("Application"):
+        source = application.inputs["spec"]["source"]
+        yield {
+            "app.kubernetes.io/name": source["chart"],
+            "app.kubernetes.io/instance": source["helm"]["releaseName"],
+            **source["helm"]["valuesObject"]["extraPodLabels"],
+        }
