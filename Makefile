@@ -53,7 +53,7 @@ format: .venv/ready ## rewrite the code in the project's format
 types: .venv/ready ## the type checker
 	.venv/bin/pyright
 
-mirror: .venv/ready ## list every chart and image of the stack; ARGS=--sbom, --licenses or "--charts FOLDER"
+mirror: .venv/ready ## list every chart and image; ARGS=--sbom, --licenses, "--charts FOLDER" or "--images REGISTRY"
 	@$(PYTHON) -m mirror $(ARGS)
 
 schema: .venv/ready ## write the JSON schema of the stack files

@@ -77,18 +77,41 @@ def pull_charts(of: Sequence[Pin], folder: Path) -> None:
             subprocess.run(command, check=True)
 
 
+def copy_images(of: Sequence[Pin], registry: str) -> None:
+    """Copies every image, for all its platforms and under its own digest, to where `platform.imageRegistry` reads it.
+
+    Prints what each may be pinned by. Raises what skopeo reports; logging in is skopeo's.
+    """
+    if (skopeo := shutil.which("skopeo")) is None:
+        raise FileNotFoundError("skopeo is not on PATH; install it, or copy the images of `make mirror` by hand")
+    for pin in of:
+        if isinstance(pin, Image):
+            # skopeo takes no reference that has both a tag and a digest.
+            source = f"{pin.repository}@{pin.digest}" if pin.digest else pin.reference
+            target = pin.mirrored(registry).partition("@")[0]
+            copy = [skopeo, "copy", "--all", "--preserve-digests", f"docker://{source}", f"docker://{target}"]
+            subprocess.run(copy, check=True, stdout=sys.stderr)
+            inspect = [skopeo, "inspect", "--format", "{{.Digest}}", f"docker://{target}"]
+            digest = subprocess.run(inspect, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+            print(f"{target}@{digest}")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Prints the list, one of its forms, or pulls the charts."""
+    """Prints the list, one of its forms, or pulls what is on it."""
     parser = argparse.ArgumentParser(prog="python -m mirror", description="Every chart and image that the stack pins.")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--sbom", action="store_true", help="as a CycloneDX document")
     form.add_argument("--licenses", action="store_true", help="by license")
     form.add_argument("--charts", type=Path, metavar="FOLDER", help="pull the charts into a folder, with helm")
+    form.add_argument("--images", metavar="REGISTRY", help="copy the images to a registry, with skopeo")
     given = parser.parse_args(arguments)
     found = pins()
-    if given.charts:
+    if given.charts or given.images:
         try:
-            pull_charts(found, given.charts)
+            if given.charts:
+                pull_charts(found, given.charts)
+            else:
+                copy_images(found, given.images)
         except (OSError, subprocess.CalledProcessError) as error:
             print(f"mirror: {error}", file=sys.stderr)
             return 1

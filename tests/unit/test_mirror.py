@@ -22,17 +22,31 @@ open(f"{{folder}}/{{name}}-{{version}}.tgz", "w").write(" ".join(arguments))
 """
 
 
+SKOPEO = """#!{python}
+import sys
+arguments = sys.argv[1:]
+if arguments[-1].endswith(":9.9.9"):
+    sys.exit("no such tag")
+print("sha256:{digest}" if arguments[0] == "inspect" else "skopeo " + " ".join(arguments))
+"""
+
+
 def chart(version: str = "1.2.3", repository: str = "https://charts.example.com") -> Chart:
     return Chart(name="server", version=version, repository=repository, license="MIT", why="")
 
 
+def image(tag: str = "1.0.0", digest: str | None = None) -> Image:
+    return Image(repository="r.example/team/app", tag=tag, license="MIT", why="", digest=digest)
+
+
 @pytest.fixture
-def helm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    client = tmp_path / "bin" / "helm"
-    client.parent.mkdir()
-    client.write_text(HELM.format(python=sys.executable), encoding="utf-8")
-    client.chmod(0o755)
-    monkeypatch.setenv("PATH", str(client.parent))
+def clients(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name, program in (("helm", HELM), ("skopeo", SKOPEO)):
+        (folder / name).write_text(program.format(python=sys.executable, digest=64 * "b"), encoding="utf-8")
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
 
 
 def test_every_pin_is_listed_with_its_license(capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,14 +72,12 @@ def test_the_bill_of_materials_has_a_component_for_each_pin(capsys: pytest.Captu
 
 
 def test_a_known_digest_is_the_component_s_hash_and_an_unknown_one_is_not_made_up() -> None:
-    known = Image(repository="r.example/app", tag="1.0.0", license="MIT", why="", digest=f"sha256:{64 * 'a'}")
-    unknown = Image(repository="r.example/app", tag="1.0.0", license="MIT", why="")
-    components = mirror.bill_of_materials([known, unknown])["components"]
+    components = mirror.bill_of_materials([image(digest=f"sha256:{64 * 'a'}"), image()])["components"]
     assert components[0]["hashes"] == [{"alg": "SHA-256", "content": 64 * "a"}]
     assert "hashes" not in components[1]
 
 
-@pytest.mark.usefixtures("helm")
+@pytest.mark.usefixtures("clients")
 @pytest.mark.parametrize(
     ("repository", "source"),
     [
@@ -78,7 +90,7 @@ def test_charts_are_pulled_at_their_version_into_the_folder(tmp_path: Path, repo
     assert (tmp_path / "charts/server-1.2.3.tgz").read_text().startswith(source)
 
 
-@pytest.mark.usefixtures("helm")
+@pytest.mark.usefixtures("clients")
 def test_a_chart_that_cannot_be_pulled_ends_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -94,4 +106,38 @@ def test_without_helm_it_says_what_to_do(
     assert mirror.main(["--charts", str(tmp_path / "charts")]) == 1
     assert capsys.readouterr().err == (
         "mirror: helm is not on PATH; install it, or pull the charts of `make mirror` by hand\n"
+    )
+
+
+@pytest.mark.usefixtures("clients")
+@pytest.mark.parametrize(
+    ("digest", "source"), [(None, "r.example/team/app:1.0.0"), ("sha256:aa", "r.example/team/app@sha256:aa")]
+)
+def test_an_image_is_copied_unchanged_and_named_by_its_digest(
+    capfd: pytest.CaptureFixture[str], digest: str | None, source: str
+) -> None:
+    mirror.copy_images([image(digest=digest)], "mirror.example:5000/all")
+    told = capfd.readouterr()
+    target = "mirror.example:5000/all/team/app:1.0.0"
+    assert told.out == f"{target}@sha256:{64 * 'b'}\n"
+    assert told.err == f"skopeo copy --all --preserve-digests docker://{source} docker://{target}\n"
+
+
+@pytest.mark.usefixtures("clients")
+def test_an_image_that_cannot_be_copied_ends_it(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(mirror, "pins", lambda: [image("9.9.9"), image()])
+    assert mirror.main(["--images", "mirror.example"]) == 1
+    told = capfd.readouterr()
+    assert (told.out, "no such tag" in told.err) == ("", True)
+
+
+def test_without_skopeo_it_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert mirror.main(["--images", "mirror.example"]) == 1
+    assert capsys.readouterr().err == (
+        "mirror: skopeo is not on PATH; install it, or copy the images of `make mirror` by hand\n"
     )
