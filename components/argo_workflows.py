@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import pulumi
-from pulumi import ResourceOptions
+from pulumi import Output, ResourceOptions
 
 import versions
 from components.chart import chart
@@ -17,6 +17,7 @@ from components.pod import resources
 from components.restricted import NONROOT, container_security_context, pod_security_context
 
 DAY: Final = 24 * 60 * 60
+METRICS_PORT: Final = 9090
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,16 +42,19 @@ class ArgoWorkflows(pulumi.ComponentResource):
 
     version: str
     """The installed chart and its version, or that the cluster brings its own."""
+    namespace: Output[str] | None
+    """Where the controller runs, and nothing else. None: the cluster brings its own."""
 
     def __init__(self, name: str, args: ArgoWorkflowsArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("ml-loop:platform:ArgoWorkflows", name, None, opts)
         child = ResourceOptions(parent=self)
         self.version = str(versions.ARGO_WORKFLOWS) if args.install else BROUGHT
-        if args.install:
+        self.namespace = operator_namespace(name, args.namespace, opts=child) if args.install else None
+        if self.namespace:
             chart(
                 f"{name}-chart",
                 versions.ARGO_WORKFLOWS,
-                namespace=operator_namespace(name, args.namespace, opts=child),
+                namespace=self.namespace,
                 values=_values(args.workflow_namespace),
                 mirror=args.chart_mirror,
                 opts=child,
@@ -74,6 +78,8 @@ def _values(workflow_namespace: pulumi.Input[str]) -> dict[str, Any]:
             "podSecurityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
             "resources": resources(cpu="100m", memory="128Mi", memory_limit="1Gi"),
             "workflowNamespaces": [workflow_namespace],
+            # Nobody reaches it before `components.observability` allows it.
+            "metricsConfig": {"enabled": True, "port": METRICS_PORT},
             "parallelism": 10,
             "namespaceParallelism": 4,
             # Whoever may create workflows may run the templates that are there, and nothing else.

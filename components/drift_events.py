@@ -25,6 +25,8 @@ KAFKA_VERSION: Final = "2.8.0"
 """Of the protocol: what Kafka 2 and 4 both speak. Left out it would be 1.0.0."""
 ALL_FEATURES: Final = "*"
 """What the detector calls the feature when one test watches all of them."""
+TRAIN: Final = "train"
+"""Name of the trigger that starts the training; a label of its counter."""
 REJECTED: Final = "rejected"
 """Name of the dependency on malformed events, and of the trigger that shows them; a label of the trigger's counter."""
 METRICS_PORT: Final = 7777
@@ -92,7 +94,7 @@ def trigger(model: str, template: Input[str]) -> dict[str, Any]:
     name = f"{model}-{EVENT}-{{{{ trunc {ID_LENGTH} .Input.body.id }}}}"
     return {
         "template": {
-            "name": "train",
+            "name": TRAIN,
             "conditions": EVENT,
             "k8s": {
                 "operation": "create",

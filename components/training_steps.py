@@ -20,6 +20,7 @@ from hera.workflows import Parameter, Step, Steps, WorkflowTemplate
 from hera.workflows import models as argo
 
 from components.pod import SCRATCH, Resources
+from components.workflow_metrics import CANARIES, COOLDOWNS, TRAININGS
 from components.workflow_pods import (
     OUTPUT,
     SHORT,
@@ -118,6 +119,7 @@ def workflow_spec(plan: Plan) -> dict[str, Any]:
         entrypoint="main",
         on_exit="exit",
         arguments=_arguments(),
+        metrics=TRAININGS.counter(plan.model),
         workflow_metadata=argo.WorkflowMetadata(labels={"ml-loop.dev/model": plan.model}),
         # Its own steps, and those of the run it may have to wait for. Stops what is never scheduled, too.
         active_deadline_seconds=2 * (2 * plan.timeout + 5 * SHORT + (plan.canary.seconds if plan.canary else 0)),
@@ -231,7 +233,13 @@ def _pods(plan: Plan) -> dict[str, LoopPod]:
         # It ends with 1 where it doesn't know, and knows when it is asked again.
         account, outputs = plan.accounts.cooldown, [result("granted")]
         pods["cooldown"] = LoopPod(
-            image=plan.loop_image, command=_cooldown(plan), env=common, account=account, outputs=outputs, retry=None
+            image=plan.loop_image,
+            command=_cooldown(plan),
+            env=common,
+            account=account,
+            outputs=outputs,
+            retry=None,
+            counted=COOLDOWNS.counter(plan.model),
         )
     if plan.staging_service:
         command, account = _rollout(plan, plan.staging_service), plan.accounts.rollout
@@ -245,6 +253,7 @@ def _pods(plan: Plan) -> dict[str, LoopPod]:
             account=plan.accounts.rollout,
             seconds=SHORT + plan.canary.seconds,
             kafka=plan.canary.kafka,
+            counted=CANARIES.counter(plan.model),
         )
     return pods
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from hera.workflows import Container, Parameter, RetryStrategy, Step
+from hera.workflows import Container, Counter, Parameter, RetryStrategy, Step
 from hera.workflows import models as argo
 from pulumi import Output
 
@@ -86,6 +86,8 @@ class LoopPod:
     """When another attempt is made; None: whenever one fails."""
     kafka: KafkaClient | None = None
     """What a command needs that reads Kafka."""
+    counted: Counter | None = None
+    """What the controller counts when it has ended."""
 
 
 def kafka_client(connection: KafkaConnection | None) -> Output[KafkaClient] | None:
@@ -120,6 +122,7 @@ def pod_template(name: str, pod: LoopPod) -> None:
         volumes=[argo.Volume.model_validate(each) for each in kafka.volumes] or None,
         inputs=[Parameter(name=each) for each in pod.inputs],
         outputs=list(pod.outputs),
+        metrics=pod.counted,
         labels={"app.kubernetes.io/component": name, **kafka.labels},
         service_account_name=pod.account,
         pod_spec_patch=pod.account and json.dumps({"containers": [{"name": "main", "volumeMounts": [TOKEN_MOUNT]}]}),

@@ -21,6 +21,7 @@ from settings.model import (
     Serving,
     Training,
 )
+from settings.observability import Observability
 from settings.platform import KServe, KServeMode, Operator, Platform
 from settings.policy import PolicyException
 from settings.problem import SettingsError
@@ -48,6 +49,7 @@ __all__ = [
     "KServeMode",
     "Kafka",
     "Model",
+    "Observability",
     "Operator",
     "Platform",
     "PolicyException",

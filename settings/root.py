@@ -11,6 +11,7 @@ from settings.cluster import Cluster
 from settings.gateway import Gateway
 from settings.kafka import BundledKafka, Kafka
 from settings.model import Model
+from settings.observability import Observability
 from settings.platform import KServeMode, Platform
 from settings.policy import PolicyException
 from settings.problem import Problem, Rule, dotted, one_of
@@ -63,6 +64,8 @@ class Settings(Section):
     """Kafka, which carries predictions and drift. Unset: no predictions are published, nothing watches them."""
     gateway: Gateway | None = None
     """The Gateway at which models and MLflow are reached. Unset: none."""
+    observability: Observability | None = None
+    """Who collects metrics. Unset: no monitors, no alerts, no dashboard."""
     models: FrozenMap[ModelName, Model] = Field(default_factory=dict, validate_default=True)
     """The models, by name."""
     policy_exceptions: Annotated[

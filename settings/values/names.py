@@ -1,4 +1,4 @@
-"""Names: Kubernetes objects (DNS-1123), S3 buckets, MLflow metrics, features."""
+"""Names: Kubernetes objects (DNS-1123) and labels, S3 buckets, MLflow metrics, features."""
 
 from typing import Annotated
 
@@ -24,6 +24,13 @@ Namespace = Annotated[
         "Choose a namespace that is this stack's own: it becomes restricted and denies all traffic by default",
     ),
 ]
+
+OtherNamespace = Annotated[
+    str,
+    Field(pattern=rf"^{_LABEL}$", max_length=63),
+    Rule("the name of a namespace", "Write it as `kubectl get namespaces` prints it"),
+]
+"""A namespace of somebody else, in which this stack makes nothing."""
 
 ModelName = Annotated[
     str,
@@ -93,4 +100,19 @@ FeatureName = Annotated[
     str,
     Field(min_length=1, max_length=250),
     Rule("the name of a feature", "Name a column of the training data, in quotes where YAML would read a number"),
+]
+
+LabelKey = Annotated[
+    str,
+    Field(pattern=rf"^({_LABEL}(\.{_LABEL})*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$", max_length=317),
+    Rule("the key of a Kubernetes label, such as release or example.com/team", "Respell it"),
+]
+
+LabelValue = Annotated[
+    str,
+    Field(pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"),
+    Rule(
+        "the value of a Kubernetes label: at most 63 letters, digits and inner - . _",
+        "Respell it, in quotes",
+    ),
 ]

@@ -8,6 +8,7 @@ import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 from pulumi import Output, ResourceOptions
 
+from components.alerts import Watched
 from components.argo_events import ArgoEvents, ArgoEventsArgs
 from components.argo_workflows import ArgoWorkflows, ArgoWorkflowsArgs
 from components.artifact_store import ArtifactStore, ArtifactStoreArgs, ExternalS3Args
@@ -30,6 +31,7 @@ from components.model_storage import ModelStorage, ModelStorageArgs
 from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
 from components.nats import NatsServer, NatsServerArgs
 from components.network import ANYWHERE, Traffic, pods
+from components.observability import Observability, ObservabilityArgs, Target
 from components.pod import resources
 from components.postgres import Postgres, PostgresArgs, PostgresBackup
 from components.promotion import Promotion, PromotionArgs
@@ -323,6 +325,28 @@ def kserve_args() -> KServeArgs:
     return KServeArgs(install=True, mode=KServeMode.STANDARD)
 
 
+def observability_args() -> ObservabilityArgs:
+    whose = {"model": "app.kubernetes.io/instance", "slot": "app.kubernetes.io/component"}
+    servers = {"app.kubernetes.io/name": "model-server"}
+    return ObservabilityArgs(
+        prometheus="monitoring",
+        selected={"release": "example"},
+        targets=[
+            Target(name="models", namespace=NAMESPACE, pods=servers, port=8080, series=whose),
+            Target(name="workflows", namespace=NAMESPACE, pods={}, port=9090, speaks_for_others=True),
+        ],
+        watched=Watched(loop=NAMESPACE, tracking="mlflow", retrained=["recommender"]),
+        dashboard=True,
+        runbooks="https://wiki.example.com/runbooks",
+    )
+
+
+def observed(opts: ResourceOptions) -> Observability:
+    """The observer with the services that it observes."""
+    served(opts)
+    return Observability("observer", observability_args(), opts)
+
+
 def plugged(opts: ResourceOptions) -> BarmanCloud:
     """The plugin with the operator that it belongs to."""
     operator = CloudNativePg("operator", CloudNativePgArgs(install=True), opts)
@@ -355,6 +379,7 @@ COMPONENTS: Mapping[str, Callable[[ResourceOptions], pulumi.ComponentResource]] 
     "kafka": lambda opts: Kafka("it", kafka_args(), opts),
     "training": trained,
     "promotion": promoted,
+    "observability": observed,
 }
 """By the name of their module."""
 

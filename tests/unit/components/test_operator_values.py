@@ -43,6 +43,7 @@ def test_argo_workflows_values() -> None:
             "podSecurityContext": SECCOMP,
             "resources": needs("100m", "128Mi", "1Gi"),
             "workflowNamespaces": ["loop"],
+            "metricsConfig": {"enabled": True, "port": 9090},
             "parallelism": 10,
             "namespaceParallelism": 4,
             "workflowRestrictions": {"templateReferencing": "Secure"},
