@@ -52,6 +52,18 @@ def test_what_a_preview_cannot_know_is_not_known_yet_and_never_passed(
     assert any(message in found for _, found in outcome.found)
 
 
+def test_an_operator_that_the_cluster_should_have_brought_and_has_not_fails_the_preview_by_name(tmp_path: Path) -> None:
+    brought = {key: {"install": False} for key in ("argoWorkflows", "argoEvents", "certManager", "cloudNativePg")}
+    platform = brought | {"kserve": {"install": False, "mode": "standard"}, "knative": {"install": False}}
+    kubeconfig = Paths.default().kubeconfig
+    outcome = preview("local", tmp_path, kubeconfig, pack=False, changes={"platform": platform})
+    message = (
+        "ml-loop:platform.knative.install: false is not allowed; expected serving.knative.dev/v1 Service "
+        "on ml-loop-local. Set it to true, or install Knative Serving with Kourier in the cluster."
+    )
+    assert message in outcome.error
+
+
 def unknown() -> pulumi.Output[Any]:
     """What an attribute that only the update will know is in a preview."""
 

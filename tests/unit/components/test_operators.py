@@ -197,7 +197,7 @@ def test_install_true_is_honored_for_each_operator_alone(operator: str) -> None:
 
 def test_every_operator_of_the_settings_is_one_of_these() -> None:
     aliases = {field.alias for field in Platform.model_fields.values()}
-    assert aliases == {*CHARTS, "chartMirror", "imageRegistry"}
+    assert aliases == {*CHARTS, "check", "chartMirror", "imageRegistry"}
 
 
 def test_a_mirror_replaces_every_chart_s_repository() -> None:

@@ -6,11 +6,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 
 import versions
 from policy.rules import RULES
 from policy.verdict import judge
+from settings import Settings, SettingsError
 from tests.unit import program
 from tests.unit.components import walk
 from tests.unit.mocks import Recording
@@ -88,6 +90,18 @@ def test_only_production_s_data_is_protected(run: Run) -> None:
 def test_the_bundled_store_s_volume_is_protected_in_production(run: Run) -> None:
     recording = run("prod", {"artifacts": {"kind": "s3-compatible", "bundled": {"storage": "10Gi"}}})
     assert recording.only("PersistentVolumeClaim").protected
+
+
+def test_nothing_is_made_on_a_cluster_that_lacks_an_operator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(_: Settings) -> None:
+        raise SettingsError(["KServe is missing"])
+
+    def made(*_: object, **__: object) -> None:
+        pytest.fail("something was made")
+
+    monkeypatch.setattr(pulumi.CustomResource, "__init__", made)
+    with pytest.raises(SettingsError, match=r"^KServe is missing$"):
+        program.run("local", tmp_path / "config", check=lacking)
 
 
 def test_a_cluster_that_enforces_no_policies_gets_a_warning(run: Run) -> None:
