@@ -10,7 +10,7 @@ PYTHON := .venv/bin/python
 LOOP_PYTHON := images/loop/.venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help up down env logs check test test-detector e2e ci lint format types mirror schema clean
+.PHONY: help up down env logs check test test-detector e2e ci promtool lint format types mirror schema clean
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,7 +40,9 @@ test-detector: images/detector/.venv/ready ## the detector's statistics against 
 e2e: .venv/ready images/loop/.venv/ready ## the whole story on the built-in cluster: up, questions, chaos, down
 	$(PYTHON) -m pytest -c tests/e2e/pytest.ini tests/e2e
 
-ci: lint types schema-check test test-detector ## everything that needs no cluster, as CI runs it
+ci: lint types schema-check promtool test test-detector ## everything that needs no cluster, as CI runs it
+
+promtool: $(CACHE)/bin/promtool ## build the tool that evaluates the alert rules in tests; takes two minutes
 
 lint: .venv/ready ## style and formatting
 	.venv/bin/ruff check .
@@ -68,6 +70,10 @@ clean: ## delete the environments in the checkout
 $(UV):
 	python3 -m venv $(CACHE)/uv/$(UV_VERSION)
 	$(CACHE)/uv/$(UV_VERSION)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+$(CACHE)/bin/promtool: local/go/tools/promtool/go.mod | .venv/ready
+	$(PYTHON) -m local.toolchain.gotools promtool
+	@touch $@
 
 .venv/ready: $(UV) pyproject.toml uv.lock
 	@uv sync --quiet --frozen --group client

@@ -12,6 +12,9 @@ from local.steps import Step
 from local.toolchain import debian, gotools, kubernetes, pulumi
 from local.toolchain.gotools import TOOLS, GoTool
 
+ELSEWHERE = {"pulumi", "promtool"}
+"""Tools with other builds: where none is found, and for tests (`make promtool`)."""
+
 
 class Plan:
     """All steps, and the image references they leave behind for the stack."""
@@ -26,7 +29,7 @@ class Plan:
         paths = self.paths
         for folder in (paths.bin, paths.images):
             folder.mkdir(parents=True, exist_ok=True)
-        tools = [tool for tool in TOOLS.values() if tool.name != "pulumi"]
+        tools = [tool for tool in TOOLS.values() if tool.name not in ELSEWHERE]
         layers_by_name = {layer.name: layer for image in IMAGES for layer in image.layers}
         return [
             Step(name="debian packages", run=debian.install),

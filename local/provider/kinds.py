@@ -32,6 +32,7 @@ CUSTOM_GROUPS = frozenset(
         "argoproj.io",
         "cert-manager.io",
         "gateway.networking.k8s.io",
+        "monitoring.coreos.com",
         "networking.internal.knative.dev",
         "operator.knative.dev",
         "postgresql.cnpg.io",

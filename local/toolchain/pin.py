@@ -34,7 +34,8 @@ def pin(tool: GoTool) -> None:
         if tool.links:
             repair(tool, work)
         resolve = environment() | {"GOFLAGS": "-mod=mod -buildvcs=false"}
-        subprocess.run(["go", "list", "-deps", *packages], cwd=work, env=resolve, check=True, stdout=subprocess.DEVNULL)
+        list_all = ["go", "list", "-deps", f"-tags={tool.tags}", *packages]
+        subprocess.run(list_all, cwd=work, env=resolve, check=True, stdout=subprocess.DEVNULL)
         if tool.links:
             go(["mod", "edit", f"-dropreplace={tool.module}"], work)
             subprocess.run(["go", "mod", "download", tool.module], cwd=work, env=resolve, check=True)

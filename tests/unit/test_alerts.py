@@ -18,6 +18,7 @@ import yaml
 
 from components import alerts, dashboard, workflow_metrics
 from components.alerts import Alert, Watched
+from local.paths import Paths
 from tests.unit.program import ROOT
 
 WATCHED: Final = Watched(loop="loop", tracking="mlflow", others=["kafka"], retrained=["recommender", "ranker"])
@@ -151,7 +152,7 @@ def test_every_alert_is_evaluated_against_series_that_let_it_fire_and_that_do_no
 
 @pytest.fixture(scope="module")
 def promtool() -> str:
-    cached = Path.home() / ".cache" / "ml-loop" / "bin" / "promtool"
+    cached = Paths.default().bin / "promtool"
     if found := shutil.which("promtool") or (str(cached) if cached.exists() else None):
         return found
     pytest.skip(f"promtool is neither on PATH nor {cached}: alert rules are not evaluated; run make promtool")

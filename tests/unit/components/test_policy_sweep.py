@@ -24,7 +24,12 @@ MODEL: Final = {
     "drift": {"features": ["pages"]},
     "retraining": {"cooldown": "6h"},
 }
-STACKS: Final[Mapping[str, Mapping[str, Any]]] = {"local": {}, "dev": {"models": {"recommender": MODEL}}, "prod": {}}
+OBSERVED: Final = {"namespace": "monitoring", "labels": {"release": "example"}}
+STACKS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "local": {},
+    "dev": {"models": {"recommender": MODEL}, "observability": OBSERVED},
+    "prod": {},
+}
 EXCEPTED: Final[Mapping[str, str]] = {
     r"securityContext\.fsGroup removed": "then a pod can write to fewer volumes, not to more",
     r"securityContext\.fsGroupChangePolicy removed": "it decides how long a pod takes to start",
