@@ -406,3 +406,15 @@ def test_the_canary_alone_reads_predictions_from_kafka(recording: Recording) -> 
     reading = [name for name in pod_templates(found) if "KAFKA_BOOTSTRAP_SERVERS" in environment(found, name)]
     assert reading == ["canary"]
     assert template(found, "canary")["metadata"]["labels"]["ml-loop.dev/client-of-kafka"] == "true"
+
+
+def test_the_controller_counts_trainings_cooldowns_and_canaries(recording: Recording) -> None:
+    owners = [spec(recording), template(recording, "cooldown"), template(recording, "canary")]
+    counted = [metric for owner in owners for metric in owner["metrics"]["prometheus"]]
+    assert {each["name"]: [label["key"] for label in each["labels"]] for each in counted} == {
+        "ml_loop_trainings_total": ["namespace", "model", "trigger", "status"],
+        "ml_loop_cooldowns_total": ["namespace", "model", "feature", "granted"],
+        "ml_loop_canaries_total": ["namespace", "model", "status"],
+    }
+    # Argo refuses a metric that it knows with another help text, such as another model's.
+    assert [each["help"] for each in counted if "recommender" in each["help"]] == []
