@@ -114,7 +114,7 @@ class Mlflow(pulumi.ComponentResource):
         policies = _policies(name, args, child)
         # No data flows from the policies, but without them nothing reaches the database.
         allowed = ResourceOptions.merge(child, ResourceOptions(depends_on=policies))
-        migration = _migrate(name, args, object_name(account), allowed)
+        migration = _migrate(name, args, allowed)
         reviewer = mlflow_identity.may_review(name, args.namespace, object_name(account), APP, child)
         guarding = mlflow_identity.volumes(name, args.namespace, APP, args.guards, child)
         container = _server(name, args, object_name(secret))
@@ -199,8 +199,18 @@ def _policies(name: str, args: MlflowArgs, child: ResourceOptions) -> list[k8s.n
     ]
 
 
-def _migrate(name: str, args: MlflowArgs, account: Output[str], opts: ResourceOptions) -> Output[str]:
-    """Brings the schema to the image's version. Returns the Job's name, known once it has finished."""
+def _migrate(name: str, args: MlflowArgs, opts: ResourceOptions) -> Output[str]:
+    """Brings the schema to the image's version, as an account without rights. Returns the Job's name once it's done."""
+    account = k8s.core.v1.ServiceAccount(
+        f"{name}-migration-account",
+        metadata={
+            "name": f"{name}-migration",
+            "namespace": args.namespace,
+            "labels": labels(APP, name, "migration"),
+        },
+        automount_service_account_token=False,
+        opts=opts,
+    )
     container: Container = {
         **restricted_container(
             "migrate",
@@ -224,7 +234,7 @@ def _migrate(name: str, args: MlflowArgs, account: Output[str], opts: ResourceOp
             "template": {
                 "metadata": {"labels": {**labels(APP, name, "migration"), **args.database.client_labels}},
                 "spec": {
-                    **pod(container, volumes=[args.database.volume()], service_account=account),
+                    **pod(container, volumes=[args.database.volume()], service_account=object_name(account)),
                     "restart_policy": "Never",
                 },
             },

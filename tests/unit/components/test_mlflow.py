@@ -219,10 +219,10 @@ def test_outputs_are_the_address_inside_and_the_service(recording: Recording) ->
     }
 
 
-def test_both_pods_run_the_given_image_as_mlflow_s_own_account(recording: Recording) -> None:
-    for kind in ("Job", "Deployment"):
-        assert container(recording, kind)["image"] == MLFLOW_IMAGE
-        assert recording.inputs(kind)["spec"]["template"]["spec"]["serviceAccountName"] == "mlflow"
+@pytest.mark.parametrize(("kind", "account"), [("Job", "mlflow-migration"), ("Deployment", "mlflow")])
+def test_each_pod_runs_the_given_image_as_an_account_of_its_own(recording: Recording, kind: str, account: str) -> None:
+    assert container(recording, kind)["image"] == MLFLOW_IMAGE
+    assert recording.inputs(kind)["spec"]["template"]["spec"]["serviceAccountName"] == account
 
 
 @pytest.mark.parametrize(

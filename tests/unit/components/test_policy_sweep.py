@@ -34,8 +34,6 @@ EXCEPTED: Final[Mapping[str, str]] = {
     r"securityContext\.fsGroup removed": "then a pod can write to fewer volumes, not to more",
     r"securityContext\.fsGroupChangePolicy removed": "it decides how long a pod takes to start",
     r"env.* replaced by \{'name': '\w*(USER|USERNAME|ACCESS_KEY_ID)'": "who logs in is no secret",
-    r"^Job mlflow/mlflow-migration.*automountServiceAccountToken replaced by True": "its account has rights, which "
-    "the server uses and the Job doesn't: no manifest shows that",
 }
 """Changes that the pack need not notice, or cannot → why."""
 CHARTS: Final = ("kubernetes:helm.sh/v4:Chart",)

@@ -141,7 +141,10 @@ def test_at_a_registry_of_one_s_own_every_pinned_image_moves_and_a_named_one_sta
 def test_on_aws_server_and_database_have_a_role_each_for_their_own_folder(run: Run) -> None:
     recording = run("prod")
     accounts = {each.inputs["serviceAccount"] for each in recording.of("PodIdentityAssociation")}
-    names = {recording.inputs("ServiceAccount")["metadata"]["name"], recording.inputs("Cluster")["metadata"]["name"]}
+    names = {
+        recording.inputs("ServiceAccount", "mlflow-account")["metadata"]["name"],
+        recording.inputs("Cluster")["metadata"]["name"],
+    }
     assert accounts == names == {"mlflow", "mlflow-db"}
 
 
@@ -161,11 +164,8 @@ PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"
 def test_with_irsa_the_accounts_of_server_and_database_name_their_roles(run: Run) -> None:
     recording = run("prod", {"artifacts": {"kind": "aws-s3", "region": "eu-west-1", "oidcProvider": PROVIDER}})
     accounts = {
-        recording.inputs(kind)["metadata"]["name"]: metadata["annotations"]
-        for kind, metadata in {
-            "ServiceAccount": recording.inputs("ServiceAccount")["metadata"],
-            "Cluster": recording.inputs("Cluster")["spec"]["serviceAccountTemplate"]["metadata"],
-        }.items()
+        "mlflow": recording.inputs("ServiceAccount", "mlflow-account")["metadata"]["annotations"],
+        "mlflow-db": recording.inputs("Cluster")["spec"]["serviceAccountTemplate"]["metadata"]["annotations"],
     }
     roles = {"mlflow": "artifacts-s3-mlflow-role", "mlflow-db": "artifacts-s3-mlflow-db-role"}
     assert accounts == {account: {"eks.amazonaws.com/role-arn": f"arn:aws:::{role}"} for account, role in roles.items()}
@@ -177,7 +177,7 @@ def test_with_irsa_the_accounts_of_server_and_database_name_their_roles(run: Run
 
 def test_with_pod_identity_no_account_names_a_role(run: Run) -> None:
     recording = run("prod")
-    assert recording.inputs("ServiceAccount")["metadata"]["annotations"] == {}
+    assert recording.inputs("ServiceAccount", "mlflow-account")["metadata"]["annotations"] == {}
     assert recording.inputs("Cluster")["spec"]["serviceAccountTemplate"] == {"metadata": {"annotations": {}}}
 
 
