@@ -15,7 +15,6 @@ from components.gateway import Gateway
 from components.labels import selector
 from components.mlflow import APP, PORT, Mlflow, MlflowArgs
 from components.mlflow_identity import guards
-from components.mlflow_route import MlflowRoute, MlflowRouteArgs
 from components.model_loop import ModelLoopArgs, model_loop
 from components.model_storage import ModelStorage, ModelStorageArgs
 from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
@@ -24,7 +23,19 @@ from components.observability import Observability
 from components.operators import after, operators
 from components.postgres import Postgres, PostgresArgs
 from components.targets import observed
-from components.wiring import DATABASE, MLFLOW, archive, argo_cd, brokers, bus_servers, gateway_args, image, store
+from components.wiring import (
+    DATABASE,
+    MLFLOW,
+    archive,
+    argo_cd,
+    brokers,
+    bus_servers,
+    front,
+    gateway_args,
+    image,
+    mlflow_route,
+    store,
+)
 from policy.rule import PRODUCTION_STACKS
 from settings import ImageName
 
@@ -54,6 +65,9 @@ nats_image = image(stack, ImageName.NATS)
 backups = tracking.postgres.backup is not None
 installed = operators(stack.platform, workflow_namespace=loop.name, nats_image=nats_image, backups=backups, opts=here)
 
+# From outside: one address for all models and for MLflow
+gateway = stack.gateway and Gateway("models", gateway_args(stack.gateway, loop.name), here)
+
 # Tracking: artifact store, database, MLflow
 artifacts = ArtifactStoreArgs(store=store(stack, station.name, protect=protect))
 bucket = ArtifactStore("artifacts", artifacts, here).bucket
@@ -78,7 +92,7 @@ mlflow_args = MlflowArgs(
     replicas=tracking.replicas,
     resources=tracking.resources.model_dump(exclude_none=True),
     host=tracking.host,
-    proxies=stack.gateway and stack.gateway.namespace,
+    front=front(stack, gateway),
     node_port=tracking.node_port,
     node_address=stack.cluster.node_address,
     argo_cd=argo_cd(stack),
@@ -91,18 +105,8 @@ retrained = any(its.retraining for its in stack.models.values())
 bus_args = EventBusArgs(servers=bus_servers(stack, loop.name))
 bus = EventBus("event-bus", bus_args, after(installed.argo_events, here)) if retrained else None
 
-# From outside: one address for all models, and MLflow's host name
-gateway = stack.gateway and Gateway("models", gateway_args(stack.gateway, loop.name), here)
-external_url = mlflow.external_url
-if gateway and tracking.host:
-    route_args = MlflowRouteArgs(
-        gateway=gateway,
-        namespace=loop.name,
-        host=tracking.host,
-        service=mlflow.service,
-        tracking_namespace=station.name,
-    )
-    external_url = MlflowRoute("mlflow-route", route_args, here).url
+# MLflow's host name at the gateway
+external_url = (gateway and mlflow_route(stack, gateway, mlflow, here)) or mlflow.external_url
 
 # Models: each model's loop
 models: dict[str, dict[str, pulumi.Input[str] | None]] = {}

@@ -199,6 +199,14 @@ NATS = Image(
     why="The release the event bus was tried with; Argo Events' own default is a tag that moves.",
 )
 
+# renovate: datasource=docker depName=quay.io/oauth2-proxy/oauth2-proxy
+OAUTH2_PROXY = Image(
+    repository="quay.io/oauth2-proxy/oauth2-proxy",
+    tag="v7.15.4",
+    license="MIT",
+    why="Past the bypasses of authentication fixed in 7.15.2 (CVE-2026-34457, CVE-2026-40575, CVE-2026-41059).",
+)
+
 # renovate: datasource=docker depName=natsio/prometheus-nats-exporter
 NATS_EXPORTER = Image(
     repository="docker.io/natsio/prometheus-nats-exporter",
@@ -232,6 +240,7 @@ IMAGES: Final[Mapping[str, Image]] = {
     "versitygw": VERSITYGW,
     "kafka": KAFKA,
     "nats": NATS,
+    "oauth2-proxy": OAUTH2_PROXY,
 }
 """The images by their names in `ml-loop:images`."""
 

@@ -16,7 +16,7 @@ from components.connections import Bucket, Database
 from components.custom import object_name
 from components.labels import labels, selector
 from components.mlflow_application import ArgoCd, application, chart_values
-from components.network import ANYWHERE, API_SERVER, Traffic, allow, namespaced
+from components.network import ANYWHERE, API_SERVER, Peers, Traffic, allow, namespaced
 from components.pod import (
     SCRATCH,
     Container,
@@ -61,8 +61,8 @@ class MlflowArgs:
     resources: Resources = field(default_factory=lambda: resources(cpu="250m", memory="1Gi", memory_limit="2Gi"))
     host: str | None = None
     """Public host name, where a gateway offers one."""
-    proxies: str | None = None
-    """Namespace of the gateway's pods; None: unknown, or not in the cluster."""
+    front: Peers = ANYWHERE
+    """Where requests for `host` come from; ANYWHERE: unknown, or from outside the cluster."""
     node_port: int | None = None
     """Port on every node, without TLS, where one is wanted."""
     node_address: str | None = None
@@ -169,10 +169,10 @@ def allowed_hosts(service: str, namespace: str, *public: str | None) -> list[str
 
 def _policies(name: str, args: MlflowArgs, child: ResourceOptions) -> list[k8s.networking.v1.NetworkPolicy]:
     """All pods go to the database and the bucket; servers are called, and have tokens reviewed by the API server."""
-    proxies = [args.proxies] if args.host and args.proxies else []
     # The address of a gateway outside the cluster, or that of a client behind a node, is not known here.
-    exposed = args.node_port is not None or (args.host is not None and not proxies)
-    callers = ANYWHERE if exposed else tuple(namespaced(each) for each in (*args.client_namespaces, *proxies))
+    exposed = args.node_port is not None or (args.host is not None and args.front is ANYWHERE)
+    front = (args.front if args.host else None) or ()
+    callers = ANYWHERE if exposed else (*(namespaced(each) for each in args.client_namespaces), *front)
     return [
         allow(
             f"{name}-egress",

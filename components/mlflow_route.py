@@ -1,6 +1,8 @@
 """MLflow's host name at the gateway: one address for browsers and for clients outside the cluster."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 from pulumi import ResourceOptions
@@ -20,15 +22,18 @@ class MlflowRouteArgs:
     """The gateway's, which lets no other namespace's routes in."""
     host: str
     service: pulumi.Input[str]
-    """MLflow's Service."""
+    """The Service that the host leads to: MLflow's, or that of a login before it."""
     tracking_namespace: pulumi.Input[str]
     """Where that is."""
+    port: int = PORT
+    filters: Sequence[Mapping[str, Any]] = ()
+    """What the route does to its requests."""
 
 
 class MlflowRoute(pulumi.ComponentResource):
     """Creates an HTTPRoute for the host, and in MLflow's namespace the ReferenceGrant that lets it lead there.
 
-    External: the host's DNS record, and who may come: the gateway's own authentication, where it has one.
+    External: the host's DNS record, and who may come: a login (`components.oauth2_proxy`), or the gateway's own.
     """
 
     url: str
@@ -48,7 +53,8 @@ class MlflowRoute(pulumi.ComponentResource):
             },
             opts=child,
         )
-        backend = {"name": args.service, "namespace": args.tracking_namespace, "port": PORT}
+        backend = {"name": args.service, "namespace": args.tracking_namespace, "port": args.port}
+        rule = {"backendRefs": [backend]} | ({"filters": args.filters} if args.filters else {})
         custom_resource(
             f"{name}-route",
             API_VERSION,
@@ -57,7 +63,7 @@ class MlflowRoute(pulumi.ComponentResource):
             {
                 "parentRefs": [{"name": args.gateway.name}],
                 "hostnames": [args.host],
-                "rules": [{"backendRefs": [backend]}],
+                "rules": [rule],
             },
             # No data flows from the grant, but without it the route leads nowhere.
             opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[grant])),

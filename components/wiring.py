@@ -1,20 +1,27 @@
 """From settings to arguments: which image, store, brokers and bus the stack of these settings has."""
 
+from dataclasses import replace
 from typing import Final
 
+import pulumi
 from pulumi import Output, ResourceOptions
 
 import versions
+from components import oauth2_proxy
 from components.artifact_store import ExternalS3Args, Store
 from components.connections import Bucket, KafkaConnection
 from components.event_bus import JetStreamArgs
-from components.gateway import GatewayArgs
+from components.gateway import Gateway, GatewayArgs
 from components.iam import Irsa, PodIdentity
 from components.kafka import Kafka, KafkaArgs, external_brokers
-from components.mlflow import ARTIFACTS_FOLDER
+from components.labels import selector
+from components.mlflow import APP, ARTIFACTS_FOLDER, PORT, Mlflow
 from components.mlflow_application import ArgoCd
+from components.mlflow_route import MlflowRoute, MlflowRouteArgs
 from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
 from components.nats import NatsServerArgs
+from components.network import ANYWHERE, Peers, Traffic, pods
+from components.oauth2_proxy import OAuth2Proxy, OAuth2ProxyArgs
 from components.postgres import BACKUPS_FOLDER, PostgresBackup, PostgresRestore
 from components.s3_bucket import S3BucketArgs
 from components.versitygw import VersityGwArgs
@@ -24,6 +31,8 @@ from settings import Gateway as GatewaySettings
 MLFLOW: Final = "mlflow"
 DATABASE: Final = "mlflow-db"
 """Components whose pods use the bucket; on AWS each has a role, by the service account of its name."""
+LOGIN: Final = "mlflow-login"
+OPEN_HOST: Final = "tracking.host has no login (tracking.oidc): whoever reaches the gateway reads and writes in MLflow"
 
 
 def image(stack: Settings, name: ImageName) -> str:
@@ -121,6 +130,46 @@ def gateway_args(gateway: GatewaySettings, namespace: Output[str]) -> GatewayArg
         tls_secret=gateway.tls_secret,
         authenticates=gateway.authenticates,
     )
+
+
+def front(stack: Settings, gateway: Gateway | None) -> Peers:
+    """Where requests for MLflow's host come from: the login, where there is one, else the gateway."""
+    if stack.tracking.oidc is not None:
+        return (pods(selector(oauth2_proxy.APP, LOGIN)),)
+    return gateway.peers if gateway else ANYWHERE
+
+
+def mlflow_route(stack: Settings, gateway: Gateway, mlflow: Mlflow, opts: ResourceOptions) -> str | None:
+    """MLflow's host name at the gateway, and the login before it where the settings have one. Returns its URL."""
+    tracking = stack.tracking
+    if tracking.host is None:
+        return None
+    args = MlflowRouteArgs(
+        gateway=gateway,
+        namespace=stack.namespace,
+        host=tracking.host,
+        service=mlflow.service,
+        tracking_namespace=tracking.namespace,
+    )
+    if tracking.oidc is None:
+        if not (stack.gateway and stack.gateway.authenticates):
+            pulumi.log.warn(OPEN_HOST)
+        return MlflowRoute("mlflow-route", args, opts).url
+    login = OAuth2Proxy(
+        LOGIN,
+        OAuth2ProxyArgs(
+            namespace=tracking.namespace,
+            image=image(stack, ImageName.OAUTH2_PROXY),
+            oidc=tracking.oidc,
+            host=tracking.host,
+            upstream=mlflow.url,
+            upstream_egress=[Traffic(ports=(PORT,), peers=(pods(selector(APP, MLFLOW, "server")),))],
+            peers=gateway.peers,
+        ),
+        opts,
+    )
+    through = replace(args, service=login.service, port=oauth2_proxy.PORT, filters=[oauth2_proxy.NO_TOKENS])
+    return MlflowRoute("mlflow-route", through, opts).url
 
 
 def bus_servers(stack: Settings, namespace: Output[str]) -> JetStreamArgs | NatsServerArgs:

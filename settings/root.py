@@ -41,6 +41,8 @@ class ImageName(StrEnum):
     """The bundled broker."""
     NATS = "nats"
     """The event bus."""
+    OAUTH2_PROXY = "oauth2-proxy"
+    """The login before MLflow's host."""
 
 
 class Settings(Section):
@@ -108,6 +110,9 @@ class Settings(Section):
             expected = f"no host while {dotted(['gateway'])} is not set"
             remedy = "Add gateway: {className: NAME}, or remove the host"
             yield Problem.with_value(("tracking", "host"), self.tracking.host, expected, remedy)
+        if self.tracking.oidc is not None and self.gateway is not None and self.gateway.tls_secret is None:
+            expected = "a certificate's Secret, as browsers send sessions over TLS only"
+            yield Problem.missing(("gateway", "tlsSecret"), expected, "Add it, or remove tracking.oidc")
 
     def _reachable_broker(self) -> Iterator[Problem]:
         exposed = isinstance(self.kafka, BundledKafka) and self.kafka.node_port is not None

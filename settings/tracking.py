@@ -9,10 +9,11 @@ from settings.resources import Resources, default_resources
 from settings.section import Section
 from settings.values.cron import Cron
 from settings.values.moment import Moment
-from settings.values.names import ArchiveName, Namespace, ObjectName
-from settings.values.network import Host, NodePort
+from settings.values.names import ArchiveName, Namespace, ObjectName, OidcName
+from settings.values.network import Host, IssuerUrl, NodePort
 from settings.values.number import Count, Replicas
 from settings.values.quantity import Size
+from settings.values.secret import SecretName
 
 
 class Delivery(StrEnum):
@@ -71,6 +72,19 @@ class Postgres(Section):
     """Backups to the artifact store. Unset: none."""
 
 
+class Oidc(Section):
+    """A login at an OpenID Connect issuer, for people who come to MLflow's host. Pods have a way of their own."""
+
+    issuer_url: IssuerUrl
+    """URL of the issuer."""
+    client_id: OidcName
+    """Name of the client that is registered there, with the redirect https://HOST/oauth2/callback."""
+    client_secret_name: SecretName
+    """Secret in the tracking namespace with the keys client-secret and cookie-secret (16, 24 or 32 characters)."""
+    allowed_groups: tuple[OidcName, ...] = ()
+    """Groups that may come in. Empty: everyone whom the issuer lets use the client."""
+
+
 class Tracking(Section):
     """MLflow: tracking server and model registry."""
 
@@ -86,6 +100,8 @@ class Tracking(Section):
     """Which Argo CD, where delivery is argocd."""
     host: Host | None = None
     """Host name of MLflow at the gateway. Unset: it is reached inside the cluster only."""
+    oidc: Oidc | None = None
+    """Login before the host. Unset: whoever reaches the gateway reaches MLflow."""
     node_port: NodePort | None = None
     """Port of MLflow on every node, without TLS. For a one-machine cluster."""
     postgres: Postgres = Postgres()
@@ -97,3 +113,9 @@ class Tracking(Section):
         if self.delivery is not Delivery.ARGOCD and "argocd" in self.model_fields_set:
             expected = "nothing while tracking.delivery is pulumi"
             yield Problem.with_value(("argocd",), self.argocd, expected, "Remove it, or set the delivery to argocd")
+        if self.oidc is not None and self.host is None:
+            expected = "the host name that people log in for"
+            yield Problem.missing(("host",), expected, "Add it, or remove oidc")
+        if self.oidc is not None and self.node_port is not None:
+            expected = "no nodePort together with oidc: nobody logs in there"
+            yield Problem.with_value(("nodePort",), self.node_port, expected, "Remove it, or remove oidc")

@@ -90,6 +90,13 @@ KmsKey = Annotated[
     Rule("the ARN of a KMS key", "Write the key's ARN: an alias can be moved to another key"),
 ]
 
+OidcName = Annotated[
+    str,
+    Field(pattern=r"^[^\s,]([^,\n]*[^\s,])?$"),
+    Rule("a name that the OpenID Connect issuer knows, without comma", "Write it as the issuer does"),
+]
+"""Of a client or of a group."""
+
 MetricName = Annotated[
     str,
     Field(pattern=r"^[\w./ -]+$", max_length=250),

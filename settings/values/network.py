@@ -30,6 +30,15 @@ Endpoint = Annotated[
     ),
 ]
 
+IssuerUrl = Annotated[
+    str,
+    Field(pattern=rf"^https://{_HOST}(:{_PORT})?(/[\w.~-]+)*/?$"),
+    Rule(
+        "the https URL of an OpenID Connect issuer",
+        "Write what its /.well-known/openid-configuration names as issuer, to the letter",
+    ),
+]
+
 BootstrapServers = Annotated[
     str,
     Field(pattern=rf"^{_HOST}:{_PORT}(,{_HOST}:{_PORT})*$"),

@@ -30,7 +30,8 @@ from components.mlflow_route import MlflowRoute, MlflowRouteArgs
 from components.model_storage import ModelStorage, ModelStorageArgs
 from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
 from components.nats import NatsServer, NatsServerArgs
-from components.network import ANYWHERE, Traffic, pods
+from components.network import ANYWHERE, Traffic, namespaced, pods
+from components.oauth2_proxy import OAuth2Proxy, OAuth2ProxyArgs
 from components.observability import Observability, ObservabilityArgs, Target
 from components.pod import resources
 from components.postgres import Postgres, PostgresArgs, PostgresBackup
@@ -44,6 +45,7 @@ from settings import KServeMode
 from settings.model import Drift
 from settings.model import Promotion as PromotionSettings
 from settings.model import Training as TrainingSettings
+from settings.tracking import Oidc
 
 NAMESPACE = "mlflow"
 SECRET_TEXT = "correct-horse-battery-staple"
@@ -55,9 +57,20 @@ LOOP_IMAGE = f"registry.example.com/loop@{DIGEST}"
 KAFKA_IMAGE = f"registry.example.com/kafka@{DIGEST}"
 MODEL_IMAGE = f"registry.example.com/recommender@{DIGEST}"
 NATS_IMAGE = f"registry.example.com/nats@{DIGEST}"
+OAUTH2_PROXY_IMAGE = f"registry.example.com/oauth2-proxy@{DIGEST}"
 DETECTOR_IMAGE = f"registry.example.com/detector@{DIGEST}"
 IMAGES = frozenset(
-    {NATS_IMAGE, DETECTOR_IMAGE, MLFLOW_IMAGE, LOOP_IMAGE, MODEL_IMAGE, POSTGRES_IMAGE, VERSITYGW_IMAGE, KAFKA_IMAGE}
+    {
+        OAUTH2_PROXY_IMAGE,
+        NATS_IMAGE,
+        DETECTOR_IMAGE,
+        MLFLOW_IMAGE,
+        LOOP_IMAGE,
+        MODEL_IMAGE,
+        POSTGRES_IMAGE,
+        VERSITYGW_IMAGE,
+        KAFKA_IMAGE,
+    }
 )
 
 
@@ -193,6 +206,20 @@ def mlflow_route_args(opts: ResourceOptions) -> MlflowRouteArgs:
         host="mlflow.example.com",
         service="mlflow",
         tracking_namespace=NAMESPACE,
+    )
+
+
+def oauth2_proxy_args() -> OAuth2ProxyArgs:
+    return OAuth2ProxyArgs(
+        namespace=NAMESPACE,
+        image=OAUTH2_PROXY_IMAGE,
+        oidc=Oidc.model_validate(
+            {"issuerUrl": "https://login.example.com/realms/ml", "clientId": "mlflow", "clientSecretName": "login"}
+        ),
+        host="mlflow.example.com",
+        upstream="http://mlflow.mlflow.svc.cluster.local:5000",
+        upstream_egress=[Traffic(ports=(5000,), peers=(pods({"app": "mlflow"}, "mlflow"),))],
+        peers=(namespaced("gateway"),),
     )
 
 
@@ -375,6 +402,7 @@ COMPONENTS: Mapping[str, Callable[[ResourceOptions], pulumi.ComponentResource]] 
     "serving": served,
     "gateway": lambda opts: Gateway("it", gateway_args(), opts),
     "mlflow_route": lambda opts: MlflowRoute("it", mlflow_route_args(opts), opts),
+    "oauth2_proxy": lambda opts: OAuth2Proxy("it", oauth2_proxy_args(), opts),
     "front": lambda opts: Front("front", front_args(opts), opts),
     "kafka": lambda opts: Kafka("it", kafka_args(), opts),
     "training": trained,

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from components.mlflow import Mlflow, MlflowArgs, allowed_hosts
+from components.network import namespaced
 from tests.unit.components.table import MLFLOW_IMAGE, SECRET_TEXT, database, mlflow_args, providers
 from tests.unit.mocks import Recording, Secret, record
 
@@ -232,7 +233,8 @@ def test_each_pod_runs_the_given_image_as_an_account_of_its_own(recording: Recor
 def test_a_host_lets_the_gateway_s_proxies_in_or_everybody_where_they_are_unknown(
     proxies: str | None, callers: list[str] | None
 ) -> None:
-    args = replace(mlflow_args(), client_namespaces=["loop"], host="ml.example.com", proxies=proxies)
+    front = (namespaced(proxies),) if proxies else None
+    args = replace(mlflow_args(), client_namespaces=["loop"], host="ml.example.com", front=front)
     (rule,) = build(args).inputs("NetworkPolicy", "mlflow-ingress")["spec"]["ingress"]
     peers = rule.get("from")
     found = peers and [
