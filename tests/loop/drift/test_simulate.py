@@ -78,3 +78,11 @@ def test_a_setting_out_of_range_is_one_sentence(
     with pytest.raises(SystemExit, match="2"):
         simulate.main()
     assert capsys.readouterr().err.splitlines()[-1] == f"python3 -m loop simulate: error: {why}"
+
+
+@pytest.mark.parametrize(
+    ("events", "years", "low", "high"),
+    [(0, 1, 0.0, 3.689), (1, 1, 0.025, 5.572), (10, 1, 4.795, 18.39), (10, 10, 0.4795, 1.839)],
+)
+def test_the_interval_of_a_rate_is_the_exact_one_of_its_count(events: int, years: int, low: float, high: float) -> None:
+    assert simulate.interval(events, years) == pytest.approx((low, high), rel=1e-3, abs=1e-3)
