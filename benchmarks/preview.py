@@ -26,6 +26,7 @@ STORE = {
 def measured(stack: str, *, pack: bool) -> Preview:
     config = yaml.safe_load((REPOSITORY / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))["config"]
     platform = {operator: {**its, "install": False} for operator, its in config["ml-loop:platform"].items()}
+    platform["check"] = False
     tracking = config["ml-loop:tracking"]
     tracking["postgres"].pop("backup", None)
     changes = {"platform": platform, "tracking": tracking}
