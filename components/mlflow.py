@@ -16,14 +16,12 @@ from components.connections import Bucket, Database
 from components.custom import object_name
 from components.labels import labels, selector
 from components.mlflow_application import ArgoCd, application, chart_values
+from components.mlflow_migration import database_env, migrate
 from components.network import ANYWHERE, API_SERVER, Peers, Traffic, allow, namespaced
 from components.pod import (
-    SCRATCH,
     Container,
-    Env,
     Resources,
     Volume,
-    job_name,
     plain_env,
     pod,
     resources,
@@ -114,7 +112,7 @@ class Mlflow(pulumi.ComponentResource):
         policies = _policies(name, args, child)
         # No data flows from the policies, but without them nothing reaches the database.
         allowed = ResourceOptions.merge(child, ResourceOptions(depends_on=policies))
-        migration = _migrate(name, args, allowed)
+        migration = migrate(name, APP, namespace=args.namespace, image=args.image, database=args.database, opts=allowed)
         reviewer = mlflow_identity.may_review(name, args.namespace, object_name(account), APP, child)
         guarding = mlflow_identity.volumes(name, args.namespace, APP, args.guards, child)
         container = _server(name, args, object_name(secret))
@@ -199,51 +197,6 @@ def _policies(name: str, args: MlflowArgs, child: ResourceOptions) -> list[k8s.n
     ]
 
 
-def _migrate(name: str, args: MlflowArgs, opts: ResourceOptions) -> Output[str]:
-    """Brings the schema to the image's version, as an account without rights. Returns the Job's name once it's done."""
-    account = k8s.core.v1.ServiceAccount(
-        f"{name}-migration-account",
-        metadata={
-            "name": f"{name}-migration",
-            "namespace": args.namespace,
-            "labels": labels(APP, name, "migration"),
-        },
-        automount_service_account_token=False,
-        opts=opts,
-    )
-    container: Container = {
-        **restricted_container(
-            "migrate",
-            args.image,
-            resources(cpu="100m", memory="384Mi", memory_limit="1Gi"),
-            [args.database.mount()],
-        ),
-        # The URL has no password in it, see `Database.env`.
-        "command": ["python3", "-m", "mlflow", "db", "upgrade", "$(MLFLOW_BACKEND_STORE_URI)"],
-        "env": _database_env(args.database),
-    }
-    job = k8s.batch.v1.Job(
-        f"{name}-migration",
-        metadata={
-            "name": job_name(f"{name}-migration", args.image, args.database.host, args.database.name),
-            "namespace": args.namespace,
-            "labels": labels(APP, name, "migration"),
-        },
-        spec={
-            "backoff_limit": 4,
-            "template": {
-                "metadata": {"labels": {**labels(APP, name, "migration"), **args.database.client_labels}},
-                "spec": {
-                    **pod(container, volumes=[args.database.volume()], service_account=object_name(account)),
-                    "restart_policy": "Never",
-                },
-            },
-        },
-        opts=opts,
-    )
-    return object_name(job)
-
-
 def _deliver(
     name: str, args: MlflowArgs, servers: k8s.apps.v1.DeploymentSpecArgsDict, child: ResourceOptions
 ) -> pulumi.Resource:
@@ -318,7 +271,7 @@ def _server(name: str, args: MlflowArgs, session: Output[str]) -> Container:
             *("--serve-artifacts", "--artifacts-destination", "$(ARTIFACTS_DESTINATION)"),
         ],
         "env": [
-            *_database_env(args.database),
+            *database_env(args.database),
             *args.bucket.env(),
             *mlflow_identity.plugin_env(),
             *plain_env(
@@ -341,12 +294,3 @@ def _server(name: str, args: MlflowArgs, session: Output[str]) -> Container:
         # A pod that ends is taken out of the Service while it still answers; then uvicorn finishes what it has begun.
         "lifecycle": {"pre_stop": {"sleep": {"seconds": DRAIN_SECONDS}}},
     }
-
-
-def _database_env(database: Database) -> list[Env]:
-    # The driver is named because SQLAlchemy 2.1 takes plain postgresql:// for psycopg 3, which the image doesn't have.
-    url = Output.concat("postgresql+psycopg2://", database.host, f":{database.port}/{database.name}")
-    return [
-        *database.env(),
-        *plain_env({"MLFLOW_BACKEND_STORE_URI": url, "MLFLOW_DISABLE_TELEMETRY": "true", "HOME": SCRATCH}),
-    ]
