@@ -18,6 +18,7 @@ import pulumi_kubernetes as k8s
 from pulumi import Output, ResourceOptions
 
 import versions
+from components.api_token import SOURCES, TOKEN_MOUNT, VOLUME
 from components.connections import Bucket, Database
 from components.custom import custom_resource, spelled
 from components.labels import labels
@@ -36,21 +37,8 @@ URIS: Final = ("MLFLOW_BACKEND_STORE_URI", "ARTIFACTS_DESTINATION")
 """Variables that our command refers to; the chart's has the values in it."""
 DATABASE_LOGIN: Final = ("PGUSER", "PGPASSWORD")
 BUCKET_KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-TOKEN: Final[Mapping[str, Any]] = {
-    "name": "api-token",
-    "projected": {
-        "sources": [
-            {"serviceAccountToken": {"path": "token", "expirationSeconds": 3600}},
-            {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
-        ]
-    },
-}
+TOKEN: Final[Mapping[str, Any]] = {"name": VOLUME, "projected": {"sources": [*SOURCES]}}
 """For the API server, which reviews callers' tokens. The account hands out none, and the chart cannot ask for one."""
-TOKEN_MOUNT: Final = {
-    "name": TOKEN["name"],
-    "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount",
-    "readOnly": True,
-}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from hera.workflows import Container, Counter, Parameter, RetryStrategy, Step
 from hera.workflows import models as argo
 from pulumi import Output
 
+from components.api_token import SOURCES, TOKEN_MOUNT, VOLUME
 from components.connections import KafkaConnection
 from components.custom import spelled
 from components.pod import SCRATCH, Resources, resources
@@ -22,22 +23,15 @@ DIED: Final = "lastRetry.status == 'Error' || lastRetry.exitCode != '1'"
 """The pod was deleted, evicted or killed. A step that ends with 1 has said why, and would only say so again."""
 DAY: Final = 24 * 60 * 60
 TOKEN: Final[Mapping[str, Any]] = {
-    "name": "api-token",
+    "name": VOLUME,
     "projected": {
         "sources": [
-            {"serviceAccountToken": {"path": "token", "expirationSeconds": 3600}},
-            {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+            *SOURCES,
             {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]}},
         ]
     },
 }
 """The account's token as the kubelet itself would mount it."""
-TOKEN_MOUNT: Final[Mapping[str, Any]] = {
-    "name": TOKEN["name"],
-    "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount",
-    "readOnly": True,
-}
-
 TRACKING_AUDIENCE: Final = "mlflow"
 """Whom tokens for MLflow are made out to: no other server takes them, and MLflow takes no other."""
 TRACKING_TOKEN: Final[Mapping[str, Any]] = {

@@ -117,11 +117,13 @@ def test_what_is_killed_on_the_way_holds_no_promotion_up(
     up.start()
     try:
         eventually(lambda: f"{step} version {new}" in model.said(job), step)
-        namespace = NAMESPACE if victim == MLFLOW else model.name
-        station.kubectl("delete", "pod", "-n", namespace, "-l", job if victim == PROMOTER else victim, "--wait=false")
+        namespace, selector = NAMESPACE if victim == MLFLOW else model.name, job if victim == PROMOTER else victim
+        killed = set(model.pods(job))
+        station.kubectl("delete", "pod", "-n", namespace, "-l", selector, "--wait=false")
     finally:
         up.join()
     assert model.aliases == {"production": new, "previous": old}
     assert model.served(SERVERS) == {new}
+    assert victim != PROMOTER or set(model.pods(job)) - killed, "another pod finished it"
     again = model.stack.preview(color="never").change_summary
     assert set(again) == {"same"}, again
