@@ -50,23 +50,33 @@ class Plan:
         ]
 
     def _builds(self, tools: list[GoTool]) -> list[Step]:
-        kubernetes_step = Step(
-            name="build kubernetes",
-            run=lambda: kubernetes.build(self.paths),
-            key=kubernetes.key,
-            present=lambda: all((self.paths.bin / command).exists() for command in kubernetes.COMMANDS),
-            heavy=True,
-        )
-        return [kubernetes_step, *(self._build(tool) for tool in tools)]
+        kubernetes_steps = [
+            Step(name="modules kubernetes", run=kubernetes.fetch, key=kubernetes.key),
+            Step(
+                name="build kubernetes",
+                run=lambda: kubernetes.build(self.paths),
+                needs=["modules kubernetes"],
+                key=kubernetes.key,
+                present=lambda: all((self.paths.bin / command).exists() for command in kubernetes.COMMANDS),
+                heavy=True,
+            ),
+        ]
+        return [*kubernetes_steps, *(step for tool in tools for step in self._build(tool))]
 
-    def _build(self, tool: GoTool) -> Step:
-        return Step(
+    def _build(self, tool: GoTool) -> tuple[Step, Step]:
+        # Apart, as a build that waits for the network would keep the cores from the others.
+        modules = Step(
+            name=f"modules {tool.name}", run=lambda: gotools.fetch(tool, self.paths), key=lambda: gotools.key(tool)
+        )
+        build = Step(
             name=f"build {tool.name}",
             run=lambda: gotools.build(tool, self.paths),
+            needs=[modules.name],
             key=lambda: gotools.key(tool),
             present=lambda: all((self.paths.bin / binary).exists() for binary in tool.commands.values()),
             heavy=True,
         )
+        return modules, build
 
     def _layer(self, layer: Layer) -> Step:
         return Step(

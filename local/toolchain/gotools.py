@@ -206,15 +206,24 @@ def key(tool: GoTool) -> str:
     return key_of(repr(tool) + tool.tags, MODULES / tool.name)
 
 
+def fetch(tool: GoTool, paths: Paths) -> None:
+    """Downloads the modules that the build takes packages from, and no others of its graph."""
+    packages = [package_path(tool, package) for package in tool.commands]
+    go(["list", "-deps", f"-tags={tool.tags}", *packages], prepared(tool, paths.cache / "go"))
+
+
 def build(tool: GoTool, paths: Paths) -> None:
     """Builds all commands of a tool into the cache's bin folder; a cut-off build leaves no half-written binary."""
     folder = prepared(tool, paths.cache / "go")
     for package, binary in tool.commands.items():
         unfinished = paths.bin / f"{binary}.part"
-        target = tool.module if package == "." else f"{tool.module}/{package}"
         flags = ["-trimpath", f"-tags={tool.tags}", "-ldflags", f"-s -w {tool.ldflags}".strip()]
-        go(["build", *flags, "-o", str(unfinished), target], folder)
+        go(["build", *flags, "-o", str(unfinished), package_path(tool, package)], folder)
         unfinished.replace(paths.bin / binary)
+
+
+def package_path(tool: GoTool, package: str) -> str:
+    return tool.module if package == "." else f"{tool.module}/{package}"
 
 
 if __name__ == "__main__":

@@ -17,6 +17,11 @@ def key() -> str:
     return key_of(VERSION, MODULE / "go.mod", MODULE / "go.sum", MODULE / "cmd")
 
 
+def fetch() -> None:
+    """Downloads the modules that the build takes packages from."""
+    go(["list", "-deps", *(f"./cmd/{command}" for command in COMMANDS)], MODULE)
+
+
 def build(paths: Paths) -> None:
     """Builds every command as a static binary, and links `kubectl` to the one that holds it."""
     major, minor, _ = VERSION.removeprefix("v").split(".")

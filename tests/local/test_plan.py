@@ -39,3 +39,11 @@ def test_every_image_for_the_stack_has_a_name_that_its_settings_know() -> None:
 
 def test_no_image_runs_as_root() -> None:
     assert {image.name: image.user for image in IMAGES if int(image.user) == 0} == {}
+
+
+def test_modules_are_downloaded_at_once_while_builds_have_their_turns(steps: list[Step]) -> None:
+    builds = {step.name.removeprefix("build "): step for step in steps if step.name.startswith("build ")}
+    modules = {step.name.removeprefix("modules "): step for step in steps if step.name.startswith("modules ")}
+    assert builds.keys() == modules.keys()
+    assert all(step.heavy and step.needs == [f"modules {name}"] for name, step in builds.items())
+    assert not any(step.heavy or step.needs for step in modules.values())
