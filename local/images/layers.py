@@ -16,6 +16,10 @@ from local.paths import REPOSITORY, Paths
 from local.shell import run
 from local.steps import key_of
 
+BYTECODE = ("UV_COMPILE_BYTECODE=1", "PYC_INVALIDATION_MODE=unchecked-hash")
+"""Modules are compiled into the image: no pod can write them beside its packages, so each would compile them anew. By
+hash, as times of files get lost on the way into an image."""
+
 
 class Layer(Protocol):
     """One layer of an image."""
@@ -95,7 +99,7 @@ class Python:
 
     def key(self, paths: Paths) -> str:
         project = REPOSITORY / self.project
-        return key_of(project / "uv.lock", project / "pyproject.toml", *self.part)
+        return key_of(project / "uv.lock", project / "pyproject.toml", *self.part, *BYTECODE)
 
     def fill(self, folder: Path, paths: Paths) -> None:
         locked = run(
@@ -106,7 +110,7 @@ class Python:
         platform = ("--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_28", "--only-binary", ":all:")
         # The lock names every package; one that was left out on purpose must not come back as a dependency.
         flags = ("--no-deps", "--target", str(site), "--link-mode", "copy")
-        run("uv", "pip", "install", *platform, *flags, "-r", "-", stdin=locked)
+        run("env", *BYTECODE, "uv", "pip", "install", *platform, *flags, "-r", "-", stdin=locked)
 
 
 @dataclass(frozen=True, kw_only=True)

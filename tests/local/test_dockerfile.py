@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from local.images.layers import Files, Python
+from local.images.layers import BYTECODE, Files, Python
 from local.images.table import IMAGES, Image
 from local.paths import REPOSITORY
 
@@ -60,4 +60,10 @@ def test_a_target_has_the_image_s_packages_from_the_same_lock(image: Image) -> N
             f"RUN uv export --frozen --no-emit-project {' '.join(layer.part)} | $INSTALL",
         ]
         for layer in wanted
+    ]
+
+
+def test_packages_are_compiled_as_in_the_builder_s_images() -> None:
+    assert [line for line in stages()["uv"][1] if line.startswith("ENV ") and "INSTALL" not in line] == [
+        f"ENV {variable}" for variable in BYTECODE
     ]

@@ -1,0 +1,41 @@
+"""What modules that are compiled into the image save at each start of a pod: `.venv/bin/python -m benchmarks.start`.
+
+Each command of the loop's image is imported in a new process, in the loop's environment: with the compiled modules that
+are there, and, the baseline, without any, as in an image that has none and a pod that can write none. In turn, after a
+round that compiles and warms the disk's cache. Prints medians and their ratio.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+from local.paths import REPOSITORY
+
+PYTHON = REPOSITORY / "images" / "loop" / ".venv" / "bin" / "python"
+MODULES = ("loop.training.stage", "loop.training.register", "loop.serving.fetch", "loop.serving.server")
+ROUNDS = 5
+
+
+def seconds(module: str, **environment: str) -> float:
+    began = time.monotonic()
+    subprocess.run([PYTHON, "-c", f"import {module}"], cwd=REPOSITORY, env=os.environ | environment, check=True)
+    return time.monotonic() - began
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory() as nothing:
+        baseline = {"PYTHONPYCACHEPREFIX": nothing, "PYTHONDONTWRITEBYTECODE": "1"}
+        for module in MODULES:
+            seconds(module)
+            pairs = [(seconds(module), seconds(module, **baseline)) for _ in range(ROUNDS)]
+            compiled, not_compiled = (statistics.median(each) for each in zip(*pairs, strict=True))
+            ratio = not_compiled / compiled
+            print(f"{module}: {compiled:.2f} s compiled, {not_compiled:.2f} s not ({ratio:.1f} times)")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
