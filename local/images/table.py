@@ -61,6 +61,11 @@ IMAGES: Final = (
     Image(name="pause", tag="1", layers=(programs("pause", ("pause", "/pause")),), entrypoint=("/pause",)),
     Image(name="coredns", layers=(programs("coredns", ("coredns", "/coredns")),), entrypoint=("/coredns",)),
     Image(
+        name="metrics-server",
+        layers=(programs("metrics-server", ("metrics-server", "/metrics-server")),),
+        entrypoint=("/metrics-server",),
+    ),
+    Image(
         name="cloudnative-pg",
         # The operator finds itself at operator/manager_ARCH and copies /manager into the database's pods.
         layers=(

@@ -1,4 +1,4 @@
-"""What the built-in cluster comes with, as a managed platform would: DNS, volumes, operators."""
+"""What the built-in cluster comes with, as a managed platform would: DNS, volumes, metrics, operators."""
 
 from local.operators.argo_events import ARGO_EVENTS
 from local.operators.argo_workflows import ARGO_WORKFLOWS
@@ -6,6 +6,7 @@ from local.operators.cloudnativepg import CLOUDNATIVE_PG
 from local.operators.coredns import COREDNS
 from local.operators.gateway import GATEWAY
 from local.operators.kserve import KSERVE
+from local.operators.metrics_server import METRICS_SERVER
 from local.operators.volumes import VOLUMES
 
-OPERATORS = (COREDNS, VOLUMES, CLOUDNATIVE_PG, ARGO_WORKFLOWS, KSERVE, ARGO_EVENTS, GATEWAY)
+OPERATORS = (COREDNS, VOLUMES, METRICS_SERVER, CLOUDNATIVE_PG, ARGO_WORKFLOWS, KSERVE, ARGO_EVENTS, GATEWAY)

@@ -3,20 +3,23 @@
 InferenceServices become Deployments and Services. KServe makes no routes: the stack makes its own, which split traffic.
 """
 
-import base64
 import json
 from typing import Any, Final
 
-from cryptography.hazmat.primitives import serialization
-
-from local.node.certificates import authority_in, signed, subject, write_pair
 from local.node.node import Node
 from local.operators.operator import Manifest, Operator, References, kustomized, namespace, pod_security
+from local.operators.serving_certificate import ServingCertificate
 
 NAMESPACE: Final = "kserve"
 CONTROLLER: Final = "kserve-controller-manager"
-WEBHOOK: Final = "kserve-webhook-server-service"
-SECRET: Final = "kserve-webhook-server-cert"  # noqa: S105  # a name
+CERTIFICATE: Final = ServingCertificate(
+    namespace=NAMESPACE,
+    service="kserve-webhook-server-service",
+    secret="kserve-webhook-server-cert",  # noqa: S106  # a name
+    folder="kserve",
+    file="webhook",
+    authority="kserve-webhook-ca",
+)
 ABSENT: Final = {"keda.sh", "networking.istio.io", "opentelemetry.io", "serving.knative.dev"}
 """API groups this cluster has not: no rights on them."""
 DROPPED: Final = {
@@ -42,35 +45,12 @@ SETTINGS: Final[dict[str, dict[str, Any]]] = {
 
 
 def manifests(node: Node, references: References) -> list[Manifest]:
-    authority = certificates(node)
+    authority = CERTIFICATE.authority_bundle(node)
     rendered = [*kustomized(node, "kserve", "config/default"), *kustomized(node, "kserve", "config/configmap")]
     kept = [m for m in rendered if m["metadata"]["name"] not in DROPPED]
     for manifest in kept:
         adapt(manifest, references["kserve"], authority)
-    return [namespace(NAMESPACE), secret(node), *kept]
-
-
-def certificates(node: Node) -> str:
-    """Makes the webhook's certificate where it is missing; returns its authority for the API server, in base64."""
-    folder = node.folder / "pki" / "kserve"
-    authority, key = authority_in(folder, "kserve-webhook-ca")
-    if not (folder / "webhook.crt").exists():
-        host = f"{WEBHOOK}.{NAMESPACE}.svc"
-        write_pair(folder / "webhook", *signed(authority, key, subject(host, ""), (host,)))
-    return base64.b64encode(authority.public_bytes(serialization.Encoding.PEM)).decode()
-
-
-def secret(node: Node) -> Manifest:
-    folder = node.folder / "pki" / "kserve"
-    data = {f"tls.{part}": (folder / f"webhook.{part}").read_text() for part in ("crt", "key")}
-    metadata = {"name": SECRET, "namespace": NAMESPACE}
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "type": "kubernetes.io/tls",
-        "metadata": metadata,
-        "stringData": data,
-    }
+    return [namespace(NAMESPACE), CERTIFICATE.secret_object(node), *kept]
 
 
 def adapt(manifest: Manifest, image: str, authority: str) -> None:

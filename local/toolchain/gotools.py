@@ -17,6 +17,17 @@ from local.paths import REPOSITORY, Paths
 from local.steps import StepError, key_of
 
 MODULES = REPOSITORY / "local" / "go" / "tools"
+STAGING = ("api", "apimachinery", "apiserver", "client-go", "component-base", "kms", "metrics")
+"""Modules that Kubernetes releases with each version of its own, and metrics-server is built from."""
+NEWER_THAN_KUBERNETES = (
+    "github.com/davecgh/go-spew v1.1.2-0.20180830191138-d8f796af33cc",
+    "github.com/go-openapi/jsonreference v0.21.0",
+    "go.opentelemetry.io/otel/exporters/otlp/otlptrace v1.35.0",
+    "go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc v1.35.0",
+    "golang.org/x/exp v0.0.0-20250106191152-7588d65b2ba8",
+    "golang.org/x/time v0.11.0",
+)
+"""What metrics-server asks for and Kubernetes does not: a third of its packages depends on these, and would differ."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +46,11 @@ class GoTool:
     """Build tags, separated by commas."""
     replaces: dict[str, str] = field(default_factory=dict[str, str])
     """Module path → `path version` that takes its place."""
+    # Neither are these: go.mod, which keys are made of too, has them.
+    requires: tuple[str, ...] = field(default=(), repr=False)
+    """Modules that must be at least as new: `path version`."""
+    excludes: tuple[str, ...] = field(default=(), repr=False)
+    """Requirements of others that do not count: `path version`. Not replaces, by which a package is another one."""
     links: dict[str, str] = field(default_factory=dict[str, str])
     """Symbolic links that module zips drop: path in the module → its target, restored before the build."""
     blanks: tuple[str, ...] = ()
@@ -64,6 +80,19 @@ TOOLS = {
             version="v1.15.0",
             licence="Apache-2.0",
             commands={".": "coredns"},
+        ),
+        GoTool(
+            name="metrics-server",
+            # renovate: datasource=go depName=sigs.k8s.io/metrics-server
+            module="sigs.k8s.io/metrics-server",
+            # v0.9.0 is written for Kubernetes 1.36.
+            version="v0.8.0",
+            licence="Apache-2.0",
+            commands={"cmd/metrics-server": "metrics-server"},
+            ldflags="-X k8s.io/client-go/pkg/version.gitVersion=v0.8.0",
+            # Written for 0.33; with the cluster's own version, what both programs are made of is compiled once.
+            requires=tuple(f"k8s.io/{name} v0.35.4" for name in STAGING),
+            excludes=NEWER_THAN_KUBERNETES,
         ),
         GoTool(
             name="cloudnative-pg",

@@ -54,6 +54,8 @@ def go_mod(tool: GoTool, upstream: str) -> str:
             f"module ml-loop/tools/{tool.name}\n",
             f"go {version}\n",
             f"require {tool.module} {tool.version}\n",
+            *(f"require {module}\n" for module in tool.requires),
+            *(f"exclude {module}\n" for module in tool.excludes),
             *lines,
             "",
         ]

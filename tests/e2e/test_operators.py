@@ -18,6 +18,7 @@ import pytest
 from local.images.oci import Archive
 from local.images.table import IMAGES
 from local.node.certificates import authority_in, signed, subject, write_pair
+from local.node.config import NODE
 from local.node.node import Node
 from local.operators.operator import apply, container_security, namespace, pod_security
 from local.paths import Paths
@@ -334,3 +335,8 @@ def test_an_event_travels_from_source_over_the_bus_to_a_sensor_that_makes_an_obj
         return next((item for item in listed if item["metadata"]["name"] == "made-by-the-sensor"), None)
 
     assert until(made, "the sensor makes an object")["data"]["at"]
+
+
+def test_the_metrics_server_tells_what_the_node_and_the_pods_on_it_use(cluster: Cluster) -> None:
+    assert NODE in cluster.kubectl("top", "node")
+    assert "metrics-server" in cluster.kubectl("top", "pod", "--namespace=kube-system")

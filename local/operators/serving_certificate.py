@@ -1,0 +1,47 @@
+"""Certificates for services that the API server calls: webhooks, and APIs that it hands requests on to."""
+
+import base64
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives import serialization
+
+from local.node.certificates import authority_in, signed, subject, write_pair
+from local.node.node import Node
+from local.operators.operator import Manifest
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServingCertificate:
+    """The certificate of one service, signed by an authority of its own; both are made once and kept."""
+
+    namespace: str
+    service: str
+    secret: str
+    """Name of the Secret that the service's pods mount."""
+    folder: str
+    """Where both lie, below the node's keys."""
+    file: str
+    authority: str
+    """The authority's common name."""
+
+    def authority_bundle(self, node: Node) -> str:
+        """Makes what is missing; returns the authority for the API server, in base64."""
+        folder = node.folder / "pki" / self.folder
+        authority, key = authority_in(folder, self.authority)
+        if not (folder / f"{self.file}.crt").exists():
+            host = f"{self.service}.{self.namespace}.svc"
+            write_pair(folder / self.file, *signed(authority, key, subject(host, ""), (host,)))
+        return base64.b64encode(authority.public_bytes(serialization.Encoding.PEM)).decode()
+
+    def secret_object(self, node: Node) -> Manifest:
+        """The certificate and its key, once they are made."""
+        folder = node.folder / "pki" / self.folder
+        data = {f"tls.{part}": (folder / f"{self.file}.{part}").read_text() for part in ("crt", "key")}
+        metadata = {"name": self.secret, "namespace": self.namespace}
+        return {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "type": "kubernetes.io/tls",
+            "metadata": metadata,
+            "stringData": data,
+        }
