@@ -77,6 +77,7 @@ def _serving(model: str, its: Model, args: ModelLoopArgs, opts: ResourceOptions)
             in_production=its.production is not None,
             min_replicas=its.serving.replicas.min,
             max_replicas=its.serving.replicas.max,
+            cpu_percent=its.serving.replicas.cpu_percent,
             resources=its.serving.resources.model_dump(exclude_none=True),
             gateway=args.gateway,
             egress=args.egress,

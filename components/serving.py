@@ -63,6 +63,8 @@ class ServingArgs:
     min_replicas: int
     """0 in Knative mode: the servers end a minute after the last request, and the next one waits for a start."""
     max_replicas: int
+    cpu_percent: int | None = None
+    """Of its CPU request, what a server may use before another is added. None: KServe's default, 80."""
     resources: Resources
     gateway: Gateway | None
     """Lets its requests reach the servers; those of pods in their own namespace do anyway."""
@@ -164,6 +166,7 @@ def _predictor(slot: Slot, args: ServingArgs, account: Output[str], runtime: Out
         "labels": labels(APP, args.model, slot) | dict(args.kafka.client_labels if args.kafka else {}),
         "minReplicas": args.min_replicas,
         "maxReplicas": args.max_replicas,
+        **({"scaleMetric": "cpu", "scaleTarget": args.cpu_percent} if args.cpu_percent is not None else {}),
         **(_rolling() if args.mode is KServeMode.STANDARD else {}),
         "serviceAccountName": account,
         "automountServiceAccountToken": False,

@@ -15,7 +15,7 @@ from settings.values.duration import Duration
 from settings.values.image import ImageReference
 from settings.values.names import FeatureName, MetricName
 from settings.values.network import DataUri
-from settings.values.number import Count, Fraction, Number, Percentage, Positive, Probability, Replicas
+from settings.values.number import Count, Fraction, Number, Percentage, Positive, Probability, Replicas, Utilization
 
 
 class DriftTest(StrEnum):
@@ -83,6 +83,8 @@ class ReplicaRange(Section):
     """Servers without load. 0 needs Knative mode: the next request waits until a server has started."""
     max: Replicas = 4
     """Servers under full load."""
+    cpu_percent: Utilization | None = None
+    """Of its CPU request, what a server may use before another is added. Unset: KServe's 80. Standard mode only."""
 
     def contradictions(self) -> Iterator[Problem]:
         if self.min > self.max:

@@ -87,6 +87,7 @@ class Settings(Section):
         yield from self._reachable_chart()
         for name, model in self.models.items():
             yield from self._runnable_model(name, model)
+            yield from self._scalable_model(name, model)
 
     def _distinct_namespaces(self) -> Iterator[Problem]:
         taken: dict[str, tuple[str, ...]] = {self.namespace: ("namespace",)}
@@ -132,13 +133,21 @@ class Settings(Section):
             expected = "the image with the model's commands train and evaluate"
             remedy = "Add its full reference, with a digest"
             yield Problem.missing(("models", name, "training", "image"), expected, remedy)
-        if model.serving.replicas.min == 0 and self.platform.kserve.mode is not KServeMode.KNATIVE:
-            expected = f"at least 1 while {dotted(['platform', 'kserve', 'mode'])} is standard"
-            remedy = "Raise it, or set the mode to knative"
-            yield Problem.with_value(("models", name, "serving", "replicas", "min"), 0, expected, remedy)
         if self.kafka is None:
             for key in ("drift", "retraining"):
                 if (value := getattr(model, key)) is not None:
                     expected = f"no {key} while {dotted(['kafka'])} is not set"
                     remedy = "Add kafka: {bootstrapServers: HOST:PORT}, or {kind: bundled} for development"
                     yield Problem.with_value(("models", name, key), value, expected, remedy)
+
+    def _scalable_model(self, name: str, model: Model) -> Iterator[Problem]:
+        replicas, path = model.serving.replicas, ("models", name, "serving", "replicas")
+        mode = dotted(["platform", "kserve", "mode"])
+        knative = self.platform.kserve.mode is KServeMode.KNATIVE
+        if replicas.min == 0 and not knative:
+            expected = f"at least 1 while {mode} is standard"
+            yield Problem.with_value((*path, "min"), 0, expected, "Raise it, or set the mode to knative")
+        if replicas.cpu_percent is not None and knative:
+            expected = f"no cpuPercent while {mode} is knative"
+            remedy = "Remove it: Knative adds servers by the requests in flight"
+            yield Problem.with_value((*path, "cpuPercent"), replicas.cpu_percent, expected, remedy)

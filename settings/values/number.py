@@ -22,6 +22,10 @@ Percentage = Annotated[
     int, Field(strict=True, ge=0, le=100), Rule("an integer from 0 to 100", "Write percent, without a % sign")
 ]
 
+Utilization = Annotated[
+    int, Field(strict=True, ge=1, le=100), Rule("an integer from 1 to 100", "Write percent, without a % sign")
+]
+
 Probability = Annotated[
     float,
     Field(strict=True, gt=0, lt=1),

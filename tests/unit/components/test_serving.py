@@ -66,6 +66,13 @@ def test_the_autoscaler_stays_within_the_bounds_of_the_settings(slot: str) -> No
 
 
 @pytest.mark.parametrize("slot", SLOTS)
+def test_the_autoscaler_goes_by_the_share_of_the_requested_cpu_in_the_settings(slot: str) -> None:
+    spec = predictor(served(cpu_percent=60), slot)
+    assert (spec["scaleMetric"], spec["scaleTarget"]) == ("cpu", 60)
+    assert {"scaleMetric", "scaleTarget"} & predictor(served(), slot).keys() == set()
+
+
+@pytest.mark.parametrize("slot", SLOTS)
 def test_no_server_ends_before_another_answers_in_its_place(slot: str) -> None:
     assert predictor(served(), slot)["deploymentStrategy"] == {
         "type": "RollingUpdate",
