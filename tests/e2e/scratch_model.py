@@ -92,6 +92,12 @@ class ScratchModel:
         conditions = [pod["status"].get("conditions", []) for pod in self.servers(slot).values()]
         return sum(any((each["type"], each["status"]) == ("Ready", "True") for each in found) for found in conditions)
 
+    def autoscaler(self, slot: str) -> dict[str, tuple[str, str]]:
+        """What the autoscaler of a service says of itself: condition → (status, reason)."""
+        (found,) = [each for each in self.items("hpa") if each["metadata"]["name"] == f"{self.name}-{slot}-predictor"]
+        conditions = found.get("status", {}).get("conditions") or []
+        return {each["type"]: (each["status"], each["reason"]) for each in conditions}
+
     def said(self, slot: str, container: str) -> str:
         """What a container of a service's pods has logged; nothing while it has not started."""
         pods = [pod["metadata"]["name"] for pod in self.servers(slot).values()]
@@ -112,7 +118,7 @@ class ScratchModel:
             rows = answer.read().decode().splitlines()
         return sum(float(row.rsplit(" ", 1)[1]) for row in rows if row.startswith(line))
 
-    def declare(self, *, in_production: bool, replicas: int = 1) -> None:
+    def declare(self, *, in_production: bool, replicas: int = 1, at_most: int | None = None) -> None:
         """Applies the components' objects as Pulumi's provider does: server-side, taking no field by force."""
 
         def build() -> None:
@@ -129,7 +135,7 @@ class ScratchModel:
                 storage=storage.name,
                 in_production=in_production,
                 min_replicas=replicas,
-                max_replicas=replicas,
+                max_replicas=at_most or replicas,
                 resources=resources(cpu="50m", memory="256Mi", memory_limit="1Gi"),
                 gateway=gateway,
                 kafka=KafkaConnection(

@@ -123,28 +123,13 @@ def test_a_client_cannot_say_whose_prediction_it_is(model: ScratchModel) -> None
 def test_an_alias_move_reaches_every_server_and_no_request_fails_meanwhile(model: ScratchModel, timed: Timed) -> None:
     model.declare(in_production=True, replicas=2)
     eventually(lambda: model.ready("production") == 2, "two servers")
-    host = model.host
-    seen: list[tuple[float, Answer]] = []
-    stop = threading.Event()
-
-    def ask() -> None:
-        while not stop.is_set():
-            seen.append((time.monotonic(), model.ask(host)))
-
-    clients = [threading.Thread(target=ask) for _ in range(4)]
-    for client in clients:
-        client.start()
-    try:
+    with asking(model) as seen:
         time.sleep(3)
         model.move("production", 2)
         with timed("a rollout of two servers under load"):
             model.roll("production")
         done = time.monotonic()
         time.sleep(5)
-    finally:
-        stop.set()
-        for client in clients:
-            client.join()
     assert Counter(answer.status for _, answer in seen) == {200: len(seen)}
     assert {answer.version for when, answer in seen if when > done + 1} == {"2"}
 
@@ -181,6 +166,25 @@ def test_servers_that_are_added_while_the_alias_moves_serve_their_rollout_s_vers
     addresses = [pod["status"]["podIP"] for pod in model.servers("production").values()]
     assert [model.ask(f"{address}:{PORT}").version for address in addresses] == ["2", "2", "2"]
     model.declare(in_production=True, replicas=1)
+
+
+def test_under_load_servers_are_added_up_to_the_maximum_all_of_one_version_and_no_request_fails(
+    model: ScratchModel, timed: Timed
+) -> None:
+    eventually(lambda: len(model.servers("production")) == 1, "the servers of the test before have ended")
+    model.declare(in_production=True, replicas=1, at_most=2)
+    # Pauses leave the machine time to start a server; what is left is several times the CPU that one requests.
+    with asking(model, pause=0.05) as seen, timed("load until a second server answers"):
+        held = ("True", "TooManyReplicas")
+        eventually(lambda: model.autoscaler("production").get("ScalingLimited") == held, "more wanted than allowed")
+        eventually(lambda: model.ready("production") == 2, "a second server")
+        time.sleep(3)
+    servers = model.servers("production")
+    assert len(servers) == 2
+    assert {model.ask(f"{pod['status']['podIP']}:{PORT}").version for pod in servers.values()} == {"2"}
+    assert Counter((answer.status, answer.version) for _, answer in seen) == {(200, "2"): len(seen)}
+    model.declare(in_production=True, replicas=1)
+    eventually(lambda: len(model.servers("production")) == 1, "the maximum is lowered")
 
 
 def test_without_the_registry_servers_answer_and_a_new_one_waits_for_it_and_says_so(
@@ -223,6 +227,27 @@ def test_without_kafka_answers_are_as_right_and_as_fast_and_what_is_lost_is_coun
         return model.ask(f"{address}:{PORT}").status == 200 and model.metric(address, delivered) > arrived
 
     eventually(arrives, "predictions on the topic again")
+
+
+@contextmanager
+def asking(model: ScratchModel, pause: float = 0) -> Generator[list[tuple[float, Answer]]]:
+    """Four clients ask the address while the block runs; returns when each had which answer. `pause` is in seconds."""
+    host, stop = model.host, threading.Event()
+    seen: list[tuple[float, Answer]] = []
+
+    def ask() -> None:
+        while not stop.wait(pause):
+            seen.append((time.monotonic(), model.ask(host)))
+
+    clients = [threading.Thread(target=ask) for _ in range(4)]
+    for client in clients:
+        client.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        for client in clients:
+            client.join()
 
 
 @contextmanager
