@@ -1,6 +1,7 @@
 """The built-in cluster, started the way a user starts it, shared by all tests and stopped at the end.
 
-Files are ordered: `test_tracking.py` judges the cluster as `up` left it, `test_lifecycle.py` kills and stops things.
+Files are ordered: `test_tracking.py` judges the cluster as `up` left it, `test_policy_live.py` every pod that the
+others made, `test_lifecycle.py` kills and stops things.
 """
 
 import os
@@ -9,14 +10,16 @@ import subprocess
 import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import pytest
 
 from local.paths import REPOSITORY, Paths
+from tests.e2e.pod_record import PodRecord
 from tests.e2e.station import LOCAL, Record, Station, Timed
 
-FIRST, LAST = "test_tracking.py", "test_lifecycle.py"
+ORDER: Final = {"test_tracking.py": -1, "test_policy_live.py": 1, "test_lifecycle.py": 2}
+"""The place of each file that has one; all others come between."""
 TIMES: list[tuple[str, float]] = []
 """What took how long; told at the end, never asserted."""
 
@@ -26,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: (item.path.name != FIRST, item.path.name == LAST))
+    items.sort(key=lambda item: ORDER.get(item.path.name, 0))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -47,13 +50,23 @@ def timed() -> Timed:
     return timed
 
 
+@pytest.fixture(scope="session")
+def pod_record() -> Iterator[PodRecord]:
+    """Follows the cluster's pods while it is still to be started: some of them are gone when `up` ends."""
+    record = PodRecord(Paths.default().kubeconfig)
+    record.start()
+    yield record
+    record.stop()
+
+
 @pytest.fixture(scope="session", autouse=True)
-def station(pytestconfig: pytest.Config, timed: Timed) -> Iterator[Station]:
+def station(pytestconfig: pytest.Config, timed: Timed, pod_record: PodRecord) -> Iterator[Station]:
     """The tracking station, up. Everything runs below it, as it brings the programs that other tests call."""
     capture = cast("Any", pytestconfig.pluginmanager.getplugin("capturemanager"))
     # A first start builds for many minutes: whoever waits sees how far it is.
     with capture.global_and_fixture_disabled(), timed("first up"):
         subprocess.run([*LOCAL, "up"], cwd=REPOSITORY, check=True, stdin=subprocess.DEVNULL)
+    assert pod_record  # follows everything that comes, from the first pod on
     paths = Paths.default()
     os.environ |= exports()
     os.environ["ML_LOOP_PODSECURITY"] = str(paths.bin / "podsecurity")

@@ -1,16 +1,20 @@
-"""The rules against the API server: what they say of every pod of a running cluster is what admission says of it."""
+"""The rules against the API server: what they say of every pod of the session is what admission says of it.
 
-import json
-import os
+Runs after the files that make pods (conftest.py): what they made is judged whether or not it is still there.
+"""
+
 from random import Random
 from typing import Any
 
 import pytest
-from kubernetes import client, config
+from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from policy import pod_security
 from policy.rules.namespaces import PREFIX
+from tests.e2e.pod_kinds import KINDS
+from tests.e2e.pod_record import PodRecord
+from tests.e2e.station import Station
 from tests.e2e.test_policy_oracle import MUTATIONS, SEED, disagreements
 from tests.policy.mutations import mutated
 
@@ -18,27 +22,41 @@ pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")
-def core() -> client.CoreV1Api:
-    assert os.environ.get("KUBECONFIG"), "KUBECONFIG names no cluster: run `make up`, then eval $(make env)"
-    return client.CoreV1Api(config.new_client_from_config(os.environ["KUBECONFIG"]))
+def core(station: Station, pod_record: PodRecord) -> client.CoreV1Api:
+    assert station  # the cluster is up
+    return pod_record.core()
 
 
 @pytest.fixture(scope="module")
-def pods(core: client.CoreV1Api) -> list[dict[str, Any]]:
-    """Every pod of the cluster, as the API server has it."""
-    text: str = core.list_pod_for_all_namespaces(_preload_content=False).data.decode()
-    return json.loads(text)["items"]
+def pods(pod_record: PodRecord) -> list[dict[str, Any]]:
+    """Every pod that the cluster has, or had since the session began, as the API server made it."""
+    return pod_record.pods()
 
 
 @pytest.fixture(scope="module")
-def restricted(core: client.CoreV1Api) -> dict[str, str]:
-    """The namespaces that enforce restricted, with the version each pins."""
-    labels = {one.metadata.name: one.metadata.labels or {} for one in core.list_namespace().items}
+def restricted(pod_record: PodRecord) -> dict[str, str]:
+    """The namespaces that enforce restricted, or did, with the version each pins."""
     return {
         name: found.get(f"{PREFIX}enforce-version", "latest")
-        for name, found in labels.items()
+        for name, found in pod_record.namespaces().items()
         if found.get(f"{PREFIX}enforce") == "restricted"
     }
+
+
+@pytest.fixture(scope="module")
+def probed(core: client.CoreV1Api, restricted: dict[str, str]) -> str:
+    """A restricted namespace that is there, where the API server is asked."""
+    return min(restricted.keys() & {each.metadata.name for each in core.list_namespace().items})
+
+
+def test_a_pod_of_every_kind_that_the_selected_tests_make_is_judged(
+    pods: list[dict[str, Any]], request: pytest.FixtureRequest
+) -> None:
+    selected = {item.originalname for item in request.session.items if isinstance(item, pytest.Function)}
+    made = [kind for kind in KINDS if kind.made_by is None or kind.made_by in selected]
+    print("made by no selected test:", *(kind.name for kind in KINDS if kind not in made))
+    labels = [(pod["metadata"].get("labels") or {}).items() for pod in pods]
+    assert [kind.name for kind in made if not any(kind.labels.items() <= each for each in labels)] == []
 
 
 def admitted(core: client.CoreV1Api, pod: dict[str, Any], namespace: str) -> bool:
@@ -72,10 +90,10 @@ def test_every_pod_that_runs_in_a_restricted_namespace_passes_the_rule(
 
 
 def test_the_rule_and_admission_agree_on_every_pod_of_the_cluster(
-    core: client.CoreV1Api, pods: list[dict[str, Any]], restricted: dict[str, str]
+    core: client.CoreV1Api, pods: list[dict[str, Any]], restricted: dict[str, str], probed: str
 ) -> None:
-    namespace, version = min(restricted.items())
-    wrong = [pod["metadata"]["name"] for pod in pods if passes(pod, version) != admitted(core, pod, namespace)]
+    version = restricted[probed]
+    wrong = [pod["metadata"]["name"] for pod in pods if passes(pod, version) != admitted(core, pod, probed)]
     assert wrong == []
 
 
