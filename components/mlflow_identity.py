@@ -29,11 +29,13 @@ REVIEW: Final[RoleRule] = {
     "verbs": ["create"],
 }
 """Less than the usual `system:auth-delegator`, which may also ask what somebody may do."""
-TRAINING: Final = ("train", "rollout")
-"""Accounts of the steps that write a model's runs and versions, and move `staging`, by their suffix."""
+TRAINING: Final = ("train",)
+"""Account of the steps that run a user's code, which write a model's runs, by its suffix."""
+GATE: Final = ("gate", "rollout")
+"""Accounts of the loop's own steps, which judge: they register versions, tag them, and move `staging`."""
 PROMOTION: Final = ("promote",)
 Guards = Mapping[str, Mapping[str, Sequence[str]]]
-"""Model → `training` and `promotion` → accounts, as Kubernetes names them. The policy file's content."""
+"""Model → `training`, `gate` and `promotion` → accounts, as Kubernetes names them. The policy file's content."""
 
 
 def guards(models: Sequence[str], namespace: str) -> Guards:
@@ -42,9 +44,9 @@ def guards(models: Sequence[str], namespace: str) -> Guards:
     def accounts(model: str, suffixes: Sequence[str]) -> list[str]:
         return [f"system:serviceaccount:{namespace}:{model}-{suffix}" for suffix in suffixes]
 
+    rights = {"training": TRAINING, "gate": GATE, "promotion": PROMOTION}
     return {
-        model: {"training": accounts(model, TRAINING), "promotion": accounts(model, PROMOTION)}
-        for model in sorted(models)
+        model: {right: accounts(model, suffixes) for right, suffixes in rights.items()} for model in sorted(models)
     }
 
 

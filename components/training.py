@@ -75,8 +75,8 @@ class Training(pulumi.ComponentResource):
     """Creates a WorkflowTemplate, a CronWorkflow where there is a schedule, and accounts and policies for its pods.
 
     External: Argo Workflows 3.6 or later, MLflow, the user's image. The pods pass Pod Security restricted whatever the
-    controller's config says. No identity here can read Secrets or create pods; in MLflow they write their own model's
-    runs and versions and move `staging` (docs/identities.md).
+    controller's config says. No identity here can read Secrets or create pods. In MLflow the user's code writes its own
+    model's runs, and the loop's steps write versions and move `staging` (docs/identities.md).
     """
 
     template: Output[str]
@@ -93,6 +93,7 @@ class Training(pulumi.ComponentResource):
             namespace=namespace,
             tracking_uri=args.tracking_uri,
             train=step_identity(name, f"{args.model}-train", namespace=namespace, opts=child),
+            gate=step_identity(f"{name}-gate", f"{args.model}-gate", namespace=namespace, opts=child),
             cooldown=_cooldown_identity(name, args, child),
             rollout=_rollout_identity(name, args, child),
             kafka=kafka_client(args.kafka),
@@ -130,7 +131,7 @@ def _plan(name: str, args: TrainingArgs, known: dict[str, Any]) -> Plan:
         loop_image=args.loop_image,
         image=args.image,
         commands=args.commands,
-        accounts=Accounts(train=known["train"], cooldown=known["cooldown"], rollout=known["rollout"]),
+        accounts=Accounts(**{step: known[step] for step in ("train", "gate", "cooldown", "rollout")}),
         labels=labels(APP, name),
         resources=training.resources.model_dump(exclude_none=True),
         gate=Gate(metric=gate.metric, minimum=gate.minimum, compare=gate.not_worse_than is not None),

@@ -62,6 +62,8 @@ class Accounts:
     """Service accounts of the steps. The user's code runs as `train`, which may do the least."""
 
     train: str
+    gate: str
+    """Registers and stages: what the user's code says of its own version is not what MLflow says of it."""
     cooldown: str | None
     rollout: str | None
 
@@ -207,6 +209,7 @@ def _pods(plan: Plan) -> dict[str, LoopPod]:
         "register": LoopPod(
             image=plan.loop_image,
             command=["register"],
+            account=plan.accounts.gate,
             env=common | _registration(plan),
             inputs=["run_id", "candidate", "production"],
             outputs=[result("version"), result("gate")],
@@ -214,12 +217,14 @@ def _pods(plan: Plan) -> dict[str, LoopPod]:
         "promote-to-staging": LoopPod(
             image=plan.loop_image,
             command=["stage"],
+            account=plan.accounts.gate,
             env={**common, "ML_LOOP_MODEL_VERSION": input_parameter("version")},
             inputs=["version"],
         ),
         "report-failure": LoopPod(
             image=plan.loop_image,
             command=["report-failure"],
+            account=plan.accounts.gate,
             env={
                 **common,
                 # Without a run yet, the plain variable would stay as it is written.
@@ -237,13 +242,14 @@ def _pods(plan: Plan) -> dict[str, LoopPod]:
             command=_cooldown(plan),
             env=common,
             account=account,
+            calls_api=True,
             outputs=outputs,
             retry=None,
             counted=COOLDOWNS.counter(plan.model),
         )
     if plan.staging_service:
         command, account = _rollout(plan, plan.staging_service), plan.accounts.rollout
-        pods["rollout"] = LoopPod(image=plan.loop_image, command=command, env=common, account=account)
+        pods["rollout"] = LoopPod(image=plan.loop_image, command=command, env=common, account=account, calls_api=True)
     if plan.canary:
         pods["canary"] = LoopPod(
             image=plan.loop_image,
@@ -251,6 +257,7 @@ def _pods(plan: Plan) -> dict[str, LoopPod]:
             env=common,
             inputs=["version"],
             account=plan.accounts.rollout,
+            calls_api=True,
             seconds=SHORT + plan.canary.seconds,
             kafka=plan.canary.kafka,
             counted=CANARIES.counter(plan.model),

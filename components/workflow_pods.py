@@ -72,7 +72,9 @@ class LoopPod:
     inputs: Sequence[str] = ()
     outputs: Sequence[Parameter] = ()
     account: str | None = None
-    """Service account of a command that calls the API, whose token it then sees. None: the workflow's, and no token."""
+    """Its service account. None: the workflow's."""
+    calls_api: bool = False
+    """Whether the command calls the API server, and so sees its account's token."""
     seconds: int = SHORT
     """After which it is stopped; all its attempts together take no longer."""
     resources: Resources = field(default_factory=lambda: SMALL)
@@ -119,7 +121,9 @@ def pod_template(name: str, pod: LoopPod) -> None:
         metrics=pod.counted,
         labels={"app.kubernetes.io/component": name, **kafka.labels},
         service_account_name=pod.account,
-        pod_spec_patch=pod.account and json.dumps({"containers": [{"name": "main", "volumeMounts": [TOKEN_MOUNT]}]}),
+        pod_spec_patch=json.dumps({"containers": [{"name": "main", "volumeMounts": [TOKEN_MOUNT]}]})
+        if pod.calls_api
+        else None,
         active_deadline_seconds=pod.seconds,
         # The attempts share the time of one: nothing that was stopped for taking too long is started again.
         retry_strategy=RetryStrategy(

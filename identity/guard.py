@@ -22,7 +22,7 @@ from identity.requests import Request
 ABSENT: Final = {ErrorCode.Name(code) for code in (RESOURCE_DOES_NOT_EXIST, INVALID_PARAMETER_VALUE)}
 """What MLflow answers for an id of nothing; it answers the request likewise."""
 STAGING: Final = "staging"
-"""The one alias that training moves."""
+"""The one alias that moves without a promotion."""
 PROMOTION_TAGS: Final = frozenset({"ml-loop.promotion", "ml-loop.promoted"})
 """What a promotion remembers by, at a model and at a version: who could forge it could say what goes to production."""
 REGISTRY: Final = ("registered-models", "model-versions")

@@ -24,6 +24,7 @@ class Right(StrEnum):
 
     FREE = "free"
     TRAINING = "training"
+    GATE = "gate"
     PROMOTION = "promotion"
     CLOSED = "closed"
     """Nobody has it."""
@@ -76,14 +77,6 @@ TRAINING: Final = _names("""
     POST mlflow-artifacts/mpu/abort/<path:artifact_path>
     POST mlflow-artifacts/mpu/complete/<path:artifact_path>
     POST mlflow-artifacts/mpu/create/<path:artifact_path>
-    POST model-versions/create
-    POST model-versions/set-tag
-    PATCH model-versions/update
-    DELETE registered-models/alias
-    POST registered-models/alias
-    POST registered-models/create
-    POST registered-models/set-tag
-    PATCH registered-models/update
     POST review-queues/create
     POST review-queues/get-or-create-user
     POST review-queues/items/add
@@ -117,7 +110,19 @@ TRAINING: Final = _names("""
     POST upload-artifact
     POST v1/traces
 """)
-"""Writes runs, artifacts, versions and tags. Of the aliases, only `staging` is among them (`guard`)."""
+"""Writes runs, artifacts and whatever else an experiment holds: what a user's code needs."""
+
+GATE: Final = _names("""
+    POST model-versions/create
+    POST model-versions/set-tag
+    PATCH model-versions/update
+    DELETE registered-models/alias
+    POST registered-models/alias
+    POST registered-models/create
+    POST registered-models/set-tag
+    PATCH registered-models/update
+""")
+"""Writes versions and their tags. Of the aliases, only `staging` is among them (`guard`)."""
 
 PROMOTION: Final = _names("""
     DELETE datasets/<dataset_id>
@@ -162,6 +167,13 @@ CLOSED: Final = _names("""
 """Work of the server's own, which would write with the server's rights, and workspaces, which it doesn't have."""
 
 CLOSED_AREAS: Final = ("assistant", "jobs")
+SETS: Final = {
+    Right.FREE: FREE,
+    Right.TRAINING: TRAINING,
+    Right.GATE: GATE,
+    Right.PROMOTION: PROMOTION,
+    Right.CLOSED: CLOSED,
+}
 _PREFIX: Final = re.compile(r"^/(?:(?:ajax-)?api/\d\.\d/?(?:mlflow/)?)?")
 _ROUTES: Final = flask_app.url_map.bind("")
 
@@ -183,7 +195,7 @@ def operation(method: str, path: str) -> tuple[str, dict[str, str]]:
 
 def right(name: str) -> Right:
     """What an operation takes where it concerns a guarded model."""
-    for each, names in ((Right.FREE, FREE), (Right.TRAINING, TRAINING), (Right.PROMOTION, PROMOTION)):
+    for each, names in SETS.items():
         if name in names:
             return each
     return Right.FREE if name.partition(" ")[2].startswith(FREE_AREAS) else Right.CLOSED

@@ -18,6 +18,7 @@ class Guards(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     training: frozenset[str] = frozenset()
+    gate: frozenset[str] = frozenset()
     promotion: frozenset[str] = frozenset()
 
 
@@ -29,9 +30,11 @@ class Policy(BaseModel):
     models: dict[str, Guards]
 
     def allowed(self, model: str, right: Right) -> frozenset[str]:
-        """The accounts that have a right. Whoever promotes may do what training may."""
+        """The accounts that have a right. Each may do what those before it may: training, gate, promotion."""
         its = self.models[model]
-        return its.promotion if right is Right.PROMOTION else its.training | its.promotion
+        accounts = {Right.TRAINING: its.training, Right.GATE: its.gate, Right.PROMOTION: its.promotion}
+        order = list(accounts)
+        return frozenset[str]().union(*(accounts[each] for each in order[order.index(right) :]))
 
 
 def load() -> Policy:

@@ -7,12 +7,12 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from components.mlflow_identity import METRICS_PORT
-from loop.contract import Alias
+from loop.contract import Alias, Gate, Tag
 from tests.e2e.station import NAMESPACE, Station
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 LOOP, MODEL = "bookstore-platform-ml", "recommender"
-TRAIN, STRANGER = f"{MODEL}-train", "default"
+TRAIN, GATE, STRANGER = f"{MODEL}-train", f"{MODEL}-gate", "default"
 COUNTER = "ml_loop_tracking_refusals_total"
 
 
@@ -36,10 +36,26 @@ def counted(station: Station, account: str) -> float:
     return sum(float(line.rpartition(" ")[2]) for line in ours)
 
 
-def test_training_may_not_move_production_and_its_attempt_is_counted(station: Station, version: str) -> None:
-    who = f"system:serviceaccount:{LOOP}:{TRAIN}"
+def test_a_user_s_code_registers_nothing_passes_no_gate_and_stages_nothing(station: Station, version: str) -> None:
+    client, before = MlflowClient(), MlflowClient().get_model_version(MODEL, version)
+    changes = (
+        lambda: client.create_model_version(MODEL, str(before.source), before.run_id),
+        lambda: client.set_model_version_tag(MODEL, version, Tag.GATE, Gate.PASSED),
+        lambda: client.set_registered_model_alias(MODEL, Alias.STAGING, version),
+    )
+    for change in changes:
+        with station.acting_as(TRAIN, LOOP), pytest.raises(MlflowException) as refused:
+            change()
+        assert f"{LOOP}:{TRAIN} asked for POST " in refused.value.message
+        assert f"which only system:serviceaccount:{LOOP}:{GATE}, " in refused.value.message
+    newest = max(int(each.version) for each in client.search_model_versions(f"name = '{MODEL}'"))
+    assert (str(newest), client.get_model_version(MODEL, version).tags) == (version, before.tags)
+
+
+def test_the_gate_may_not_move_production_and_its_attempt_is_counted(station: Station, version: str) -> None:
+    who = f"system:serviceaccount:{LOOP}:{GATE}"
     before, aliases = counted(station, who), MlflowClient().get_registered_model(MODEL).aliases
-    with station.acting_as(TRAIN, LOOP), pytest.raises(MlflowException) as refused:
+    with station.acting_as(GATE, LOOP), pytest.raises(MlflowException) as refused:
         MlflowClient().set_registered_model_alias(MODEL, Alias.PRODUCTION, version)
     assert refused.value.error_code == "PERMISSION_DENIED"
     assert refused.value.message == (
@@ -62,16 +78,16 @@ def test_without_a_token_nothing_of_the_model_moves(version: str) -> None:
             change()
 
 
-def test_training_may_move_staging(station: Station, version: str) -> None:
+def test_the_gate_may_move_staging(station: Station, version: str) -> None:
     staged = MlflowClient().get_registered_model(MODEL).aliases.get(Alias.STAGING, version)
-    with station.acting_as(TRAIN, LOOP):
+    with station.acting_as(GATE, LOOP):
         MlflowClient().set_registered_model_alias(MODEL, Alias.STAGING, staged)
     assert str(MlflowClient().get_model_version_by_alias(MODEL, Alias.STAGING).version) == str(staged)
 
 
 def test_a_token_for_the_api_server_says_nothing_to_mlflow(station: Station, version: str) -> None:
     with (
-        station.acting_as(TRAIN, LOOP, audience=None),
+        station.acting_as(GATE, LOOP, audience=None),
         pytest.raises(MlflowException, match="a token that is not valid for the audience mlflow"),
     ):
         MlflowClient().set_model_version_tag(MODEL, version, "k", "v")

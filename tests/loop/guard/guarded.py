@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from guarded_server import TRAIN, GuardedServer
+from guarded_server import GATE, TRAIN, GuardedServer
 
 
 @dataclass(frozen=True)
@@ -46,19 +46,26 @@ def trace_of(experiment: str, trace: str) -> dict[str, Any]:
 
 
 def seed(server: GuardedServer) -> Things:
-    """Made by the model's training, as the API has it."""
+    """Made by the model's training, the registered model and its version by the gate, as the API has it."""
     v2, v3 = "/api/2.0/mlflow", "/api/3.0/mlflow"
 
-    def made(path: str, **body: Any) -> dict[str, Any]:
-        return server.made("POST", path, TRAIN, body)
+    def made(path: str, token: str = TRAIN, **body: Any) -> dict[str, Any]:
+        return server.made("POST", path, token, body)
 
-    made(f"{v2}/registered-models/create", name="guarded")
+    made(f"{v2}/registered-models/create", GATE, name="guarded")
     experiment = made(f"{v2}/experiments/create", name="guarded")["experiment_id"]
     run = made(f"{v2}/runs/create", experiment_id=experiment)["run"]["info"]["run_id"]
     logged = made(f"{v2}/logged-models", experiment_id=experiment, name="model", source_run_id=run)
     made(f"{v3}/traces", **trace_of(experiment, "tr-" + "a" * 32))
     model_id = logged["model"]["info"]["model_id"]
-    made(f"{v2}/model-versions/create", name="guarded", source=f"models:/{model_id}", run_id=run, model_id=model_id)
+    made(
+        f"{v2}/model-versions/create",
+        GATE,
+        name="guarded",
+        source=f"models:/{model_id}",
+        run_id=run,
+        model_id=model_id,
+    )
     schema = {
         "name": "good",
         "type": "FEEDBACK",

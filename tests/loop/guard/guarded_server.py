@@ -11,10 +11,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from token_reviews import ACCOUNTS, TokenReviews
 
 REPOSITORY = Path(__file__).parents[3]
-TRAIN, PROMOTE, OTHER, STRANGER = "train-token", "promote-token", "other-token", "stranger-token"
+TRAIN, GATE, PROMOTE = "train-token", "gate-token", "promote-token"
+OTHER, STRANGER = "other-token", "stranger-token"
 POLICY = {
     "models": {
-        "guarded": {"training": [ACCOUNTS[TRAIN]], "promotion": [ACCOUNTS[PROMOTE]]},
+        "guarded": {"training": [ACCOUNTS[TRAIN]], "gate": [ACCOUNTS[GATE]], "promotion": [ACCOUNTS[PROMOTE]]},
         "other": {"training": [ACCOUNTS[OTHER]]},
     }
 }

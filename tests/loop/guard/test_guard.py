@@ -3,13 +3,13 @@
 import pytest
 import requests
 from guarded import NOTHING, REQUESTS, Things
-from guarded_server import DENIED, OTHER, PROMOTE, STRANGER, TRAIN, Answer, GuardedServer
+from guarded_server import DENIED, GATE, OTHER, PROMOTE, STRANGER, TRAIN, Answer, GuardedServer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from token_reviews import ACCOUNTS, TokenReviews
 
 from identity.guard import PROMOTION_TAGS, STAGING
-from identity.operations import PROMOTION, TRAINING, flask_app, short
-from loop.contract import PROMOTION_TAG, Alias, Tag
+from identity.operations import SETS, Right, flask_app, short
+from loop.contract import PROMOTION_TAG, Alias, Gate, Tag
 
 V2 = "/api/2.0/mlflow"
 ALIAS = f"{V2}/registered-models/alias"
@@ -60,21 +60,44 @@ def test_a_refusal_says_who_asked_and_who_may(
     )
 
 
-@pytest.mark.parametrize("name", sorted(PROMOTION))
-def test_training_deletes_restores_and_renames_nothing_of_its_model(
-    server: GuardedServer, things: Things, name: str
+LADDER = {Right.TRAINING: TRAIN, Right.GATE: GATE, Right.PROMOTION: PROMOTE}
+"""Right → whose token has it; each has those before it, too."""
+
+
+def named(*rights: Right) -> list[tuple[str, Right]]:
+    """The operations that take one of these rights, and which."""
+    return [(name, each) for each in rights for name in sorted(SETS[each] & REQUESTS.keys())]
+
+
+@pytest.mark.parametrize(("name", "needed"), named(Right.GATE, Right.PROMOTION))
+def test_training_registers_judges_and_deletes_nothing_of_its_model(
+    server: GuardedServer, things: Things, name: str, needed: Right
 ) -> None:
     for answer in ask(server, name, things, TRAIN):
         assert answer.denied, answer
-        assert answer.message.startswith(f"{ACCOUNTS[TRAIN]} asked for {name} of the guarded model guarded")
+        assert answer.message.startswith(f"{ACCOUNTS[TRAIN]} asked for {name}")
+        assert ACCOUNTS[LADDER[needed]] in answer.message.partition(", which only ")[2]
+        assert ACCOUNTS[TRAIN] not in answer.message.partition(", which only ")[2]
+
+
+@pytest.mark.parametrize("name", sorted(SETS[Right.PROMOTION]))
+def test_the_gate_deletes_restores_and_renames_nothing_of_its_model(
+    server: GuardedServer, things: Things, name: str
+) -> None:
+    for answer in ask(server, name, things, GATE):
+        assert answer.denied, answer
+        assert answer.message.startswith(f"{ACCOUNTS[GATE]} asked for {name} of the guarded model guarded")
         assert answer.message.endswith(f"which only {ACCOUNTS[PROMOTE]} may")
 
 
-@pytest.mark.parametrize("token", [TRAIN, PROMOTE])
-@pytest.mark.parametrize("name", sorted(TRAINING & REQUESTS.keys()))
-def test_training_and_promotion_write_their_model(server: GuardedServer, things: Things, name: str, token: str) -> None:
+@pytest.mark.parametrize("token", LADDER.values())
+@pytest.mark.parametrize(("name", "needed"), named(Right.TRAINING, Right.GATE))
+def test_training_gate_and_promotion_write_what_is_theirs(
+    server: GuardedServer, things: Things, name: str, needed: Right, token: str
+) -> None:
+    order = list(LADDER.values())
     for answer in ask(server, name, things, token):
-        assert answer.code != DENIED, answer
+        assert (answer.code == DENIED) is (order.index(token) < order.index(LADDER[needed])), answer
 
 
 @pytest.mark.parametrize("name", sorted(REQUESTS))
@@ -83,18 +106,18 @@ def test_what_belongs_to_no_guarded_model_is_free(server: GuardedServer, things:
         assert answer.code != DENIED, answer
 
 
-def test_training_moves_staging_and_promotion_alone_the_others(server: GuardedServer, things: Things) -> None:
+def test_the_gate_moves_staging_and_promotion_alone_the_others(server: GuardedServer, things: Things) -> None:
     version = {"name": "guarded", "version": "1"}
-    server.made("POST", ALIAS, TRAIN, {**version, "alias": "staging"})
+    server.made("POST", ALIAS, GATE, {**version, "alias": "staging"})
     for alias in ("production", "previous", "Staging", "champion"):
-        refused = server.ask("POST", ALIAS, TRAIN, {**version, "alias": alias})
+        refused = server.ask("POST", ALIAS, GATE, {**version, "alias": alias})
         assert refused.denied
         assert refused.message == (
-            f"{ACCOUNTS[TRAIN]} asked for POST registered-models/alias ({alias}) of the guarded model guarded, "
+            f"{ACCOUNTS[GATE]} asked for POST registered-models/alias ({alias}) of the guarded model guarded, "
             f"which only {ACCOUNTS[PROMOTE]} may"
         )
-        assert server.ask("DELETE", ALIAS, TRAIN, {"name": "guarded", "alias": alias}).denied
-    server.made("DELETE", ALIAS, TRAIN, {"name": "guarded", "alias": "staging"})
+        assert server.ask("DELETE", ALIAS, GATE, {"name": "guarded", "alias": alias}).denied
+    server.made("DELETE", ALIAS, GATE, {"name": "guarded", "alias": "staging"})
     for alias in ("production", "previous", "staging"):
         server.made("POST", ALIAS, PROMOTE, {**version, "alias": alias})
         server.made("DELETE", ALIAS, PROMOTE, {"name": "guarded", "alias": alias})
@@ -164,16 +187,29 @@ def test_the_names_that_the_guard_looks_for_are_the_loop_s() -> None:
         ("model-versions/create", {"source": "runs:/r/model", "tags": [{"key": Tag.PROMOTED, "value": "now"}]}),
     ],
 )
-def test_training_forges_nothing_that_a_promotion_remembers_by(
+def test_the_gate_forges_nothing_that_a_promotion_remembers_by(
     server: GuardedServer, things: Things, operation: str, body: dict[str, object]
 ) -> None:
-    refused = server.ask("POST", f"{V2}/{operation}", TRAIN, {"name": "guarded", **body})
+    refused = server.ask("POST", f"{V2}/{operation}", GATE, {"name": "guarded", **body})
     assert refused.denied
     only = ACCOUNTS[PROMOTE]
     assert refused.message == (
-        f"{ACCOUNTS[TRAIN]} asked for POST {operation} ({body.get('key', Tag.PROMOTED)}) of the guarded model guarded, "
+        f"{ACCOUNTS[GATE]} asked for POST {operation} ({body.get('key', Tag.PROMOTED)}) of the guarded model guarded, "
         f"which only {only} may"
     )
+
+
+def test_a_user_s_code_says_nothing_of_its_own_gate(server: GuardedServer, things: Things) -> None:
+    passed = {"key": Tag.GATE, "value": Gate.PASSED}
+    version = {"name": "guarded", "source": f"models:/{things.logged}", "run_id": things.run}
+    for operation, body in (
+        ("model-versions/set-tag", {"name": "guarded", "version": "1", **passed}),
+        ("model-versions/create", {**version, "tags": [passed]}),
+        ("registered-models/alias", {"name": "guarded", "version": "1", "alias": "staging"}),
+    ):
+        refused = server.ask("POST", f"{V2}/{operation}", TRAIN, body)
+        assert refused.denied
+        assert refused.message.endswith(f"which only {ACCOUNTS[GATE]}, {ACCOUNTS[PROMOTE]} may")
 
 
 def test_an_experiment_never_shares_the_place_of_a_guarded_one(server: GuardedServer, things: Things) -> None:
@@ -192,7 +228,7 @@ def test_a_version_of_a_guarded_model_comes_from_its_own_experiment(server: Guar
     run = server.made("POST", f"{V2}/runs/create", None, {"experiment_id": loose})["run"]["info"]["run_id"]
     for source in (f"runs:/{run}/model", f"mlflow-artifacts:/{loose}/{run}/artifacts/model", "s3://elsewhere/model"):
         body = {"name": "guarded", "source": source, "run_id": run}
-        refused = server.ask("POST", f"{V2}/model-versions/create", TRAIN, body)
+        refused = server.ask("POST", f"{V2}/model-versions/create", GATE, body)
         assert refused.denied, refused
         assert refused.message.startswith(
             "a version of the guarded model guarded must come from a run of the experiment"

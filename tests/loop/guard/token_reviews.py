@@ -7,6 +7,7 @@ from typing import Any
 
 ACCOUNTS = {
     "train-token": "system:serviceaccount:loop:guarded-train",
+    "gate-token": "system:serviceaccount:loop:guarded-gate",
     "promote-token": "system:serviceaccount:loop:guarded-promote",
     "other-token": "system:serviceaccount:loop:other-train",
     "stranger-token": "system:serviceaccount:default:default",

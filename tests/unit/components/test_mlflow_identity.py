@@ -41,20 +41,29 @@ def policy(recording: Recording) -> dict[str, Any]:
     return json.loads(recording.inputs("ConfigMap")["data"]["policy.json"])
 
 
-def test_the_policy_names_the_accounts_that_train_and_promote_each_model() -> None:
+def test_the_policy_names_the_accounts_that_train_judge_and_promote_each_model() -> None:
     assert guards(["b", "a"], "loop") == {
         "a": {
-            "training": ["system:serviceaccount:loop:a-train", "system:serviceaccount:loop:a-rollout"],
+            "training": ["system:serviceaccount:loop:a-train"],
+            "gate": ["system:serviceaccount:loop:a-gate", "system:serviceaccount:loop:a-rollout"],
             "promotion": ["system:serviceaccount:loop:a-promote"],
         },
         "b": {
-            "training": ["system:serviceaccount:loop:b-train", "system:serviceaccount:loop:b-rollout"],
+            "training": ["system:serviceaccount:loop:b-train"],
+            "gate": ["system:serviceaccount:loop:b-gate", "system:serviceaccount:loop:b-rollout"],
             "promotion": ["system:serviceaccount:loop:b-promote"],
         },
     }
 
 
-@pytest.mark.parametrize(("component", "suffixes"), [("training", mlflow_identity.TRAINING)])
+@pytest.mark.parametrize(
+    ("component", "suffixes"),
+    [
+        ("training", mlflow_identity.TRAINING),
+        ("training", mlflow_identity.GATE),
+        ("promotion", mlflow_identity.PROMOTION),
+    ],
+)
 def test_the_accounts_are_those_that_the_components_make(component: str, suffixes: tuple[str, ...]) -> None:
     made = {each.inputs["metadata"]["name"] for each in record(lambda: station(component)).of("ServiceAccount")}
     assert {f"recommender-{suffix}" for suffix in suffixes} <= made

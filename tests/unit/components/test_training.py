@@ -157,19 +157,20 @@ def test_without_retraining_there_is_no_cooldown_and_no_right_to_leases() -> Non
     found = build(replace(training_args(), cooldown=None))
     assert steps(found, "main") == [{"pipeline": None}]
     assert "cooldown" not in pod_templates(found)
-    assert rules(found).keys() == {"recommender-train", "recommender-rollout"}
+    assert rules(found).keys() == {"recommender-train", "recommender-gate", "recommender-rollout"}
 
 
 def test_a_model_that_is_not_served_is_not_rolled_out() -> None:
     found = build(replace(training_args(), serving=False))
     assert {"rollout": None} not in steps(found, "pipeline")
     assert "rollout" not in pod_templates(found)
-    assert rules(found).keys() == {"recommender-train", "recommender-cooldown"}
+    assert rules(found).keys() == {"recommender-train", "recommender-gate", "recommender-cooldown"}
 
 
 def test_each_identity_may_do_what_its_step_does_and_nothing_more(recording: Recording) -> None:
     assert rules(recording) == {
         "recommender-train": [],
+        "recommender-gate": [],
         "recommender-cooldown": [("leases", ["get", "create", "update"])],
         "recommender-rollout": [
             ("inferenceservices/recommender-staging", ["get", "patch"]),
@@ -194,6 +195,9 @@ def test_the_user_s_code_runs_as_the_account_that_may_do_the_least(recording: Re
     accounts = {name: each.get("serviceAccountName") for name, each in pod_templates(recording).items()}
     assert spec(recording)["serviceAccountName"] == "recommender-train"
     assert {name: account for name, account in accounts.items() if account} == {
+        "register": "recommender-gate",
+        "promote-to-staging": "recommender-gate",
+        "report-failure": "recommender-gate",
         "cooldown": "recommender-cooldown",
         "rollout": "recommender-rollout",
         "canary": "recommender-rollout",
@@ -204,7 +208,7 @@ def test_the_user_s_code_runs_as_the_account_that_may_do_the_least(recording: Re
 
 
 def test_only_the_executor_and_steps_that_call_the_api_see_a_token(recording: Recording) -> None:
-    assert [each.inputs["automountServiceAccountToken"] for each in recording.of("ServiceAccount")] == [False] * 3
+    assert [each.inputs["automountServiceAccountToken"] for each in recording.of("ServiceAccount")] == [False] * 4
     built = pods("argoproj.io/WorkflowTemplate", recording.inputs("WorkflowTemplate"), Stack())
     folder = "/var/run/secrets/kubernetes.io/serviceaccount"
     seen: dict[str, set[str]] = {}
