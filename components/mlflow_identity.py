@@ -45,9 +45,7 @@ def guards(models: Sequence[str], namespace: str) -> Guards:
         return [f"system:serviceaccount:{namespace}:{model}-{suffix}" for suffix in suffixes]
 
     rights = {"training": TRAINING, "gate": GATE, "promotion": PROMOTION}
-    return {
-        model: {right: accounts(model, suffixes) for right, suffixes in rights.items()} for model in sorted(models)
-    }
+    return {model: {right: accounts(model, suffixes) for right, suffixes in rights.items()} for model in sorted(models)}
 
 
 def volumes(name: str, namespace: pulumi.Input[str], app: str, content: Guards, opts: ResourceOptions) -> list[Volume]:

@@ -86,6 +86,10 @@ class Tag(StrEnum):
     """When the version was first left in production after it had been watched, ISO 8601."""
 
 
+CANARY: Final = "ml-loop.canary."
+"""Tags of a version that begin so hold what the canary saw: one for each of `judge.Verdict.numbers`."""
+
+
 class Gate(StrEnum):
     """Values of `Tag.GATE`."""
 

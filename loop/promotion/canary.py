@@ -1,18 +1,18 @@
 """`python3 -m loop canary`: watch the version that has just been staged, and take it back if it is worse.
 
-It is compared with the version in production. One that fails is tagged rejected and loses `staging` to the version in
-production; before the first of these, to the newest version below it that passed and was not rejected; where there is
-none, nothing is staged.
+It is compared with the version in production, and what was seen is kept as tags (`CANARY`). One that fails is tagged
+rejected and loses `staging` to the version in production; before the first of these, to the newest version below it
+that passed and was not rejected; where there is none, nothing is staged.
 
-Needs: what a rollout needs of the staging service, port 8080 of the production servers, and in MLflow the right to move
-`staging`.
+Needs: what a rollout needs of the staging service, port 8080 of the production servers, and in MLflow the rights of the
+gate.
 """
 
 import argparse
 from dataclasses import dataclass
 from typing import NoReturn
 
-from loop.contract import Alias, Gate, Tag
+from loop.contract import CANARY, Alias, Gate, Tag
 from loop.promotion import watch
 from loop.promotion.promote import Live, Production, Say
 from loop.promotion.watch import Baseline
@@ -44,8 +44,11 @@ class Canary:
             self.say(f"staging: version {self.number} of {self.model} is in production already")
             return
         before = Baseline(live, self.production.traffic(live)) if live else None
-        if failures := self.staging.watch(self.number, before):
-            reason = "; ".join(failures)[:2000]
+        verdict = self.staging.watch(self.number, before)
+        for name, number in verdict.numbers.items():
+            self.registry.tag_version(self.model, self.number, f"{CANARY}{name}", number)
+        if verdict.failures:
+            reason = "; ".join(verdict.failures)[:2000]
             self.registry.tag_version(self.model, self.number, Tag.REJECTED, reason)
             self._take_back(reason)
         self.say(f"staging: version {self.number} of {self.model} stays")

@@ -17,6 +17,9 @@ MIN_INPUTS: Final = 10
 """Different rows from which it is the model that answers otherwise, and not the clients that ask otherwise."""
 LATENCY_FLOOR: Final = 0.005
 """Seconds. What is slower by less is the machine's mood, however large the ratio."""
+MISSING: Final = "missing: "
+"""Stands before the reason where there is no number."""
+ALONE: Final = "there is no version to compare with"
 
 
 @dataclass(frozen=True)
@@ -81,15 +84,17 @@ class Observation:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What speaks against the version, and everything that was looked at, as sentences."""
+    """What speaks against the version, and everything that was looked at, as sentences and as numbers."""
 
     failures: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    numbers: dict[str, str] = field(default_factory=dict[str, str])
+    """By the same names for every version: the number, or `MISSING` and why there is none."""
 
 
 def judge(limits: Limits, new: Observation, old: Observation | None) -> Verdict:
     """Compare a version with the one before; without one (`old` is None) only what needs no comparison is judged."""
-    verdict = Verdict()
+    verdict = Verdict(numbers={"compared-with": old.version if old else MISSING + ALONE})
     verdict.failures.extend(f"a server ended: {reason}" for reason in new.crashes)
     _errors(limits, new, old, verdict)
     _latency(limits, new, old, verdict)
@@ -101,6 +106,10 @@ def _errors(limits: Limits, new: Observation, old: Observation | None, verdict: 
     traffic = new.traffic or Traffic()
     counted = f"{traffic.failed} of {traffic.requests} requests failed, {traffic.refused} were refused"
     verdict.notes.append(counted)
+    verdict.numbers["requests"] = str(traffic.requests)
+    for name, count in (("error-rate", traffic.failed), ("refusal-rate", traffic.refused)):
+        rate = f"{count / traffic.requests:.4f}" if traffic.requests else f"{MISSING}no requests came"
+        verdict.numbers[name] = rate
     if _exceeds(traffic.failed, traffic.requests, limits.max_error_rate):
         rate = f"{traffic.failed / traffic.requests:.1%}"
         verdict.failures.append(
@@ -121,15 +130,11 @@ def _exceeds(count: int, total: int, rate: float) -> bool:
 
 
 def _latency(limits: Limits, new: Observation, old: Observation | None, verdict: Verdict) -> None:
-    now = new.traffic and new.traffic.latency
-    before = old and old.traffic and old.traffic.latency
-    if now is None or before is None:
-        few = [
-            f"version {each.version} has answered {each.traffic.answered if each.traffic else 0}"
-            for each in (new, old)
-            if each is not None and (each.traffic is None or each.traffic.latency is None)
-        ]
-        why = f"{' and '.join(few)}, {MIN_REQUESTS} are needed" if few else "there is no version to compare with"
+    now, before = _mean(new), _mean(old)
+    verdict.numbers.update({"latency-ms": _milliseconds(new), "latency-ms-before": _milliseconds(old)})
+    if old is None or now is None or before is None:
+        few = [_answered(each) for each in (new, old) if each is not None and _mean(each) is None]
+        why = f"{' and '.join(few)}, {MIN_REQUESTS} are needed" if few else ALONE
         verdict.notes.append(f"latency is not judged: {why}")
         return
     compared = f"{now * 1000:.0f} ms on average, version {old.version} takes {before * 1000:.0f} ms"
@@ -140,13 +145,29 @@ def _latency(limits: Limits, new: Observation, old: Observation | None, verdict:
         )
 
 
+def _mean(seen: Observation | None) -> float | None:
+    return seen.traffic.latency if seen and seen.traffic else None
+
+
+def _milliseconds(seen: Observation | None) -> str:
+    if seen is None:
+        return MISSING + ALONE
+    mean = _mean(seen)
+    return f"{MISSING}{_answered(seen)}, {MIN_REQUESTS} are needed" if mean is None else f"{mean * 1000:.1f}"
+
+
+def _answered(seen: Observation) -> str:
+    return f"version {seen.version} has answered {seen.traffic.answered if seen.traffic else 0}"
+
+
 def _predictions(limits: Limits, new: Observation, old: Observation | None, verdict: Verdict) -> None:
     if new.sample is None:
+        verdict.numbers["prediction-shift"] = f"{MISSING}predictions were not looked at"
         return
     now, before = new.sample, (old and old.sample) or Sample()
     sizes = [max(map(len, sample.outputs), default=0) for sample in (now, before)]
     if old is None:
-        verdict.notes.append("predictions are not judged: there is no version to compare with")
+        _unjudged(verdict, ALONE)
         return
     if min(sizes) < MIN_REQUESTS or min(now.inputs, before.inputs) < MIN_INPUTS:
         seen = [
@@ -154,23 +175,31 @@ def _predictions(limits: Limits, new: Observation, old: Observation | None, verd
             for rows, each, sample in zip(sizes, (new, old), (now, before), strict=True)
         ]
         needed = f"{MIN_REQUESTS} rows of each, {MIN_INPUTS} of them different, are needed"
-        verdict.notes.append(f"predictions are not judged: {'; '.join([*seen, needed])}")
+        _unjudged(verdict, "; ".join([*seen, needed]))
         return
+    shifts: list[float] = []
     for place, (values, usual) in enumerate(zip(now.outputs, before.outputs, strict=False), start=1):
         if min(len(values), len(usual)) < MIN_REQUESTS:
             continue
         name = f"output {place}" if len(now.outputs) > 1 else "the prediction"
+        shift = stats.ks_2samp(values, usual)
+        shifts.append(float(shift.statistic))
         if _constant(values) and not _constant(usual):
             rows = f"all of {now.inputs} different rows"
             verdict.failures.append(f"{name} is {values[0]:g} for {rows}, version {old.version} tells them apart")
             continue
-        shift = stats.ks_2samp(values, usual)
         verdict.notes.append(f"{name} is {shift.statistic:.2f} away from that of version {old.version}")
         if shift.statistic > limits.max_prediction_shift and shift.pvalue < ALPHA:
             verdict.failures.append(
                 f"{name} is distributed otherwise than with version {old.version} "
                 f"(KS distance {shift.statistic:.2f}, allowed {limits.max_prediction_shift:g})"
             )
+    verdict.numbers["prediction-shift"] = f"{max(shifts):.2f}" if shifts else f"{MISSING}no output has enough numbers"
+
+
+def _unjudged(verdict: Verdict, why: str) -> None:
+    verdict.notes.append(f"predictions are not judged: {why}")
+    verdict.numbers["prediction-shift"] = MISSING + why
 
 
 def _constant(values: tuple[float, ...]) -> bool:

@@ -24,7 +24,7 @@ from mlflow.exceptions import MlflowException
 
 from loop.contract import EXIT_TRY_AGAIN, EXIT_VERDICT, PROMOTION_TAG, Alias, Gate, Tag
 from loop.promotion import observation, watch
-from loop.promotion.judge import Traffic
+from loop.promotion.judge import Traffic, Verdict
 from loop.promotion.watch import Baseline, Watch
 from loop.registry import Registry, RegistryError
 from loop.serving.rollout import Cluster, RolloutError, Service, api_client, roll
@@ -79,7 +79,7 @@ class Production(Protocol):
 
     def traffic(self, version: str) -> Traffic | None: ...
 
-    def watch(self, version: str, before: Baseline | None) -> tuple[str, ...]: ...
+    def watch(self, version: str, before: Baseline | None) -> Verdict: ...
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Live:
     def traffic(self, version: str) -> Traffic | None:
         return observation.traffic(self.cluster, version)
 
-    def watch(self, version: str, before: Baseline | None) -> tuple[str, ...]:
+    def watch(self, version: str, before: Baseline | None) -> Verdict:
         return self.watching.over(self.cluster, version, before, self.say)
 
 
@@ -179,7 +179,7 @@ class Promotion:
             self._take_back(self._turned(change, str(error), rejected=False))
         compared = change.origin and Tag.PROMOTED not in version.tags
         before = Baseline(change.origin, change.traffic) if change.origin and compared else None
-        if failures := self.service.watch(self.number, before):
+        if failures := self.service.watch(self.number, before).failures:
             self._take_back(self._turned(change, "; ".join(failures), rejected=True))
         if Tag.PROMOTED not in version.tags:
             self.registry.tag_version(self.model, self.number, Tag.PROMOTED, change.since)

@@ -15,11 +15,9 @@ from typing import Any, Final
 from mlflow import get_tracking_uri
 from mlflow.entities.model_registry import ModelVersion
 
-from loop.contract import Alias, Gate, Tag
+from loop.contract import CANARY, Alias, Gate, Tag
 from loop.registry import Registry, RegistryError
 
-CANARY: Final = "ml-loop.canary"
-"""Tags whose key begins so hold what the canary step saw."""
 FOOTER: Final = (
     "Merging this lets `pulumi up` promote the version: it is watched, and taken back if it fails. "
     "Reverting the merge is the rollback."
@@ -76,7 +74,7 @@ def rows(version: ModelVersion, current: str | None, link: str) -> list[tuple[st
     tags = version.tags
     report: dict[str, Any] = json.loads(tags.get(Tag.GATE_REPORT, "{}"))
     canary = {key: value for key, value in sorted(tags.items()) if key.startswith(CANARY)}
-    seen = [f"{key.removeprefix(CANARY).lstrip('-.') or 'result'}: {code(value)}" for key, value in canary.items()]
+    seen = [f"{key.removeprefix(CANARY)}: {code(value)}" for key, value in canary.items()]
     page = f"{link}/#/models/{version.name}/versions/{version.version}"
     return [
         ("Evaluation", evaluation(report, current)),

@@ -30,10 +30,8 @@ class Watch:
     seconds: float
     limits: Limits
 
-    def over(
-        self, cluster: Cluster, version: str, before: Baseline | None, say: Callable[[str], None]
-    ) -> tuple[str, ...]:
-        """What speaks against the version, as sentences; ends as soon as something does."""
+    def over(self, cluster: Cluster, version: str, before: Baseline | None, say: Callable[[str], None]) -> Verdict:
+        """Ends as soon as something speaks against the version."""
         say(f"watching version {version} for {self.seconds:.0f} s")
         old = before and Observation(before.version, before.traffic)
         deadline = time.monotonic() + self.seconds
@@ -46,7 +44,7 @@ class Watch:
             verdict = self._finally(cluster, version, old, say)
         for note in verdict.notes:
             say(note)
-        return tuple(verdict.failures)
+        return verdict
 
     def _finally(self, cluster: Cluster, version: str, old: Observation | None, say: Callable[[str], None]) -> Verdict:
         """The last look takes the predictions in, too."""

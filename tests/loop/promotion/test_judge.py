@@ -32,6 +32,61 @@ def test_a_version_like_the_one_before_stays_and_the_numbers_are_told() -> None:
         "20 ms on average, version 1 takes 20 ms",
         "the prediction is 0.08 away from that of version 1",
     ]
+    assert verdict.numbers == {
+        "compared-with": "1",
+        "requests": "400",
+        "error-rate": "0.0000",
+        "refusal-rate": "0.0000",
+        "latency-ms": "20.0",
+        "latency-ms-before": "20.0",
+        "prediction-shift": "0.08",
+    }
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "changed"),
+    [
+        (
+            replace(NEW, traffic=Traffic(answered=380, failed=12, refused=8, seconds=7.6)),
+            OLD,
+            {"error-rate": "0.0300", "refusal-rate": "0.0200"},
+        ),
+        (replace(NEW, sample=Sample(((0.5,) * 400,), 400)), OLD, {"prediction-shift": "0.70"}),
+        (
+            replace(NEW, traffic=Traffic()),
+            OLD,
+            {
+                "requests": "0",
+                "error-rate": "missing: no requests came",
+                "refusal-rate": "missing: no requests came",
+                "latency-ms": "missing: version 2 has answered 0, 50 are needed",
+            },
+        ),
+        (
+            NEW,
+            replace(OLD, traffic=Traffic(answered=7, seconds=1), sample=sample(0, rows=7)),
+            {
+                "latency-ms-before": "missing: version 1 has answered 7, 50 are needed",
+                "prediction-shift": "missing: 400 rows of version 2, 400 of them different; 7 rows of version 1, "
+                "7 of them different; 50 rows of each, 10 of them different, are needed",
+            },
+        ),
+        (replace(NEW, sample=None), OLD, {"prediction-shift": "missing: predictions were not looked at"}),
+        (
+            NEW,
+            None,
+            dict.fromkeys(
+                ("compared-with", "latency-ms-before", "prediction-shift"),
+                "missing: there is no version to compare with",
+            ),
+        ),
+    ],
+    ids=["failing", "constant", "not asked", "little to compare with", "taken back at once", "the first"],
+)
+def test_every_number_has_its_name_or_the_reason_why_it_is_missing(
+    new: Observation, old: Observation | None, changed: dict[str, str]
+) -> None:
+    assert judge(LIMITS, new, old).numbers == judge(LIMITS, NEW, OLD).numbers | changed
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,16 @@
 """Promotion and canary against a real registry; the service is one that remembers what it was told."""
 
 import uuid
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import pytest
 from mlflow import MlflowClient
 from mlflow_server import MlflowServer
 
-from loop.contract import PROMOTION_TAG, Tag
+from loop.contract import CANARY, PROMOTION_TAG, Tag
 from loop.promotion.canary import Canary
-from loop.promotion.judge import Traffic
+from loop.promotion.judge import Traffic, Verdict
 from loop.promotion.promote import Promotion, PromotionError
 from loop.promotion.watch import Baseline
 from loop.registry import Registry
@@ -49,9 +50,10 @@ class FakeService:
     def traffic(self, version: str) -> Traffic | None:
         return Traffic(answered=100, seconds=1.0) if version == self.served else None
 
-    def watch(self, version: str, before: Baseline | None) -> tuple[str, ...]:
+    def watch(self, version: str, before: Baseline | None) -> Verdict:
         self.baselines.append(before)
-        return (self.failing[version],) if version in self.failing else ()
+        failures = [self.failing[version]] if version in self.failing else []
+        return Verdict(failures, numbers={"requests": "412", "prediction-shift": "missing: too few"})
 
 
 @dataclass
@@ -270,6 +272,18 @@ def test_a_staging_version_that_is_good_stays(loop: Loop) -> None:
     loop.canary(3)
     assert (loop.aliases["staging"], loop.staging.served) == ("3", "3")
     assert loop.staging.baselines == [Baseline("1", Traffic(answered=100, seconds=1.0))]
+
+
+@pytest.mark.parametrize("failing", [{}, {"3": "too slow"}], ids=["stays", "taken back"])
+def test_what_the_canary_saw_is_kept_at_the_version_whatever_becomes_of_it(loop: Loop, failing: dict[str, str]) -> None:
+    loop.promote(1)
+    loop.stage(3)
+    loop.staging.failing = failing
+    with pytest.raises(StepError) if failing else nullcontext():
+        loop.canary(3)
+    kept = {key: value for key, value in loop.tags(3).items() if key.startswith(CANARY)}
+    assert kept == {"ml-loop.canary.requests": "412", "ml-loop.canary.prediction-shift": "missing: too few"}
+    assert not any(key.startswith(CANARY) for key in loop.tags(1))
 
 
 def test_a_staging_version_that_fails_loses_staging_to_the_version_in_production(loop: Loop) -> None:

@@ -63,7 +63,7 @@ def test_a_version_that_drift_asked_for_is_proposed_with_all_its_evidence(
 ) -> None:
     shelf.add("production")
     compared = {"production": 0.875, "production_version": "1", "tolerance": 0}
-    canary = {"ml-loop.canary": "passed", "ml-loop.canary-requests": "412"}
+    canary = {"ml-loop.canary.requests": "412", "ml-loop.canary.error-rate": "0.0024"}
     run_id = shelf.add("staging", report=compared, **DRIFT, **canary)
     assert told(shelf, monkeypatch, capsys) == (
         0,
@@ -76,7 +76,7 @@ Puts version 2 of `{shelf.model}` into production, in place of version 1.
 | --- | --- |
 | Evaluation | `auc` 0.9000, minimum 0.7; version 1 in production 0.8750 on the same rows |
 | Evaluated on | rows with SHA-256 `{ROWS}` |
-| Canary | result: `passed`; requests: `412` |
+| Canary | error-rate: `0.0024`; requests: `412` |
 | Why it was trained | drift of `price`: adjusted p-value `0.003`, event `e-17` |
 | Training data | SHA-256 `{DATA}` |
 | Source | `0123abc` |
