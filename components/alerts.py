@@ -211,9 +211,16 @@ def _registry(watched: Watched) -> list[Alert]:
         Alert(
             name="ProductionUnexplained",
             expr=f'ml_loop_production_unexplained{{namespace="{watched.loop}"}} == 1',
-            lasting="30m",
+            lasting="2m",
             severity=Severity.CRITICAL,
-            summary="The alias production of {{ $labels.model }} names a version that the stack's settings do not.",
+            summary="The alias production of {{ $labels.model }} names what no promotion has put there.",
+        ),
+        Alert(
+            name="ProductionHealed",
+            expr=counted(f'ml_loop_production_healed_total{{namespace="{watched.loop}"}}', "namespace, model"),
+            lasting="0m",
+            severity=Severity.WARNING,
+            summary="Somebody moved the alias production of {{ $labels.model }} by hand; it was put back.",
         ),
         Alert(
             name="IdentityRefused",

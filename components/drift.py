@@ -33,8 +33,6 @@ class DriftMonitorArgs:
     model: str
     image: str
     drift: Drift
-    production: int | None = None
-    """The version that the settings put in production: the detector reports an alias that says another."""
     kafka: KafkaConnection
     tracking_uri: pulumi.Input[str]
     egress: Sequence[Traffic]
@@ -128,6 +126,5 @@ def _arguments(args: DriftMonitorArgs) -> list[str]:
         f"--min-effect={drift.min_effect}",
         f"--false-retrains-per-year={drift.false_retrains_per_year}",
         f"--reference={drift.reference}",
-        *([] if args.production is None else [f"--production={args.production}"]),
         f"--port={METRICS_PORT}",
     ]

@@ -33,19 +33,27 @@ TRAINING: Final = ("train",)
 """Account of the steps that run a user's code, which write a model's runs, by its suffix."""
 GATE: Final = ("gate", "rollout")
 """Accounts of the loop's own steps, which judge: they register versions, tag them, and move `staging`."""
+HEALING: Final = ("aliases",)
+"""Account of whoever puts `production` back where somebody moved it by hand, which is all that it may."""
 PROMOTION: Final = ("promote",)
 Guards = Mapping[str, Mapping[str, Sequence[str]]]
-"""Model → `training`, `gate` and `promotion` → accounts, as Kubernetes names them. The policy file's content."""
+"""Model → right → accounts, as Kubernetes names them. The policy file's content."""
 
 
-def guards(models: Sequence[str], namespace: str) -> Guards:
-    """All models of a stack are guarded, each by accounts of its own."""
+def guards(models: Sequence[str], namespace: str, healing: Sequence[str] = ()) -> Guards:
+    """All models of a stack are guarded, each by accounts of its own. `healing` are those whose `production` heals."""
 
     def accounts(model: str, suffixes: Sequence[str]) -> list[str]:
         return [f"system:serviceaccount:{namespace}:{model}-{suffix}" for suffix in suffixes]
 
     rights = {"training": TRAINING, "gate": GATE, "promotion": PROMOTION}
-    return {model: {right: accounts(model, suffixes) for right, suffixes in rights.items()} for model in sorted(models)}
+    return {
+        model: {
+            right: accounts(model, suffixes)
+            for right, suffixes in (rights | ({"healing": HEALING} if model in healing else {})).items()
+        }
+        for model in sorted(models)
+    }
 
 
 def volumes(name: str, namespace: pulumi.Input[str], app: str, content: Guards, opts: ResourceOptions) -> list[Volume]:

@@ -1,4 +1,4 @@
-"""One model's loop: its two services and the split between them, its training, its detector and its retraining.
+"""One model's loop: its two services and the split between them, its training, its watchers and its retraining.
 
 A function, no component: what it makes has the stack as its parent.
 """
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pulumi import Input, ResourceOptions
 
+from components.alias_watch import AliasWatch, AliasWatchArgs
 from components.connections import KafkaConnection
 from components.drift import DriftMonitor, DriftMonitorArgs
 from components.event_bus import EventBus
@@ -126,7 +127,19 @@ def _training(model: str, its: Model, args: ModelLoopArgs, opts: ResourceOptions
 
 
 def _watch(model: str, its: Model, training: Training, args: ModelLoopArgs, opts: ResourceOptions) -> None:
-    """The detector, and the training that its findings start."""
+    """Who looks after the aliases; the detector, and the training that its findings start."""
+    AliasWatch(
+        f"{model}-aliases",
+        AliasWatchArgs(
+            namespace=args.namespace,
+            model=model,
+            loop_image=args.loop_image,
+            healing=its.promotion.healing,
+            tracking_uri=args.tracking_url,
+            egress=args.egress,
+        ),
+        opts,
+    )
     if not (its.drift and args.kafka):
         return
     DriftMonitor(
@@ -136,7 +149,6 @@ def _watch(model: str, its: Model, training: Training, args: ModelLoopArgs, opts
             model=model,
             image=args.detector_image,
             drift=its.drift,
-            production=its.production,
             kafka=args.kafka,
             tracking_uri=args.tracking_url,
             egress=args.egress,

@@ -4,7 +4,16 @@ from typing import Final
 
 from pulumi import Output
 
-from components import argo_workflows, drift, drift_events, mlflow, mlflow_identity, retraining, serving
+from components import (
+    alias_watch,
+    argo_workflows,
+    drift,
+    drift_events,
+    mlflow,
+    mlflow_identity,
+    retraining,
+    serving,
+)
 from components.alerts import Watched
 from components.labels import selector
 from components.observability import ObservabilityArgs, Target
@@ -45,10 +54,11 @@ def _models(stack: Settings, loop: Output[str]) -> list[Target]:
     """A monitor is for all models, whose pods of a kind have a label in common."""
     whose = {"model": "app.kubernetes.io/instance", "slot": "app.kubernetes.io/component"}
     servers = Target(name="models", namespace=loop, pods={NAME: serving.APP}, port=serving.PORT, series=whose)
+    aliases = Target(name="aliases", namespace=loop, pods={NAME: alias_watch.APP}, port=alias_watch.METRICS_PORT)
     detectors = Target(name="detectors", namespace=loop, pods={NAME: drift.APP}, port=drift.METRICS_PORT)
     events = Target(name="events", namespace=loop, pods={NAME: retraining.APP}, port=drift_events.METRICS_PORT)
     watched = [model for model in stack.models.values() if model.drift]
-    wanted = ((servers, stack.models), (detectors, watched), (events, _retrained(stack)))
+    wanted = ((servers, stack.models), (aliases, stack.models), (detectors, watched), (events, _retrained(stack)))
     return [target for target, models in wanted if models]
 
 

@@ -139,6 +139,11 @@ def front(stack: Settings, gateway: Gateway | None) -> Peers:
     return gateway.peers if gateway else ANYWHERE
 
 
+def healing(stack: Settings) -> list[str]:
+    """The models whose alias `production` is put back where somebody moves it by hand."""
+    return [name for name, model in stack.models.items() if model.promotion.healing]
+
+
 def mlflow_route(stack: Settings, gateway: Gateway, mlflow: Mlflow, opts: ResourceOptions) -> str | None:
     """MLflow's host name at the gateway, and the login before it where the settings have one. Returns its URL."""
     tracking = stack.tracking

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST, ErrorCode
-from mlflow.server.handlers import _get_tracking_store
+from mlflow.server.handlers import _get_model_registry_store, _get_tracking_store
 from mlflow.utils.uri import validate_path_is_safe
 
 from identity.accounts import Accounts, NoReviewError, UnknownCallerError
@@ -23,7 +23,10 @@ ABSENT: Final = {ErrorCode.Name(code) for code in (RESOURCE_DOES_NOT_EXIST, INVA
 """What MLflow answers for an id of nothing; it answers the request likewise."""
 STAGING: Final = "staging"
 """The one alias that moves without a promotion."""
-PROMOTION_TAGS: Final = frozenset({"ml-loop.promotion", "ml-loop.promoted"})
+PRODUCTION: Final = "production"
+PRODUCTION_TAG: Final = "ml-loop.production"
+"""Tag of a registered model: the version that its last promotion left in production."""
+PROMOTION_TAGS: Final = frozenset({"ml-loop.promotion", "ml-loop.promoted", PRODUCTION_TAG})
 """What a promotion remembers by, at a model and at a version: who could forge it could say what goes to production."""
 REGISTRY: Final = ("registered-models", "model-versions")
 NAMED: Final = (*REGISTRY, "experiments")
@@ -69,6 +72,7 @@ class Guard:
     policy: Policy
     accounts: Accounts
     store: Callable[[], Store] = field(default=_get_tracking_store)
+    registry: Callable[[], Store] = field(default=_get_model_registry_store)
 
     def refusal(self, request: Request) -> Refusal | None:
         """None: the request may go on. Blocks on the database and on the API server."""
@@ -96,7 +100,7 @@ class Guard:
         what = request.operation
         if request.operation.endswith(" registered-models/alias"):
             aliases = request.values("alias")
-            needed = needed if set(aliases) <= {STAGING} else Right.PROMOTION
+            needed = _of_aliases(request.method, set(aliases))
             what += f" ({', '.join(aliases)})"
         if request.area in REGISTRY and (tags := sorted(PROMOTION_TAGS & set(request.values("key")))):
             needed = Right.PROMOTION
@@ -111,6 +115,8 @@ class Guard:
                 who = ", ".join(sorted(allowed)) or "nobody"
                 sentence = f"{caller} asked for {what} of the guarded model {model}, which only {who} may"
                 return Refusal(sentence, model, caller if named else "anonymous")
+            if needed is Right.HEALING and (elsewhere := self._elsewhere(request, model, caller)):
+                return Refusal(elsewhere, model, caller)
             if request.operation == "POST model-versions/create" and not self._from_its_own(request, model):
                 sentence = (
                     f"a version of the guarded model {model} must come from a run of the experiment {model}: "
@@ -118,6 +124,18 @@ class Guard:
                 )
                 return Refusal(sentence, model, caller)
         return self._misplaced(request)
+
+    def _elsewhere(self, request: Request, model: str, caller: str) -> str | None:
+        """Whoever heals does not promote."""
+        if caller in self.policy.allowed(model, Right.PROMOTION):
+            return None
+        left = self.registry().get_registered_model(model).tags.get(PRODUCTION_TAG)
+        if set(request.values("version")) == {left}:
+            return None
+        return (
+            f"{caller} may only put production of the guarded model {model} back to version {left or 'none'}, "
+            "which its last promotion left there"
+        )
 
     def _misplaced(self, request: Request) -> Refusal | None:
         """An experiment with a place of its own could have that of a guarded one."""
@@ -195,6 +213,13 @@ class Experiment:
     def overlaps(self, path: str) -> bool:
         """Whether a path is its folder, below it or above it."""
         return self.holds(path) or _canonical(path) == "." or f"{self.place}/".startswith(f"{_canonical(path)}/")
+
+
+def _of_aliases(method: str, aliases: set[str]) -> Right:
+    """What it takes to set or delete these."""
+    if aliases <= {STAGING}:
+        return Right.GATE
+    return Right.HEALING if method == "POST" and aliases == {PRODUCTION} else Right.PROMOTION
 
 
 def _canonical(path: str) -> str:

@@ -25,6 +25,8 @@ class Right(StrEnum):
     FREE = "free"
     TRAINING = "training"
     GATE = "gate"
+    HEALING = "healing"
+    """To put `production` back where the last promotion left it. Part of an operation, see `guard`."""
     PROMOTION = "promotion"
     CLOSED = "closed"
     """Nobody has it."""

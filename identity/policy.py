@@ -19,6 +19,7 @@ class Guards(BaseModel):
 
     training: frozenset[str] = frozenset()
     gate: frozenset[str] = frozenset()
+    healing: frozenset[str] = frozenset()
     promotion: frozenset[str] = frozenset()
 
 
@@ -30,8 +31,13 @@ class Policy(BaseModel):
     models: dict[str, Guards]
 
     def allowed(self, model: str, right: Right) -> frozenset[str]:
-        """The accounts that have a right. Each may do what those before it may: training, gate, promotion."""
+        """The accounts that have a right. Each may do what those before it may: training, gate, promotion.
+
+        Healing stands beside them: who has it may do nothing else.
+        """
         its = self.models[model]
+        if right is Right.HEALING:
+            return its.healing | its.promotion
         accounts = {Right.TRAINING: its.training, Right.GATE: its.gate, Right.PROMOTION: its.promotion}
         order = list(accounts)
         return frozenset[str]().union(*(accounts[each] for each in order[order.index(right) :]))

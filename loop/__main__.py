@@ -17,6 +17,7 @@ COMMANDS = {
     "rollout": ("loop.serving.rollout", "roll a service to the version its alias names"),
     "promote": ("loop.promotion.promote", "put a version into production, watch it, and take it back if it is worse"),
     "canary": ("loop.promotion.canary", "watch the staging version, and take it back if it is worse"),
+    "watch-aliases": ("loop.promotion.aliases", "show what the aliases name, and put production back if told to"),
     "evidence": ("loop.promotion.proposal", "write the pull request that would put a version into production"),
     "detect": ("loop.drift.detector", "compare the predictions' features with the reference window"),
     "cooldown": ("loop.retraining.cooldown", "take the per-feature lease, or end the run as skipped"),

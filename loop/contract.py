@@ -106,6 +106,9 @@ FAILURE_TAG: Final = "ml-loop.failure"
 PROMOTION_TAG: Final = "ml-loop.promotion"
 """Tag of a registered model while a promotion is under way: what it takes to finish it or to go back, as JSON."""
 
+PRODUCTION_TAG: Final = "ml-loop.production"
+"""Tag of a registered model: the version that the last promotion left in production."""
+
 REFERENCE_ARTIFACT: Final = "reference/window.csv"
 """Artifact of every training run: the rows drift is measured against. CSV, header = feature names, numbers."""
 

@@ -15,7 +15,17 @@ from settings.values.duration import Duration
 from settings.values.image import ImageReference
 from settings.values.names import FeatureName, MetricName
 from settings.values.network import DataUri
-from settings.values.number import Count, Fraction, Number, Percentage, Positive, Probability, Replicas, Utilization
+from settings.values.number import (
+    Count,
+    Flag,
+    Fraction,
+    Number,
+    Percentage,
+    Positive,
+    Probability,
+    Replicas,
+    Utilization,
+)
 
 
 class DriftTest(StrEnum):
@@ -160,6 +170,8 @@ class Promotion(Section):
     """How many times as long as with the version before a mean answer may take."""
     max_prediction_shift: Fraction = 0.5
     """How far its predictions may be from those of the version before (the KS statistic); 1: however far."""
+    healing: Flag = False
+    """Whether the alias `production` is put back by itself where somebody moved it by hand."""
 
 
 class Model(Section):

@@ -1,16 +1,13 @@
 """Questions 5 and 6: the detector compares with a reference from MLflow, and drift starts a Workflow."""
 
 import json
-import re
 import secrets
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from local.check.answer import Answer, no, yes
 from local.check.live import TAG_TRIGGER, TAG_WORKFLOW, Live, eventually
 
-METRICS_PORT: Final = 9090
 DRIFT_TOPIC: Final = "ml.drift"
 STARTED_SECONDS: Final = 60.0
 PUBLISH: Final = """\
@@ -21,34 +18,13 @@ producer = Producer(client_settings(os.environ))
 producer.produce(sys.argv[1], sys.argv[2].encode(), key=sys.argv[3].encode())
 sys.exit(producer.flush(30))
 """
-SAMPLE: Final = re.compile(r"^(?P<name>\w+)\{(?P<labels>[^}]*)\} (?P<value>\S+)$", re.MULTILINE)
-LABEL: Final = re.compile(r'(\w+)="([^"]*)"')
-
-
-def metrics(live: Live) -> Mapping[str, float] | None:
-    """The detector's own metrics of the model, summed over other labels than `alias`; None: no detector is ready.
-
-    Names of metrics with an alias are `name@alias`.
-    """
-    selector = ("app.kubernetes.io/name=drift-detector", f"app.kubernetes.io/instance={live.model}-drift")
-    ready = [pod for pod in live.objects("pods", *selector) if _is_ready(pod)]
-    if not ready:
-        return None
-    pod = f"/api/v1/namespaces/{live.namespace}/pods/{ready[0]['metadata']['name']}:{METRICS_PORT}"
-    found: dict[str, float] = {}
-    for sample in SAMPLE.finditer(live.kubectl("get", "--raw", f"{pod}/proxy/metrics")):
-        labels: dict[str, str] = dict(LABEL.findall(sample["labels"]))
-        if labels.get("model") == live.model:
-            key = sample["name"] + (f"@{labels['alias']}" if "alias" in labels else "")
-            found[key] = found.get(key, 0.0) + float(sample["value"])
-    return found
 
 
 def detects(live: Live) -> Answer:
     """Asks the detector which version's reference it uses."""
     if live.settings.drift is None:
         return no(f"the settings have no ml-loop:models.{live.model}.drift, so nothing watches the predictions")
-    found = metrics(live)
+    found = live.metrics("drift-detector", f"{live.model}-drift")
     if found is None:
         return no(f"no pod of the Deployment {live.model}-drift is ready")
     aliases = live.aliases or {}
@@ -113,11 +89,6 @@ def _event(live: Live) -> dict[str, Any]:
         "reference_version": (live.aliases or {}).get("production") or (live.aliases or {}).get("staging", ""),
         "at": now,
     }
-
-
-def _is_ready(pod: dict[str, Any]) -> bool:
-    conditions = pod.get("status", {}).get("conditions", [])
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
 
 def _created(workflow: dict[str, Any]) -> str:

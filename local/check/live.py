@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import time
 import urllib.error
 import urllib.parse
@@ -23,6 +24,9 @@ TAG_GATE, TAG_GATE_REPORT, TAG_TRIGGER, TAG_WORKFLOW = (
     f"ml-loop.{name}" for name in ("gate", "gate-report", "trigger", "workflow")
 )
 PASSED: Final = "passed"
+METRICS_PORT: Final = 9090
+SAMPLE: Final = re.compile(r"^(?P<name>\w+)\{(?P<labels>[^}]*)\} (?P<value>\S+)$", re.MULTILINE)
+LABEL: Final = re.compile(r'(\w+)="([^"]*)"')
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,24 @@ class Live:
     def registry(self, path: str, **query: str) -> str:
         return f"{self.tracking_url}{API}/{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
 
+    def metrics(self, app: str, instance: str) -> Mapping[str, float] | None:
+        """What a watcher of the model exports, summed over other labels than `alias`; None: no pod of it is ready.
+
+        Names of metrics with an alias are `name@alias`.
+        """
+        pods = self.objects("pods", f"app.kubernetes.io/name={app}", f"app.kubernetes.io/instance={instance}")
+        ready = [pod["metadata"]["name"] for pod in pods if _is_ready(pod)]
+        if not ready:
+            return None
+        path = f"/api/v1/namespaces/{self.namespace}/pods/{ready[0]}:{METRICS_PORT}/proxy/metrics"
+        found: dict[str, float] = {}
+        for sample in SAMPLE.finditer(self.kubectl("get", "--raw", path)):
+            labels: dict[str, str] = dict(LABEL.findall(sample["labels"]))
+            if labels.get("model") == self.model:
+                key = sample["name"] + (f"@{labels['alias']}" if "alias" in labels else "")
+                found[key] = found.get(key, 0.0) + float(sample["value"])
+        return found
+
     @cached_property
     def rows(self) -> list[list[float]]:
         """Rows of the reference of the version that serves: requests made of them are not drift."""
@@ -128,6 +150,11 @@ class Live:
         """The model's trainings that the cluster still keeps, newest first."""
         found = self.objects("workflows", f"ml-loop.dev/model={self.model}", *selector)
         return sorted(found, key=lambda each: each["metadata"]["creationTimestamp"], reverse=True)
+
+
+def _is_ready(pod: dict[str, Any]) -> bool:
+    conditions = pod.get("status", {}).get("conditions", [])
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
 
 def eventually(condition: Callable[[], bool], seconds: float, pause: float = 1.0) -> float | None:

@@ -3,7 +3,6 @@
 from typing import Final
 
 from local.check.answer import Answer, no, yes
-from local.check.drift import metrics
 from local.check.live import Live
 
 NO_SUCH_VERSION: Final = "2147483647"
@@ -11,15 +10,17 @@ NO_SUCH_VERSION: Final = "2147483647"
 
 
 def guarded(live: Live) -> Answer:
-    """`production` is what the settings say, the detector agrees, and a write without an identity is refused."""
+    """`production` is what the settings say, a promotion put it there, and a write without an identity is refused."""
     approved = str(live.settings.production) if live.settings.production is not None else None
     found = (live.aliases or {}).get("production")
     where = f"production is {_name(found)}, ml-loop:models.{live.model}.production says {_name(approved)}"
     if found != approved:
-        return no(f"{where}: moved by hand, or not promoted yet; make up moves it to what the settings say")
-    unexplained = (metrics(live) or {}).get("ml_loop_production_unexplained")
-    if unexplained:
-        return no(f"{where}, and the detector still expects another version")
+        return no(f"{where}: moved by hand, or not promoted yet")
+    watched = live.metrics("alias-watch", live.model)
+    if watched is None:
+        return no(f"{where}, but nobody watches the alias: no pod of the Deployment {live.model}-aliases is ready")
+    if watched.get("ml_loop_production_unexplained") != 0:
+        return no(f"{where}, but no promotion has put it there: moved by hand")
     probe = {"name": live.model, "alias": "production", "version": NO_SUCH_VERSION}
     reply = live.http(live.registry("registered-models/alias"), probe)
     if reply.status != 403:

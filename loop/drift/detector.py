@@ -23,6 +23,7 @@ from loop.drift.decision import Outcome, Span, events
 from loop.drift.reference import Reference, Watcher, season_of
 from loop.drift.settings import DriftSettings, add_arguments, from_arguments
 from loop.drift.window import Bookmark, MalformedError, Row, Windows, parse
+from loop.health import serve
 from loop.kafka import client_settings
 
 _log = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ class Consumer(Protocol):
 class Detector:
     """The windows of one model, from messages to events.
 
-    `partition` makes the client's TopicPartition; `production` is the version that the stack's settings put there.
+    `partition` makes the client's TopicPartition.
     """
 
     def __init__(
@@ -62,12 +63,10 @@ class Detector:
         watcher: Watcher,
         make_test: Callable[[DriftSettings, np.ndarray], Compare],
         partition: Callable[..., Any],
-        production: str | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._model, self._settings, self._consumer, self._publish = model, settings, consumer, publish
         self._watcher, self._make_test, self._partition, self._clock = watcher, make_test, partition, clock
-        self._production = production
         self._windows = Windows(settings.window)
         self._tests: tuple[Reference | None, dict[str, Compare]] = (None, {})
         self._count = {name: health.MESSAGES.labels(model, name) for name in ("used", "malformed", "other_model")}
@@ -99,8 +98,6 @@ class Detector:
         reference = self._watcher.reference
         health.REFERENCE_OK.labels(self._model).set(not self._watcher.problem)
         health.REFERENCE.labels(self._model).set(float(reference.version) if reference else 0)
-        if self._watcher.aliases is not None:
-            health.show_aliases(self._model, self._watcher.aliases, self._production)
         if reference is None:
             time.sleep(timeout)  # nothing to compare with: the predictions wait in Kafka
             return
@@ -210,7 +207,6 @@ def _arguments() -> tuple[argparse.Namespace, DriftSettings]:
     parser = argparse.ArgumentParser(prog="python3 -m loop detect", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--model", required=True, help="the registered model's name")
     parser.add_argument("--feature", action="append", required=True, help="a feature to watch; once for each")
-    parser.add_argument("--production", help="the version approved for production; default: none is")
     parser.add_argument("--port", type=int, default=9090, help="of /metrics, /healthz and /readyz")
     add_arguments(parser)
     arguments = parser.parse_args()
@@ -244,10 +240,9 @@ def main() -> int:
         watcher=watcher,
         make_test=make,
         partition=TopicPartition,
-        production=arguments.production,
     )
     threading.Thread(target=watcher.run, name="reference", daemon=True).start()
-    server = health.serve(arguments.port, detector.alive, detector.ready)
+    server = serve(arguments.port, detector.alive, detector.ready)
     consumer.subscribe([PREDICTIONS_TOPIC], on_assign=detector.assigned, on_revoke=detector.revoked)
     try:
         while not stop.is_set():

@@ -9,10 +9,10 @@ from typing import Final
 
 from scipy import stats
 
+from loop.promotion.traffic import MIN_REQUESTS, Traffic
+
 ALPHA: Final = 1e-4
 """How often chance alone may condemn a version that is at its limit, for each look at it."""
-MIN_REQUESTS: Final = 50
-"""Answers of each version from which a mean latency, or a distribution of predictions, means anything."""
 MIN_INPUTS: Final = 10
 """Different rows from which it is the model that answers otherwise, and not the clients that ask otherwise."""
 LATENCY_FLOOR: Final = 0.005
@@ -29,36 +29,6 @@ class Limits:
     max_error_rate: float = 0.01
     max_latency_ratio: float = 1.5
     max_prediction_shift: float = 0.5
-
-
-@dataclass(frozen=True)
-class Traffic:
-    """Requests that the servers of one version counted since they started."""
-
-    answered: int = 0
-    failed: int = 0
-    """Ended with a 5xx status."""
-    refused: int = 0
-    """Ended with a 4xx status."""
-    seconds: float = 0.0
-    """Time spent on those that were answered."""
-
-    def __add__(self, other: "Traffic") -> "Traffic":
-        return Traffic(
-            self.answered + other.answered,
-            self.failed + other.failed,
-            self.refused + other.refused,
-            self.seconds + other.seconds,
-        )
-
-    @property
-    def requests(self) -> int:
-        return self.answered + self.failed + self.refused
-
-    @property
-    def latency(self) -> float | None:
-        """Mean seconds of an answer; None where there are too few."""
-        return self.seconds / self.answered if self.answered >= MIN_REQUESTS else None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from loop.contract import PREDICTIONS_TOPIC, Env
 from loop.kafka import client_settings
-from loop.promotion.judge import Sample, Traffic
+from loop.promotion.judge import Sample
+from loop.promotion.traffic import Traffic
 from loop.serving.rollout import PORT, Cluster
 
 LOOKBACK: Final = timedelta(minutes=10)

@@ -8,11 +8,10 @@ Needs: what a rollout needs of the production service, and in MLflow the right t
 """
 
 import argparse
-import json
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import NoReturn, Protocol
 
@@ -22,9 +21,11 @@ from kubernetes.client.exceptions import ApiException
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 
-from loop.contract import EXIT_TRY_AGAIN, EXIT_VERDICT, PROMOTION_TAG, Alias, Gate, Tag
+from loop.contract import EXIT_TRY_AGAIN, EXIT_VERDICT, PRODUCTION_TAG, PROMOTION_TAG, Alias, Gate, Tag
 from loop.promotion import observation, watch
-from loop.promotion.judge import Traffic, Verdict
+from loop.promotion.change import Change
+from loop.promotion.judge import Verdict
+from loop.promotion.traffic import Traffic
 from loop.promotion.watch import Baseline, Watch
 from loop.registry import Registry, RegistryError
 from loop.serving.rollout import Cluster, RolloutError, Service, api_client, roll
@@ -35,34 +36,6 @@ Say = Callable[[str], None]
 
 class PromotionError(Exception):
     """The version is not in production. One sentence for whoever merged the change."""
-
-
-@dataclass(frozen=True)
-class Change:
-    """A promotion under way."""
-
-    to: str
-    origin: str | None
-    """The version in production before; None: none was."""
-    previous: str | None
-    """What had the alias `previous` before."""
-    since: str
-    traffic: Traffic | None
-    """What the servers of `origin` had counted by then; None where `to` is not compared with it."""
-    reason: str | None = None
-    """Why the version is being taken back; None while it goes forward."""
-    rejected: bool = False
-    """Whether that is a verdict on the version: then it goes live no more."""
-
-    @classmethod
-    def of(cls, model: RegisteredModel) -> "Change | None":
-        if (text := model.tags.get(PROMOTION_TAG)) is None:
-            return None
-        fields = json.loads(text)
-        return cls(**fields | {"traffic": fields["traffic"] and Traffic(**fields["traffic"])})
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self))
 
 
 class Production(Protocol):
@@ -137,6 +110,7 @@ class Promotion:
             model = self.registry.model(self.model) or model
         if change is None and model.aliases.get(Alias.PRODUCTION) == self.number:
             self.service.serve(self.number)
+            self._remember(model, self.number)
             self.say(f"version {self.number} of {self.model} is in production already")
             return
         self._go(change or self._begin(model, version), version)
@@ -183,6 +157,7 @@ class Promotion:
             self._take_back(self._turned(change, "; ".join(failures), rejected=True))
         if Tag.PROMOTED not in version.tags:
             self.registry.tag_version(self.model, self.number, Tag.PROMOTED, change.since)
+        self.registry.tag_model(self.model, PRODUCTION_TAG, self.number)
         self.registry.untag_model(self.model, PROMOTION_TAG)
         self.say(f"version {self.number} of {self.model} is in production")
 
@@ -209,7 +184,19 @@ class Promotion:
             self.service.restore(change.origin)
         else:
             self.service.release()
+        model = self.registry.model(self.model)
+        if model is not None and model.tags.get(PRODUCTION_TAG) == change.to:
+            self._remember(model, change.origin)  # a pod died between its last two changes
         self.registry.untag_model(self.model, PROMOTION_TAG)
+
+    def _remember(self, model: RegisteredModel, version: str | None) -> None:
+        """Whoever looks after the alias takes this for what is to be in production."""
+        if model.tags.get(PRODUCTION_TAG) == version:
+            return
+        if version:
+            self.registry.tag_model(self.model, PRODUCTION_TAG, version)
+        else:
+            self.registry.untag_model(self.model, PRODUCTION_TAG)
 
 
 def main() -> int:

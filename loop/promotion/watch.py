@@ -9,7 +9,8 @@ from typing import Final
 from confluent_kafka import KafkaException
 
 from loop.promotion import observation
-from loop.promotion.judge import Limits, Observation, Sample, Traffic, Verdict, judge
+from loop.promotion.judge import Limits, Observation, Sample, Verdict, judge
+from loop.promotion.traffic import Traffic
 from loop.serving.rollout import Cluster
 
 POLL_SECONDS: Final = 5.0

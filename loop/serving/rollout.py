@@ -58,21 +58,27 @@ class Cluster:
 
     def version(self) -> str | None:
         """The version of the running rollout; None before the first one. Raises RolloutError: no such service."""
+        return self.pinned()[0]
+
+    def pinned(self) -> tuple[str | None, str]:
+        """That, and the object's resource version."""
         try:
             found = client.CustomObjectsApi(self._api).get_namespaced_custom_object(
                 GROUP, VERSION, self._service.namespace, PLURAL, self._service.name
             )
         except ApiException as error:
             raise RolloutError(f"InferenceService {self._where()}: {_said(error)}") from error
-        return found["spec"]["predictor"].get("annotations", {}).get(VERSION_ANNOTATION)
+        version = found["spec"]["predictor"].get("annotations", {}).get(VERSION_ANNOTATION)
+        return version, found["metadata"]["resourceVersion"]
 
-    def annotate(self, version: str | None) -> None:
-        """Own the annotation with this value, or give it up (None)."""
+    def annotate(self, version: str | None, at: str | None = None) -> None:
+        """Own the annotation with this value, or give it up (None). With `at`, only if that is the resource version."""
+        expected = {} if at is None else {"resourceVersion": at}
         annotations = {"annotations": {VERSION_ANNOTATION: version}} if version else {}
         body = {
             "apiVersion": f"{GROUP}/{VERSION}",
             "kind": "InferenceService",
-            "metadata": {"name": self._service.name, "namespace": self._service.namespace},
+            "metadata": {"name": self._service.name, "namespace": self._service.namespace, **expected},
             "spec": {"predictor": annotations},
         }
         try:

@@ -1,7 +1,7 @@
-"""The alias `production` moves through the promotion identity alone.
+"""The alias `production` moves through the promotion's identity, and back through that of whoever watches it.
 
 MLflow lets every writer set every alias (mlflow#24742), so identity and network decide. What manifests show of it: pods
-that run the promotion do so as the promotion's service account, and no other pod runs as it.
+that run either do so as its service account, and no other pod runs as it.
 """
 
 import re
@@ -13,25 +13,27 @@ from policy.pods import containers, pods
 from policy.rule import Resource, Rule, Stack
 from policy.violation import Violation
 
-IDENTITY_SUFFIX = "-promote"
-COMMAND = re.compile(r"\bloop[. ](\S+\.)?promote\b")
-"""`python3 -m loop promote`, or the module behind it."""
+IDENTITIES = {
+    "promotion": ("-promote", re.compile(r"\bloop[. ](\S+\.)?promote\b")),
+    "watch of the aliases": ("-aliases", re.compile(r"\bloop[. ](watch-|\S+\.)aliases\b")),
+}
+"""What may move it → its account's suffix, and its command: `python3 -m loop promote`, or the module behind it."""
 
 
 def promotion_identity(resource: Resource, stack: Stack) -> Iterator[Violation]:
-    """Pods whose command and service account disagree on whether they promote."""
+    """Pods whose command and service account disagree on whether they move it."""
     for pod in pods(resource.kind, resource.manifest, stack):
-        account = get(pod.spec, "serviceAccountName")
-        promotes = [
-            str(get(container, "name")) for _, container in containers(pod) if COMMAND.search(_command(container))
-        ]
-        field = pod.source("pod.serviceAccountName")
-        if promotes and (isinstance(account, Unknown) or not str(account).endswith(IDENTITY_SUFFIX)):
-            required = f"the promotion's own account (<model>{IDENTITY_SUFFIX})"
-            yield Violation(resource.name, field, account, required, "run the promotion as it", promotes[0])
-        if not promotes and isinstance(account, str) and account.endswith(IDENTITY_SUFFIX):
-            required = "another account: this one may move the alias production"
-            yield Violation(resource.name, field, account, required, "give the pod an account of its own")
+        account, field = get(pod.spec, "serviceAccountName"), pod.source("pod.serviceAccountName")
+        for what, (suffix, command) in IDENTITIES.items():
+            moving = [
+                str(get(container, "name")) for _, container in containers(pod) if command.search(_command(container))
+            ]
+            if moving and (isinstance(account, Unknown) or not str(account).endswith(suffix)):
+                required = f"the {what}'s own account (<model>{suffix})"
+                yield Violation(resource.name, field, account, required, f"run the {what} as it", moving[0])
+            if not moving and isinstance(account, str) and account.endswith(suffix):
+                required = "another account: this one may move the alias production"
+                yield Violation(resource.name, field, account, required, "give the pod an account of its own")
 
 
 def _command(container: Any) -> str:
@@ -40,7 +42,7 @@ def _command(container: Any) -> str:
 
 PRODUCTION_ALIAS = Rule(
     name="production-alias",
-    description="The alias production moves through the promotion identity alone.",
+    description="The alias production moves through the identities of promotion and alias watch alone.",
     check=promotion_identity,
     whole_stack=True,
 )

@@ -10,7 +10,7 @@ from pulumi.automation import ConfigValue
 from local import check, stack
 from local.check import promotion, serving
 from local.check.live import Live
-from loop.contract import Alias, Gate, Tag
+from loop.contract import PRODUCTION_TAG, Alias, Gate, Tag
 from tests.e2e.scratch_model import eventually
 from tests.e2e.station import Station, Timed
 
@@ -31,6 +31,7 @@ def version(station: Station) -> Iterator[str]:
         with station.acting_as(f"{MODEL}-promote", LOOP):
             for alias in live:
                 client.delete_registered_model_alias(MODEL, alias)
+            client.delete_registered_model_tag(MODEL, PRODUCTION_TAG)
     station.make("up")
 
 
@@ -41,7 +42,7 @@ def test_a_number_in_the_settings_puts_the_guarded_model_live(station: Station, 
         selected.up(color="never", suppress_progress=True, suppress_outputs=True)
     assert MlflowClient().get_registered_model(MODEL).aliases[Alias.PRODUCTION] == version
     asked = (serving.answers, serving.splits, promotion.guarded)
-    # The detector looks at the registry every half minute, and the gateway takes seconds to split the requests.
+    # Who watches the aliases looks every 20 s, and the gateway takes seconds to split the requests.
     eventually(lambda: all(check.answered(ask, live(station)).yes for ask in asked), "answers of `make check`")
 
 

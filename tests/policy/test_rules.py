@@ -358,6 +358,27 @@ def test_promotion_runs_as_its_own_identity_and_nothing_else_does() -> None:
     ]
 
 
+def test_who_puts_production_back_runs_as_an_identity_of_its_own_and_nothing_else_does() -> None:
+    assert messages(PRODUCTION_ALIAS, promotion("recommender-aliases", "watch-aliases")) == []
+    where = 'Job ml/job, container "server": spec.template.spec.serviceAccountName'
+    assert messages(PRODUCTION_ALIAS, promotion("recommender-promote", "watch-aliases")) == [
+        (
+            'Job ml/job: spec.template.spec.serviceAccountName is "recommender-promote"; '
+            "must be another account: this one may move the alias production; give the pod an account of its own"
+        ),
+        (
+            f'{where} is "recommender-promote"; must be the watch of the aliases\'s own account (<model>-aliases); '
+            "run the watch of the aliases as it"
+        ),
+    ]
+    assert messages(PRODUCTION_ALIAS, promotion("recommender-aliases", "train")) == [
+        (
+            'Job ml/job: spec.template.spec.serviceAccountName is "recommender-aliases"; '
+            "must be another account: this one may move the alias production; give the pod an account of its own"
+        )
+    ]
+
+
 BUCKET = Resource({"bucket": "models"}, type="aws:s3/bucket:Bucket", label="Bucket models", protected=True)
 
 

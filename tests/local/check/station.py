@@ -20,6 +20,10 @@ ml_loop_drift_messages_total{model="other",outcome="used"} 7.0
 ml_loop_drift_windows_total{model="m"} 3.0
 ml_loop_drift_reference_version{model="m"} 2.0
 ml_loop_drift_reference_up_to_date{model="m"} 1.0
+"""
+ALIASES = """\
+# TYPE ml_loop_production_unexplained gauge
+ml_loop_production_unexplained{model="other"} 1.0
 ml_loop_production_unexplained{model="m"} 0.0
 """
 
@@ -53,6 +57,8 @@ class Station:
         ]
     )
     metrics: str = METRICS
+    watched: str | None = ALIASES
+    """What whoever watches the aliases exports; None: nobody does."""
     ready: bool = True
     alias_status: int = 403
     predict: Reply | None = None
@@ -119,6 +125,11 @@ class Station:
                 return ""
             case ("get", "--raw", "/api/v1/namespaces/ml/pods/m-drift-0:9090/proxy/metrics"):
                 return self.metrics
+            case ("get", "--raw", "/api/v1/namespaces/ml/pods/m-aliases-0:9090/proxy/metrics"):
+                return self.watched or ""
+            case ("-n", "ml", "get", "pods", "-l", selector, "-o", "json") if "alias-watch" in selector:
+                status = {"conditions": [{"type": "Ready", "status": "True"}]}
+                return items([{"metadata": {"name": "m-aliases-0"}, "status": status}] if self.watched else [])
             case ("-n", "ml", "get", "workflows", "-l", selector, "-o", "json"):
                 drifted = "trigger=drift" in selector
                 return items(each for each in self.workflows if "-drift-" in each["metadata"]["name"] or not drifted)

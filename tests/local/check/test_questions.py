@@ -12,7 +12,7 @@ from local.check import drift, live, serving
 from local.check.answer import Answer
 from local.check.live import Reply
 from loop import contract
-from tests.local.check.station import METRICS, PREDICT, Station, version, workflow
+from tests.local.check.station import ALIASES, METRICS, PREDICT, Station, version, workflow
 
 FIRST = {"aliases": {"staging": "3"}, "weights": {"staging": 100}, "served": {"3": 1}}
 """Nothing is in production yet."""
@@ -136,17 +136,22 @@ def test_a_closed_loop_is_seven_times_yes_with_numbers() -> None:
         (
             7,
             {"aliases": {"production": "3", "staging": "3"}},
+            ("production is version 3, ml-loop:models.m.production says version 2: moved by hand, or not promoted yet"),
+        ),
+        (
+            7,
+            {"watched": ALIASES.replace('unexplained{model="m"} 0.0', 'unexplained{model="m"} 1.0')},
             (
-                "production is version 3, ml-loop:models.m.production says version 2: moved by hand, "
-                "or not promoted yet; make up moves it to what the settings say"
+                "production is version 2, ml-loop:models.m.production says version 2, "
+                "but no promotion has put it there: moved by hand"
             ),
         ),
         (
             7,
-            {"metrics": METRICS.replace('unexplained{model="m"} 0.0', 'unexplained{model="m"} 1.0')},
+            {"watched": None},
             (
                 "production is version 2, ml-loop:models.m.production says version 2, "
-                "and the detector still expects another version"
+                "but nobody watches the alias: no pod of the Deployment m-aliases is ready"
             ),
         ),
         (

@@ -15,7 +15,6 @@ from confluent_kafka import TopicPartition as ConfluentPartition
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from memory_kafka import Broker, Crash, Process, TopicPartition
-from prometheus_client import REGISTRY
 
 from loop.contract import DRIFT_TOPIC, PREDICTIONS_TOPIC
 from loop.drift import health
@@ -36,7 +35,7 @@ def prediction(number: int, model: str = "recommender") -> bytes:
 
 
 def watcher(reference: Reference | None = REFERENCE, problem: str = "", no_version: bool = False) -> Any:
-    return SimpleNamespace(reference=reference, problem=problem, no_version=no_version, aliases=None)
+    return SimpleNamespace(reference=reference, problem=problem, no_version=no_version)
 
 
 class Recorder:
@@ -214,41 +213,3 @@ def test_a_window_cut_off_between_publishing_and_committing_comes_again_with_the
     assert recorder.windows[0] == recorder.windows[1]
     assert not set(recorder.windows[1]) & set(recorder.windows[2])
     assert set(mock.list_topics(timeout=10).topics) >= {PREDICTIONS_TOPIC, DRIFT_TOPIC}
-
-
-def gauge(name: str, **labels: str) -> float | None:
-    return REGISTRY.get_sample_value(name, labels)
-
-
-@pytest.mark.parametrize(
-    ("aliases", "approved", "unexplained"),
-    [
-        ({"production": "3", "staging": "4"}, "3", 0),
-        ({"production": "4", "staging": "4"}, "3", 1),
-        ({"staging": "4"}, "3", 1),
-        ({"production": "3"}, None, 1),
-        ({"staging": "4"}, None, 0),
-        ({}, None, 0),
-    ],
-)
-def test_a_production_that_the_settings_do_not_explain_is_a_metric(
-    aliases: dict[str, str], approved: str | None, unexplained: int
-) -> None:
-    health.show_aliases("aliases", aliases, approved)
-    assert gauge("ml_loop_production_unexplained", model="aliases") == unexplained
-    shown = {alias: gauge("ml_loop_alias_version", model="aliases", alias=alias) for alias in ("production", "staging")}
-    assert shown == {alias: float(aliases.get(alias, 0)) for alias in ("production", "staging")}
-    assert gauge("ml_loop_alias_version", model="aliases", alias="previous") == 0
-
-
-def test_each_step_shows_what_the_registry_last_said_and_nothing_before_it_has_answered() -> None:
-    process = Process(Broker(1), random.Random(1), None)  # noqa: S311
-    seen = watcher()
-    one = detector(process, process.publish, Recorder(), model="moved", watcher=seen, production="3")
-    one.step(timeout=0)
-    assert gauge("ml_loop_production_unexplained", model="moved") is None
-    for version, unexplained in (("3", 0), ("5", 1), ("3", 0)):
-        seen.aliases = {"production": version}
-        one.step(timeout=0)
-        assert gauge("ml_loop_alias_version", model="moved", alias="production") == float(version)
-        assert gauge("ml_loop_production_unexplained", model="moved") == unexplained

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from loop.drift import health
+from loop.health import serve
 
 
 @pytest.fixture
 def address() -> Iterator[str]:
-    server = health.serve(0, lambda: (True, "reading"), lambda: (False, "no reference"))
+    server = serve(0, lambda: (True, "reading"), lambda: (False, "no reference"))
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()

@@ -11,11 +11,16 @@ from prometheus_client.parser import text_string_to_metric_families
 from token_reviews import ACCOUNTS, TokenReviews
 
 REPOSITORY = Path(__file__).parents[3]
-TRAIN, GATE, PROMOTE = "train-token", "gate-token", "promote-token"
+TRAIN, GATE, HEAL, PROMOTE = "train-token", "gate-token", "heal-token", "promote-token"
 OTHER, STRANGER = "other-token", "stranger-token"
 POLICY = {
     "models": {
-        "guarded": {"training": [ACCOUNTS[TRAIN]], "gate": [ACCOUNTS[GATE]], "promotion": [ACCOUNTS[PROMOTE]]},
+        "guarded": {
+            "training": [ACCOUNTS[TRAIN]],
+            "gate": [ACCOUNTS[GATE]],
+            "healing": [ACCOUNTS[HEAL]],
+            "promotion": [ACCOUNTS[PROMOTE]],
+        },
         "other": {"training": [ACCOUNTS[OTHER]]},
     }
 }

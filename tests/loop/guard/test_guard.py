@@ -3,13 +3,14 @@
 import pytest
 import requests
 from guarded import NOTHING, REQUESTS, Things
-from guarded_server import DENIED, GATE, OTHER, PROMOTE, STRANGER, TRAIN, Answer, GuardedServer
+from guarded_server import DENIED, GATE, HEAL, OTHER, PROMOTE, STRANGER, TRAIN, Answer, GuardedServer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from token_reviews import ACCOUNTS, TokenReviews
 
-from identity.guard import PROMOTION_TAGS, STAGING
+from identity import guard
+from identity.guard import PRODUCTION, PROMOTION_TAGS, STAGING
 from identity.operations import SETS, Right, flask_app, short
-from loop.contract import PROMOTION_TAG, Alias, Gate, Tag
+from loop.contract import PRODUCTION_TAG, PROMOTION_TAG, Alias, Gate, Tag
 
 V2 = "/api/2.0/mlflow"
 ALIAS = f"{V2}/registered-models/alias"
@@ -29,7 +30,7 @@ def ask(server: GuardedServer, name: str, things: Things, token: str | None = No
 
 
 @pytest.mark.parametrize("name", sorted(REQUESTS))
-@pytest.mark.parametrize("token", [None, STRANGER, OTHER])
+@pytest.mark.parametrize("token", [None, STRANGER, OTHER, HEAL])
 def test_nobody_else_changes_anything_of_a_guarded_model(
     server: GuardedServer, things: Things, name: str, token: str | None
 ) -> None:
@@ -112,15 +113,39 @@ def test_the_gate_moves_staging_and_promotion_alone_the_others(server: GuardedSe
     for alias in ("production", "previous", "Staging", "champion"):
         refused = server.ask("POST", ALIAS, GATE, {**version, "alias": alias})
         assert refused.denied
+        others = f"{ACCOUNTS[HEAL]}, {ACCOUNTS[PROMOTE]}" if alias == "production" else ACCOUNTS[PROMOTE]
         assert refused.message == (
             f"{ACCOUNTS[GATE]} asked for POST registered-models/alias ({alias}) of the guarded model guarded, "
-            f"which only {ACCOUNTS[PROMOTE]} may"
+            f"which only {others} may"
         )
         assert server.ask("DELETE", ALIAS, GATE, {"name": "guarded", "alias": alias}).denied
     server.made("DELETE", ALIAS, GATE, {"name": "guarded", "alias": "staging"})
     for alias in ("production", "previous", "staging"):
         server.made("POST", ALIAS, PROMOTE, {**version, "alias": alias})
         server.made("DELETE", ALIAS, PROMOTE, {"name": "guarded", "alias": alias})
+
+
+def test_healing_puts_production_back_to_what_a_promotion_left_there_and_nothing_else(
+    server: GuardedServer, things: Things
+) -> None:
+    version = {"name": "guarded", "version": "1"}
+    only = f"{ACCOUNTS[HEAL]} may only put production of the guarded model guarded back to version"
+
+    def asked(alias: str, **changes: str) -> Answer:
+        return server.ask("POST", ALIAS, HEAL, {**version, "alias": alias, **changes})
+
+    left = {"name": "guarded", "key": PRODUCTION_TAG}
+    assert asked("production").message == f"{only} none, which its last promotion left there"
+    server.made("POST", f"{V2}/registered-models/set-tag", PROMOTE, {**left, "value": "1"})
+    try:
+        server.made("POST", ALIAS, HEAL, {**version, "alias": "production"})
+        assert asked("production", version="2").message == f"{only} 1, which its last promotion left there"
+        for alias in ("staging", "previous", "Production"):
+            assert asked(alias).denied
+        assert server.ask("DELETE", ALIAS, HEAL, {"name": "guarded", "alias": "production"}).denied
+    finally:
+        server.made("DELETE", ALIAS, PROMOTE, {"name": "guarded", "alias": "production"})
+        server.made("DELETE", f"{V2}/registered-models/delete-tag", PROMOTE, left)
 
 
 @pytest.mark.parametrize(
@@ -175,14 +200,16 @@ def test_a_model_takes_no_guarded_name_and_is_not_deleted_under_another(server: 
 
 
 def test_the_names_that_the_guard_looks_for_are_the_loop_s() -> None:
-    assert STAGING == Alias.STAGING
-    assert {PROMOTION_TAG, Tag.PROMOTED} == PROMOTION_TAGS
+    assert (STAGING, PRODUCTION) == (Alias.STAGING, Alias.PRODUCTION)
+    assert guard.PRODUCTION_TAG == PRODUCTION_TAG
+    assert {PROMOTION_TAG, PRODUCTION_TAG, Tag.PROMOTED} == PROMOTION_TAGS
 
 
 @pytest.mark.parametrize(
     ("operation", "body"),
     [
         ("registered-models/set-tag", {"key": PROMOTION_TAG, "value": "{}"}),
+        ("registered-models/set-tag", {"key": PRODUCTION_TAG, "value": "1"}),
         ("model-versions/set-tag", {"version": "1", "key": Tag.PROMOTED, "value": "2026-01-01T00:00:00+00:00"}),
         ("model-versions/create", {"source": "runs:/r/model", "tags": [{"key": Tag.PROMOTED, "value": "now"}]}),
     ],

@@ -8,6 +8,7 @@ from typing import Any
 ACCOUNTS = {
     "train-token": "system:serviceaccount:loop:guarded-train",
     "gate-token": "system:serviceaccount:loop:guarded-gate",
+    "heal-token": "system:serviceaccount:loop:guarded-aliases",
     "promote-token": "system:serviceaccount:loop:guarded-promote",
     "other-token": "system:serviceaccount:loop:other-train",
     "stranger-token": "system:serviceaccount:default:default",

@@ -3,8 +3,9 @@
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from loop.promotion.judge import Sample, Traffic
+from loop.promotion.judge import Sample
 from loop.promotion.observation import counted, sample
+from loop.promotion.traffic import Traffic
 
 
 def test_a_server_s_metrics_become_traffic() -> None:

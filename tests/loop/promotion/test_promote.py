@@ -1,113 +1,16 @@
 """Promotion and canary against a real registry; the service is one that remembers what it was told."""
 
-import uuid
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 
 import pytest
-from mlflow import MlflowClient
-from mlflow_server import MlflowServer
+from promotable import Died, FakeService, Loop
 
-from loop.contract import CANARY, PROMOTION_TAG, Tag
-from loop.promotion.canary import Canary
-from loop.promotion.judge import Traffic, Verdict
-from loop.promotion.promote import Promotion, PromotionError
+from loop.contract import CANARY, PRODUCTION_TAG, Tag
+from loop.promotion.promote import PromotionError
+from loop.promotion.traffic import Traffic
 from loop.promotion.watch import Baseline
 from loop.registry import Registry
-from loop.serving.rollout import RolloutError
 from loop.training.step import StepError
-
-
-class Died(BaseException):
-    """The pod was killed."""
-
-
-@dataclass
-class FakeService:
-    """Serves what it is told; what a test says of a version comes true."""
-
-    served: str | None = None
-    failing: dict[str, str] = field(default_factory=dict[str, str])
-    """Version → what the watch will say against it."""
-    broken: set[str] = field(default_factory=set[str])
-    """Versions that no server can load."""
-    baselines: list[Baseline | None] = field(default_factory=list[Baseline | None])
-    history: list[str | None] = field(default_factory=list[str | None])
-
-    def serve(self, version: str) -> None:
-        if version in self.broken:
-            raise RolloutError(f"version {version} does not serve: it is broken; version {self.served} stays in place")
-        self.served = version
-        self.history.append(version)
-
-    def restore(self, version: str) -> None:
-        self.serve(version)
-
-    def release(self) -> None:
-        self.served = None
-        self.history.append(None)
-
-    def traffic(self, version: str) -> Traffic | None:
-        return Traffic(answered=100, seconds=1.0) if version == self.served else None
-
-    def watch(self, version: str, before: Baseline | None) -> Verdict:
-        self.baselines.append(before)
-        failures = [self.failing[version]] if version in self.failing else []
-        return Verdict(failures, numbers={"requests": "412", "prediction-shift": "missing: too few"})
-
-
-@dataclass
-class Loop:
-    """A registered model with five versions that passed their gate, and its services."""
-
-    service: FakeService = field(default_factory=FakeService)
-    staging: FakeService = field(default_factory=FakeService)
-    model: str = field(default_factory=lambda: f"films-{uuid.uuid4().hex[:8]}")
-    client: MlflowClient = field(default_factory=MlflowClient)
-    said: list[str] = field(default_factory=list[str])
-
-    def __post_init__(self) -> None:
-        self.registry = Registry()
-        self.client.create_registered_model(self.model)
-        for _ in range(5):
-            self.client.create_model_version(self.model, "s3://nowhere/model", tags={Tag.GATE: "passed"})
-
-    def promote(self, version: int | str) -> None:
-        Promotion(self.registry, self.service, self.model, str(version), self.said.append).run()
-
-    def refused(self, version: int | str) -> str:
-        with pytest.raises(PromotionError) as caught:
-            self.promote(version)
-        return str(caught.value)
-
-    def canary(self, version: int) -> None:
-        Canary(self.registry, self.staging, self.service, self.model, str(version), self.said.append).run()
-
-    def stage(self, version: int) -> None:
-        self.client.set_registered_model_alias(self.model, "staging", str(version))
-        self.staging.serve(str(version))
-
-    @property
-    def aliases(self) -> dict[str, str]:
-        found = self.client.get_registered_model(self.model).aliases
-        return {alias: str(version) for alias, version in found.items()}
-
-    @property
-    def state(self) -> tuple[str | None, str | None, str | None]:
-        """Production, previous, and what is served."""
-        return self.aliases.get("production"), self.aliases.get("previous"), self.service.served
-
-    def tags(self, version: int) -> dict[str, str]:
-        return self.client.get_model_version(self.model, str(version)).tags
-
-    @property
-    def under_way(self) -> bool:
-        return PROMOTION_TAG in self.client.get_registered_model(self.model).tags
-
-
-@pytest.fixture
-def loop(tracking: MlflowServer) -> Loop:
-    return Loop()
 
 
 def test_versions_go_forward_and_back_and_the_one_before_is_remembered(loop: Loop) -> None:
@@ -115,6 +18,7 @@ def test_versions_go_forward_and_back_and_the_one_before_is_remembered(loop: Loo
     for version in (2, 3, 2):
         loop.promote(version)
         states.append(loop.state)
+        assert loop.left == str(version)
     assert states == [("2", None, "2"), ("3", "2", "3"), ("2", "3", "2")]
     assert not loop.under_way
 
@@ -132,6 +36,13 @@ def test_the_version_in_production_is_left_alone(loop: Loop) -> None:
     assert len(loop.service.baselines) == 1
 
 
+def test_what_was_left_in_production_is_remembered_of_a_version_that_was_there_before_it_was(loop: Loop) -> None:
+    loop.promote(2)
+    loop.client.delete_registered_model_tag(loop.model, PRODUCTION_TAG)
+    loop.promote(2)
+    assert loop.left == "2"
+
+
 def test_a_version_that_fails_while_watched_is_taken_back_and_rejected(loop: Loop) -> None:
     loop.promote(1)
     loop.promote(2)
@@ -140,14 +51,24 @@ def test_a_version_that_fails_while_watched_is_taken_back_and_rejected(loop: Loo
         f"version 3 of {loop.model} was taken back: 20 of 400 requests failed; version 2 is in production again"
     )
     assert loop.state == ("2", "1", "2")
+    assert loop.left == "2"
     assert loop.tags(3)[Tag.REJECTED] == "20 of 400 requests failed"
     assert not loop.under_way
+
+
+def test_what_somebody_moved_by_hand_is_not_what_a_promotion_has_left_even_if_one_goes_back_to_it(loop: Loop) -> None:
+    loop.promote(2)
+    loop.client.set_registered_model_alias(loop.model, "production", "4")
+    loop.service.failing["3"] = "too slow"
+    assert loop.refused(3).endswith("too slow; version 4 is in production again")
+    assert (loop.aliases["production"], loop.left) == ("4", "2")
 
 
 def test_a_first_version_that_fails_leaves_nothing_in_production(loop: Loop) -> None:
     loop.service.failing["1"] = "it is constant"
     assert loop.refused(1).endswith("it is constant; nothing is in production")
     assert loop.state == (None, None, None)
+    assert loop.left is None
 
 
 def test_a_version_that_no_server_can_load_is_taken_back_but_not_condemned(loop: Loop) -> None:
@@ -221,7 +142,7 @@ def dying_at(loop: Loop, call: int, *, after: bool) -> int:
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("step", range(1, 8))
+@pytest.mark.parametrize("step", range(1, 9))
 def test_a_promotion_that_dies_at_any_change_is_finished_by_the_next(loop: Loop, step: int, after: bool) -> None:
     loop.promote(2)
     dying_at(loop, step, after=after)
@@ -231,6 +152,7 @@ def test_a_promotion_that_dies_at_any_change_is_finished_by_the_next(loop: Loop,
     loop.service = FakeService(loop.service.served)
     loop.promote(3)
     assert loop.state == ("3", "2", "3")
+    assert loop.left == "3"
     assert not loop.under_way
 
 
@@ -251,7 +173,7 @@ def test_a_way_back_that_dies_at_any_change_is_finished_by_the_next(loop: Loop, 
     assert not loop.under_way
 
 
-@pytest.mark.parametrize("step", range(2, 7))
+@pytest.mark.parametrize("step", range(2, 8))
 def test_a_promotion_that_died_and_is_no_longer_wanted_is_undone_by_the_next(loop: Loop, step: int) -> None:
     loop.promote(1)
     loop.promote(2)
@@ -262,6 +184,7 @@ def test_a_promotion_that_died_and_is_no_longer_wanted_is_undone_by_the_next(loo
     loop.service = FakeService(loop.service.served)
     loop.promote(2)
     assert loop.state == ("2", "1", "2")
+    assert loop.left == "2"
     assert Tag.REJECTED not in loop.tags(3)
     assert not loop.under_way
 

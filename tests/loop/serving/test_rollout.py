@@ -26,15 +26,18 @@ class FakeCluster:
         self.condition: dict[str, str] | None = None
         self.served: str | None = None
         self.applied: list[tuple[str, str, str | None]] = []
+        self.expected: list[str | None] = []
+        """Resource versions that what was applied has named."""
         self.phase = "Running"
 
     def apply(self, content_type: str, query: dict[str, list[str]], body: dict[str, Any]) -> None:
+        self.expected.append(body["metadata"].get("resourceVersion"))
         self.annotation = body["spec"]["predictor"].get("annotations", {}).get(ANNOTATION)
         self.applied.append((content_type, query["fieldManager"][0], self.annotation))
 
     def service(self) -> dict[str, Any]:
         annotations = {ANNOTATION: self.annotation} if self.annotation else {}
-        return {"spec": {"predictor": {"annotations": annotations}}}
+        return {"metadata": {"resourceVersion": "17"}, "spec": {"predictor": {"annotations": annotations}}}
 
     def failed(self) -> dict[str, Any] | None:
         return self.containers.get(self.annotation or "")
@@ -133,6 +136,14 @@ def test_the_version_is_applied_under_a_field_manager_of_its_own(fake: tuple[Fak
     roll(cluster, "2", 5, said.append)
     assert state.applied == [("application/apply-patch+yaml", "ml-loop-rollout", "2")]
     assert said == ["rolling from version 1 to 2", "version 2 answers from all 1 pods"]
+    assert state.expected == [None]
+
+
+def test_a_version_can_be_applied_only_to_the_service_that_was_looked_at(fake: tuple[FakeCluster, Cluster]) -> None:
+    state, cluster = fake
+    told, at = cluster.pinned()
+    cluster.annotate("2", at)
+    assert (told, at, state.annotation, state.expected) == ("1", "17", "2", ["17"])
 
 
 def test_the_step_is_not_done_while_a_pod_answers_with_another_version(fake: tuple[FakeCluster, Cluster]) -> None:

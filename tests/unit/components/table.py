@@ -9,6 +9,7 @@ import pulumi_kubernetes as k8s
 from pulumi import Output, ResourceOptions
 
 from components.alerts import Watched
+from components.alias_watch import AliasWatch, AliasWatchArgs
 from components.argo_events import ArgoEvents, ArgoEventsArgs
 from components.argo_workflows import ArgoWorkflows, ArgoWorkflowsArgs
 from components.artifact_store import ArtifactStore, ArtifactStoreArgs, ExternalS3Args
@@ -321,6 +322,17 @@ def trained(opts: ResourceOptions) -> Training:
     return Training("training", training_args(), opts)
 
 
+def alias_watch_args() -> AliasWatchArgs:
+    return AliasWatchArgs(
+        namespace=NAMESPACE,
+        model="recommender",
+        loop_image=LOOP_IMAGE,
+        healing=True,
+        tracking_uri="http://mlflow.mlflow.svc.cluster.local:5000",
+        egress=[Traffic(ports=(5000,), peers=ANYWHERE)],
+    )
+
+
 def promotion_args() -> PromotionArgs:
     return PromotionArgs(
         model="recommender",
@@ -383,6 +395,7 @@ def plugged(opts: ResourceOptions) -> BarmanCloud:
 COMPONENTS: Mapping[str, Callable[[ResourceOptions], pulumi.ComponentResource]] = {
     "namespace": lambda opts: RestrictedNamespace("it", RestrictedNamespaceArgs(namespace="loop"), opts),
     "cloudnativepg": lambda opts: CloudNativePg("it", CloudNativePgArgs(install=True), opts),
+    "alias_watch": lambda opts: AliasWatch("it", alias_watch_args(), opts),
     "barman_cloud": plugged,
     "cert_manager": lambda opts: CertManager("it", CertManagerArgs(install=True), opts),
     "argo_workflows": lambda opts: ArgoWorkflows("it", argo_workflows_args(), opts),

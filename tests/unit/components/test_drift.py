@@ -51,11 +51,6 @@ def test_a_feature_that_looks_like_an_option_stays_a_feature() -> None:
     assert container(recording)["args"][1:3] == ["--feature=--window", "--feature=a b"]
 
 
-def test_the_detector_knows_the_version_that_the_settings_approve() -> None:
-    recording = build(replace(drift_monitor_args(), production=3))
-    assert "--production=3" in container(recording)["args"]
-
-
 def test_another_setting_changes_the_pod_and_nothing_else(recording: Recording) -> None:
     other = build(replace(drift_monitor_args(), drift=drift(window=500)))
     assert recording.changed(other) == ["Deployment spec.template.spec.containers"]

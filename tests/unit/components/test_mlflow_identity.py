@@ -56,9 +56,18 @@ def test_the_policy_names_the_accounts_that_train_judge_and_promote_each_model()
     }
 
 
+def test_who_looks_after_the_aliases_has_a_right_only_where_they_are_healed() -> None:
+    found = guards(["b", "a"], "loop", ["b"])
+    assert {model: rights.get("healing") for model, rights in found.items()} == {
+        "a": None,
+        "b": ["system:serviceaccount:loop:b-aliases"],
+    }
+
+
 @pytest.mark.parametrize(
     ("component", "suffixes"),
     [
+        ("alias_watch", mlflow_identity.HEALING),
         ("training", mlflow_identity.TRAINING),
         ("training", mlflow_identity.GATE),
         ("promotion", mlflow_identity.PROMOTION),

@@ -123,6 +123,7 @@ def test_a_stack_without_the_setting_makes_nothing_of_it(run: Run) -> None:
 def test_a_stack_with_a_retrained_model_has_all_of_its_pods_observed(run: Run) -> None:
     assert monitored(run("dev", {"models": {"recommender": MODEL}, **OBSERVED})) == {
         "ml-loop-models": ("bookstore-platform-ml", "8080"),
+        "ml-loop-aliases": ("bookstore-platform-ml", "9090"),
         "ml-loop-detectors": ("bookstore-platform-ml", "9090"),
         "ml-loop-events": ("bookstore-platform-ml", str(METRICS_PORT)),
         "ml-loop-mlflow": ("mlflow", "5001"),

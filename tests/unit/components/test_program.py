@@ -240,6 +240,27 @@ def test_a_version_is_promoted_before_production_has_its_share_and_after_there_a
     assert "recommender-serving-production" in recording.only("Promotion").depends_on
 
 
+def test_another_number_in_the_settings_restarts_nobody_who_watches(run: Run) -> None:
+    model = GATE | {"drift": {"features": ["pages"]}}
+    first, second = (
+        run("local", {"models": {"recommender": model | {"production": number}}}).of("Deployment") for number in (1, 2)
+    )
+    assert {each.name for each in first} > {"recommender-aliases-deployment", "recommender-drift-detector"}
+    assert [each.inputs for each in first] == [each.inputs for each in second]
+
+
+def test_only_where_the_settings_say_so_may_anybody_put_production_back(run: Run) -> None:
+    def healers(promotion: dict[str, Any]) -> tuple[set[str], bool]:
+        recording = run("local", {"models": {"recommender": GATE | {"promotion": promotion}}})
+        policy = json.loads(recording.inputs("ConfigMap", "mlflow-identity")["data"]["policy.json"])
+        guarded = policy["models"]["recommender"].get("healing", [])
+        roles = {each.inputs["metadata"]["name"] for each in recording.of("Role")}
+        return {each.rpartition(":")[2] for each in guarded}, "recommender-aliases" in roles
+
+    assert healers({}) == (set(), False)
+    assert healers({"healing": True}) == ({"recommender-aliases"}, True)
+
+
 def test_without_a_number_in_the_settings_nothing_is_promoted(run: Run) -> None:
     assert run("local", {"models": {"recommender": GATE}}).of("Promotion") == []
 

@@ -1,0 +1,37 @@
+"""What a promotion keeps at the registered model while it is under way: what it takes to finish it, or to go back."""
+
+import json
+from dataclasses import asdict, dataclass
+
+from mlflow.entities.model_registry import RegisteredModel
+
+from loop.contract import PROMOTION_TAG
+from loop.promotion.traffic import Traffic
+
+
+@dataclass(frozen=True)
+class Change:
+    """A promotion under way."""
+
+    to: str
+    origin: str | None
+    """The version in production before; None: none was."""
+    previous: str | None
+    """What had the alias `previous` before."""
+    since: str
+    traffic: Traffic | None
+    """What the servers of `origin` had counted by then; None where `to` is not compared with it."""
+    reason: str | None = None
+    """Why the version is being taken back; None while it goes forward."""
+    rejected: bool = False
+    """Whether that is a verdict on the version: then it goes live no more."""
+
+    @classmethod
+    def of(cls, model: RegisteredModel) -> "Change | None":
+        if (text := model.tags.get(PROMOTION_TAG)) is None:
+            return None
+        fields = json.loads(text)
+        return cls(**fields | {"traffic": fields["traffic"] and Traffic(**fields["traffic"])})
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))

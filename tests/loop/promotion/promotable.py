@@ -1,0 +1,108 @@
+"""A registered model with versions to promote, in a real registry; its services remember what they were told."""
+
+import uuid
+from dataclasses import dataclass, field
+
+import pytest
+from mlflow import MlflowClient
+
+from loop.contract import PRODUCTION_TAG, PROMOTION_TAG, Tag
+from loop.promotion.canary import Canary
+from loop.promotion.judge import Verdict
+from loop.promotion.promote import Promotion, PromotionError
+from loop.promotion.traffic import Traffic
+from loop.promotion.watch import Baseline
+from loop.registry import Registry
+from loop.serving.rollout import RolloutError
+
+
+class Died(BaseException):
+    """The pod was killed."""
+
+
+@dataclass
+class FakeService:
+    """Serves what it is told; what a test says of a version comes true."""
+
+    served: str | None = None
+    failing: dict[str, str] = field(default_factory=dict[str, str])
+    """Version → what the watch will say against it."""
+    broken: set[str] = field(default_factory=set[str])
+    """Versions that no server can load."""
+    baselines: list[Baseline | None] = field(default_factory=list[Baseline | None])
+    history: list[str | None] = field(default_factory=list[str | None])
+
+    def serve(self, version: str) -> None:
+        if version in self.broken:
+            raise RolloutError(f"version {version} does not serve: it is broken; version {self.served} stays in place")
+        self.served = version
+        self.history.append(version)
+
+    def restore(self, version: str) -> None:
+        self.serve(version)
+
+    def release(self) -> None:
+        self.served = None
+        self.history.append(None)
+
+    def traffic(self, version: str) -> Traffic | None:
+        return Traffic(answered=100, seconds=1.0) if version == self.served else None
+
+    def watch(self, version: str, before: Baseline | None) -> Verdict:
+        self.baselines.append(before)
+        failures = [self.failing[version]] if version in self.failing else []
+        return Verdict(failures, numbers={"requests": "412", "prediction-shift": "missing: too few"})
+
+
+@dataclass
+class Loop:
+    """A registered model with five versions that passed their gate, and its services."""
+
+    service: FakeService = field(default_factory=FakeService)
+    staging: FakeService = field(default_factory=FakeService)
+    model: str = field(default_factory=lambda: f"films-{uuid.uuid4().hex[:8]}")
+    client: MlflowClient = field(default_factory=MlflowClient)
+    said: list[str] = field(default_factory=list[str])
+
+    def __post_init__(self) -> None:
+        self.registry = Registry()
+        self.client.create_registered_model(self.model)
+        for _ in range(5):
+            self.client.create_model_version(self.model, "s3://nowhere/model", tags={Tag.GATE: "passed"})
+
+    def promote(self, version: int | str) -> None:
+        Promotion(self.registry, self.service, self.model, str(version), self.said.append).run()
+
+    def refused(self, version: int | str) -> str:
+        with pytest.raises(PromotionError) as caught:
+            self.promote(version)
+        return str(caught.value)
+
+    def canary(self, version: int) -> None:
+        Canary(self.registry, self.staging, self.service, self.model, str(version), self.said.append).run()
+
+    def stage(self, version: int) -> None:
+        self.client.set_registered_model_alias(self.model, "staging", str(version))
+        self.staging.serve(str(version))
+
+    @property
+    def aliases(self) -> dict[str, str]:
+        found = self.client.get_registered_model(self.model).aliases
+        return {alias: str(version) for alias, version in found.items()}
+
+    @property
+    def state(self) -> tuple[str | None, str | None, str | None]:
+        """Production, previous, and what is served."""
+        return self.aliases.get("production"), self.aliases.get("previous"), self.service.served
+
+    def tags(self, version: int) -> dict[str, str]:
+        return self.client.get_model_version(self.model, str(version)).tags
+
+    @property
+    def under_way(self) -> bool:
+        return PROMOTION_TAG in self.client.get_registered_model(self.model).tags
+
+    @property
+    def left(self) -> str | None:
+        """What the last promotion has left in production, by its own record."""
+        return self.client.get_registered_model(self.model).tags.get(PRODUCTION_TAG)
