@@ -119,7 +119,7 @@ class PromotionStack:
                 "resources": {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
                 "canaryPercent": 0,
             },
-            "promotion": {"watch": "20s"},
+            "promotion": {"watch": "20s", "healing": True},
         }
         if self.production is not None:
             its["production"] = self.production
@@ -175,11 +175,44 @@ class PromotionStack:
         proxied["PYTHONPATH"] = str(REPOSITORY)
         subprocess.run([*command, self.name, *kinds], cwd=REPOSITORY, env=os.environ | proxied, check=True)
 
+    def stage(self, version: int) -> None:
+        """What the training's steps `promote-to-staging` and `rollout` do."""
+        MlflowClient().set_registered_model_alias(self.name, "staging", str(version))
+        given = ("--namespace", self.name, "--service", f"{self.name}-staging", "--model", self.name)
+        command = [sys.executable, "-m", "loop", "rollout", *given, "--alias", "staging"]
+        environment = os.environ | {"KUBECONFIG": str(self.paths.kubeconfig)}
+        subprocess.run(command, cwd=REPOSITORY, env=environment, check=True)
+
+    def canary(self, version: int) -> dict[str, Any]:
+        """The training's step of that name, in a Workflow of its own; its status once it has ended."""
+        template = ("--from", f"workflowtemplate/{self.name}-train", "--entrypoint", "canary")
+        given = ("-p", f"version={version}", "--wait", "-o", "name")
+        command = [str(self.paths.bin / "argo"), "submit", "-n", self.name, *template, *given]
+        environment = os.environ | {"KUBECONFIG": str(self.paths.kubeconfig)}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.stdout, done.stderr
+        name = done.stdout.split()[0]
+        return json.loads(self.kubectl("get", "workflow", name, "-o", "json"))["status"]
+
+    def healed(self) -> float:
+        """How often `production` was put back, as whoever looks after it says."""
+        (watch,) = self.pods("app.kubernetes.io/name=alias-watch").values()
+        path = f"/api/v1/namespaces/{self.name}/pods/{watch['name']}:9090/proxy/metrics"
+        lines = self.kubectl("get", "--raw", path).splitlines()
+        (line,) = [each for each in lines if each.startswith("ml_loop_production_healed_total{")]
+        return float(line.rpartition(" ")[2])
+
+    @property
+    def host(self) -> str:
+        """The gateway's address."""
+        (gateway,) = self.items("gateways.gateway.networking.k8s.io")
+        return gateway["status"]["addresses"][0]["value"]
+
     @contextmanager
-    def load(self) -> Generator[Load]:
-        """Clients that ask the production service's address again and again while the block runs."""
-        load, stop = Load(), threading.Event()
-        clients = [threading.Thread(target=self._ask, args=(load, stop, seed)) for seed in range(CLIENTS)]
+    def load(self, host: str | None = None) -> Generator[Load]:
+        """Clients that ask again and again while the block runs: the model's address, or one server."""
+        load, stop, host = Load(), threading.Event(), host or self.host
+        clients = [threading.Thread(target=self._ask, args=(load, stop, host, seed)) for seed in range(CLIENTS)]
         for client in clients:
             client.start()
         try:
@@ -189,10 +222,9 @@ class PromotionStack:
             for client in clients:
                 client.join()
 
-    def _ask(self, load: Load, stop: threading.Event, seed: int) -> None:
+    def _ask(self, load: Load, stop: threading.Event, host: str, seed: int) -> None:
         rows = Random(seed)  # noqa: S311  # any rows do
-        (gateway,) = self.items("gateways.gateway.networking.k8s.io")
-        url = f"http://{gateway['status']['addresses'][0]['value']}/v1/models/{self.name}:predict"
+        url = f"http://{host}/v1/models/{self.name}:predict"
         while not stop.wait(0.02):
             body = json.dumps({"instances": [[rows.random(), rows.random()]]}).encode()
             try:

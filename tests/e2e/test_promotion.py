@@ -1,6 +1,7 @@
 """Promotion by a real `pulumi up`, under load: forward, back, refused, taken back, and killed on the way.
 
-One model lives through it in order: the versions 1 to 3 are good, each of the others is bad in one way.
+One model lives through it in order: the versions 1 to 3 are good, each of the others is bad in one way. At the end its
+alias is moved by hand, and a version is bad while it is staged.
 """
 
 import threading
@@ -8,14 +9,18 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from mlflow import MlflowClient
 
+from components.serving import PORT
+from loop.contract import CANARY, VERSION_ANNOTATION
 from tests.e2e.promotion_stack import PromotionStack
 from tests.e2e.scratch_model import eventually
 from tests.e2e.station import NAMESPACE, Station, Timed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
-FAILING, SLOW, CONSTANT, UNGATED = 4, 5, 6, 7
+FAILING, SLOW, CONSTANT, UNGATED, STAGED = 4, 5, 6, 7, 8
 SERVERS = "app.kubernetes.io/name=model-server,app.kubernetes.io/component=production"
+CANARIES = "app.kubernetes.io/name=model-server,app.kubernetes.io/component=staging"
 MLFLOW = "app.kubernetes.io/name=mlflow,app.kubernetes.io/component=server"
 PROMOTER = "batch.kubernetes.io/job-name"
 
@@ -25,7 +30,7 @@ def model(station: Station, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     assert station.url  # MLflow is up, and this process' client knows where
     model = PromotionStack(f"promotion-{time.time_ns() % 10**6}", tmp_path_factory.mktemp("promotion"))
     try:
-        model.register("good", "good", "good", "failing", "slow", "constant", "rejected")
+        model.register("good", "good", "good", "failing", "slow", "constant", "rejected", "failing")
         model.up(None)
         yield model
     finally:
@@ -127,3 +132,37 @@ def test_what_is_killed_on_the_way_holds_no_promotion_up(
     assert victim != PROMOTER or set(model.pods(job)) - killed, "another pod finished it"
     again = model.stack.preview(color="never").change_summary
     assert set(again) == {"same"}, again
+
+
+def test_an_alias_that_was_moved_by_hand_is_put_back_and_no_promotion_ever_was(
+    model: PromotionStack, timed: Timed
+) -> None:
+    live, servers = model.aliases["production"], set(model.pods(SERVERS))
+    assert model.healed() == 0
+    with timed("production moved by hand and put back"):
+        MlflowClient().set_registered_model_alias(model.name, "production", "1")
+        eventually(lambda: model.healed() == 1, "it is put back", seconds=60)
+    assert model.aliases["production"] == live
+    assert set(model.pods(SERVERS)) == servers
+
+
+def test_a_staging_version_that_fails_live_loses_staging_to_the_one_in_production(
+    model: PromotionStack, timed: Timed
+) -> None:
+    live = model.aliases["production"]
+    with timed(f"version {STAGED} staged"):
+        model.stage(STAGED)
+    (server,) = [pod for pod in model.pods(CANARIES).values() if pod["annotations"][VERSION_ANNOTATION] == str(STAGED)]
+    with timed("canary, and the way back"), model.load(f"{server['status']['podIP']}:{PORT}"):
+        ended = model.canary(STAGED)
+    assert ended["phase"] == "Failed"
+    reason = model.rejected(STAGED) or ""
+    assert "requests failed (" in reason
+    told = [node.get("message", "") for node in ended["nodes"].values()]
+    assert any(f"lost staging: {reason}; version {live} is staged" in text for text in told), told
+    assert model.aliases["staging"] == live
+    assert model.served(CANARIES) == {live}
+    tags = MlflowClient().get_model_version(model.name, str(STAGED)).tags
+    assert tags[f"{CANARY}compared-with"] == live
+    assert int(tags[f"{CANARY}requests"]) > 0
+    assert float(tags[f"{CANARY}error-rate"]) > 0.01
