@@ -70,8 +70,9 @@ installed = operators(stack.platform, workflow_namespace=loop.name, nats_image=n
 gateway = stack.gateway and Gateway("models", gateway_args(stack.gateway, loop.name), here)
 
 # Tracking: artifact store, database, MLflow
-artifacts = ArtifactStoreArgs(store=store(stack, station.name, protect=protect))
-bucket = ArtifactStore("artifacts", artifacts, here).bucket
+artifacts = ArtifactStore(
+    "artifacts", ArtifactStoreArgs(store=store(stack, station.name, loop.name, protect=protect)), here
+)
 database_args = PostgresArgs(
     namespace=station.name,
     instances=tracking.postgres.instances,
@@ -79,14 +80,14 @@ database_args = PostgresArgs(
     image=image(stack, ImageName.POSTGRES),
     operator_namespace=installed.cloud_native_pg.namespace,
     protect=protect,
-    backup=archive(stack, bucket),
+    backup=archive(stack, artifacts.bucket),
 )
 database = Postgres(DATABASE, database_args, after(installed.barman_cloud or installed.cloud_native_pg, here)).database
 mlflow_args = MlflowArgs(
     namespace=station.name,
     image=image(stack, ImageName.MLFLOW),
     database=database,
-    bucket=bucket,
+    bucket=artifacts.bucket,
     session_key=stack.tracking_secret_key,
     client_namespaces=[stack.namespace],
     guards=guards(list(stack.models), stack.namespace, healing(stack)),
@@ -127,6 +128,7 @@ if stack.models:
         gateway=gateway,
         kafka=kafka,
         bus=bus,
+        logs=artifacts.logs,
     )
     models = {model: model_loop(model, its, shared, here) for model, its in stack.models.items()}
 

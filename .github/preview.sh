@@ -50,6 +50,10 @@ prepare() {
   pulumi config set --stack preview --secret ml-loop:trackingSecretKey "$(openssl rand -hex 24)"
   if grep -Eq '^ *bundled:' Pulumi.preview.yaml; then
     pulumi config set --stack preview --secret ml-loop:storeSecretKey "$(openssl rand -hex 24)"
+    # The base may be older than the key, and would refuse it.
+    if grep -q '^  logsSecretKey:' Pulumi.yaml; then
+      pulumi config set --stack preview --secret ml-loop:logsSecretKey "$(openssl rand -hex 24)"
+    fi
   fi
 }
 

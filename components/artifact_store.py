@@ -1,6 +1,9 @@
-"""Where MLflow keeps artifacts: a bucket on AWS, a service that exists already, or one that the stack runs itself."""
+"""Where MLflow keeps artifacts, and trainings their logs.
 
-from dataclasses import dataclass
+A bucket on AWS, a service that exists already, or one that the stack runs itself.
+"""
+
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 import pulumi
@@ -10,6 +13,15 @@ from components.connections import Bucket
 from components.network import ANYWHERE, Traffic
 from components.s3_bucket import S3Bucket, S3BucketArgs
 from components.versitygw import VersityGw, VersityGwArgs
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExternalLogsArgs:
+    """A bucket of the same service for logs, and an account that may add to it."""
+
+    bucket: str
+    credentials_secret: str
+    """Secret like that of the models' bucket, in the namespace of the pods that log."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +35,8 @@ class ExternalS3Args:
     """Secret in the clients' namespace, with keys `access-key-id` and `secret-access-key`. The stack never reads it."""
     region: str = "us-east-1"
     """What clients sign for; S3-compatible services default to this one."""
+    logs: ExternalLogsArgs | None = None
+    """None: logs are not kept there."""
 
 
 Store = S3BucketArgs | ExternalS3Args | VersityGwArgs
@@ -39,17 +53,26 @@ class ArtifactStore(pulumi.ComponentResource):
     """Creates an `S3Bucket` on AWS, a `VersityGw` in the cluster, or nothing where the service exists already."""
 
     bucket: Bucket
+    logs: Bucket | None
+    """For the workflows of the loop's namespace. None: their logs stay with their pods."""
 
     def __init__(self, name: str, args: ArtifactStoreArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("ml-loop:storage:ArtifactStore", name, None, opts)
         child = ResourceOptions(parent=self)
         match args.store:
             case S3BucketArgs():
-                self.bucket = S3Bucket(f"{name}-s3", args.store, child).bucket
+                made = S3Bucket(f"{name}-s3", args.store, child)
+                self.bucket, self.logs = made.bucket, made.logs
             case VersityGwArgs():
-                self.bucket = VersityGw(f"{name}-s3", args.store, child).bucket
-            case ExternalS3Args():
+                server = VersityGw(f"{name}-s3", args.store, child)
+                self.bucket, self.logs = server.bucket, server.logs
+            case ExternalS3Args(logs=logs):
                 self.bucket = _external(args.store)
+                self.logs = logs and replace(
+                    self.bucket,
+                    name=Output.from_input(logs.bucket),
+                    credentials_secret=Output.from_input(logs.credentials_secret),
+                )
         self.register_outputs({"bucket": self.bucket.name, "endpoint": self.bucket.endpoint})
 
 

@@ -1,6 +1,6 @@
 """Service accounts for the steps of workflows, one for each set of rights."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -16,11 +16,17 @@ RESULTS: RoleRule = {"api_groups": ["argoproj.io"], "resources": ["workflowtaskr
 
 
 def step_identity(
-    name: str, account: str, *, namespace: pulumi.Input[str], rules: Sequence[RoleRule] = (), opts: ResourceOptions
+    name: str,
+    account: str,
+    *,
+    namespace: pulumi.Input[str],
+    rules: Sequence[RoleRule] = (),
+    annotations: pulumi.Input[Mapping[str, str]] | None = None,
+    opts: ResourceOptions,
 ) -> Output[str]:
     """A service account that may do `rules` in its namespace, and what every step of a workflow needs.
 
-    Returns the account's name, known once it has its rights.
+    `annotations` bring its pods a role outside the cluster. Returns the account's name, known once it has its rights.
     """
     metadata: k8s.meta.v1.ObjectMetaArgsDict = {
         "name": account,
@@ -29,7 +35,7 @@ def step_identity(
     }
     made = k8s.core.v1.ServiceAccount(
         f"{name}-account",
-        metadata=metadata,
+        metadata={**metadata, "annotations": annotations} if annotations is not None else metadata,
         # Pods hand its token to the containers that need it (`workflow_pods.TOKEN`), not to every one.
         automount_service_account_token=False,
         opts=opts,

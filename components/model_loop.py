@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pulumi import Input, ResourceOptions
 
 from components.alias_watch import AliasWatch, AliasWatchArgs
-from components.connections import KafkaConnection
+from components.connections import Bucket, KafkaConnection
 from components.drift import DriftMonitor, DriftMonitorArgs
 from components.event_bus import EventBus
 from components.front import Front, FrontArgs
@@ -48,13 +48,15 @@ class ModelLoopArgs:
     """None: no predictions are published, nothing watches them."""
     bus: EventBus | None
     """None: drift starts no training."""
+    logs: Bucket | None
+    """None: logs of trainings stay with their pods."""
 
 
 def model_loop(model: str, its: Model, args: ModelLoopArgs, opts: ResourceOptions) -> dict[str, Input[str] | None]:
     """Makes what the settings say of one model.
 
-    Returns its part of the stack's outputs: `predict`, the URL for predictions or None, and `submit`, the command that
-    starts a training.
+    Returns its part of the stack's outputs: `predict`, the URL for predictions or None; `submit`, the command that
+    starts a training; `logs`, the folder of the trainings' logs or None.
     """
     serving = _serving(model, its, args, opts)
     split = FrontArgs(gateway=args.gateway, serving=serving, canary_percent=its.serving.canary_percent)
@@ -63,7 +65,7 @@ def model_loop(model: str, its: Model, args: ModelLoopArgs, opts: ResourceOption
     front = Front(f"{model}-front", split, ResourceOptions.merge(opts, ResourceOptions(depends_on=promotion)))
     training = _training(model, its, args, opts)
     _watch(model, its, training, args, opts)
-    return {"predict": front.predict_url, "submit": training.submit}
+    return {"predict": front.predict_url, "submit": training.submit, "logs": training.logs}
 
 
 def _serving(model: str, its: Model, args: ModelLoopArgs, opts: ResourceOptions) -> Serving:
@@ -121,6 +123,7 @@ def _training(model: str, its: Model, args: ModelLoopArgs, opts: ResourceOptions
             serving=True,
             promotion=its.promotion,
             kafka=args.kafka,
+            logs=args.logs,
         ),
         after(args.operators.argo_workflows, opts),
     )

@@ -1,5 +1,7 @@
 """A bucket on AWS that only its owners' pods reach: private, versioned, encrypted, over TLS alone.
 
+Beside the folders of its owners it has one for logs, which the accounts of trainings add to and nobody here reads.
+
 Pods get credentials by their service account (`components.iam`): there is no key that could leak.
 External: the account.
 """
@@ -13,10 +15,22 @@ from pulumi import Output, ResourceOptions
 
 from components.connections import Bucket
 from components.iam import Irsa, PodIdentity, Statement, account_role, document
+from components.log_archive import FOLDER as LOGS
+from components.log_archive import folder as log_folder
 from components.network import ANYWHERE, Traffic
 
 KEEP_OLD_VERSIONS_DAYS = 90
 ABORT_UPLOADS_DAYS = 7
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogFolderArgs:
+    """Who adds logs to the bucket, and how long they stay."""
+
+    namespace: pulumi.Input[str]
+    accounts: Mapping[str, str]
+    """Service account of the namespace → the model whose logs its pods write."""
+    days: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +48,7 @@ class S3BucketArgs:
     """ARN of the key that encrypts the objects; None: S3's own."""
     folders: Mapping[str, str]
     """Service account of the namespace → the one folder its pods may list, read, write and delete in."""
+    logs: LogFolderArgs
     protect: bool = False
     """Whether Pulumi refuses to delete the bucket."""
 
@@ -42,6 +57,8 @@ class S3Bucket(pulumi.ComponentResource):
     """Creates the bucket with its settings, and an IAM role for each service account."""
 
     bucket: Bucket
+    logs: Bucket
+    """For the pods of the namespace that logs."""
 
     def __init__(self, name: str, args: S3BucketArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("ml-loop:storage:S3Bucket", name, None, opts)
@@ -49,23 +66,31 @@ class S3Bucket(pulumi.ComponentResource):
 
         guarded = ResourceOptions.merge(child, ResourceOptions(protect=args.protect))
         bucket = aws.s3.Bucket(f"{name}-bucket", bucket=args.bucket, force_destroy=False, opts=guarded)
-        _harden(name, bucket, args.kms_key, child)
-        roles = {account: _grant(f"{name}-{account}", bucket.arn, account, args, child) for account in args.folders}
-        ready = Output.all(bucket.bucket, *roles.values())
-
-        self.bucket = Bucket(
-            name=ready.apply(lambda known: str(known[0])),
-            region=args.region,
-            endpoint=None,
-            credentials_secret=None,
-            client_labels={},
-            egress=(Traffic(ports=(443,), peers=ANYWHERE), *args.identity.egress),
-            annotations=roles,
-        )
+        _harden(name, bucket, args, child)
+        owners = {account: _grant(f"{name}-{account}", bucket.arn, account, args, child) for account in args.folders}
+        writers = {
+            account: _grant_logs(f"{name}-{account}", bucket.arn, account, args, child)
+            for account in args.logs.accounts
+        }
+        self.bucket = _reached(bucket, args, owners)
+        self.logs = _reached(bucket, args, writers)
         self.register_outputs({"bucket": self.bucket.name})
 
 
-def _harden(name: str, bucket: aws.s3.Bucket, kms_key: str | None, child: ResourceOptions) -> None:
+def _reached(bucket: aws.s3.Bucket, args: S3BucketArgs, roles: Mapping[str, Output[Mapping[str, str]]]) -> Bucket:
+    """The bucket for the pods that have these roles: known once they may use it."""
+    return Bucket(
+        name=Output.all(bucket.bucket, *roles.values()).apply(lambda known: str(known[0])),
+        region=args.region,
+        endpoint=None,
+        credentials_secret=None,
+        client_labels={},
+        egress=(Traffic(ports=(443,), peers=ANYWHERE), *args.identity.egress),
+        annotations=roles,
+    )
+
+
+def _harden(name: str, bucket: aws.s3.Bucket, args: S3BucketArgs, child: ResourceOptions) -> None:
     """What keeps the bucket private and its objects recoverable."""
     aws.s3.BucketOwnershipControls(
         f"{name}-ownership", bucket=bucket.id, rule={"object_ownership": "BucketOwnerEnforced"}, opts=child
@@ -76,7 +101,7 @@ def _harden(name: str, bucket: aws.s3.Bucket, kms_key: str | None, child: Resour
     aws.s3.BucketServerSideEncryptionConfiguration(
         f"{name}-encryption",
         bucket=bucket.id,
-        rules=[_encryption(kms_key)],
+        rules=[_encryption(args.kms_key)],
         opts=child,
     )
     aws.s3.BucketLifecycleConfiguration(
@@ -89,7 +114,15 @@ def _harden(name: str, bucket: aws.s3.Bucket, kms_key: str | None, child: Resour
                 "filter": {"prefix": ""},
                 "noncurrent_version_expiration": {"noncurrent_days": KEEP_OLD_VERSIONS_DAYS},
                 "abort_incomplete_multipart_upload": {"days_after_initiation": ABORT_UPLOADS_DAYS},
-            }
+            },
+            {
+                "id": "forget-logs",
+                "status": "Enabled",
+                "filter": {"prefix": f"{LOGS}/"},
+                "expiration": {"days": args.logs.days},
+                # Expiring only marks the object as deleted: the log itself is an old version from then on.
+                "noncurrent_version_expiration": {"noncurrent_days": 1},
+            },
         ],
         opts=child,
     )
@@ -125,6 +158,30 @@ def _grant(
         policy=bucket_arn.apply(lambda arn: document(*_use(arn, folder), *_decrypt(args))),
         opts=child,
     )
+
+
+def _grant_logs(
+    name: str, bucket_arn: Output[str], account: str, args: S3BucketArgs, child: ResourceOptions
+) -> Output[Mapping[str, str]]:
+    """A role that may add logs of the account's model and nothing else. Returns the account's annotations."""
+    folder = log_folder(args.logs.accounts[account])
+    return account_role(
+        name,
+        args.identity,
+        namespace=args.logs.namespace,
+        account=account,
+        description=f"Service account {account}: adds to {folder}/ of the artifact store",
+        policy=bucket_arn.apply(lambda arn: document(_add(arn, folder), *_decrypt(args))),
+        opts=child,
+    )
+
+
+def _add(bucket_arn: str, folder: str) -> Statement:
+    return {
+        "Effect": "Allow",
+        "Action": ["s3:PutObject", "s3:AbortMultipartUpload"],
+        "Resource": f"{bucket_arn}/{folder}/*",
+    }
 
 
 def _use(bucket_arn: str, folder: str) -> list[Statement]:

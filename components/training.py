@@ -1,8 +1,7 @@
-"""The training of one model: the WorkflowTemplate `<model>-train`, its schedule, and who its steps are.
+"""The training of one model: the WorkflowTemplate `<model>-train`, its schedule, who its steps are, and their logs.
 
-Not done: archiving logs. It needs credentials of the artifact store in the loop's namespace, and the bundled store has
-one identity only, which owns everything. Logs are read from the pods, which stay as long as their workflow where they
-failed.
+External: the bucket for logs (`components.artifact_store`). Where there is none, logs are read from the pods, which
+stay as long as their workflow where they failed.
 """
 
 from collections.abc import Sequence
@@ -13,10 +12,11 @@ from typing import Any, Final
 import pulumi
 from pulumi import Output, ResourceOptions
 
-from components.connections import KafkaConnection
+from components.connections import Bucket, KafkaConnection
 from components.custom import custom_resource, object_name
 from components.identities import RoleRule, step_identity
 from components.labels import labels, selector
+from components.log_archive import address, archive_location
 from components.network import API_SERVER, Traffic, allow, pods
 from components.promotion import watch_options
 from components.serving import APP as SERVERS
@@ -64,6 +64,8 @@ class TrainingArgs:
     """How it is watched."""
     kafka: KafkaConnection | None = None
     """Where predictions are read. None: they are not judged."""
+    logs: Bucket | None = None
+    """Where the steps' logs go, for pods of the namespace. None: they stay with their pods."""
 
     @property
     def staging_service(self) -> str | None:
@@ -83,6 +85,8 @@ class Training(pulumi.ComponentResource):
     """The WorkflowTemplate's name, known once it exists."""
     submit: Output[str]
     """The command that trains the model now, and waits."""
+    logs: Output[str] | None
+    """Folder of the trainings' logs (s3://…). None: they stay with their pods."""
 
     def __init__(self, name: str, args: TrainingArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("ml-loop:training:Training", name, None, opts)
@@ -92,11 +96,12 @@ class Training(pulumi.ComponentResource):
         plan = Output.all(
             namespace=namespace,
             tracking_uri=args.tracking_uri,
-            train=step_identity(name, f"{args.model}-train", namespace=namespace, opts=child),
-            gate=step_identity(f"{name}-gate", f"{args.model}-gate", namespace=namespace, opts=child),
+            train=_identity(name, args, "train", (), child),
+            gate=_identity(f"{name}-gate", args, "gate", (), child),
             cooldown=_cooldown_identity(name, args, child),
             rollout=_rollout_identity(name, args, child),
             kafka=kafka_client(args.kafka),
+            archive=args.logs and archive_location(args.logs, args.model),
         ).apply(lambda known: _plan(name, args, known))
         _policies(name, args, child)
 
@@ -119,6 +124,7 @@ class Training(pulumi.ComponentResource):
                 opts=child,
             )
         self.submit = Output.concat("argo submit --from workflowtemplate/", self.template, " -n ", namespace, " --wait")
+        self.logs = args.logs and address(args.logs, args.model)
         self.register_outputs({"template": self.template, "submit": self.submit})
 
 
@@ -132,7 +138,7 @@ def _plan(name: str, args: TrainingArgs, known: dict[str, Any]) -> Plan:
         image=args.image,
         commands=args.commands,
         accounts=Accounts(**{step: known[step] for step in ("train", "gate", "cooldown", "rollout")}),
-        labels=labels(APP, name),
+        labels=_pod_labels(name, args),
         resources=training.resources.model_dump(exclude_none=True),
         gate=Gate(metric=gate.metric, minimum=gate.minimum, compare=gate.not_worse_than is not None),
         data_uri=training.data_uri or "",
@@ -141,6 +147,32 @@ def _plan(name: str, args: TrainingArgs, known: dict[str, Any]) -> Plan:
         cooldown=None if args.cooldown is None else int(args.cooldown.total_seconds()),
         staging_service=args.staging_service,
         canary=_canary(args, known["kafka"]) if args.serving else None,
+        archive=known["archive"],
+    )
+
+
+def _pod_labels(name: str, args: TrainingArgs) -> dict[str, str]:
+    """Those that find the pods, and those that the store lets in."""
+    return labels(APP, name) | dict(args.logs.client_labels if args.logs else {})
+
+
+def accounts(model: str, *, cooldown: bool, serving: bool) -> list[str]:
+    """The service accounts that steps of a model's training run as: all of them write logs."""
+    steps = {"train": True, "gate": True, "cooldown": cooldown, "rollout": serving}
+    return [f"{model}-{step}" for step, wanted in steps.items() if wanted]
+
+
+def _identity(
+    name: str, args: TrainingArgs, step: str, rules: Sequence[RoleRule], child: ResourceOptions
+) -> Output[str]:
+    account = f"{args.model}-{step}"
+    return step_identity(
+        name,
+        account,
+        namespace=args.namespace,
+        rules=rules,
+        annotations=args.logs.annotations.get(account) if args.logs else None,
+        opts=child,
     )
 
 
@@ -156,8 +188,7 @@ def _canary(args: TrainingArgs, kafka: KafkaClient | None) -> Canary:
 def _cooldown_identity(name: str, args: TrainingArgs, child: ResourceOptions) -> Output[str] | None:
     if args.cooldown is None:
         return None
-    account = f"{args.model}-cooldown"
-    return step_identity(f"{name}-cooldown", account, namespace=args.namespace, rules=[LEASES], opts=child)
+    return _identity(f"{name}-cooldown", args, "cooldown", [LEASES], child)
 
 
 def _rollout_identity(name: str, args: TrainingArgs, child: ResourceOptions) -> Output[str] | None:
@@ -172,17 +203,19 @@ def _rollout_identity(name: str, args: TrainingArgs, child: ResourceOptions) -> 
     }
     deployments: RoleRule = {"api_groups": ["apps"], "resources": ["deployments"], "verbs": ["list"]}
     its_pods: RoleRule = {"api_groups": [""], "resources": ["pods"], "verbs": ["list"]}
-    rules = [service, deployments, its_pods]
-    return step_identity(f"{name}-rollout", f"{args.model}-rollout", namespace=args.namespace, rules=rules, opts=child)
+    return _identity(f"{name}-rollout", args, "rollout", [service, deployments, its_pods], child)
 
 
 def _policies(name: str, args: TrainingArgs, child: ResourceOptions) -> None:
-    """Every step goes where it was told, and to the API server with its results; a rollout asks the servers, too."""
+    """Every step goes where it was told, to the API server with its results, and to the store with its log.
+
+    A rollout asks the servers, too.
+    """
     allow(
         f"{name}-steps",
         namespace=args.namespace,
         selector=selector(APP, name),
-        egress=[API_SERVER, *args.egress],
+        egress=[API_SERVER, *args.egress, *(args.logs.egress if args.logs else ())],
         opts=child,
     )
     if args.serving:

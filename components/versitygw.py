@@ -10,6 +10,7 @@ from components.client_job import client_job
 from components.connections import ACCESS_KEY_ID, SECRET_ACCESS_KEY, Bucket
 from components.custom import object_name
 from components.labels import labels, selector
+from components.log_bucket import USERS, LogBucketArgs, bucket_policy, credentials, expire, users
 from components.network import Traffic, allow, pods
 from components.pod import (
     Container,
@@ -27,26 +28,30 @@ PORT = 7070
 REGION = "us-east-1"
 """versitygw's own default; clients sign for the same."""
 ACCESS_KEY = "ml-loop"
-CREATE_BUCKET = """\
+CREATE_BUCKETS = """\
 import os, boto3
-s3, bucket = boto3.client("s3"), os.environ["BUCKET"]
-if bucket not in [found["Name"] for found in s3.list_buckets()["Buckets"]]:
-    s3.create_bucket(Bucket=bucket)
+s3, logs = boto3.client("s3"), os.environ["LOG_BUCKET"]
+there = [found["Name"] for found in s3.list_buckets()["Buckets"]]
+for bucket in (os.environ["BUCKET"], logs):
+    if bucket not in there:
+        s3.create_bucket(Bucket=bucket)
+s3.put_bucket_policy(Bucket=logs, Policy=os.environ["LOG_POLICY"])
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class VersityGwArgs:
-    """The service's size and its key."""
+    """The service's size, its keys and its buckets."""
 
     namespace: pulumi.Input[str]
     storage: str
     """Size of the volume."""
     secret_key: pulumi.Input[str]
-    """Secret key of the service's only identity; a Pulumi secret."""
+    """Secret key of the identity that owns everything; a Pulumi secret."""
+    logs: LogBucketArgs
     image: str
     client_image: str
-    """An image with Python and boto3, for the Job that makes the bucket."""
+    """An image with Python and boto3, for the Jobs that make buckets and expire logs."""
     bucket: str = "mlflow"
     storage_class: str | None = None
     """None: the cluster's default."""
@@ -55,12 +60,15 @@ class VersityGwArgs:
 
 
 class VersityGw(pulumi.ComponentResource):
-    """Creates a Secret, a volume claim, a Deployment, its Service and NetworkPolicies, and a Job that makes the bucket.
+    """Creates Secrets, a volume claim, a Deployment, its Service and NetworkPolicies, and Jobs for the buckets.
 
-    The identity in the Secret owns everything in the store: the loop reaches artifacts through MLflow only.
+    The root identity owns everything in the store, and only this namespace has its key: the loop reaches artifacts
+    through MLflow. The key in the loop's namespace adds logs to a bucket of their own, and can do nothing else.
     """
 
     bucket: Bucket
+    logs: Bucket
+    """For the pods of the loop's namespace."""
 
     def __init__(self, name: str, args: VersityGwArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("ml-loop:storage:VersityGw", name, None, opts)
@@ -73,14 +81,15 @@ class VersityGw(pulumi.ComponentResource):
             opts=child,
         )
         secret_name = object_name(secret)
-        server = _server(name, args, secret_name, child)
+        accounts = users(name, APP, args.logs, args.namespace, child)
+        server = _server(name, args, secret_name, accounts, child)
 
         client_labels = {f"ml-loop.dev/client-of-{name}": "true"}
         allow(
             f"{name}-server",
             namespace=args.namespace,
             selector=selector(APP, name, "server"),
-            ingress=[Traffic(ports=(PORT,), peers=(pods(client_labels),))],
+            ingress=[Traffic(ports=(PORT,), peers=(pods(client_labels), pods(client_labels, args.logs.namespace)))],
             opts=child,
         )
         service = k8s.core.v1.Service(
@@ -101,11 +110,23 @@ class VersityGw(pulumi.ComponentResource):
             client_labels=client_labels,
             egress=(Traffic(ports=(PORT,), peers=(pods(selector(APP, name, "server")),)),),
         )
-        self.bucket = replace(store, name=_create_bucket(name, args, store, child))
-        self.register_outputs({"bucket": self.bucket.name, "endpoint": self.bucket.endpoint})
+        made = _create_buckets(name, args, store, child)
+        self.bucket = replace(store, name=made.apply(lambda _: args.bucket))
+        self.logs = replace(
+            store,
+            name=made.apply(lambda _: args.logs.bucket),
+            credentials_secret=credentials(name, APP, args.logs, child),
+            egress=(Traffic(ports=(PORT,), peers=(pods(selector(APP, name, "server"), args.namespace),)),),
+        )
+        expire(name, APP, store, args.logs, namespace=args.namespace, image=args.client_image, opts=child)
+        self.register_outputs(
+            {"bucket": self.bucket.name, "logs": self.logs.name, "endpoint": self.bucket.endpoint},
+        )
 
 
-def _server(name: str, args: VersityGwArgs, secret_name: Output[str], child: ResourceOptions) -> k8s.apps.v1.Deployment:
+def _server(
+    name: str, args: VersityGwArgs, secret_name: Output[str], accounts: Volume, child: ResourceOptions
+) -> k8s.apps.v1.Deployment:
     spec = volume_claim(args.storage)
     if args.storage_class:
         spec["storage_class_name"] = args.storage_class
@@ -130,10 +151,12 @@ def _server(name: str, args: VersityGwArgs, secret_name: Output[str], child: Res
             [
                 {"name": "data", "mount_path": "/data/buckets", "sub_path": "buckets"},
                 {"name": "data", "mount_path": "/data/meta", "sub_path": "meta"},
+                USERS,
             ],
         ),
         "args": [
             *("--port", f":{PORT}", "--health", "/health", "--quiet"),
+            *("--iam-dir", USERS["mount_path"]),
             # Not every volume has user attributes: metadata goes beside the objects.
             *("posix", "--sidecar", "/data/meta", "/data/buckets"),
         ],
@@ -156,25 +179,25 @@ def _server(name: str, args: VersityGwArgs, secret_name: Output[str], child: Res
             "selector": {"match_labels": selector(APP, name, "server")},
             "template": {
                 "metadata": {"labels": labels(APP, name, "server")},
-                "spec": pod(container, volumes=[data]),
+                "spec": pod(container, volumes=[data, accounts]),
             },
         },
         opts=child,
     )
 
 
-def _create_bucket(name: str, args: VersityGwArgs, store: Bucket, child: ResourceOptions) -> Output[str]:
-    """Makes the bucket unless it exists. Returns its name, known once it does."""
-    job = client_job(
+def _create_buckets(name: str, args: VersityGwArgs, store: Bucket, child: ResourceOptions) -> Output[str]:
+    """Makes the buckets unless they exist, and says who may add logs. Returns the Job's name, known then."""
+    policy = bucket_policy(args.logs.bucket)
+    return client_job(
         name,
         "bucket",
         store,
         app=APP,
         namespace=args.namespace,
         image=args.client_image,
-        script=CREATE_BUCKET,
-        env=plain_env({"BUCKET": args.bucket}),
-        work=args.bucket,
+        script=CREATE_BUCKETS,
+        env=plain_env({"BUCKET": args.bucket, "LOG_BUCKET": args.logs.bucket, "LOG_POLICY": policy}),
+        work=f"{args.bucket} {policy}",
         opts=child,
     )
-    return job.apply(lambda _: args.bucket)

@@ -8,13 +8,14 @@ from pulumi import Output, ResourceOptions
 
 import versions
 from components import oauth2_proxy
-from components.artifact_store import ExternalS3Args, Store
+from components.artifact_store import ExternalLogsArgs, ExternalS3Args, Store
 from components.connections import Bucket, KafkaConnection
 from components.event_bus import JetStreamArgs
 from components.gateway import Gateway, GatewayArgs
 from components.iam import Irsa, PodIdentity
 from components.kafka import Kafka, KafkaArgs, external_brokers
 from components.labels import selector
+from components.log_bucket import LogBucketArgs
 from components.mlflow import APP, ARTIFACTS_FOLDER, PORT, Mlflow
 from components.mlflow_application import ArgoCd
 from components.mlflow_route import MlflowRoute, MlflowRouteArgs
@@ -23,7 +24,8 @@ from components.nats import NatsServerArgs
 from components.network import ANYWHERE, Peers, Traffic, pods
 from components.oauth2_proxy import OAuth2Proxy, OAuth2ProxyArgs
 from components.postgres import BACKUPS_FOLDER, PostgresBackup, PostgresRestore
-from components.s3_bucket import S3BucketArgs
+from components.s3_bucket import LogFolderArgs, S3BucketArgs
+from components.training import accounts
 from components.versitygw import VersityGwArgs
 from settings import AwsS3, BundledStore, Delivery, ExternalKafka, ImageName, S3Compatible, Settings
 from settings import Gateway as GatewaySettings
@@ -41,10 +43,10 @@ def image(stack: Settings, name: ImageName) -> str:
     return stack.images.get(name, pin.mirrored(registry) if registry else pin.reference)
 
 
-def store(stack: Settings, namespace: Output[str], *, protect: bool) -> Store:
-    """The artifact store, for clients in `namespace`."""
-    match stack.artifacts, stack.store_secret_key:
-        case AwsS3(bucket=bucket, region=region, kms_key=key) as aws, _:
+def store(stack: Settings, namespace: Output[str], loop: Output[str], *, protect: bool) -> Store:
+    """The artifact store, for clients in `namespace`; workflows in `loop` add their logs."""
+    match stack.artifacts, stack.store_secret_key, stack.logs_secret_key:
+        case AwsS3(bucket=bucket, region=region, kms_key=key, log_retention_days=days) as aws, _, _:
             folders = {MLFLOW: ARTIFACTS_FOLDER} | (
                 {DATABASE: BACKUPS_FOLDER} if stack.tracking.postgres.backup else {}
             )
@@ -53,23 +55,37 @@ def store(stack: Settings, namespace: Output[str], *, protect: bool) -> Store:
                 region=region,
                 namespace=namespace,
                 folders=folders,
+                logs=LogFolderArgs(namespace=loop, accounts=_writers(stack), days=days),
                 identity=_identity(aws, stack.cluster.context),
                 kms_key=key,
                 protect=protect,
             )
-        case S3Compatible(endpoint=str(endpoint), bucket=str(bucket), credentials_secret=str(secret)), _:
-            return ExternalS3Args(endpoint=endpoint, bucket=bucket, credentials_secret=secret)
-        case S3Compatible(bundled=BundledStore(storage=storage)), Output() as key:
+        case S3Compatible(endpoint=str(endpoint), bucket=str(bucket), credentials_secret=str(secret), logs=logs), _, _:
+            own = logs and ExternalLogsArgs(bucket=logs.bucket, credentials_secret=logs.credentials_secret)
+            return ExternalS3Args(endpoint=endpoint, bucket=bucket, credentials_secret=secret, logs=own)
+        case S3Compatible(
+            bundled=BundledStore(storage=storage, log_retention_days=days)
+        ), Output() as key, Output() as add:
             return VersityGwArgs(
                 namespace=namespace,
                 storage=storage,
                 secret_key=key,
+                logs=LogBucketArgs(namespace=loop, secret_key=add, days=days),
                 protect=protect,
                 image=image(stack, ImageName.VERSITYGW),
                 client_image=image(stack, ImageName.MLFLOW),
             )
-        case other, _:
+        case other, _, _:
             raise AssertionError(f"settings let a store pass that is none: {other}")
+
+
+def _writers(stack: Settings) -> dict[str, str]:
+    """Service account → model, of all pods that write logs."""
+    return {
+        account: model
+        for model, its in stack.models.items()
+        for account in accounts(model, cooldown=its.retraining is not None, serving=True)
+    }
 
 
 def _identity(store: AwsS3, context: str) -> PodIdentity | Irsa:

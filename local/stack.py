@@ -27,7 +27,7 @@ UNHANDLED: Final = "an unhandled error occurred: "
 """What the SDK puts before an inline program's own error, which it has printed already."""
 ITEM: Final = "* "
 """What the engine puts before each reason of a resource that did not become ready."""
-SECRETS: Final = ("storeSecretKey", "trackingSecretKey")
+SECRETS: Final = ("storeSecretKey", "logsSecretKey", "trackingSecretKey")
 
 
 def render(stack: str, paths: Paths, images: Mapping[str, str]) -> Path:

@@ -4,7 +4,7 @@ Read once by `load()`, before anything is created. Keys are camelCase in YAML an
 External: the stack file and, for the check of the cluster's context, the kubeconfig. No call to any cluster or cloud.
 """
 
-from settings.artifacts import Artifacts, AwsS3, BundledStore, S3Compatible
+from settings.artifacts import Artifacts, AwsS3, BundledStore, LogBucket, S3Compatible
 from settings.cluster import Cluster, check_context
 from settings.gateway import Gateway
 from settings.kafka import BundledKafka, ExternalKafka, Kafka, Sasl, SaslMechanism, Tls
@@ -48,6 +48,7 @@ __all__ = [
     "KServe",
     "KServeMode",
     "Kafka",
+    "LogBucket",
     "Model",
     "Observability",
     "Operator",

@@ -9,6 +9,7 @@ from settings.problem import Problem
 from settings.section import Section, kind_of
 from settings.values.names import AwsRegion, BucketName, EksCluster, KmsKey, OidcProvider
 from settings.values.network import Endpoint
+from settings.values.number import Count
 from settings.values.quantity import Size
 from settings.values.secret import SecretName
 
@@ -29,6 +30,8 @@ class AwsS3(Section):
     """ARN of the cluster's OpenID Connect provider in IAM: pods get the roles by IRSA. Excludes eksCluster."""
     kms_key: KmsKey | None = None
     """ARN of the key that encrypts the bucket. Unset: S3's own key, which every reader of the bucket may use."""
+    log_retention_days: Count = 30
+    """For how many days logs of trainings are kept."""
 
     def contradictions(self) -> Iterator[Problem]:
         if self.eks_cluster is not None and self.oidc_provider is not None:
@@ -42,6 +45,18 @@ class BundledStore(Section):
 
     storage: Size = "10Gi"
     """Size of its volume."""
+    log_retention_days: Count = 30
+    """For how many days logs of trainings are kept."""
+
+
+class LogBucket(Section):
+    """A bucket of yours for the logs of trainings, with credentials of its own: no model is in it."""
+
+    bucket: BucketName
+    """Bucket at the endpoint; it must exist. How long logs are kept is a lifecycle rule of yours."""
+    credentials_secret: SecretName
+    """Secret in the loop's namespace with the keys access-key-id and secret-access-key, for an account that may add
+    objects to this bucket."""
 
 
 class S3Compatible(Section):
@@ -50,13 +65,15 @@ class S3Compatible(Section):
     kind: Literal["s3-compatible"]
     """Kind of the artifact store."""
     bundled: BundledStore | None = None
-    """Run the bundled server; excludes endpoint, bucket and credentialsSecret."""
+    """Run the bundled server; excludes endpoint, bucket, credentialsSecret and logs."""
     endpoint: Endpoint | None = None
     """URL of your service; excludes bundled."""
     bucket: BucketName | None = None
     """Bucket at the endpoint; it must exist."""
     credentials_secret: SecretName | None = None
     """Secret in the tracking namespace with the keys access-key-id and secret-access-key."""
+    logs: LogBucket | None = None
+    """Where logs of trainings go. Unset: they stay with their pods; the bundled server has a bucket for them."""
 
     def contradictions(self) -> Iterator[Problem]:
         if self.bundled is not None:
@@ -67,13 +84,22 @@ class S3Compatible(Section):
         else:
             if self.bucket is None:
                 yield Problem.missing(("bucket",), "the bucket at the endpoint", "Add the name of a bucket that exists")
+            if self.logs is not None and self.logs.bucket == self.bucket:
+                expected = "another bucket than that of the models: code that trains writes logs"
+                remedy = "Make one for logs, and an account that may add to it alone"
+                yield Problem.with_value(("logs", "bucket"), self.logs.bucket, expected, remedy)
             if self.credentials_secret is None:
                 remedy = "Create it with the keys access-key-id and secret-access-key, and add its name"
                 expected = "the name of a Secret in the tracking namespace"
                 yield Problem.missing(("credentialsSecret",), expected, remedy)
 
     def _own_service_excluded(self) -> Iterator[Problem]:
-        own = {"endpoint": self.endpoint, "bucket": self.bucket, "credentialsSecret": self.credentials_secret}
+        own = {
+            "endpoint": self.endpoint,
+            "bucket": self.bucket,
+            "credentialsSecret": self.credentials_secret,
+            "logs": self.logs,
+        }
         for key, value in own.items():
             if value is not None:
                 remedy = "Remove it to run the bundled store, or remove bundled to use your own service"

@@ -76,6 +76,8 @@ class Settings(Section):
     """Rules of the policy pack that need not hold, each with a reason and an end."""
     store_secret_key: Annotated[StackSecret, stack_secret("storeSecretKey")] | None = None
     """Root key of the bundled artifact store; required with it."""
+    logs_secret_key: Annotated[StackSecret, stack_secret("logsSecretKey")] | None = None
+    """Key of the bundled store's account that may add logs and nothing else; required with it."""
     tracking_secret_key: Annotated[StackSecret, stack_secret("trackingSecretKey")]
     """Key that MLflow signs its sessions with."""
 
@@ -102,9 +104,13 @@ class Settings(Section):
 
     def _complete_store(self) -> Iterator[Problem]:
         bundled = isinstance(self.artifacts, S3Compatible) and self.artifacts.bundled is not None
-        if bundled and self.store_secret_key is None:
-            expected = "a Pulumi secret, the root key of the bundled store"
-            yield Problem.missing(("storeSecretKey",), expected, f"Run {set_secret('storeSecretKey')}")
+        keys = {
+            "storeSecretKey": (self.store_secret_key, "the root key of the bundled store"),
+            "logsSecretKey": (self.logs_secret_key, "the key with which trainings add their logs to the bundled store"),
+        }
+        for key, (value, meaning) in keys.items() if bundled else ():
+            if value is None:
+                yield Problem.missing((key,), f"a Pulumi secret, {meaning}", f"Run {set_secret(key)}")
 
     def _reachable_host(self) -> Iterator[Problem]:
         if self.tracking.host is not None and self.gateway is None:

@@ -1,8 +1,7 @@
 """Argo Workflows: the controller and the executor, from the manifests its Go module carries; no server.
 
 The controller asks a registry for an image's entry point when a template names no command. Images of this cluster are
-in no registry, so every template must name its command. Artifact repositories belong to namespaces; the stack makes
-them.
+in no registry, so every template must name its command. Each template of the stack says itself where its log is kept.
 """
 
 import json

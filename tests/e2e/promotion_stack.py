@@ -111,6 +111,7 @@ class PromotionStack:
                 egress=(Traffic(ports=(9092,), peers=(pods({}, "kafka"),)),),
             ),
             bus=None,
+            logs=None,
         )
         its: dict[str, Any] = {
             "training": {"gate": {"metric": "auc", "minimum": 0.5}},

@@ -12,8 +12,9 @@ from typing import Any, Final
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from pulumi import ResourceOptions
+from pulumi import Output, ResourceOptions
 
+from components.connections import Bucket
 from components.labels import selector
 from components.mlflow import APP, PORT
 from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
@@ -27,6 +28,7 @@ from local.node.node import Node
 from local.paths import Paths
 from local.shell import run
 from settings.model import Training as TrainingSettings
+from tests.e2e import store
 from tests.e2e.scratch_model import TRACKING_URL
 from tests.unit.mocks import record
 
@@ -71,6 +73,14 @@ class ScratchTraining:
                 egress=[Traffic(ports=(PORT,), peers=(pods_with(selector(APP, "mlflow", "server"), "mlflow"),))],
                 training=TrainingSettings.model_validate(SETTINGS | settings),
                 cooldown=timedelta(hours=6),
+                logs=Bucket(
+                    name=Output.from_input(store.LOGS),
+                    region="us-east-1",
+                    endpoint=Output.from_input(store.ENDPOINT),
+                    credentials_secret=Output.from_input(store.SECRET),
+                    client_labels={},
+                    egress=(Traffic(ports=(7070,), peers=(pods_with({}, "mlflow"),)),),
+                ),
             )
             Training(f"{model}-training", args, opts)
 
@@ -80,6 +90,13 @@ class ScratchTraining:
                 manifest = {"apiVersion": kind[0].removeprefix("core/"), "kind": kind[1]} | each.inputs
                 apply = ("apply", "--server-side", "--field-manager=pulumi", "-f", "-")
                 self.kubectl(*apply, stdin=json.dumps(manifest))
+        self._lend_key()
+
+    def _lend_key(self) -> None:
+        """The stack's own, with which the loop's namespace adds logs to the store."""
+        metadata = {"name": store.SECRET}
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": store.key(self.node)}
+        self.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(secret))
 
     def argo(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [str(self.node.paths.bin / "argo"), *arguments, "-n", self.namespace]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.closed_loop import NAMESPACE as LOOP
 from tests.e2e.station import NAMESPACE, Record, Station, Timed, until
 
 pytestmark = pytest.mark.e2e
@@ -60,10 +61,11 @@ def test_every_pod_that_was_asked_for_was_admitted(station: Station) -> None:
 
 @pytest.fixture
 def secrets(station: Station) -> set[bytes]:
-    """Every secret value of the station, in clear and as Kubernetes writes it."""
+    """Every secret value of the station, and the loop's key for logs, in clear and as Kubernetes writes it."""
     found = [
         (key, base64.b64decode(value))
-        for secret in station.objects("secrets", "-n", NAMESPACE)
+        for namespace in (NAMESPACE, LOOP)
+        for secret in station.objects("secrets", "-n", namespace)
         for key, value in secret.get("data", {}).items()
         if key in SECRET_KEYS
     ]

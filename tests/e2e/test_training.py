@@ -13,6 +13,7 @@ from loop.contract import FAILURE_TAG, Alias, Tag
 from tests.e2e.scratch_model import eventually
 from tests.e2e.scratch_training import ScratchTraining, scratch_training
 from tests.e2e.station import Station
+from tests.e2e.store import logs
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 STEPS = ("train", "evaluate", "register", "promote-to-staging")
@@ -28,6 +29,14 @@ def training(station: Station) -> Iterator[ScratchTraining]:
 
 
 @pytest.fixture(scope="module")
+def by_hand(training: ScratchTraining) -> str:
+    """A training that somebody has started and waited for."""
+    done = training.argo("submit", "--from", f"workflowtemplate/{training.namespace}-train", "--wait", "-o", "name")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.split()[0]
+
+
+@pytest.fixture(scope="module")
 def broken(training: ScratchTraining) -> str:
     """A model whose train command fails."""
     model = f"{training.namespace}-broken"
@@ -40,11 +49,10 @@ def finish(training: ScratchTraining, name: str) -> str:
     return training.phase(name)
 
 
-def test_a_training_by_hand_ends_in_a_staging_version_that_says_where_it_comes_from(training: ScratchTraining) -> None:
-    done = training.argo("submit", "--from", f"workflowtemplate/{training.namespace}-train", "--wait", "-o", "name")
-    assert done.returncode == 0, done.stdout + done.stderr
-    name = done.stdout.split()[0]
-    (version,) = training.versions(name)
+def test_a_training_by_hand_ends_in_a_staging_version_that_says_where_it_comes_from(
+    training: ScratchTraining, by_hand: str
+) -> None:
+    (version,) = training.versions(by_hand)
     assert version.tags[Tag.TRIGGER] == "manual"
     assert version.tags[Tag.GATE] == "passed"
     assert version.tags[Tag.IMAGE] == training.image("recommender")
@@ -53,16 +61,34 @@ def test_a_training_by_hand_ends_in_a_staging_version_that_says_where_it_comes_f
     assert MlflowClient().get_registered_model(training.namespace).aliases.keys() == {Alias.STAGING}
 
 
-def test_the_user_s_code_sees_no_token_for_the_api(training: ScratchTraining) -> None:
-    found = training.items("pods", "-l", "app.kubernetes.io/component=train")
-    assert found
+def test_the_user_s_code_sees_no_token_for_the_api_and_no_key_of_the_store(
+    training: ScratchTraining, by_hand: str
+) -> None:
+    (pod,) = training.pods(by_hand, "train")
+    (key,) = [volume["name"] for volume in pod["spec"]["volumes"] if "secret" in volume]
     mounts = {
-        container["name"]: {mount["mountPath"] for mount in container["volumeMounts"]}
-        for pod in found
+        container["name"]: {mount[part] for mount in container["volumeMounts"] for part in ("name", "mountPath")}
         for container in pod["spec"]["containers"]
     }
-    folder = "/var/run/secrets/kubernetes.io/serviceaccount"
-    assert {name for name, folders in mounts.items() if folder in folders} == {"wait"}
+    for guarded in ("/var/run/secrets/kubernetes.io/serviceaccount", key):
+        assert {name for name, mounted in mounts.items() if guarded in mounted} == {"wait"}
+
+
+def test_what_each_step_said_is_in_the_store_when_the_pods_are_gone(training: ScratchTraining, by_hand: str) -> None:
+    of_workflow = ("-l", f"workflows.argoproj.io/workflow={by_hand}")
+    steps = {
+        pod["metadata"]["name"]: pod["metadata"]["labels"]["app.kubernetes.io/component"]
+        for pod in training.items("pods", *of_workflow)
+    }
+    said = {pod: training.kubectl("logs", pod, "-c", "main").splitlines() for pod in steps}
+    training.kubectl("delete", "pods", *of_workflow)
+    kept = logs(training.node, training.namespace, by_hand)
+    assert {steps[pod] for pod in kept} == set(STEPS)
+    for pod, text in kept.items():
+        assert text.strip(), f"{pod} said nothing"
+        # What the executor says of itself is in the pod's log only.
+        assert set(text.splitlines()) <= set(said[pod])
+    assert any("gate: passed" in text.splitlines() for text in kept.values())
 
 
 @pytest.mark.parametrize(

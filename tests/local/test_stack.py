@@ -59,7 +59,8 @@ def test_an_image_that_the_committed_file_names_wins_over_the_one_built_here(che
 
 
 def test_secrets_and_the_salt_they_are_encrypted_with_are_kept(checkout: Path, paths: Paths) -> None:
-    kept = {"ml-loop:storeSecretKey": {"secure": "v1:store"}, "ml-loop:trackingSecretKey": {"secure": "v1:tracking"}}
+    keys = {"storeSecretKey": "store", "logsSecretKey": "logs", "trackingSecretKey": "tracking"}
+    kept = {f"ml-loop:{key}": {"secure": f"v1:{text}"} for key, text in keys.items()}
     target = stack.render("local", paths, {})
     target.write_text(yaml.safe_dump({"config": kept, "encryptionsalt": "v1:salt"}))
     assert render(paths) == {"config": COMMITTED["config"] | kept, "encryptionsalt": "v1:salt"}

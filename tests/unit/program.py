@@ -18,6 +18,7 @@ from tests.unit.mocks import Recording, record
 ROOT: Final = Path(versions.__file__).parent
 SECRETS: Final = {
     "ml-loop:storeSecretKey": "store-key-of-the-test",
+    "ml-loop:logsSecretKey": "logs-key-of-the-test",
     "ml-loop:trackingSecretKey": "session-key-of-the-test",
 }
 IMAGES: Final = {name: f"{pin.repository}:{pin.tag}@sha256:{64 * '0'}" for name, pin in versions.IMAGES.items()}

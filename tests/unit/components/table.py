@@ -12,7 +12,7 @@ from components.alerts import Watched
 from components.alias_watch import AliasWatch, AliasWatchArgs
 from components.argo_events import ArgoEvents, ArgoEventsArgs
 from components.argo_workflows import ArgoWorkflows, ArgoWorkflowsArgs
-from components.artifact_store import ArtifactStore, ArtifactStoreArgs, ExternalS3Args
+from components.artifact_store import ArtifactStore, ArtifactStoreArgs, ExternalLogsArgs, ExternalS3Args
 from components.barman_cloud import BarmanCloud, BarmanCloudArgs
 from components.cert_manager import CertManager, CertManagerArgs
 from components.cloudnativepg import CloudNativePg, CloudNativePgArgs
@@ -25,6 +25,7 @@ from components.iam import PodIdentity
 from components.kafka import Kafka, KafkaArgs
 from components.knative import Knative, KnativeArgs
 from components.kserve import KServe, KServeArgs
+from components.log_bucket import LogBucketArgs
 from components.mlflow import Mlflow, MlflowArgs
 from components.mlflow_identity import guards
 from components.mlflow_route import MlflowRoute, MlflowRouteArgs
@@ -38,7 +39,7 @@ from components.pod import resources
 from components.postgres import Postgres, PostgresArgs, PostgresBackup
 from components.promotion import Promotion, PromotionArgs
 from components.retraining import Retraining, RetrainingArgs
-from components.s3_bucket import S3Bucket, S3BucketArgs
+from components.s3_bucket import LogFolderArgs, S3Bucket, S3BucketArgs
 from components.serving import Serving, ServingArgs
 from components.training import Training, TrainingArgs
 from components.versitygw import VersityGw, VersityGwArgs
@@ -150,6 +151,7 @@ def versitygw_args() -> VersityGwArgs:
         namespace=NAMESPACE,
         storage="10Gi",
         secret_key=secret(),
+        logs=LogBucketArgs(namespace="loop", secret_key=secret(), days=30),
         image=VERSITYGW_IMAGE,
         client_image=MLFLOW_IMAGE,
         protect=True,
@@ -163,12 +165,14 @@ def s3_bucket_args() -> S3BucketArgs:
         identity=PodIdentity(cluster="example"),
         namespace=NAMESPACE,
         folders={"mlflow": "artifacts"},
+        logs=LogFolderArgs(namespace="loop", accounts={"recommender-train": "recommender"}, days=30),
         protect=True,
     )
 
 
 def external_s3_args() -> ExternalS3Args:
-    return ExternalS3Args(endpoint="https://s3.example.com", bucket="artifacts", credentials_secret="s3")
+    logs = ExternalLogsArgs(bucket="training-logs", credentials_secret="training-logs-s3")
+    return ExternalS3Args(endpoint="https://s3.example.com", bucket="artifacts", credentials_secret="s3", logs=logs)
 
 
 def model_storage_args() -> ModelStorageArgs:
@@ -313,6 +317,7 @@ def training_args() -> TrainingArgs:
         training=TrainingSettings.model_validate(TRAINING),
         cooldown=timedelta(hours=6),
         serving=True,
+        logs=bucket(),
     )
 
 

@@ -56,6 +56,7 @@ def test_the_local_stack_s_outputs_say_where_mlflow_is_and_what_is_installed(run
             "recommender": {
                 "predict": "http://192.0.2.1/v1/models/recommender:predict",
                 "submit": "argo submit --from workflowtemplate/recommender-train -n bookstore-platform-ml --wait",
+                "logs": "s3://ml-loop-logs/logs/recommender",
             }
         },
     }
@@ -146,6 +147,27 @@ def test_on_aws_server_and_database_have_a_role_each_for_their_own_folder(run: R
         recording.inputs("Cluster")["metadata"]["name"],
     }
     assert accounts == names == {"mlflow", "mlflow-db"}
+
+
+def test_on_aws_each_account_of_a_training_has_a_role_that_adds_logs(run: Run) -> None:
+    model = GATE | {"drift": {"features": ["pages"]}, "retraining": {"cooldown": "6h"}}
+    recording = run("prod", {"models": {"recommender": model}})
+    linked = recording.of("PodIdentityAssociation")
+    found = {each.inputs["serviceAccount"] for each in linked if each.inputs["namespace"] != "mlflow"}
+    pods_as = {each.inputs["metadata"]["name"] for each in recording.of("ServiceAccount") if "-training-" in each.name}
+    assert found == pods_as == {f"recommender-{step}" for step in ("train", "cooldown", "rollout")}
+
+
+def test_a_service_of_one_s_own_keeps_logs_where_the_settings_name_a_bucket(run: Run) -> None:
+    place = {"kind": "s3-compatible", "endpoint": "https://s3.example.com", "bucket": "b-1", "credentialsSecret": "s3"}
+    own = {"logs": {"bucket": "training-logs", "credentialsSecret": "training-logs"}}
+
+    def logs(artifacts: dict[str, Any]) -> Any:
+        recording = run("dev", {"models": {"recommender": GATE}, "artifacts": artifacts})
+        return recording.exports["models"]["recommender"]["logs"]
+
+    assert logs(place | own) == "s3://training-logs/logs/recommender"
+    assert logs(place) is None
 
 
 def test_on_aws_roles_are_those_of_the_named_cluster_or_of_the_context_s(run: Run) -> None:

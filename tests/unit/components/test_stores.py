@@ -1,7 +1,9 @@
 """Where artifacts are: on AWS, at a service that exists, or in the bundled one."""
 
 import json
+import sys
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,12 +11,14 @@ import pytest
 from components.artifact_store import ArtifactStore, ArtifactStoreArgs, Store
 from components.iam import Irsa
 from components.s3_bucket import S3Bucket, S3BucketArgs
+from components.training import Training
 from components.versitygw import VersityGw, VersityGwArgs
 from tests.unit.components.table import (
     SECRET_TEXT,
     external_s3_args,
     providers,
     s3_bucket_args,
+    training_args,
     versitygw_args,
 )
 from tests.unit.mocks import Recording, Secret, record
@@ -64,6 +68,20 @@ def test_clients_of_a_service_elsewhere_may_reach_its_port_only(endpoint: str, p
     assert [(rule.ports, rule.peers) for rule in store.bucket.egress] == [((port,), None)]
 
 
+def test_logs_go_to_a_bucket_of_their_own_at_the_service_by_another_secret() -> None:
+    _, store = build(external_s3_args())
+    assert store.logs
+    assert store.logs.egress == store.bucket.egress
+    place = archive(trained(external_s3_args()))
+    assert (place["endpoint"], place["insecure"], place["bucket"]) == ("s3.example.com", False, "training-logs")
+    assert place["secretKeySecret"] == {"name": "training-logs-s3", "key": "secret-access-key"}
+
+
+def test_at_a_service_without_a_bucket_for_logs_they_stay_with_their_pods() -> None:
+    _, store = build(replace(external_s3_args(), logs=None))
+    assert store.logs is None
+
+
 def test_a_service_elsewhere_is_used_as_it_is() -> None:
     recording, _ = build(external_s3_args())
     outputs = {"bucket": "artifacts", "endpoint": "https://s3.example.com"}
@@ -71,12 +89,12 @@ def test_a_service_elsewhere_is_used_as_it_is() -> None:
 
 
 def test_the_root_key_is_a_secret_in_the_state_and_in_the_cluster(bundled: Recording) -> None:
-    data = bundled.inputs("Secret")["stringData"]
+    data = bundled.inputs("Secret", "it-root")["stringData"]
     assert data == Secret({"access-key-id": "ml-loop", "secret-access-key": SECRET_TEXT})
 
 
 def test_the_server_reads_its_key_from_the_secret(bundled: Recording) -> None:
-    (container,) = bundled.inputs("Deployment")["spec"]["template"]["spec"]["containers"]
+    container = server(bundled)
     keys = {each["name"]: each["valueFrom"]["secretKeyRef"] for each in container["env"]}
     assert keys == {
         "ROOT_ACCESS_KEY_ID": {"name": "it-root", "key": "access-key-id"},
@@ -92,6 +110,7 @@ def test_one_pod_writes_the_volume_at_a_time(bundled: Recording) -> None:
 def test_the_bucket_is_known_once_the_job_that_makes_it_has_finished(bundled: Recording) -> None:
     assert bundled.only("VersityGw").outputs == {
         "bucket": "mlflow",
+        "logs": "ml-loop-logs",
         "endpoint": "http://s3.mlflow.svc.cluster.local:7070",
     }
     assert "it-service" in bundled.only("Job").depends_on
@@ -100,14 +119,21 @@ def test_the_bucket_is_known_once_the_job_that_makes_it_has_finished(bundled: Re
 def test_only_labelled_clients_reach_the_server(bundled: Recording) -> None:
     rules = bundled.inputs("NetworkPolicy", "it-server")["spec"]["ingress"]
     clients = {"ml-loop.dev/client-of-it": "true"}
-    assert [rule["from"] for rule in rules] == [[{"podSelector": {"matchLabels": clients}}]]
-    labels = bundled.inputs("Job")["spec"]["template"]["metadata"]["labels"]
-    assert clients.items() <= labels.items()
+    here = {"podSelector": {"matchLabels": clients}}
+    there = {**here, "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "loop"}}}
+    assert [rule["from"] for rule in rules] == [[here, there]]
+    labels = [
+        bundled.inputs("Job")["spec"]["template"]["metadata"]["labels"],
+        bundled.inputs("CronJob")["spec"]["jobTemplate"]["spec"]["template"]["metadata"]["labels"],
+    ]
+    assert [clients.items() <= each.items() for each in labels] == [True, True]
 
 
 def test_another_bucket_is_another_job_as_jobs_cannot_change(bundled: Recording) -> None:
-    other = versitygw(replace(versitygw_args(), bucket="other"))
-    assert bundled.inputs("Job")["metadata"]["name"] != other.inputs("Job")["metadata"]["name"]
+    args = versitygw_args()
+    others = [replace(args, bucket="other"), replace(args, logs=replace(args.logs, bucket="other"))]
+    names = {each.inputs("Job")["metadata"]["name"] for each in (bundled, *map(versitygw, others))}
+    assert len(names) == 3
 
 
 def test_a_larger_volume_changes_the_claim_and_nothing_else(bundled: Recording) -> None:
@@ -115,8 +141,100 @@ def test_a_larger_volume_changes_the_claim_and_nothing_else(bundled: Recording) 
     assert bundled.changed(larger) == ["PersistentVolumeClaim spec.resources.requests.storage"]
 
 
-def document(recording: Recording, kind: str, key: str) -> list[dict[str, Any]]:
-    return json.loads(recording.inputs(kind)[key])["Statement"]
+def server(bundled: Recording) -> dict[str, Any]:
+    (container,) = bundled.inputs("Deployment")["spec"]["template"]["spec"]["containers"]
+    return container
+
+
+def test_the_account_for_logs_is_no_admin_and_owns_nothing(bundled: Recording) -> None:
+    (held,) = bundled.inputs("Secret", "it-users")["stringData"].value.items()
+    account = {"access": "ml-loop-logs", "secret": SECRET_TEXT, "role": "user"}
+    assert (held[0], json.loads(held[1])) == ("users.json", {"accessAccounts": {"ml-loop-logs": account}})
+
+
+def test_the_server_reads_its_accounts_from_a_volume_that_it_cannot_write(bundled: Recording) -> None:
+    (mount,) = [each for each in server(bundled)["volumeMounts"] if each["name"] == "users"]
+    assert mount == {"name": "users", "mountPath": "/etc/versitygw", "readOnly": True}
+    arguments = server(bundled)["args"]
+    assert arguments[arguments.index("--iam-dir") + 1] == mount["mountPath"]
+    volumes = bundled.inputs("Deployment")["spec"]["template"]["spec"]["volumes"]
+    assert {"name": "users", "secret": {"secretName": "it-users"}} in volumes
+
+
+def test_the_loop_s_namespace_has_the_key_of_the_account_for_logs_and_no_other(bundled: Recording) -> None:
+    held = {each.name: each.inputs["metadata"]["namespace"] for each in bundled.of("Secret")}
+    assert held == {"it-root": "mlflow", "it-users": "mlflow", "it-logs": "loop"}
+    data = bundled.inputs("Secret", "it-logs")["stringData"]
+    assert data == Secret({"access-key-id": "ml-loop-logs", "secret-access-key": SECRET_TEXT})
+
+
+def test_the_account_for_logs_may_add_to_their_bucket_and_nothing_else(bundled: Recording) -> None:
+    (container,) = bundled.inputs("Job")["spec"]["template"]["spec"]["containers"]
+    env = {each["name"]: each.get("value") for each in container["env"]}
+    assert (env["BUCKET"], env["LOG_BUCKET"]) == ("mlflow", "ml-loop-logs")
+    assert json.loads(env["LOG_POLICY"])["Statement"] == [
+        {
+            "Effect": "Allow",
+            "Principal": {"AWS": ["ml-loop-logs"]},
+            "Action": ["s3:PutObject"],
+            "Resource": ["arn:aws:s3:::ml-loop-logs/*"],
+        }
+    ]
+
+
+class Pages(list[dict[str, Any]]):
+    """A bucket's listing as boto3 gives it, and what is deleted from it."""
+
+    def client(self, _: str) -> "Pages":
+        return self
+
+    def get_paginator(self, _: str) -> "Pages":
+        return self
+
+    def paginate(self, **_: str) -> "Pages":
+        return self
+
+    def delete_object(self, **what: str) -> None:
+        for page in self:
+            page["Contents"] = [each for each in page.get("Contents", []) if each["Key"] != what["Key"]]
+
+
+def test_each_day_logs_past_their_days_go_and_the_others_stay(
+    bundled: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = bundled.inputs("CronJob")["spec"]
+    assert spec["concurrencyPolicy"] == "Forbid"
+    (container,) = spec["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    for each in container["env"]:
+        monkeypatch.setenv(each["name"], each.get("value", ""))
+    ages = {"of-today": 0, "of-last-month": 29.9, "old": 30.1, "older": 400}
+    now = datetime.now(UTC)
+    listed = [{"Key": key, "LastModified": now - timedelta(days=age)} for key, age in ages.items()]
+    pages = Pages([{"Contents": listed[:3]}, {"Contents": listed[3:]}, {}])
+    monkeypatch.setitem(sys.modules, "boto3", pages)
+    exec(container["command"][2], {})  # noqa: S102  what the pod runs
+    assert [each["Key"] for page in pages for each in page.get("Contents", [])] == ["of-today", "of-last-month"]
+
+
+def trained(store: Store) -> Recording:
+    """A store and a training that logs there."""
+
+    def program() -> None:
+        opts = providers()
+        logs = ArtifactStore("store", ArtifactStoreArgs(store=store), opts).logs
+        Training("training", replace(training_args(), logs=logs), opts)
+
+    return record(program)
+
+
+def archive(recording: Recording) -> dict[str, Any]:
+    return recording.inputs("WorkflowTemplate")["spec"]["templates"][0]["archiveLocation"]["s3"]
+
+
+def document(recording: Recording, kind: str, key: str, name: str = "it-mlflow") -> list[dict[str, Any]]:
+    """The statements of what belongs to the role `name`; of the only one, where the kind is not a role's."""
+    of_roles = {"Role": f"{name}-role", "RolePolicy": f"{name}-policy"}
+    return json.loads(recording.inputs(kind, of_roles.get(kind, ""))[key])["Statement"]
 
 
 def test_a_service_account_s_role_reaches_its_folder_and_nothing_else(bucket: Recording) -> None:
@@ -165,7 +283,7 @@ def test_only_pods_of_the_cluster_take_the_role(bucket: Recording) -> None:
         "Principal": {"Service": "pods.eks.amazonaws.com"},
         "Action": ["sts:AssumeRole", "sts:TagSession"],
     }
-    association = bucket.inputs("PodIdentityAssociation")
+    association = bucket.inputs("PodIdentityAssociation", "it-mlflow-association")
     found = (association["clusterName"], association["namespace"], association["serviceAccount"])
     assert found == ("example", "mlflow", "mlflow")
 
@@ -208,7 +326,48 @@ def test_with_irsa_clients_need_no_agent() -> None:
 def test_each_service_account_has_a_role_of_its_own() -> None:
     folders = {"mlflow": "artifacts", "mlflow-db": "postgres"}
     recording = s3(replace(s3_bucket_args(), folders=folders))
-    assert {role.name for role in recording.of("Role")} == {"it-mlflow-role", "it-mlflow-db-role"}
+    names = {role.name for role in recording.of("Role")}
+    assert names == {"it-mlflow-role", "it-mlflow-db-role", "it-recommender-train-role"}
+
+
+WRITER = "it-recommender-train"
+
+
+def test_a_training_s_role_adds_logs_of_its_model_and_can_do_nothing_else(bucket: Recording) -> None:
+    assert document(bucket, "RolePolicy", "policy", WRITER) == [
+        {
+            "Effect": "Allow",
+            "Action": ["s3:PutObject", "s3:AbortMultipartUpload"],
+            "Resource": "arn:aws:::it-bucket/logs/recommender/*",
+        }
+    ]
+    association = bucket.inputs("PodIdentityAssociation", f"{WRITER}-association")
+    assert (association["namespace"], association["serviceAccount"]) == ("loop", "recommender-train")
+
+
+def test_with_irsa_a_training_s_role_is_for_its_account_in_the_loop_s_namespace() -> None:
+    (trust,) = document(s3(irsa()), "Role", "assumeRolePolicy", WRITER)
+    subject = trust["Condition"]["StringEquals"][f"{ISSUER}:sub"]
+    assert subject == "system:serviceaccount:loop:recommender-train"
+
+
+def test_on_aws_trainings_log_by_their_role() -> None:
+    recording = trained(s3_bucket_args())
+    assert "store-s3-recommender-train-association" in recording.only("WorkflowTemplate").depends_on
+    assert archive(recording) == {
+        "endpoint": "s3.eu-west-1.amazonaws.com",
+        "insecure": False,
+        "region": "eu-west-1",
+        "bucket": "example-artifacts",
+        "key": "logs/recommender/{{workflow.name}}/{{pod.name}}",
+        "useSDKCreds": True,
+    }
+
+
+def test_with_irsa_a_training_s_account_names_its_role() -> None:
+    account = trained(irsa()).inputs("ServiceAccount", "training-account")
+    role = "arn:aws:::store-s3-recommender-train-role"
+    assert account["metadata"]["annotations"] == {"eks.amazonaws.com/role-arn": role}
 
 
 def test_plain_http_is_denied_to_everyone(bucket: Recording) -> None:
@@ -219,10 +378,16 @@ def test_plain_http_is_denied_to_everyone(bucket: Recording) -> None:
 
 
 def test_old_versions_and_broken_uploads_are_forgotten(bucket: Recording) -> None:
-    (rule,) = bucket.inputs("BucketLifecycleConfiguration")["rules"]
+    rule, _ = bucket.inputs("BucketLifecycleConfiguration")["rules"]
     assert rule["noncurrentVersionExpiration"] == {"noncurrentDays": 90}
     assert rule["abortIncompleteMultipartUpload"] == {"daysAfterInitiation": 7}
     assert "expiration" not in rule
+
+
+def test_logs_are_forgotten_after_their_days_with_their_old_versions(bucket: Recording) -> None:
+    _, rule = bucket.inputs("BucketLifecycleConfiguration")["rules"]
+    assert (rule["filter"], rule["status"]) == ({"prefix": "logs/"}, "Enabled")
+    assert (rule["expiration"], rule["noncurrentVersionExpiration"]) == ({"days": 30}, {"noncurrentDays": 1})
 
 
 def test_a_bucket_without_name_gets_one_from_pulumi() -> None:

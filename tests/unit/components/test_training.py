@@ -8,9 +8,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pulumi import Output
 
 from components.promotion import watch_options
-from components.training import EXAMPLE, Training, TrainingArgs
+from components.training import EXAMPLE, Training, TrainingArgs, accounts
 from components.training_steps import PARAMETERS, TRIGGERS
 from loop import contract
 from loop.__main__ import COMMANDS
@@ -20,7 +21,7 @@ from policy.rule import Resource, Stack
 from policy.rules.restricted import RESTRICTED_OPERATED_PODS
 from settings.model import Promotion as PromotionSettings
 from settings.model import Training as TrainingSettings
-from tests.unit.components.table import LOOP_IMAGE, MODEL_IMAGE, TRAINING, kafka, providers, training_args
+from tests.unit.components.table import LOOP_IMAGE, MODEL_IMAGE, TRAINING, bucket, kafka, providers, training_args
 from tests.unit.mocks import Recording, record
 
 
@@ -304,6 +305,56 @@ def test_all_attempts_of_a_step_share_the_time_of_one(recording: Recording) -> N
 def test_finished_workflows_and_pods_go_and_failed_pods_stay_with_their_workflow(recording: Recording) -> None:
     assert spec(recording)["ttlStrategy"] == {"secondsAfterSuccess": 86400, "secondsAfterFailure": 604800}
     assert spec(recording)["podGC"] == {"strategy": "OnPodSuccess", "deleteDelayDuration": "600s"}
+
+
+def test_each_step_s_log_goes_to_a_folder_of_its_own_when_it_has_ended(recording: Recording) -> None:
+    for each in pod_templates(recording).values():
+        assert each["archiveLocation"] == {
+            "archiveLogs": True,
+            "s3": {
+                "endpoint": "s3.example.com",
+                "insecure": False,
+                "region": "us-east-1",
+                "bucket": "artifacts",
+                "key": "logs/recommender/{{workflow.name}}/{{pod.name}}",
+                "accessKeySecret": {"name": "s3", "key": "access-key-id"},
+                "secretKeySecret": {"name": "s3", "key": "secret-access-key"},
+            },
+        }
+
+
+def test_a_store_without_tls_is_spoken_to_without_it() -> None:
+    plain = replace(bucket(), endpoint=Output.from_input("http://s3.mlflow.svc.cluster.local:7070"))
+    place = template(build(replace(training_args(), logs=plain)), "train")["archiveLocation"]["s3"]
+    assert (place["endpoint"], place["insecure"]) == ("s3.mlflow.svc.cluster.local:7070", True)
+
+
+def test_the_store_lets_every_step_in_and_every_step_may_go_there(recording: Recording) -> None:
+    client = {"ml-loop.dev/client-of-s3": "true"}
+    assert client.items() <= spec(recording)["podMetadata"]["labels"].items()
+    policy = recording.inputs("NetworkPolicy", "training-steps")["spec"]
+    assert [{"port": 443, "protocol": "TCP"}] in [rule["ports"] for rule in policy["egress"]]
+
+
+def test_the_user_s_code_sees_no_key_of_the_store(recording: Recording) -> None:
+    for each in pod_templates(recording).values():
+        assert "s3" not in json.dumps(each["container"])
+    assert "secret" not in json.dumps(spec(recording)["volumes"])
+
+
+def test_without_a_bucket_for_logs_they_stay_with_their_pods() -> None:
+    found = build(replace(training_args(), logs=None))
+    assert [each for each in spec(found)["templates"] if "archiveLocation" in each] == []
+    (account,) = [each for each in found.of("ServiceAccount") if each.name == "training-account"]
+    assert "annotations" not in account.inputs["metadata"]
+
+
+def test_every_account_that_a_step_runs_as_is_one_that_may_log(recording: Recording) -> None:
+    made = {each.inputs["metadata"]["name"] for each in recording.of("ServiceAccount")}
+    assert made == set(accounts("recommender", cooldown=True, serving=True))
+    alone = build(replace(training_args(), cooldown=None, serving=False))
+    made = {each.inputs["metadata"]["name"] for each in alone.of("ServiceAccount")}
+    assert made == set(accounts("recommender", cooldown=False, serving=False))
 
 
 def test_containers_write_to_volumes_only(recording: Recording) -> None:

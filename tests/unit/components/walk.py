@@ -54,7 +54,7 @@ def tokens(recording: Recording) -> Iterator[str]:
     bindings = (*recording.of("RoleBinding"), *recording.of("ClusterRoleBinding"))
     bound = {subject["name"] for binding in bindings for subject in binding.inputs["subjects"]}
     for resource in recording.resources:
-        spec: Mapping[str, Any] = resource.inputs.get("spec", {}).get("template", {}).get("spec", {})
+        spec: Mapping[str, Any] = _pod_template(resource).get("spec", {})
         handed = spec and spec.get("automountServiceAccountToken") is not False
         if handed and spec.get("serviceAccountName") not in bound:
             yield f"{resource.name} ({resource.type}) mounts a service account's token"
@@ -125,6 +125,12 @@ def _as_resource(resource: Registered) -> Resource:
     )
 
 
+def _pod_template(resource: Registered) -> Mapping[str, Any]:
+    """A workload's own, a CronJob's among them; empty where there is none."""
+    spec: Mapping[str, Any] = resource.inputs.get("spec", {})
+    return spec.get("jobTemplate", {}).get("spec", spec).get("template", {})
+
+
 def _images(resource: Resource, stack: Stack) -> Iterator[Any]:
     for pod in pods(resource.kind, resource.manifest, stack):
         yield from (container["image"] for _, container in containers(pod) if "image" in container)
@@ -135,7 +141,7 @@ def _images(resource: Resource, stack: Stack) -> Iterator[Any]:
 def _pod_labels(recording: Recording) -> Iterator[Mapping[str, str]]:
     yield from _delivered_labels(recording)
     for resource in recording.resources:
-        template: dict[str, Any] = resource.inputs.get("spec", {}).get("template", {})
+        template = _pod_template(resource)
         if "metadata" in template:
             yield template["metadata"].get("labels", {})
         if resource.inputs.get("kind") == "Cluster":

@@ -31,7 +31,7 @@ def declared() -> dict[str, Any]:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_a_stack_file_needs_nothing_but_its_secrets(stack: str) -> None:
-    secrets = {key: pulumi.Output.secret("a key") for key in ("storeSecretKey", "trackingSecretKey")}
+    secrets = {key: pulumi.Output.secret("a key") for key in ("storeSecretKey", "logsSecretKey", "trackingSecretKey")}
     assert parse(own_settings(stack) | secrets).namespace == "bookstore-platform-ml"
 
 

@@ -57,6 +57,7 @@ def test_two_contradictions_in_two_sections_are_both_reported(change: Change) ->
     [
         "trackingSecretKey",
         "storeSecretKey",
+        "logsSecretKey",
         "kafka.sasl.secretName",
         "kafka.password",
         "tracking.postgres.password",
