@@ -45,7 +45,8 @@ def step_identity(
         f"{name}-binding",
         metadata=metadata,
         role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "Role", "name": object_name(role)},
-        subjects=[{"kind": "ServiceAccount", "name": object_name(made), "namespace": namespace}],
-        opts=opts,
+        # By its name in the text: a preview that does not know an annotation knows none of the account's metadata.
+        subjects=[{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[made])),
     )
     return object_name(binding)

@@ -25,24 +25,29 @@ def address(logs: Bucket, model: str) -> Output[str]:
     return Output.concat("s3://", logs.name, "/", folder(model))
 
 
-def archive_location(logs: Bucket, model: str) -> Output[Mapping[str, Any]]:
-    """The `archiveLocation` of a template, in Argo's spelling. It wins over what the controller's config says."""
-    known = Output.all(name=logs.name, endpoint=logs.endpoint, secret=logs.credentials_secret)
-    return known.apply(lambda it: _location(model, logs.region, it["name"], it["endpoint"], it["secret"]))
+def archived(spec: Mapping[str, Any], logs: Bucket, model: str) -> dict[str, Any]:
+    """The spec of a workflow whose pods leave their logs there.
+
+    Only the place itself may still be unknown in a preview: the policy pack sees all the rest.
+    """
+    location = _location(logs, model)
+    templates = [{**each, "archiveLocation": location} if "container" in each else each for each in spec["templates"]]
+    return {**spec, "templates": templates}
 
 
-def _location(model: str, region: str, bucket: str, endpoint: str | None, secret: str | None) -> Mapping[str, Any]:
-    url = urlsplit(endpoint or f"https://s3.{region}.amazonaws.com")
+def _location(logs: Bucket, model: str) -> Mapping[str, Any]:
+    """In Argo's spelling. It wins over what the controller's config says."""
+    url = Output.from_input(logs.endpoint or f"https://s3.{logs.region}.amazonaws.com").apply(urlsplit)
     place = {
-        "endpoint": url.netloc,
-        "insecure": url.scheme == "http",
+        "endpoint": url.apply(lambda known: known.netloc),
+        "insecure": url.apply(lambda known: known.scheme == "http"),
         # Without it the executor asks the store for the bucket's region, which it has no right to.
-        "region": region,
-        "bucket": bucket,
+        "region": logs.region,
+        "bucket": logs.name,
         "key": f"{folder(model)}/{{{{workflow.name}}}}/{{{{pod.name}}}}",
     }
-    if secret is None:
+    if logs.credentials_secret is None:
         return {"archiveLogs": True, "s3": {**place, "useSDKCreds": True}}
     keys = {"accessKeySecret": ACCESS_KEY_ID, "secretKeySecret": SECRET_ACCESS_KEY}
-    selectors = {field: {"name": secret, "key": key} for field, key in keys.items()}
+    selectors = {field: {"name": logs.credentials_secret, "key": key} for field, key in keys.items()}
     return {"archiveLogs": True, "s3": {**place, **selectors}}

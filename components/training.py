@@ -16,7 +16,7 @@ from components.connections import Bucket, KafkaConnection
 from components.custom import custom_resource, object_name
 from components.identities import RoleRule, step_identity
 from components.labels import labels, selector
-from components.log_archive import address, archive_location
+from components.log_archive import address, archived
 from components.network import API_SERVER, Traffic, allow, pods
 from components.promotion import watch_options
 from components.serving import APP as SERVERS
@@ -101,7 +101,6 @@ class Training(pulumi.ComponentResource):
             cooldown=_cooldown_identity(name, args, child),
             rollout=_rollout_identity(name, args, child),
             kafka=kafka_client(args.kafka),
-            archive=args.logs and archive_location(args.logs, args.model),
         ).apply(lambda known: _plan(name, args, known))
         _policies(name, args, child)
 
@@ -110,7 +109,7 @@ class Training(pulumi.ComponentResource):
             API_VERSION,
             "WorkflowTemplate",
             {"name": f"{args.model}-train", "namespace": namespace, "labels": labels(APP, name)},
-            plan.apply(workflow_spec),
+            plan.apply(lambda known: _spec(known, args)),
             opts=child,
         )
         self.template = object_name(template)
@@ -126,6 +125,11 @@ class Training(pulumi.ComponentResource):
         self.submit = Output.concat("argo submit --from workflowtemplate/", self.template, " -n ", namespace, " --wait")
         self.logs = args.logs and address(args.logs, args.model)
         self.register_outputs({"template": self.template, "submit": self.submit})
+
+
+def _spec(plan: Plan, args: TrainingArgs) -> dict[str, Any]:
+    spec = workflow_spec(plan)
+    return archived(spec, args.logs, args.model) if args.logs else spec
 
 
 def _plan(name: str, args: TrainingArgs, known: dict[str, Any]) -> Plan:
@@ -147,7 +151,6 @@ def _plan(name: str, args: TrainingArgs, known: dict[str, Any]) -> Plan:
         cooldown=None if args.cooldown is None else int(args.cooldown.total_seconds()),
         staging_service=args.staging_service,
         canary=_canary(args, known["kafka"]) if args.serving else None,
-        archive=known["archive"],
     )
 
 

@@ -107,8 +107,6 @@ class Plan:
     """InferenceService that follows the alias `staging`. None: there is none."""
     canary: Canary | None
     """How the version in it is watched. None: it is not."""
-    archive: Mapping[str, Any] | None
-    """Where each pod's log goes when it has ended (`components.log_archive`). None: it goes with the pod."""
 
     @property
     def name(self) -> str:
@@ -130,7 +128,7 @@ def workflow_spec(plan: Plan) -> dict[str, Any]:
         **workflow_defaults(plan.accounts.train, plan.labels),
     ) as workflow:
         for name, pod in _pods(plan).items():
-            pod_template(name, pod, plan.archive)
+            pod_template(name, pod)
         _pipeline(plan)
         _main(plan)
         with Steps(name="exit"):

@@ -94,8 +94,8 @@ def kafka_client(connection: KafkaConnection | None) -> Output[KafkaClient] | No
     return Output.from_input(spelled(parts)).apply(lambda known: KafkaClient(**known, labels=connection.client_labels))
 
 
-def pod_template(name: str, pod: LoopPod, archive: Mapping[str, Any] | None = None) -> None:
-    """Adds the template `name` to the workflow that is being written. Its log goes to `archive` when it has ended."""
+def pod_template(name: str, pod: LoopPod) -> None:
+    """Adds the template `name` to the workflow that is being written."""
     kafka = pod.kafka or KafkaClient(env=(), mounts=(), volumes=(), labels={})
     Container(
         name=name,
@@ -124,7 +124,6 @@ def pod_template(name: str, pod: LoopPod, archive: Mapping[str, Any] | None = No
         pod_spec_patch=json.dumps({"containers": [{"name": "main", "volumeMounts": [TOKEN_MOUNT]}]})
         if pod.calls_api
         else None,
-        archive_location=argo.ArtifactLocation.model_validate(archive) if archive else None,
         active_deadline_seconds=pod.seconds,
         # The attempts share the time of one: nothing that was stopped for taking too long is started again.
         retry_strategy=RetryStrategy(

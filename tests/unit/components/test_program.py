@@ -155,7 +155,7 @@ def test_on_aws_each_account_of_a_training_has_a_role_that_adds_logs(run: Run) -
     linked = recording.of("PodIdentityAssociation")
     found = {each.inputs["serviceAccount"] for each in linked if each.inputs["namespace"] != "mlflow"}
     pods_as = {each.inputs["metadata"]["name"] for each in recording.of("ServiceAccount") if "-training-" in each.name}
-    assert found == pods_as == {f"recommender-{step}" for step in ("train", "cooldown", "rollout")}
+    assert found == pods_as == {f"recommender-{step}" for step in ("train", "gate", "cooldown", "rollout")}
 
 
 def test_a_service_of_one_s_own_keeps_logs_where_the_settings_name_a_bucket(run: Run) -> None:

@@ -1,5 +1,6 @@
 """The training workflow: its order, its limits, its retries, and what its identities may do."""
 
+import asyncio
 import json
 import re
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from pulumi import Output
+from pulumi.runtime import rpc
 
 from components.promotion import watch_options
 from components.training import EXAMPLE, Training, TrainingArgs, accounts
@@ -327,6 +329,21 @@ def test_a_store_without_tls_is_spoken_to_without_it() -> None:
     plain = replace(bucket(), endpoint=Output.from_input("http://s3.mlflow.svc.cluster.local:7070"))
     place = template(build(replace(training_args(), logs=plain)), "train")["archiveLocation"]["s3"]
     assert (place["endpoint"], place["insecure"]) == ("s3.mlflow.svc.cluster.local:7070", True)
+
+
+def test_a_bucket_that_only_the_update_will_know_hides_no_pod_from_the_policy_pack() -> None:
+    def settled(value: object) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        future.set_result(value)
+        return future
+
+    def program() -> None:
+        unknown: Output[str] = Output(set(), settled(None), settled(False))
+        Training("training", replace(training_args(), logs=replace(bucket(), name=unknown)), providers())
+
+    found = record(program)
+    assert template(found, "train")["archiveLocation"]["s3"]["bucket"] == rpc.UNKNOWN
+    assert template(found, "train")["container"] == template(build(training_args()), "train")["container"]
 
 
 def test_the_store_lets_every_step_in_and_every_step_may_go_there(recording: Recording) -> None:
