@@ -10,7 +10,7 @@ PYTHON := .venv/bin/python
 LOOP_PYTHON := images/loop/.venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help up down env logs check test test-detector e2e ci promtool lint format types mirror schema clean
+.PHONY: help up down restore env logs check test test-detector e2e ci promtool lint format types mirror schema clean
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,6 +20,9 @@ up: .venv/ready ## start the built-in cluster and apply the stack; CONTEXT=… S
 
 down: .venv/ready ## stop the built-in cluster; PURGE=1 also deletes its data
 	@$(PYTHON) -m local down $(if $(PURGE),--purge)
+
+restore: .venv/ready ## replace MLflow's database by the archive that STACK's settings name; YES=1 does not ask
+	@$(PYTHON) -m local restore --stack $(STACK) $(if $(YES),--yes) $(ARGS)
 
 env: .venv/ready ## print exports for your shell: eval "$(make env)"
 	@$(PYTHON) -m local env

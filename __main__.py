@@ -8,6 +8,7 @@ import pulumi_kubernetes as k8s
 from pulumi import ResourceOptions
 
 import prerequisites
+import restore.guard
 import settings
 from components.artifact_store import ArtifactStore, ArtifactStoreArgs
 from components.event_bus import EventBus, EventBusArgs
@@ -43,6 +44,7 @@ from settings import ImageName
 UNENFORCED = "cluster.enforcesNetworkPolicies is false: every pod of the cluster can reach MLflow, Kafka and the models"
 stack = settings.load()
 prerequisites.check(stack)
+restore.guard.check(stack)
 tracking = stack.tracking
 protect = pulumi.get_stack() in PRODUCTION_STACKS
 

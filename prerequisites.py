@@ -74,12 +74,7 @@ def check(stack: Settings) -> None:
 
 def served(cluster: Cluster, groups: set[str]) -> Served:
     """What the cluster serves of these API groups. Raises what the client raises."""
-    access: Any = client.Configuration()
-    # A cluster that is not there is told at once.
-    access.retries = False
-    file = cluster.kubeconfig and str(Path(cluster.kubeconfig).expanduser())
-    config.load_kube_config(config_file=file, context=cluster.context, client_configuration=access)
-    api = client.ApiClient(access)
+    api = connected(cluster)
     known: Any = client.ApisApi(api).get_api_versions(_request_timeout=PATIENCE_SECONDS)
     versions = [(group.name, each.version) for group in known.groups if group.name in groups for each in group.versions]
     resources = client.CustomObjectsApi(api)
@@ -89,6 +84,16 @@ def served(cluster: Cluster, groups: set[str]) -> Served:
         return frozenset(each.kind for each in listed.resources)
 
     return {f"{group}/{version}": kinds(group, version) for group, version in versions}
+
+
+def connected(cluster: Cluster) -> client.ApiClient:
+    """A client of the stack's cluster and no other. Raises ConfigException where the kubeconfig does not know it."""
+    access: Any = client.Configuration()
+    # A cluster that is not there is told at once.
+    access.retries = False
+    file = cluster.kubeconfig and str(Path(cluster.kubeconfig).expanduser())
+    config.load_kube_config(config_file=file, context=cluster.context, client_configuration=access)
+    return client.ApiClient(access)
 
 
 def prerequisites(stack: Settings) -> Iterator[Prerequisite]:

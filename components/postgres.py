@@ -83,19 +83,19 @@ class Postgres(pulumi.ComponentResource):
     def __init__(self, name: str, args: PostgresArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("ml-loop:tracking:Postgres", name, None, opts)
         child = ResourceOptions(parent=self)
-        selector = {"cnpg.io/cluster": name}
+        selector = instances(name)
         client_labels = {f"ml-loop.dev/client-of-{name}": "true"}
 
-        instances = Traffic(ports=INSTANCE_PORTS, peers=(pods(selector),))
+        each_other = Traffic(ports=INSTANCE_PORTS, peers=(pods(selector),))
         clients = Traffic(ports=(PORT,), peers=(pods(client_labels),))
         operator = Traffic(ports=INSTANCE_PORTS, peers=(pods(OPERATOR, args.operator_namespace),))
         policy = allow(
             f"{name}-instances",
             namespace=args.namespace,
             selector=selector,
-            ingress=[instances, clients, operator],
+            ingress=[each_other, clients, operator],
             # Each instance keeps its own state in the API; so does the Job that initializes the first.
-            egress=[instances, API_SERVER, *(args.backup.bucket.egress if args.backup else ())],
+            egress=[each_other, API_SERVER, *(args.backup.bucket.egress if args.backup else ())],
             opts=child,
         )
 
@@ -126,7 +126,10 @@ class Postgres(pulumi.ComponentResource):
             spec,
             # No data flows from the policy, but without it the first instance never reaches the API server.
             wait_for="condition=Ready",
-            opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[policy], protect=args.protect)),
+            # Pods, volumes and services are named after it: a restore makes the new one when the old one is gone.
+            opts=ResourceOptions.merge(
+                child, ResourceOptions(depends_on=[policy], protect=args.protect, delete_before_replace=True)
+            ),
         )
         ready = object_name(cluster)
         if args.backup:
@@ -142,6 +145,11 @@ class Postgres(pulumi.ComponentResource):
             egress=(Traffic(ports=(PORT,), peers=(pods(selector),)),),
         )
         self.register_outputs({"host": self.database.host, "database": args.database, "secret": f"{name}-app"})
+
+
+def instances(name: str) -> dict[str, str]:
+    """Labels of every pod that the operator makes for a database: instances, and Jobs that begin one."""
+    return {"cnpg.io/cluster": name}
 
 
 def _store(name: str, namespace: pulumi.Input[str], backup: PostgresBackup, child: ResourceOptions) -> Output[str]:
@@ -163,7 +171,11 @@ def _store(name: str, namespace: pulumi.Input[str], backup: PostgresBackup, chil
         {
             "configuration": configuration,
             "retentionPolicy": f"{backup.days}d",
-            "instanceSidecarConfiguration": {"env": [{"name": "AWS_DEFAULT_REGION", "value": bucket.region}]},
+            "instanceSidecarConfiguration": {
+                "env": [{"name": "AWS_DEFAULT_REGION", "value": bucket.region}],
+                # Two uploads at once, in parts that stay small for a database of this size.
+                "resources": resources(cpu="20m", memory="128Mi", memory_limit="512Mi"),
+            },
         },
         opts=child,
     )

@@ -1,5 +1,6 @@
 """A small S3 service for a laptop or a shared development cluster: versitygw on one volume. One pod, no backups."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pulumi
@@ -11,7 +12,7 @@ from components.connections import ACCESS_KEY_ID, SECRET_ACCESS_KEY, Bucket
 from components.custom import object_name
 from components.labels import labels, selector
 from components.log_bucket import USERS, LogBucketArgs, bucket_policy, credentials, expire, users
-from components.network import Traffic, allow, pods
+from components.network import Peer, Traffic, allow, pods
 from components.pod import (
     Container,
     Volume,
@@ -55,6 +56,8 @@ class VersityGwArgs:
     bucket: str = "mlflow"
     storage_class: str | None = None
     """None: the cluster's default."""
+    further_clients: Sequence[Mapping[str, str]] = ()
+    """Labels of pods that call it without the label of its clients, as operators make them."""
     protect: bool = False
     """Whether Pulumi refuses to delete the volume."""
 
@@ -89,7 +92,7 @@ class VersityGw(pulumi.ComponentResource):
             f"{name}-server",
             namespace=args.namespace,
             selector=selector(APP, name, "server"),
-            ingress=[Traffic(ports=(PORT,), peers=(pods(client_labels), pods(client_labels, args.logs.namespace)))],
+            ingress=[Traffic(ports=(PORT,), peers=_clients(args, client_labels))],
             opts=child,
         )
         service = k8s.core.v1.Service(

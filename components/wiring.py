@@ -23,7 +23,7 @@ from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
 from components.nats import NatsServerArgs
 from components.network import ANYWHERE, Peers, Traffic, pods
 from components.oauth2_proxy import OAuth2Proxy, OAuth2ProxyArgs
-from components.postgres import BACKUPS_FOLDER, PostgresBackup, PostgresRestore
+from components.postgres import BACKUPS_FOLDER, PostgresBackup, PostgresRestore, instances
 from components.s3_bucket import LogFolderArgs, S3BucketArgs
 from components.training import accounts
 from components.versitygw import VersityGwArgs
@@ -74,6 +74,8 @@ def store(stack: Settings, namespace: Output[str], loop: Output[str], *, protect
                 protect=protect,
                 image=image(stack, ImageName.VERSITYGW),
                 client_image=image(stack, ImageName.MLFLOW),
+                # CloudNativePG labels the pods of instances as asked, and not those of the Job that reads an archive.
+                further_clients=[instances(DATABASE)] if stack.tracking.postgres.backup else [],
             )
         case other, _, _:
             raise AssertionError(f"settings let a store pass that is none: {other}")

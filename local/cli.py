@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+import restore.cli
 from local import check, environment, logs, up
 from local.lock import exclusive
 from local.node.node import Node
@@ -35,6 +36,12 @@ def parser() -> argparse.ArgumentParser:
     ask = commands.add_parser("check", help="ask the running stack whether the loop is closed: seven questions")
     ask.add_argument("--deep", action="store_true", help="also act: train, and publish a synthetic drift event")
     ask.set_defaults(run=run_check)
+    back = commands.add_parser(
+        "restore", help="replace MLflow's database by what an archive holds, as the settings say"
+    )
+    back.add_argument("--stack", default=BUILT_IN, help="whose database (default: local)")
+    restore.cli.options(back)
+    back.set_defaults(run=run_restore)
     return root
 
 
@@ -44,6 +51,15 @@ def run_up(arguments: argparse.Namespace) -> int:
     paths = Paths.default()
     with exclusive(paths, "make up"):
         return up.here(paths, CONSOLE, BUILT_IN)
+
+
+def run_restore(arguments: argparse.Namespace) -> int:
+    if arguments.stack != BUILT_IN:
+        flags = [flag for flag in ("--yes", "--lose-the-end") if getattr(arguments, flag[2:].replace("-", "_"))]
+        return restore.cli.main(["--stack", arguments.stack, *flags])
+    paths = Paths.default()
+    with exclusive(paths, "make restore"):
+        return up.restored(paths, CONSOLE, BUILT_IN, yes=arguments.yes, lose_the_end=arguments.lose_the_end)
 
 
 def run_down(arguments: argparse.Namespace) -> int:

@@ -3,9 +3,9 @@
 from local.images import layers
 from local.images.layers import Layer
 from local.images.oci import Importer
-from local.images.table import IMAGES, Image
+from local.images.table import BACKUP_IMAGES, IMAGES, Image
 from local.node.node import Node
-from local.operators import OPERATORS
+from local.operators import BARMAN_CLOUD, OPERATORS
 from local.operators.operator import Operator, install
 from local.paths import Paths
 from local.steps import Step
@@ -14,13 +14,21 @@ from local.toolchain.gotools import TOOLS, GoTool
 
 ELSEWHERE = {"pulumi", "promtool"}
 """Tools with other builds: where none is found, and for tests (`make promtool`)."""
+FOR_BACKUPS = {BARMAN_CLOUD.name}
+"""Tools that only a stack with backups needs."""
 
 
 class Plan:
-    """All steps, and the image references they leave behind for the stack."""
+    """All steps, and the image references they leave behind for the stack.
 
-    def __init__(self, paths: Paths) -> None:
+    With `backups` there is the plugin that archives databases as well.
+    """
+
+    def __init__(self, paths: Paths, *, backups: bool = False) -> None:
         self.paths = paths
+        self.images = (*IMAGES, *(BACKUP_IMAGES if backups else ()))
+        self.operators = (*OPERATORS, *((BARMAN_CLOUD,) if backups else ()))
+        self._left_out = ELSEWHERE if backups else ELSEWHERE | FOR_BACKUPS
         self.node = Node(paths)
         self.references: dict[str, str] = {}
         self._importer = Importer(self.node.socket, paths)
@@ -29,15 +37,15 @@ class Plan:
         paths = self.paths
         for folder in (paths.bin, paths.images):
             folder.mkdir(parents=True, exist_ok=True)
-        tools = [tool for tool in TOOLS.values() if tool.name not in ELSEWHERE]
-        layers_by_name = {layer.name: layer for image in IMAGES for layer in image.layers}
+        tools = [tool for tool in TOOLS.values() if tool.name not in self._left_out]
+        layers_by_name = {layer.name: layer for image in self.images for layer in image.layers}
         return [
             Step(name="debian packages", run=debian.install),
             *self._builds(tools),
             *(self._layer(layer) for layer in layers_by_name.values()),
             *self._start(),
-            *(self._image(image) for image in IMAGES),
-            *(self._operator(operator) for operator in OPERATORS),
+            *(self._image(image) for image in self.images),
+            *(self._operator(operator) for operator in self.operators),
             Step(name="pulumi", run=lambda: pulumi.provide(paths), heavy=not (paths.bin / "pulumi").exists()),
             Step(
                 name="pulumi plugins",
@@ -118,8 +126,11 @@ class Plan:
         return {image.name: self.references[image.name] for image in IMAGES if image.stack}
 
     def prune(self) -> None:
-        """Removes images of earlier builds."""
-        self._importer.prune(IMAGES)
+        """Removes images of earlier builds. The plugin's stay where it was wanted once, as it may still run."""
+        built = [
+            image for image in BACKUP_IMAGES if all(layers.layer_tar(its, self.paths).exists() for its in image.layers)
+        ]
+        self._importer.prune((*IMAGES, *built))
 
 
 def layer_needs(layer: Layer) -> list[str]:

@@ -104,6 +104,14 @@ def context_of(stack: str) -> str:
     return yaml.safe_load(file.read_text())["config"][f"{PROJECT}:cluster"]["context"]
 
 
+def wants_backups(stack: str) -> bool:
+    """Whether a stack's committed file asks for backups of MLflow's database. The program judges what it says."""
+    found: Any = yaml.safe_load((REPOSITORY / f"Pulumi.{stack}.yaml").read_text())["config"]
+    for key in (f"{PROJECT}:tracking", "postgres", "backup"):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found is not None
+
+
 def program() -> None:
     """Runs the checkout's program; a second run in one process starts afresh."""
     runpy.run_path(str(REPOSITORY / "__main__.py"), run_name="__main__")
@@ -115,14 +123,19 @@ def up(stack: str, paths: Paths, images: Mapping[str, str], show: Callable[[str]
     if (REPOSITORY / "policy" / "PulumiPolicy.yaml").exists():
         options["policy_packs"] = [str(REPOSITORY / "policy")]
     try:
-        render(stack, paths, images)
-        selected = select(stack, paths)
-        make_secrets(stack, paths)
-        drop_stale_locks(paths)
-        result = selected.up(**options)
+        result = ready(stack, paths, images).up(**options)
     except automation.CommandError as error:
         raise StepError(reason(str(error))) from None
     return plain(result.outputs)
+
+
+def ready(stack: str, paths: Paths, images: Mapping[str, str]) -> automation.Stack:
+    """The stack with its configuration and secrets, and nobody in the way. Raises CommandError."""
+    render(stack, paths, images)
+    selected = select(stack, paths)
+    make_secrets(stack, paths)
+    drop_stale_locks(paths)
+    return selected
 
 
 def outputs(stack: str, paths: Paths) -> Mapping[str, Any]:

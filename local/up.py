@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pulumi import automation
 from rich.console import Console
 
+import restore.cli
 from local import environment, preflight, stack
 from local.display import Display
 from local.node import network, teardown
@@ -19,6 +21,8 @@ from local.paths import REPOSITORY, Paths
 from local.plan import Plan
 from local.steps import Runner, Step, StepError
 from local.toolchain import pulumi
+from restore.wanted import RestoreError
+from settings import SettingsError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,15 +36,35 @@ class Applied:
 def here(paths: Paths, console: Console, name: str) -> int:
     """The built-in cluster and the stack on it."""
     began = time.monotonic()
-    plan = Plan(paths)
+    plan, runner = started(paths, console, name)
+    result = apply(runner, paths, name, plan.stack_images())
+    plan.prune()
+    report(console, result, began)
+    return 0
+
+
+def started(paths: Paths, console: Console, name: str) -> tuple[Plan, Runner]:
+    """The built-in cluster, ready for the stack."""
+    plan = Plan(paths, backups=stack.wants_backups(name))
     standing = list(preflight.problems(plan.node))
     if standing:
         raise StepError("nothing was started:\n" + "\n".join(f"  - {problem}" for problem in standing))
     runner = Runner(paths.steps, Display(console))
     runner.run(plan.steps())
-    result = apply(runner, paths, name, plan.stack_images())
-    plan.prune()
-    report(console, result, began)
+    return plan, runner
+
+
+def restored(paths: Paths, console: Console, name: str, *, yes: bool, lose_the_end: bool) -> int:
+    """The built-in cluster, its database replaced by what the stack's file says."""
+    plan, _ = started(paths, console, name)
+    kubectl = str(paths.bin / "kubectl")
+    try:
+        selected = stack.ready(name, paths, plan.stack_images())
+        restore.cli.restore(selected, yes=yes, lose_the_end=lose_the_end, kubectl=kubectl)
+    except (RestoreError, SettingsError) as error:
+        raise StepError(str(error)) from None
+    except automation.CommandError as error:
+        raise StepError(stack.reason(str(error))) from None
     return 0
 
 

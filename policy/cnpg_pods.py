@@ -1,7 +1,7 @@
 """The pods of CloudNativePG: restricted unless the object asks for less.
 
 Source: cloudnative-pg v1.30.0 pkg/specs/pods.go GetPodSecurityContext, pkg/specs/containers.go GetSecurityContext,
-pkg/specs/pgbouncer/deployments.go.
+pkg/specs/pgbouncer/deployments.go; plugin-barman-cloud v0.13.0 internal/cnpgi/operator/lifecycle.go reconcilePodSpec.
 """
 
 from collections.abc import Iterator
@@ -12,6 +12,17 @@ from policy.pod_template import PodTemplate
 from policy.rule import Stack
 
 BOOTSTRAP = "bootstrap-controller"
+ARCHIVER = "plugin-barman-cloud"
+PLUGIN = "barman-cloud.cloudnative-pg.io"
+ARCHIVER_CONTEXT = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "privileged": False,
+    "readOnlyRootFilesystem": True,
+    "runAsNonRoot": True,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+"""Of the container that the plugin puts beside a database that it archives, and into the Job that reads an archive."""
 
 
 def _profile(cluster: Manifest | None) -> Any:
@@ -31,25 +42,28 @@ def _container_context(cluster: Manifest | None) -> Any:
 
 
 def postgres_pods(manifest: Manifest) -> Iterator[PodTemplate]:
-    """An instance of a Cluster; its join, backup and import Jobs have the same contexts."""
+    """An instance of a Cluster; its join, backup, import and recovery Jobs have the same contexts."""
     own = get(manifest, "spec", "podSecurityContext")
     # A pod context of one's own keeps the operator's seccomp profile, not its runAsNonRoot.
     context = (
         own if isinstance(own, Unknown) else {"seccompProfile": _profile(manifest), **(own or {"runAsNonRoot": True})}
     )
     container = {"securityContext": _container_context(manifest)}
+    plugins = [get(plugin, "name") for _, plugin in elements(get(manifest, "spec", "plugins") or [], "")]
+    archiver = [{"name": ARCHIVER, "securityContext": ARCHIVER_CONTEXT}] if PLUGIN in plugins else []
     pod = {
         "securityContext": context,
-        "initContainers": [{"name": BOOTSTRAP, **container}],
+        "initContainers": [{"name": BOOTSTRAP, **container}, *archiver],
         "containers": [{"name": "postgres", **container}],
     }
     sources = {
         "pod": "spec",
         "pod.securityContext": "spec.podSecurityContext",
         "pod.initContainers[0]": "spec",
+        "pod.initContainers[1]": "spec.plugins",
         "pod.containers[0]": "spec",
     }
-    yield PodTemplate({}, pod, sources, frozenset({BOOTSTRAP, "postgres"}))
+    yield PodTemplate({}, pod, sources, frozenset({BOOTSTRAP, ARCHIVER, "postgres"}))
 
 
 def pooler_pods(manifest: Manifest, stack: Stack) -> Iterator[PodTemplate]:

@@ -111,6 +111,16 @@ class Python:
         # The lock names every package; one that was left out on purpose must not come back as a dependency.
         flags = ("--no-deps", "--target", str(site), "--link-mode", "copy")
         run("env", *BYTECODE, "uv", "pip", "install", *platform, *flags, "-r", "-", stdin=locked)
+        for script in (site / "bin").glob("*"):
+            name_interpreter(script)
+
+
+def name_interpreter(script: Path) -> None:
+    """Lets a command that pip made start the image's own Python: it names that of the machine where it was made."""
+    content = script.read_bytes()
+    first, _, rest = content.partition(b"\n")
+    if first.startswith(b"#!") and b"python" in first:
+        script.write_bytes(b"#!/usr/bin/python3\n" + rest)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -57,6 +57,8 @@ def programs(name: str, *binaries: tuple[str, str], links: tuple[tuple[str, str]
     return Programs(name=name, binaries=binaries, links=links)
 
 
+BARMAN_CLOUD = programs("barman-cloud", ("barman-cloud-manager", "/manager"))
+
 IMAGES: Final = (
     Image(name="pause", tag="1", layers=(programs("pause", ("pause", "/pause")),), entrypoint=("/pause",)),
     Image(name="coredns", layers=(programs("coredns", ("coredns", "/coredns")),), entrypoint=("/coredns",)),
@@ -133,3 +135,17 @@ IMAGES: Final = (
         env={"CLASSPATH": "/opt/kafka/libs/*"},
     ),
 )
+
+BACKUP_IMAGES: Final = (
+    Image(name="plugin-barman-cloud", layers=(BARMAN_CLOUD,), entrypoint=("/manager",)),
+    # Beside a database: the same program, which calls Barman's commands by name.
+    Image(
+        name="plugin-barman-cloud-sidecar",
+        # The base last but for Barman: its user names count, not those of an image without a distribution.
+        layers=(BARMAN_CLOUD, BASE, Python(name="barman", project="images/barman")),
+        entrypoint=("/manager",),
+        user="26",
+        env=PYTHON_ENV | {"PATH": "/opt/python/bin:/usr/local/bin:/usr/bin:/bin"},
+    ),
+)
+"""The plugin that archives databases: only for a stack that asks for backups, as most do without on one machine."""

@@ -30,6 +30,7 @@ CLUSTER_SCOPED: dict[str, frozenset[str]] = {
 CUSTOM_GROUPS = frozenset(
     {
         "argoproj.io",
+        "barmancloud.cnpg.io",
         "cert-manager.io",
         "gateway.networking.k8s.io",
         "monitoring.coreos.com",

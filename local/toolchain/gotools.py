@@ -165,6 +165,15 @@ TOOLS = {
             # It evaluates rules and finds no services: without all clouds' clients it is built in half the time.
             tags="remove_all_sd",
         ),
+        GoTool(
+            name="plugin-barman-cloud",
+            # Held at what the chart BARMAN_CLOUD of versions.py installs.
+            # renovate: datasource=go depName=github.com/cloudnative-pg/plugin-barman-cloud
+            module="github.com/cloudnative-pg/plugin-barman-cloud",
+            version="v0.13.0",
+            licence="Apache-2.0",
+            commands={"cmd/manager": "barman-cloud-manager"},
+        ),
     )
 }
 

@@ -5,17 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from local.images.table import IMAGES
-from local.operators import OPERATORS
+import versions
+from local.images.table import BACKUP_IMAGES, IMAGES
+from local.operators import BARMAN_CLOUD, OPERATORS
 from local.paths import Paths
 from local.plan import Plan
 from local.steps import Step
+from local.toolchain.gotools import TOOLS
 from settings import ImageName
 
 
-@pytest.fixture
-def steps(tmp_path: Path) -> list[Step]:
-    return Plan(Paths(tmp_path)).steps()
+@pytest.fixture(params=[False, True], ids=["without backups", "with backups"])
+def steps(tmp_path: Path, request: pytest.FixtureRequest) -> list[Step]:
+    return Plan(Paths(tmp_path), backups=request.param).steps()
 
 
 def test_every_step_has_a_name_of_its_own(steps: list[Step]) -> None:
@@ -31,6 +33,20 @@ def test_the_steps_can_be_put_in_an_order(steps: list[Step]) -> None:
 
 def test_every_image_that_an_operator_needs_is_built() -> None:
     assert {name for operator in OPERATORS for name in operator.images} <= {image.name for image in IMAGES}
+    assert {image.name for image in BACKUP_IMAGES} == set(BARMAN_CLOUD.images)
+
+
+def test_only_a_stack_with_backups_pays_for_the_plugin(tmp_path: Path) -> None:
+    without, with_backups = ({step.name for step in Plan(Paths(tmp_path), backups=b).steps()} for b in (False, True))
+    assert without < with_backups
+    assert with_backups - without == {
+        *("build plugin-barman-cloud", "layer barman-cloud", "layer barman", "operator plugin-barman-cloud"),
+        *(f"image {image.name}" for image in BACKUP_IMAGES),
+    }
+
+
+def test_the_plugin_is_the_one_that_the_chart_installs_elsewhere() -> None:
+    assert f"Plugin {TOOLS[BARMAN_CLOUD.name].version.removeprefix('v')}," in versions.BARMAN_CLOUD.why
 
 
 def test_every_image_for_the_stack_has_a_name_that_its_settings_know() -> None:
@@ -38,7 +54,7 @@ def test_every_image_for_the_stack_has_a_name_that_its_settings_know() -> None:
 
 
 def test_no_image_runs_as_root() -> None:
-    assert {image.name: image.user for image in IMAGES if int(image.user) == 0} == {}
+    assert {image.name: image.user for image in (*IMAGES, *BACKUP_IMAGES) if int(image.user) == 0} == {}
 
 
 def test_modules_are_downloaded_at_once_while_builds_have_their_turns(steps: list[Step]) -> None:

@@ -143,3 +143,19 @@ def test_a_lock_is_dropped_when_its_pulumi_is_gone_or_its_number_is_another_prog
         stack.drop_stale_locks(paths)
         at_work.kill()
     assert [lock.exists() for lock in (kept, gone, reused)] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("tracking", "wanted"),
+    [
+        ({"postgres": {"backup": {}}}, True),
+        ({"postgres": {"backup": {"archive": "mine"}}}, True),
+        ({"postgres": {"backup": None}}, False),
+        ({"postgres": {}}, False),
+        ({}, False),
+        ("wrong", False),
+    ],
+)
+def test_backups_are_wanted_where_the_settings_ask_for_them(checkout: Path, tracking: object, wanted: bool) -> None:
+    commit(checkout, {"config": {"ml-loop:tracking": tracking}})
+    assert stack.wants_backups("local") is wanted

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from policy.cnpg_pods import postgres_pods
 from policy.manifest import Unknown
 from policy.rule import Rule
 from policy.rules.images import EXACT_IMAGES
@@ -325,6 +326,15 @@ def test_the_router_of_a_graph_never_passes_in_standard_mode() -> None:
             "set it to RuntimeDefault"
         )
     ]
+
+
+def test_what_archives_a_database_is_restricted_whatever_the_database_asks_for() -> None:
+    archived = changed(CLUSTER, "spec.plugins", [{"name": "barman-cloud.cloudnative-pg.io"}])
+    assert messages(RESTRICTED_OPERATED_PODS, archived) == []
+    (before,) = postgres_pods(CLUSTER)
+    (after,) = postgres_pods(archived)
+    assert [each["name"] for each in before.spec["initContainers"]] == ["bootstrap-controller"]
+    assert [each["name"] for each in after.spec["initContainers"]] == ["bootstrap-controller", "plugin-barman-cloud"]
 
 
 def test_a_cluster_of_postgres_that_asks_for_less_is_refused() -> None:

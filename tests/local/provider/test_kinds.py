@@ -19,6 +19,7 @@ REMEDY = "install Pulumi's own kubernetes plugin (`pulumi plugin install resourc
         ("argoproj.io/v1alpha1", "WorkflowTemplate", True),
         ("serving.kserve.io/v1alpha1", "ClusterStorageContainer", False),
         ("postgresql.cnpg.io/v1", "Cluster", True),
+        ("barmancloud.cnpg.io/v1", "ObjectStore", True),
         ("gateway.networking.k8s.io/v1", "HTTPRoute", True),
     ],
 )

@@ -119,6 +119,15 @@ def test_only_the_database_is_protected_so_that_all_else_can_be_replaced(recordi
     assert [resource.name for resource in recording.resources if resource.protected] == ["db-cluster"]
 
 
+def test_a_replacement_waits_until_pods_and_volumes_of_its_name_are_gone(recording: Recording) -> None:
+    assert recording.only("Cluster").deleted_first
+
+
+def test_what_archives_states_what_it_takes_of_the_node(archived: Recording) -> None:
+    sidecar = archived.inputs("ObjectStore")["spec"]["instanceSidecarConfiguration"]
+    assert sidecar["resources"] == {"requests": {"cpu": "20m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
+
+
 def test_a_storage_class_is_named_where_one_is_wanted() -> None:
     spec = build(replace(postgres_args(), storage_class="fast")).inputs("Cluster")["spec"]
     assert spec["storage"] == {"size": "20Gi", "storageClass": "fast"}

@@ -210,6 +210,16 @@ def test_the_settings_restore_the_database_from_an_archive(run: Run) -> None:
     assert spec["plugins"][0]["parameters"]["serverName"] == "mlflow-db-2"
 
 
+def test_the_job_that_reads_an_archive_reaches_the_bundled_store(run: Run) -> None:
+    def clients(backup: Mapping[str, Any]) -> list[Any]:
+        recording = run("local", {"tracking": {"postgres": {"instances": 1, **backup}}})
+        return recording.inputs("NetworkPolicy", "artifacts-s3-server")["spec"]["ingress"][0]["from"]
+
+    job = {"podSelector": {"matchLabels": {"cnpg.io/cluster": "mlflow-db"}}}
+    assert job in clients({"backup": {"schedule": "0 3 * * *"}})
+    assert job not in clients({})
+
+
 def test_the_database_comes_after_its_operator(run: Run) -> None:
     assert "barman-cloud-chart" in run("prod").only("Postgres").depends_on
     assert "cloudnative-pg-chart" in run("dev").only("Postgres").depends_on

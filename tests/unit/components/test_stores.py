@@ -129,6 +129,12 @@ def test_only_labelled_clients_reach_the_server(bundled: Recording) -> None:
     assert [clients.items() <= each.items() for each in labels] == [True, True]
 
 
+def test_pods_that_an_operator_makes_reach_the_server_by_its_labels() -> None:
+    args = replace(versitygw_args(), further_clients=[{"cnpg.io/cluster": "db"}])
+    (rule,) = versitygw(args).inputs("NetworkPolicy", "it-server")["spec"]["ingress"]
+    assert {"podSelector": {"matchLabels": {"cnpg.io/cluster": "db"}}} in rule["from"]
+
+
 def test_another_bucket_is_another_job_as_jobs_cannot_change(bundled: Recording) -> None:
     args = versitygw_args()
     others = [replace(args, bucket="other"), replace(args, logs=replace(args.logs, bucket="other"))]

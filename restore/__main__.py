@@ -1,0 +1,7 @@
+"""Entry point of `python -m restore`."""
+
+import sys
+
+from restore.cli import main
+
+sys.exit(main())

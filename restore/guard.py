@@ -1,0 +1,53 @@
+"""Keeps a plain `up` from half a restore: the database that runs would only write the new archive, which spoils it."""
+
+import os
+from typing import Any, Final
+
+import pulumi
+from kubernetes import client
+from kubernetes.client.exceptions import ApiException
+from kubernetes.config import ConfigException
+from urllib3.exceptions import HTTPError
+
+from components.postgres import BACKUP_PLUGIN
+from components.wiring import DATABASE
+from prerequisites import PATIENCE_SECONDS, connected
+from restore.wanted import BACKUP
+from settings import Settings, SettingsError
+from settings.problem import Problem, dotted
+
+UNDER_WAY: Final = "ML_LOOP_RESTORE"
+"""Variable of the environment with the archive that `make restore` is making a database write."""
+
+
+def check(stack: Settings) -> None:
+    """Raises SettingsError where the settings ask for a restore that a plain `up` would not do; a preview warns.
+
+    A cluster that cannot be asked, or has no database, is no reason: a new one begins with the archive.
+    """
+    backup = stack.tracking.postgres.backup
+    if backup is None or backup.restore is None or os.environ.get(UNDER_WAY) == backup.archive:
+        return
+    written = _written(stack)
+    if written is None or written == backup.archive:
+        return
+    expected = f"nothing while the database that runs writes {written!r} and not {backup.archive!r}"
+    command = f"`make restore STACK={pulumi.get_stack()}`"
+    remedy = f"Run {command}, which replaces the database, or remove it to let this one go on"
+    problem = Problem.with_value((*BACKUP, "restore"), backup.restore, expected, remedy)
+    if not pulumi.runtime.is_dry_run():
+        raise SettingsError([f"{dotted(problem.path)}: {problem.text}"])
+    pulumi.log.warn(f"{dotted(problem.path)}: {problem.text}")
+
+
+def _written(stack: Settings) -> str | None:
+    """The archive that the database that runs writes; None where none runs, or nobody knows."""
+    try:
+        found: Any = client.CustomObjectsApi(connected(stack.cluster)).get_namespaced_custom_object(
+            *("postgresql.cnpg.io", "v1", stack.tracking.namespace, "clusters", DATABASE),
+            _request_timeout=PATIENCE_SECONDS,
+        )
+    except (ApiException, ConfigException, HTTPError, OSError):
+        return None
+    plugins = [each for each in found["spec"].get("plugins", []) if each["name"] == BACKUP_PLUGIN]
+    return plugins[0]["parameters"]["serverName"] if plugins else None
