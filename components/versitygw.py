@@ -127,6 +127,11 @@ class VersityGw(pulumi.ComponentResource):
         )
 
 
+def _clients(args: VersityGwArgs, client_labels: Mapping[str, str]) -> tuple[Peer, ...]:
+    own, loop = pods(client_labels), pods(client_labels, args.logs.namespace)
+    return (own, loop, *map(pods, args.further_clients))
+
+
 def _server(
     name: str, args: VersityGwArgs, secret_name: Output[str], accounts: Volume, child: ResourceOptions
 ) -> k8s.apps.v1.Deployment:
