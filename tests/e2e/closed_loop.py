@@ -20,6 +20,7 @@ from local.node.node import Node
 from local.paths import REPOSITORY, Paths
 from local.shell import run
 from loop.contract import DRIFT_TOPIC, PREDICTIONS_TOPIC, REFERENCE_ARTIFACT, Alias, Tag
+from tests.e2e.kafka import READ
 from tests.e2e.scratch_model import eventually
 
 MODEL: Final = "recommender"
@@ -46,19 +47,6 @@ for line in sys.stdin:
     producer.produce(sys.argv[1], line.rstrip("\\n").encode(), key=b"e2e")
     producer.poll(0)
 sys.exit(producer.flush(30))
-"""
-READ: Final = """\
-import json, os, sys
-from confluent_kafka import Consumer, TopicPartition
-from loop.kafka import client_settings
-consumer = Consumer(client_settings(os.environ) | {"group.id": "e2e", "enable.auto.commit": False})
-topic, start = sys.argv[1], int(sys.argv[2])
-_, end = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=30)
-consumer.assign([TopicPartition(topic, 0, start)])
-texts = []
-while start >= 0 and start + len(texts) < end:
-    texts += [message.value().decode() for message in consumer.consume(1000, 1) if message.error() is None]
-print(json.dumps({"end": end, "texts": texts}))
 """
 
 
