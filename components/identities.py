@@ -1,4 +1,4 @@
-"""Service accounts for the steps of workflows, one for each set of rights."""
+"""Service accounts with rights: one for each set of them."""
 
 from collections.abc import Mapping, Sequence
 
@@ -28,19 +28,40 @@ def step_identity(
 
     `annotations` bring its pods a role outside the cluster. Returns the account's name, known once it has its rights.
     """
-    metadata: k8s.meta.v1.ObjectMetaArgsDict = {
-        "name": account,
-        "namespace": namespace,
-        "labels": labels("workflow-step", account),
-    }
+    return account_with(
+        name,
+        account,
+        [RESULTS, *rules],
+        namespace=namespace,
+        labels=labels("workflow-step", account),
+        annotations=annotations,
+        opts=opts,
+    )
+
+
+def account_with(
+    name: str,
+    account: str,
+    rules: Sequence[RoleRule],
+    *,
+    namespace: pulumi.Input[str],
+    labels: Mapping[str, str],
+    every_container: bool = False,
+    annotations: pulumi.Input[Mapping[str, str]] | None = None,
+    opts: ResourceOptions,
+) -> Output[str]:
+    """A service account that may do `rules` in its namespace. Returns its name, known once it has its rights.
+
+    `every_container` of its pods gets its token; otherwise the pods hand it to those that need it.
+    """
+    metadata: k8s.meta.v1.ObjectMetaArgsDict = {"name": account, "namespace": namespace, "labels": labels}
     made = k8s.core.v1.ServiceAccount(
         f"{name}-account",
         metadata={**metadata, "annotations": annotations} if annotations is not None else metadata,
-        # Pods hand its token to the containers that need it (`workflow_pods.TOKEN`), not to every one.
-        automount_service_account_token=False,
+        automount_service_account_token=every_container,
         opts=opts,
     )
-    role = k8s.rbac.v1.Role(f"{name}-role", metadata=metadata, rules=[RESULTS, *rules], opts=opts)
+    role = k8s.rbac.v1.Role(f"{name}-role", metadata=metadata, rules=rules, opts=opts)
     binding = k8s.rbac.v1.RoleBinding(
         f"{name}-binding",
         metadata=metadata,

@@ -8,6 +8,7 @@ import pulumi_kubernetes as k8s
 from pulumi import Output, ResourceOptions
 
 from components.custom import object_name
+from components.identities import RoleRule, account_with
 from components.labels import labels, selector
 from components.network import API_SERVER, Traffic, allow, pods
 from components.pod import (
@@ -108,28 +109,14 @@ def _make_credentials(name: str, args: NatsServerArgs, host: Output[str], child:
         "labels": labels(APP, name, "credentials"),
     }
     secret = k8s.core.v1.Secret(f"{name}-secret", metadata=metadata, opts=child)
-    account = k8s.core.v1.ServiceAccount(
-        f"{name}-account", metadata=metadata, automount_service_account_token=False, opts=child
-    )
-    role = k8s.rbac.v1.Role(
-        f"{name}-role",
-        metadata=metadata,
-        rules=[
-            {
-                "api_groups": [""],
-                "resources": ["secrets"],
-                "resource_names": [object_name(secret)],
-                "verbs": ["get", "patch"],
-            }
-        ],
-        opts=child,
-    )
-    binding = k8s.rbac.v1.RoleBinding(
-        f"{name}-binding",
-        metadata=metadata,
-        role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "Role", "name": object_name(role)},
-        subjects=[{"kind": "ServiceAccount", "name": object_name(account), "namespace": args.namespace}],
-        opts=child,
+    fill: RoleRule = {
+        "api_groups": [""],
+        "resources": ["secrets"],
+        "resource_names": [object_name(secret)],
+        "verbs": ["get", "patch"],
+    }
+    account = account_with(
+        name, secret_name, [fill], namespace=args.namespace, labels=labels(APP, name, "credentials"), opts=child
     )
     policy = allow(
         f"{name}-credentials",
@@ -146,7 +133,7 @@ def _make_credentials(name: str, args: NatsServerArgs, host: Output[str], child:
         "args": [f"--secret={secret_name}", Output.concat("--host=", host)],
     }
     spec: PodSpec = {
-        **pod(container, service_account=object_name(account)),
+        **pod(container, service_account=account),
         "automount_service_account_token": True,
         "restart_policy": "OnFailure",
     }
@@ -157,8 +144,8 @@ def _make_credentials(name: str, args: NatsServerArgs, host: Output[str], child:
             "backoff_limit": 5,
             "template": {"metadata": {"labels": labels(APP, name, "credentials")}, "spec": spec},
         },
-        # No data flows from either, but without them the pod reaches and may change nothing.
-        opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[binding, policy])),
+        # No data flows from the policy, but without it the pod reaches nothing.
+        opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[policy])),
     )
     return object_name(job).apply(lambda _: secret_name)
 

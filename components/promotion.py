@@ -15,7 +15,7 @@ from pulumi import CustomTimeouts, Output, ResourceOptions
 
 from components.connections import KafkaConnection
 from components.custom import object_name
-from components.identities import RoleRule
+from components.identities import RoleRule, account_with
 from components.labels import labels, selector
 from components.network import API_SERVER, Traffic, allow, pods
 from components.pod import SCRATCH, Container, Mount, Volume, plain_env, pod, resources, restricted_container
@@ -120,11 +120,6 @@ class Promotion(pulumi.ComponentResource):
 
 def _account(name: str, args: PromotionArgs, child: ResourceOptions) -> Output[str]:
     """May change the one service, and watch its pods. Known once it has its rights."""
-    metadata: k8s.meta.v1.ObjectMetaArgsDict = {
-        "name": f"{args.model}-promote",
-        "namespace": args.namespace,
-        "labels": labels(APP, args.model),
-    }
     rules: list[RoleRule] = [
         {
             "api_groups": ["serving.kserve.io"],
@@ -135,18 +130,14 @@ def _account(name: str, args: PromotionArgs, child: ResourceOptions) -> Output[s
         {"api_groups": ["apps"], "resources": ["deployments"], "verbs": ["list"]},
         {"api_groups": [""], "resources": ["pods"], "verbs": ["list"]},
     ]
-    account = k8s.core.v1.ServiceAccount(
-        f"{name}-account", metadata=metadata, automount_service_account_token=False, opts=child
-    )
-    role = k8s.rbac.v1.Role(f"{name}-role", metadata=metadata, rules=rules, opts=child)
-    binding = k8s.rbac.v1.RoleBinding(
-        f"{name}-binding",
-        metadata=metadata,
-        role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "Role", "name": object_name(role)},
-        subjects=[{"kind": "ServiceAccount", "name": object_name(account), "namespace": args.namespace}],
+    return account_with(
+        name,
+        f"{args.model}-promote",
+        rules,
+        namespace=args.namespace,
+        labels=labels(APP, args.model),
         opts=child,
     )
-    return object_name(binding)
 
 
 def _pod(args: PromotionArgs, account: Output[str]) -> k8s.core.v1.PodSpecArgsDict:

@@ -28,6 +28,7 @@ from components.drift_events import (
     trigger,
 )
 from components.event_bus import API_VERSION, EventBus
+from components.identities import account_with
 from components.labels import labels, selector
 from components.network import API_SERVER, Traffic, allow
 from settings.model import Drift
@@ -90,7 +91,7 @@ class Retraining(pulumi.ComponentResource):
             {**where, "labels": labels(APP, name, "source")},
             {
                 "eventBusName": args.bus.name,
-                "template": pod_template(source_labels, _account(name, "source", args, child)),
+                "template": pod_template(source_labels, _reader(name, args, child)),
                 "kafka": {EVENT: kafka_source(args.model, args.kafka)},
             },
             wait_for="condition=Deployed",
@@ -101,16 +102,16 @@ class Retraining(pulumi.ComponentResource):
         self.register_outputs({"sensor": self.sensor, "source": object_name(source)})
 
 
-def _account(name: str, role: str, args: RetrainingArgs, child: ResourceOptions) -> Output[str]:
-    """Only the sensor has business with the API."""
+def _reader(name: str, args: RetrainingArgs, child: ResourceOptions) -> Output[str]:
+    """The event source's account: it has no business with the API."""
     account = k8s.core.v1.ServiceAccount(
-        f"{name}-{role}-account",
+        f"{name}-source-account",
         metadata={
-            "name": f"{args.model}-drift-{role}",
+            "name": f"{args.model}-drift-source",
             "namespace": args.namespace,
-            "labels": labels(APP, name, role),
+            "labels": labels(APP, name, "source"),
         },
-        automount_service_account_token=role == "sensor",
+        automount_service_account_token=False,
         opts=child,
     )
     return object_name(account)
@@ -118,26 +119,15 @@ def _account(name: str, role: str, args: RetrainingArgs, child: ResourceOptions)
 
 def _trainer(name: str, args: RetrainingArgs, child: ResourceOptions) -> Output[str]:
     """The sensor's account, known once it may create Workflows."""
-    account = _account(name, "sensor", args, child)
-    metadata: k8s.meta.v1.ObjectMetaArgsDict = {
-        "name": account,
-        "namespace": args.namespace,
-        "labels": labels(APP, name, "sensor"),
-    }
-    role = k8s.rbac.v1.Role(
-        f"{name}-sensor-role",
-        metadata=metadata,
-        rules=[{"api_groups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["create"]}],
+    return account_with(
+        f"{name}-sensor",
+        f"{args.model}-drift-sensor",
+        [{"api_groups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["create"]}],
+        namespace=args.namespace,
+        labels=labels(APP, name, "sensor"),
+        every_container=True,
         opts=child,
     )
-    binding = k8s.rbac.v1.RoleBinding(
-        f"{name}-sensor-binding",
-        metadata=metadata,
-        role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "Role", "name": object_name(role)},
-        subjects=[{"kind": "ServiceAccount", "name": account, "namespace": args.namespace}],
-        opts=child,
-    )
-    return object_name(binding)
 
 
 def _allow(
