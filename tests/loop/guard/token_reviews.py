@@ -1,9 +1,10 @@
 """An API server that knows one thing: whose a token is. A process of its own would add nothing; a thread serves."""
 
-import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
+
+from json_handler import JsonHandler
 
 ACCOUNTS = {
     "train-token": "system:serviceaccount:loop:guarded-train",
@@ -23,23 +24,15 @@ class TokenReviews:
         self.asked, self.away = 0, False
         reviews = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(JsonHandler):
             def do_POST(self) -> None:
-                review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                review = self.body()
                 if reviews.away:
                     self.close_connection = True
                     return
                 assert self.path == "/apis/authentication.k8s.io/v1/tokenreviews"
                 reviews.asked += 1
-                answer = json.dumps({**review, "status": reviews.status(review["spec"])}).encode()
-                self.send_response(201)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            def log_message(self, *arguments: Any) -> None:
-                pass
+                self.answer(201, {**review, "status": reviews.status(review["spec"])})
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.http.server_port}"

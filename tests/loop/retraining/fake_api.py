@@ -1,10 +1,11 @@
 """An API server's Leases over HTTP: resourceVersion checks, MicroTime's format, and a Date on each answer."""
 
-import json
 import re
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
+
+from json_handler import JsonHandler
 
 MICRO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
@@ -21,34 +22,21 @@ class LeaseServer:
         self._lock = threading.Lock()
         outer = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(JsonHandler):
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
                 lease = outer.leases.get(self.path.rsplit("/", 1)[1])
-                self._answer(*((200, lease) if lease else (404, {"reason": "NotFound"})))
+                self.answer(*((200, lease) if lease else (404, {"reason": "NotFound"})))
 
             def do_POST(self) -> None:
-                self._answer(*outer.store(self._body(), create=True))
+                self.answer(*outer.store(self.body(), create=True))
 
             def do_PUT(self) -> None:
-                self._answer(*outer.store(self._body(), create=False))
-
-            def _body(self) -> dict[str, Any]:
-                return json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-
-            def _answer(self, status: int, body: dict[str, Any]) -> None:
-                data = json.dumps(body).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
+                self.answer(*outer.store(self.body(), create=False))
 
             def date_time_string(self, timestamp: float | None = None) -> str:
                 return outer.date or super().date_time_string(timestamp)
-
-            def log_message(self, format: str, *args: object) -> None: ...  # noqa: A002
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"

@@ -1,17 +1,17 @@
 """The event bus's credentials: what a TLS client makes of them, and that they are made once."""
 
 import base64
-import json
 import ssl
 import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from json_handler import JsonHandler
 from kubernetes import config
 from kubernetes.client import Configuration
 
@@ -72,28 +72,18 @@ class SecretServer:
         self.race = False
         outer = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(JsonHandler):
             def do_GET(self) -> None:
                 self.answer(200, outer.secret)
                 if outer.race:
                     outer.secret = {"metadata": {"name": "bus", "resourceVersion": "2"}, "data": {"tls.key": "AA=="}}
 
             def do_PATCH(self) -> None:
-                patch = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                patch = self.body()
                 if patch["metadata"]["resourceVersion"] != outer.secret["metadata"]["resourceVersion"]:
                     return self.answer(409, {"reason": "Conflict"})
                 outer.secret = {"metadata": {"name": "bus", "resourceVersion": "2"}, "data": patch["data"]}
                 return self.answer(200, outer.secret)
-
-            def answer(self, status: int, body: Any) -> None:
-                data = json.dumps(body).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, format: str, *args: object) -> None: ...  # noqa: A002
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"

@@ -1,13 +1,13 @@
 """The rollout step against a small API server that acts for KServe and the Deployment controller."""
 
-import json
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from json_handler import JsonHandler
 from kubernetes import client
 
 from loop.serving import rollout
@@ -73,40 +73,25 @@ class FakeCluster:
         }
 
 
-def handler(cluster: FakeCluster) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def reply(self, body: object, status: int = 200, **headers: str) -> None:
-            content = json.dumps(body).encode()
-            self.send_response(status)
-            for name, value in {
-                "Content-Type": "application/json",
-                "Content-Length": str(len(content)),
-                **headers,
-            }.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(content)
-
+def handler(cluster: FakeCluster) -> type[JsonHandler]:
+    class Handler(JsonHandler):
         def do_GET(self) -> None:
             url = urlsplit(self.path)
             if url.path == "/v1/models/books":
                 version = cluster.served or cluster.annotation or ""
-                return self.reply({"ready": True}, **{"X-Model-Version": version})
+                return self.answer(200, {"ready": True}, X_Model_Version=version)
             if url.path.endswith("/inferenceservices/books-production"):
-                return self.reply(cluster.service())
+                return self.answer(200, cluster.service())
             if "/inferenceservices/" in url.path:
-                return self.reply({"message": "not found"}, 404)
+                return self.answer(404, {"message": "not found"})
             assert parse_qs(url.query)["labelSelector"] == ["serving.kserve.io/inferenceservice=books-production"]
             item = cluster.deployment() if url.path.endswith("/deployments") else cluster.pod()
-            return self.reply({"items": [item]})
+            return self.answer(200, {"items": [item]})
 
         def do_PATCH(self) -> None:
             url = urlsplit(self.path)
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            cluster.apply(self.headers["Content-Type"], parse_qs(url.query), body)
-            return self.reply(cluster.service())
-
-        def log_message(self, *_: object) -> None: ...
+            cluster.apply(self.headers["Content-Type"], parse_qs(url.query), self.body())
+            return self.answer(200, cluster.service())
 
     return Handler
 
