@@ -13,13 +13,13 @@ import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from alibi_detect.cd import KSDrift
 
 from loop.drift.alibi import make
-from loop.drift.detector import Detector
+from loop.drift.detector import Detector, Rows
 from loop.drift.reference import Reference
 from loop.drift.settings import DriftSettings
 
@@ -77,18 +77,18 @@ def measure(features: int, window: int) -> str:
     return f"{features:8} {window:8} {ours:14,.0f} {naive:14,.0f} {ours / naive:9,.0f} {peak / 2**20:13.1f}"
 
 
-def detect(normal: np.ndarray, sent: list[Message], window: int) -> float:
+def detect(normal: Rows, sent: list[Message], window: int) -> float:
     """Seconds of CPU time for all messages."""
     features = normal.shape[1]
     names, events = tuple(f"f{n}" for n in range(features)), list[bytes]()
+    reference = Reference("3", names, tuple(range(features)), {"window": normal})
+    watcher = SimpleNamespace(reference=reference, problem="", aliases={})
     detector = Detector(
         model="m",
         settings=DriftSettings(features=names, window=window),
-        consumer=Consumer(sent),  # type: ignore[arg-type]
+        consumer=cast("Any", Consumer(sent)),  # it is never assigned partitions
         publish=events.extend,
-        watcher=SimpleNamespace(  # type: ignore[arg-type]
-            reference=Reference("3", names, tuple(range(features)), {"window": normal}), problem="", aliases={}
-        ),
+        watcher=cast("Any", watcher),
         make_test=make,
         partition=lambda *_: None,
     )
@@ -100,7 +100,7 @@ def detect(normal: np.ndarray, sent: list[Message], window: int) -> float:
     return spent
 
 
-def predict_each(normal: np.ndarray, rows: np.ndarray, window: int) -> float:
+def predict_each(normal: Rows, rows: Rows, window: int) -> float:
     """Seconds of CPU time for `BASELINE` messages."""
     detector = KSDrift(normal)
     began = time.process_time()

@@ -8,6 +8,7 @@ a cloud is asked, nor a kind that the built-in cluster lacks.
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -25,11 +26,13 @@ STORE = {
 
 def measured(stack: str, *, pack: bool) -> Preview:
     config = yaml.safe_load((REPOSITORY / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))["config"]
-    platform = {operator: {**its, "install": False} for operator, its in config["ml-loop:platform"].items()}
+    platform: dict[str, Any] = {
+        operator: {**its, "install": False} for operator, its in config["ml-loop:platform"].items()
+    }
     platform["check"] = False
     tracking = config["ml-loop:tracking"]
     tracking["postgres"].pop("backup", None)
-    changes = {"platform": platform, "tracking": tracking}
+    changes: dict[str, Any] = {"platform": platform, "tracking": tracking}
     if config["ml-loop:artifacts"]["kind"] != STORE["kind"]:
         changes["artifacts"] = STORE
     with tempfile.TemporaryDirectory() as folder:

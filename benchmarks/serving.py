@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 from confluent_kafka import Producer
 from mlflow.models import infer_signature
+from mlflow.sklearn import save_model as save_sklearn
 from sklearn.linear_model import LogisticRegression
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,12 +41,12 @@ def save_model(folder: Path) -> None:
     frame = pd.DataFrame(np.random.default_rng(0).normal(size=(500, len(COLUMNS))), columns=COLUMNS)
     model = LogisticRegression().fit(frame, frame["f0"] > 0)
     signature = infer_signature(frame, model.predict(frame))
-    mlflow.sklearn.save_model(model, str(folder), signature=signature, pip_requirements=["scikit-learn"])
+    save_sklearn(model, str(folder), signature=signature, pip_requirements=["scikit-learn"])
     ServedModel("bench", "1", "run", None).write(folder)
 
 
 @contextmanager
-def served(folder: Path, broker: str) -> Iterator[int]:
+def served(folder: Path, broker: str) -> Generator[int]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -114,7 +115,11 @@ def main() -> None:
         save_model(folder)
         model = mlflow.pyfunc.load_model(str(folder))
         frame = pd.DataFrame([ROW], columns=COLUMNS)
-        bare = timed(lambda: model.predict(frame), count)
+
+        def predict() -> None:
+            model.predict(frame)
+
+        bare = timed(predict, count)
         rows = [line("bare pyfunc, in-process", bare, len(bare) / sum(bare))]
         host = Producer({"test.mock.num.brokers": 1, "log_level": 2})
         (address,) = host.list_topics(timeout=10).brokers.values()

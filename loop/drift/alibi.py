@@ -8,7 +8,7 @@ base class.
 
 import logging
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from alibi_detect.cd import KSDrift
@@ -44,7 +44,8 @@ class Ks:
         self._detector = KSDrift(reference, p_val=settings.p_value)
 
     def __call__(self, window: Rows, elapsed: float) -> list[Outcome]:  # noqa: ARG002  # MMD needs it
-        data = self._detector.predict(window, return_p_val=True, return_distance=True)["data"]
+        answer = self._detector.predict(window, return_p_val=True, return_distance=True)
+        data = cast("dict[str, Any]", answer)["data"]  # upstream has the types of its keys wrong
         distances = np.round(data["distance"].astype(float), 6)  # they come as 32-bit floats
         bounds = reference_p_value(distances, self._m, len(window), len(self._features))
         p_values = np.maximum(data["p_val"].astype(float), bounds)
@@ -96,7 +97,9 @@ class MMDDriftNumpy(BaseMMDDrift):
     def _kernel(self, squared: Rows) -> Rows:
         return np.exp(-squared / self._two_variances)
 
-    def score(self, x: Rows, permutations: int = SCREEN) -> tuple[float, float, float]:
+    def score(  # pyright: ignore[reportIncompatibleMethodOverride]  # upstream takes lists, of texts, too
+        self, x: Rows, permutations: int = SCREEN
+    ) -> tuple[float, float, float]:
         """(p-value, MMD^2, MMD^2 above which it were drift); the same for the same window, whenever it is asked."""
         x_ref, x = self.preprocess(x)
         m, n = len(x_ref), len(x)

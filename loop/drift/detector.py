@@ -13,9 +13,10 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from loop.contract import DRIFT_TOPIC, PREDICTIONS_TOPIC
 from loop.drift import health
@@ -33,7 +34,9 @@ FLUSH_SECONDS: Final = 30.0
 SHOWN: Final = 200
 """Characters of a malformed message that the log shows."""
 
-Compare = Callable[[np.ndarray, float], list[Outcome]]
+Rows = NDArray[np.float64]
+
+Compare = Callable[[Rows, float], list[Outcome]]
 """A test that holds its reference: window (n, features) and seconds since the last one in, outcomes out."""
 
 
@@ -42,7 +45,7 @@ class Consumer(Protocol):
 
     def consume(self, num_messages: int, timeout: float) -> list[Any]: ...
     def committed(self, partitions: list[Any], timeout: float) -> list[Any]: ...
-    def commit(self, *, offsets: list[Any], asynchronous: bool) -> Any: ...
+    def commit(self, *, offsets: list[Any], asynchronous: Literal[False]) -> Any: ...
     def assign(self, partitions: list[Any]) -> None: ...
     def get_watermark_offsets(self, partition: Any, timeout: float) -> tuple[int, int]: ...
 
@@ -61,7 +64,7 @@ class Detector:
         consumer: Consumer,
         publish: Callable[[list[bytes]], None],
         watcher: Watcher,
-        make_test: Callable[[DriftSettings, np.ndarray], Compare],
+        make_test: Callable[[DriftSettings, Rows], Compare],
         partition: Callable[..., Any],
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -190,10 +193,13 @@ def publisher(producer: Any, model: str) -> Callable[[list[bytes]], None]:
 
     def publish(messages: list[bytes]) -> None:
         failures: list[Any] = []
+
+        def delivered(error: Any, _message: Any) -> None:
+            if error:
+                failures.append(error)
+
         for message in messages:
-            producer.produce(
-                DRIFT_TOPIC, value=message, key=model.encode(), on_delivery=lambda e, _: e and failures.append(e)
-            )
+            producer.produce(DRIFT_TOPIC, value=message, key=model.encode(), on_delivery=delivered)
         left = producer.flush(FLUSH_SECONDS)
         if left or failures:
             raise RuntimeError(
@@ -221,7 +227,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):  # process 1 has no default handlers
-        signal.signal(name, lambda *_: stop.set())
+        signal.signal(name, lambda _number, _frame: stop.set())
     from confluent_kafka import Consumer as KafkaConsumer  # noqa: PLC0415  # --help need not wait for all of these
     from confluent_kafka import Producer, TopicPartition  # noqa: PLC0415
     from mlflow import MlflowClient  # noqa: PLC0415
@@ -235,7 +241,7 @@ def main() -> int:
     detector = Detector(
         model=arguments.model,
         settings=settings,
-        consumer=consumer,  # type: ignore[arg-type]  # its stubs overload commit
+        consumer=consumer,
         publish=publisher(producer, arguments.model),
         watcher=watcher,
         make_test=make,

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import chi2
 
 from loop.drift.settings import Test, add_arguments, from_arguments
-from loop.drift.simulation import RULES, Outcome, Scenario, delays, year
+from loop.drift.simulation import RULES, Floats, Outcome, Scenario, delays, year
 from loop.retraining.cooldown import duration
 
 
@@ -50,7 +50,7 @@ def _scenario(parser: argparse.ArgumentParser, arguments: argparse.Namespace) ->
     )
 
 
-def table(years: list[dict[str, Outcome]], late: dict[str, np.ndarray]) -> str:
+def table(years: list[dict[str, Outcome]], late: dict[str, Floats]) -> str:
     """One line per rule: means over the years, the interval of the rate, and quantiles of the delay in hours."""
     head = (
         "",
@@ -85,8 +85,8 @@ def interval(events: int, years: int) -> tuple[float, float]:
 
     Too narrow for a rule whose years differ by their references: then the worst year tells more.
     """
-    low = chi2.ppf(0.025, 2 * events) / 2 if events else 0.0
-    return low / years, chi2.ppf(0.975, 2 * events + 2) / 2 / years
+    low = float(chi2.ppf(0.025, 2 * events)) / 2 if events else 0.0
+    return low / years, float(chi2.ppf(0.975, 2 * events + 2)) / 2 / years
 
 
 def _hours(seconds: float) -> str:

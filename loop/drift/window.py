@@ -51,10 +51,10 @@ def parse(value: bytes | None, model: str, columns: tuple[int, ...], width: int,
 
 
 def _number(value: object) -> float:
-    if type(value) not in (int, float):  # bool is an int to isinstance
+    if isinstance(value, bool) or not isinstance(value, int | float):  # to Python a bool is an int
         raise MalformedError("a watched feature is not a number")
     try:
-        number = float(value)  # type: ignore[arg-type]
+        number = float(value)
     except OverflowError:
         raise MalformedError("a watched feature is not finite") from None
     if not -float("inf") < number < float("inf"):

@@ -8,14 +8,13 @@ from typing import Any, Final
 
 import urllib3
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-from kubernetes import client
 from prometheus_client.parser import text_string_to_metric_families
 
 from loop.contract import PREDICTIONS_TOPIC, Env
 from loop.kafka import client_settings
 from loop.promotion.judge import Sample
 from loop.promotion.traffic import Traffic
-from loop.serving.rollout import PORT, Cluster
+from loop.serving.rollout import PORT, Cluster, Pod
 
 LOOKBACK: Final = timedelta(minutes=10)
 """How old a prediction may be to be compared."""
@@ -32,7 +31,7 @@ def traffic(cluster: Cluster, version: str) -> Traffic | None:
     return sum(found, Traffic()) if found else None
 
 
-def _scraped(http: urllib3.PoolManager, pod: client.V1Pod) -> Traffic | None:
+def _scraped(http: urllib3.PoolManager, pod: Pod) -> Traffic | None:
     try:
         response = http.request("GET", f"http://{pod.status.pod_ip}:{PORT}/metrics")
     except urllib3.exceptions.HTTPError:
@@ -56,7 +55,7 @@ def counted(text: str) -> Traffic:
 def crashes(cluster: Cluster, version: str) -> tuple[str, ...]:
     """Why containers of the version's servers ended since they were made."""
     return tuple(
-        f"pod {pod.metadata.name}: {(ended.message or f'{ended.reason}, exit code {ended.exit_code}').strip()}"
+        f"pod {pod.name}: {(ended.message or f'{ended.reason}, exit code {ended.exit_code}').strip()}"
         for pod in cluster.pods(version)
         for status in pod.status.container_statuses or []
         if (ended := status.last_state and status.last_state.terminated) and ended.exit_code != 0

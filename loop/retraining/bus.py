@@ -51,7 +51,9 @@ def credentials(host: str, now: datetime) -> Mapping[str, str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python3 -m loop bus-credentials", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python3 -m loop bus-credentials", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("--secret", required=True, help="name of the Secret to fill")
     parser.add_argument("--host", required=True, help="the bus's name in the cluster")
     parser.add_argument("--namespace", help="of the Secret; default: this pod's")
@@ -67,6 +69,7 @@ def main() -> int:
         return 0
     made = credentials(arguments.host, datetime.now(UTC))
     data = {key: base64.b64encode(value.encode()).decode() for key, value in made.items()}
+    assert found.metadata is not None  # noqa: S101  # it was read by its name
     # With the version that was read, so that of two pods at once one fails and finds the other's work.
     version = found.metadata.resource_version
     api.patch_namespaced_secret(arguments.secret, namespace, {"metadata": {"resourceVersion": version}, "data": data})

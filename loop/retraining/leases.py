@@ -106,7 +106,7 @@ def _lease(name: str, hold: Hold, version: str | None, length: timedelta, labels
         metadata=client.V1ObjectMeta(name=name, resource_version=version, annotations=annotations, labels=labels),
         spec=client.V1LeaseSpec(
             holder_identity=hold.event,
-            acquire_time=acquired,
+            acquire_time=acquired,  # pyright: ignore[reportArgumentType]
             lease_duration_seconds=max(1, int(length.total_seconds())),
             lease_transitions=len(hold.granted),
         ),

@@ -106,6 +106,8 @@ class Guard:
         Called at the ASGI start-up, when uvicorn has set its own handlers; the second signal, or the time, is theirs.
         """
         loop, stop = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
+        if not callable(stop):
+            return  # without uvicorn the process just ends
 
         def drain(number: int, frame: FrameType | None) -> None:
             again, self._draining = self._draining, True

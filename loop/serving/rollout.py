@@ -12,10 +12,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import urllib3
 from kubernetes import client, config
+from kubernetes.client.api_client import ApiClient
 from kubernetes.client.exceptions import ApiException
 
 from loop.contract import VERSION_ANNOTATION
@@ -44,10 +44,28 @@ class Service:
     model: str
 
 
+@dataclass(frozen=True)
+class Deployment:
+    """The predictor's Deployment: of what the client calls optional, what the API server always sends."""
+
+    generation: int
+    wanted: int
+    """Pods."""
+    status: client.V1DeploymentStatus
+
+
+@dataclass(frozen=True)
+class Pod:
+    """One of the predictor's pods, likewise."""
+
+    name: str
+    status: client.V1PodStatus
+
+
 class Cluster:
     """The few calls a rollout makes."""
 
-    def __init__(self, api: client.ApiClient, service: Service) -> None:
+    def __init__(self, api: ApiClient, service: Service) -> None:
         self._api, self._service = api, service
         self._http = urllib3.PoolManager(retries=False, timeout=2.0)
 
@@ -83,7 +101,7 @@ class Cluster:
         }
         try:
             # CustomObjectsApi offers no apply patch: its content type is fixed to a merge patch.
-            self._api.call_api(
+            self._api.call_api(  # pyright: ignore[reportAttributeAccessIssue]  # public, but not in the stubs
                 f"/apis/{GROUP}/{VERSION}/namespaces/{self._service.namespace}/{PLURAL}/{self._service.name}",
                 "PATCH",
                 query_params=[("fieldManager", FIELD_MANAGER), ("force", "true")],
@@ -95,22 +113,30 @@ class Cluster:
         except ApiException as error:
             raise RolloutError(f"annotating InferenceService {self._where()}: {_said(error)}") from error
 
-    def deployment(self, version: str) -> client.V1Deployment | None:
+    def deployment(self, version: str) -> Deployment | None:
         """The predictor's Deployment, once KServe has given it this version."""
         found = client.AppsV1Api(self._api).list_namespaced_deployment(
             self._service.namespace, label_selector=f"{SERVICE_LABEL}={self._service.name}"
         )
-        return next((d for d in found.items if _annotated(d.spec.template.metadata, version)), None)
+        for each in found.items:
+            if each.metadata and each.spec and each.status and _annotated(each.spec.template.metadata, version):
+                wanted = 1 if each.spec.replicas is None else each.spec.replicas
+                return Deployment(each.metadata.generation or 0, wanted, each.status)
+        return None
 
-    def pods(self, version: str) -> list[client.V1Pod]:
+    def pods(self, version: str) -> list[Pod]:
         """The pods of this version's rollout that are not on their way out, nor left over from an eviction."""
         found = client.CoreV1Api(self._api).list_namespaced_pod(
             self._service.namespace, label_selector=f"{SERVICE_LABEL}={self._service.name}"
         )
-        ours = [pod for pod in found.items if _annotated(pod.metadata, version)]
-        return [p for p in ours if p.metadata.deletion_timestamp is None and p.status.phase in {"Pending", "Running"}]
+        return [
+            Pod(each.metadata.name or "", each.status)
+            for each in found.items
+            if each.metadata and _annotated(each.metadata, version) and each.metadata.deletion_timestamp is None
+            if each.status and each.status.phase in {"Pending", "Running"}
+        ]
 
-    def answers(self, pod: client.V1Pod) -> str | None:
+    def answers(self, pod: Pod) -> str | None:
         """The version a pod says it serves; None when it does not answer."""
         url = f"http://{pod.status.pod_ip}:{PORT}/v1/models/{self._service.model}"
         try:
@@ -154,29 +180,27 @@ def _wait(cluster: Cluster, version: str, timeout: float, say: Callable[[str], N
         time.sleep(POLL_SECONDS)
 
 
-def _progress(
-    cluster: Cluster, deployment: client.V1Deployment | None, pods: list[client.V1Pod], version: str
-) -> str | None:
+def _progress(cluster: Cluster, deployment: Deployment | None, pods: list[Pod], version: str) -> str | None:
     """What is still missing, None when nothing is."""
     if deployment is None:
         return "KServe has not given the Deployment the version yet"
-    status, wanted = deployment.status, deployment.spec.replicas
+    status, wanted = deployment.status, deployment.wanted
     for condition in status.conditions or []:
         # A quota or Pod Security refuses the pods, not the Deployment: there is no pod to ask.
         if condition.type == "ReplicaFailure" and condition.status == "True":
             raise RolloutError(f"no pod can be made: {condition.message}")
-    current = (status.observed_generation or 0) >= deployment.metadata.generation
+    current = (status.observed_generation or 0) >= deployment.generation
     up, old = sum(_ready(pod) for pod in pods), (status.replicas or 0) - (status.updated_replicas or 0)
     if not current or up < wanted or old > 0:
         leaving = f"; {old} of the old version are still there" if old > 0 else ""
         return f"{up} of {wanted} pods are ready{leaving}" + "".join(f"; {text}" for text in _waiting(pods))
-    silent = [pod.metadata.name for pod in pods if cluster.answers(pod) != version]
+    silent = [pod.name for pod in pods if cluster.answers(pod) != version]
     if silent or not pods:
         return f"pods that do not answer with version {version}: {', '.join(silent) or 'all'}"
     return None
 
 
-def _failures(pods: list[client.V1Pod]) -> Iterator[str]:
+def _failures(pods: list[Pod]) -> Iterator[str]:
     """Why containers ended: the sentence `fetch` and `serve` leave as their termination message."""
     for pod in pods:
         for status in _statuses(pod):
@@ -187,7 +211,7 @@ def _failures(pods: list[client.V1Pod]) -> Iterator[str]:
                     yield f"{_named(pod, status)}: {reason}"
 
 
-def _waiting(pods: list[client.V1Pod]) -> Iterator[str]:
+def _waiting(pods: list[Pod]) -> Iterator[str]:
     for pod in pods:
         for status in _statuses(pod):
             waiting = status.state.waiting if status.state else None
@@ -195,16 +219,16 @@ def _waiting(pods: list[client.V1Pod]) -> Iterator[str]:
                 yield f"{_named(pod, status)}: {waiting.reason} {waiting.message or ''}".strip()
 
 
-def _statuses(pod: client.V1Pod) -> list[client.V1ContainerStatus]:
+def _statuses(pod: Pod) -> list[client.V1ContainerStatus]:
     return [*(pod.status.init_container_statuses or []), *(pod.status.container_statuses or [])]
 
 
-def _ready(pod: client.V1Pod) -> bool:
+def _ready(pod: Pod) -> bool:
     return any(c.type == "Ready" and c.status == "True" for c in pod.status.conditions or [])
 
 
-def _named(pod: client.V1Pod, status: client.V1ContainerStatus) -> str:
-    return f"pod {pod.metadata.name}, container {status.name}"
+def _named(pod: Pod, status: client.V1ContainerStatus) -> str:
+    return f"pod {pod.name}, container {status.name}"
 
 
 def _annotated(metadata: client.V1ObjectMeta | None, version: str) -> bool:
@@ -215,13 +239,13 @@ def _said(error: ApiException) -> str:
     return f"the API server answers {error.status} {error.reason}"
 
 
-def api_client() -> Any:
+def api_client() -> ApiClient:
     """From a pod's account, else from the kubeconfig. Raises ConfigException."""
     try:
         config.load_incluster_config()
     except config.ConfigException:
         config.load_kube_config()
-    return client.ApiClient()
+    return ApiClient()
 
 
 def main() -> int:

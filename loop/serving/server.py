@@ -94,13 +94,16 @@ class PyfuncModel(Model):
         example = self._model.input_example
         return example if example is not None else self._check.zeros()
 
-    async def preprocess(self, payload: object, headers: Mapping[str, str]) -> tuple[object, Batch, Caller]:
+    # The SDK hands what this returns to `predict`, whatever its own types say.
+    async def preprocess(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, payload: object, headers: Mapping[str, str]
+    ) -> tuple[object, Batch, Caller]:
         caller = Caller.of(headers)
         if isinstance(payload, InferRequest):
             return payload, self._check.v2(payload), caller
         return payload, self._check.v1(payload), caller
 
-    async def predict(
+    async def predict(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
         payload: tuple[Any, Batch, Caller],
         *_headers: object,
@@ -119,6 +122,7 @@ class PyfuncModel(Model):
         if isinstance(request, InferRequest):
             tensor = result if isinstance(result, pd.DataFrame | np.ndarray) else np.asarray(result)
             response = get_predict_response(request, tensor, request.model_name)
+            assert isinstance(response, InferResponse)  # noqa: S101  # a v2 answer to a v2 request
             response.model_version = self._served.version
             return response
         return {"predictions": answers}

@@ -15,7 +15,7 @@ from kserve.protocol.infer_type import InferRequest
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 
-_NUMPY_TYPES = {
+_NUMPY_TYPES: dict[DataType, type[np.generic]] = {
     DataType.double: np.float64,
     DataType.float: np.float32,
     DataType.long: np.int64,
@@ -24,7 +24,13 @@ _NUMPY_TYPES = {
     DataType.string: np.object_,
 }
 _JSON_NAMES = {str: "text", bool: "a boolean", int: "a number", float: "a number", list: "a list", dict: "an object"}
-_V2_TYPES = {np.float64: "FP64", np.float32: "FP32", np.int64: "INT64", np.int32: "INT32", np.bool_: "BOOL"}
+_V2_TYPES: dict[type[np.generic], str] = {
+    np.float64: "FP64",
+    np.float32: "FP32",
+    np.int64: "INT64",
+    np.int32: "INT32",
+    np.bool_: "BOOL",
+}
 
 _LARGEST_FLOAT = sys.float_info.max
 
@@ -77,7 +83,7 @@ class InputCheck:
 
     def zeros(self) -> pd.DataFrame | np.ndarray:
         """One row of zeros, false and empty text: what a model without a logged example is probed with."""
-        zero = {np.bool_: False, np.object_: ""}
+        zero: dict[type[np.generic], object] = {np.bool_: False, np.object_: ""}
         return self._batch([[zero.get(column.type, 0) for column in self.columns]]).model_input
 
     def v1(self, body: object) -> Batch:

@@ -6,12 +6,13 @@ Each answers 20 ms after it was asked, with the sum of a row, unless it is bad i
 import random
 import sys
 import time
+from typing import Any
 
 import mlflow
 import numpy as np
 import pandas as pd
 from mlflow.models import infer_signature
-from mlflow.pyfunc import PythonModel
+from mlflow.pyfunc.model import PythonModel
 
 from loop.contract import Gate, Tag
 
@@ -23,7 +24,9 @@ class Model(PythonModel):
     def __init__(self, kind: str) -> None:
         self.kind = kind
 
-    def predict(self, context: object, model_input: pd.DataFrame, params: object = None) -> np.ndarray:
+    def predict(  # pyright: ignore[reportIncompatibleMethodOverride]  # MLflow's own names no type it returns
+        self, context: object, model_input: pd.DataFrame, params: object = None
+    ) -> np.ndarray:
         time.sleep(2 * SECONDS if self.kind == "slow" else SECONDS)
         if self.kind == "failing" and random.random() < 0.05 and not model_input.equals(ROWS):  # noqa: S311
             raise ValueError("one of twenty")
@@ -46,7 +49,7 @@ def main() -> None:
                 pip_requirements=[],
             )
         gate = Gate.REJECTED if kind == "rejected" else Gate.PASSED
-        tags = {Tag.GATE: gate}
+        tags: dict[str, Any] = {Tag.GATE: gate}
         client.create_model_version(name, logged.model_uri, run.info.run_id, tags, model_id=logged.model_id)
 
 

@@ -29,7 +29,8 @@ class Things:
                 return {key: self.fill(each) for key, each in value.items()}
             case list():
                 return [self.fill(each) for each in value]
-        return value
+            case _:
+                return value
 
 
 NOTHING = Things(

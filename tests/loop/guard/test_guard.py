@@ -21,7 +21,9 @@ def ask(server: GuardedServer, name: str, things: Things, token: str | None = No
     """One operation on each of its routes: those for programs and those for browsers, of every version."""
     method, path = name.split(" ", 1)
     rules = [
-        each.rule for each in flask_app.url_map.iter_rules() if short(each.rule) == path and method in each.methods
+        each.rule
+        for each in flask_app.url_map.iter_rules()
+        if short(each.rule) == path and method in (each.methods or ())
     ]
     assert rules
     asked = REQUESTS[name]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from json_handler import JsonHandler
 from kubernetes import config
-from kubernetes.client import Configuration
+from kubernetes.client.configuration import Configuration
 
 from loop.retraining import bus
 
@@ -98,7 +98,11 @@ class SecretServer:
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[SecretServer]:
     server = SecretServer()
     found = Configuration(host=server.url)
-    monkeypatch.setattr(config, "load_config", lambda: Configuration.set_default(found))
+
+    def use_server() -> None:
+        Configuration.set_default(found)  # pyright: ignore[reportAttributeAccessIssue]  # public, but not in the stubs
+
+    monkeypatch.setattr(config, "load_config", use_server)
     monkeypatch.setattr(sys, "argv", ["loop", "--secret=bus", f"--host={HOST}", "--namespace=loop"])
     yield server
     server.close()

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from fake_api import LeaseServer
 from kubernetes import client
+from kubernetes.client.api_client import ApiClient
+from kubernetes.client.configuration import Configuration
 
 from loop.retraining import cooldown
 from loop.retraining.cooldown import ask
@@ -29,8 +31,8 @@ def server() -> Iterator[LeaseServer]:
 
 
 def store(server: LeaseServer) -> KubernetesStore:
-    configuration = client.Configuration(host=server.url)
-    return KubernetesStore(client.CoordinationV1Api(client.ApiClient(configuration)), "ml", {"app": "ml-loop"})
+    api = ApiClient(Configuration(host=server.url))
+    return KubernetesStore(client.CoordinationV1Api(api), "ml", {"app": "ml-loop"})
 
 
 def at(server: LeaseServer, moment: datetime) -> None:
@@ -99,7 +101,11 @@ def test_of_many_that_ask_at_once_exactly_one_is_granted_and_all_refusals_are_co
 def command(monkeypatch: pytest.MonkeyPatch, server: LeaseServer, folder: Path, *more: str) -> int:
     given = ["--model", "recommender", "--feature", "age", "--event-id", "e1", "--run", "r1", "--cooldown", "6h", *more]
     monkeypatch.setattr(sys, "argv", ["cooldown", *given])
-    monkeypatch.setattr(cooldown, "_store", lambda _arguments: store(server))
+
+    def of_the_server(_arguments: object) -> KubernetesStore:
+        return store(server)
+
+    monkeypatch.setattr(cooldown, "_store", of_the_server)
     monkeypatch.setenv("ML_LOOP_OUTPUT", str(folder))
     return cooldown.main()
 

@@ -20,7 +20,9 @@ SECOND = Event("e2", "age", "run-2")
 
 @pytest.fixture
 def no_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("loop.retraining.leases.time.sleep", lambda _: None)
+    def at_once(_seconds: float) -> None: ...
+
+    monkeypatch.setattr("loop.retraining.leases.time.sleep", at_once)
 
 
 def held(event: Event = FIRST, at: datetime = NOON) -> Hold:

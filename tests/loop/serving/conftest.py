@@ -11,6 +11,7 @@ import pytest
 from confluent_kafka import Producer
 from mlflow import MlflowClient
 from mlflow.models import infer_signature
+from mlflow.sklearn import log_model
 from mlflow_server import MlflowServer
 from sklearn.linear_model import LinearRegression
 
@@ -32,7 +33,7 @@ def registry(mlflow_server: MlflowServer) -> Iterator[MlflowServer]:
         for factor in (1, 2):
             model = LinearRegression().fit(frame, frame["price"] * factor)
             with mlflow.start_run():
-                mlflow.sklearn.log_model(
+                log_model(
                     model,
                     name="model",
                     signature=infer_signature(frame, model.predict(frame)),

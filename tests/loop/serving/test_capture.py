@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError
+from prometheus_client import REGISTRY
 
 from loop.serving import capture
 from loop.serving.capture import Capture, Prediction, messages
@@ -18,9 +19,10 @@ class RecordingSink:
     """Stands in for the producer: `accept` decides what becomes of a message."""
 
     def __init__(self, accept: Callable[[bytes], KafkaError | None]) -> None:
-        self.accept, self.sent, self.flushed = accept, [], 0
+        self.accept, self.flushed = accept, 0
+        self.sent: list[tuple[str, bytes, dict[str, Any]]] = []
 
-    def produce(self, topic: str, value: bytes, key: bytes, on_delivery: Callable[[Any, Any], None]) -> None:
+    def produce(self, topic: str, value: bytes, key: bytes, *, on_delivery: Callable[[Any, Any], None]) -> None:
         error = self.accept(value)
         self.sent.append((topic, key, json.loads(value)))
         on_delivery(error, None)
@@ -38,7 +40,7 @@ def prediction(rows: int, tenant: str = "acme") -> Prediction:
 
 
 def count(outcome: str) -> float:
-    return capture.MESSAGES.labels(outcome)._value.get()
+    return REGISTRY.get_sample_value("ml_loop_capture_messages_total", {"outcome": outcome}) or 0.0
 
 
 def test_each_row_is_one_message_under_its_tenant() -> None:
@@ -69,7 +71,11 @@ def test_a_model_with_several_outputs_publishes_them_all() -> None:
 
 def test_a_full_queue_drops_and_counts_and_never_blocks() -> None:
     blocked = threading.Event()
-    sink = RecordingSink(lambda _: blocked.wait() and None)
+
+    def accept(_message: bytes) -> None:
+        blocked.wait()
+
+    sink = RecordingSink(accept)
     publisher = Capture(sink, SERVED, capacity=10)
     before = count("queue_full")
     publisher.offer(prediction(6))
@@ -87,7 +93,7 @@ def test_room_is_given_back_when_rows_are_published() -> None:
     publisher = Capture(sink, SERVED, capacity=5)
     for _ in range(4):
         publisher.offer(prediction(5))
-        while publisher._rows:
+        while publisher._rows:  # pyright: ignore[reportPrivateUsage]
             threading.Event().wait(0.01)
     publisher.close()
     assert len(sink.sent) == 20

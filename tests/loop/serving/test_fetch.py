@@ -3,8 +3,8 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections import namedtuple
 from pathlib import Path
+from typing import NamedTuple
 
 import mlflow
 import pandas as pd
@@ -174,11 +174,19 @@ def test_a_registry_that_nobody_named_is_asked_for(
     )
 
 
+class Usage(NamedTuple):
+    total: int
+    used: int
+    free: int
+
+
 def test_a_disk_too_small_is_told_before_the_download(
     registry: MlflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(1000, 990, 10))
+    def nearly_full(_path: object) -> Usage:
+        return Usage(1000, 990, 10)
+
+    monkeypatch.setattr(shutil, "disk_usage", nearly_full)
     message = refusal("mlflow://books/1", tmp_path)
     assert message.startswith("version 1 of books needs ")
     assert message.endswith(f" bytes, {tmp_path} has 10 left: give the pod more ephemeral storage")
@@ -215,9 +223,12 @@ def test_a_damaged_download_is_tried_again_and_then_told(
 def test_a_model_without_a_signature_is_refused_before_it_serves(registry: MlflowServer, tmp_path: Path) -> None:
     with mlflow.start_run():
         mlflow.pyfunc.log_model(
-            name="model", python_model=lambda model_input: model_input, registered_model_name="unsigned",
+            name="model",
+            # A type would become the signature.
+            python_model=lambda model_input: model_input,  # pyright: ignore[reportUnknownLambdaType]
+            registered_model_name="unsigned",
             pip_requirements=["mlflow"],
-        )  # fmt: skip
+        )
     assert refusal("mlflow://unsigned/1", tmp_path) == (
         "version 1 of unsigned has no signature, so no request can be checked: log it with one"
     )

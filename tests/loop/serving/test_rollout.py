@@ -8,7 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from json_handler import JsonHandler
-from kubernetes import client
+from kubernetes.client.api_client import ApiClient
+from kubernetes.client.configuration import Configuration
 
 from loop.serving import rollout
 from loop.serving.rollout import Cluster, RolloutError, Service, roll
@@ -103,7 +104,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[FakeCluster, Cluster
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setattr(rollout, "PORT", server.server_port)
     monkeypatch.setattr(rollout, "POLL_SECONDS", 0.05)
-    api = client.ApiClient(client.Configuration(host=f"http://127.0.0.1:{server.server_port}"))
+    api = ApiClient(Configuration(host=f"http://127.0.0.1:{server.server_port}"))
     yield cluster, Cluster(api, Service("ml", "books-production", "books"))
     server.shutdown()
     server.server_close()
@@ -163,7 +164,7 @@ def test_a_container_that_is_restarted_tells_why_it_ended_before(fake: tuple[Fak
 def test_a_crash_that_a_ready_container_had_long_ago_does_not_count(fake: tuple[FakeCluster, Cluster]) -> None:
     state, cluster = fake
     ended = {"terminated": {"exitCode": 1, "reason": "Error"}}
-    state.pod = lambda pod=state.pod: _with_last_state(pod(), ended)  # type: ignore[method-assign]
+    state.pod = lambda pod=state.pod: _with_last_state(pod(), ended)
     roll(cluster, "1", 5)
 
 
@@ -201,6 +202,7 @@ def test_a_first_rollout_that_fails_leaves_no_annotation(fake: tuple[FakeCluster
 
 def test_a_service_that_does_not_exist_is_named_and_nothing_is_changed(fake: tuple[FakeCluster, Cluster]) -> None:
     state, cluster = fake
-    missing = Cluster(cluster._api, Service("ml", "films-production", "films"))
+    api = cluster._api  # pyright: ignore[reportPrivateUsage]
+    missing = Cluster(api, Service("ml", "films-production", "films"))
     assert refusal(missing) == "InferenceService ml/films-production: the API server answers 404 Not Found"
     assert state.applied == []

@@ -30,8 +30,8 @@ def consume(broker: str, wanted: Callable[[dict[str, Any]], bool], count: int) -
         message = consumer.poll(0.5)
         if message is None or message.error() is not None:
             continue
-        value = json.loads(message.value())
-        assert message.key().decode() == value["tenant"]
+        value = json.loads(message.value() or b"")
+        assert message.key() == value["tenant"].encode()
         found += [value] if wanted(value) else []
     consumer.close()
     return found

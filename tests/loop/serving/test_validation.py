@@ -177,4 +177,6 @@ def test_a_signature_that_cannot_be_checked_is_refused_at_load(signature: ModelS
 
 
 def test_the_probe_of_a_model_without_an_example_passes_its_own_signature(check: InputCheck) -> None:
-    assert check.zeros().values.tolist()[0][:4] == [0.0, 0, False, ""]
+    zeros = check.zeros()
+    assert isinstance(zeros, pd.DataFrame)
+    assert zeros.to_numpy().tolist()[0][:4] == [0.0, 0, False, ""]

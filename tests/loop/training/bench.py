@@ -12,7 +12,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelOutput
 from mlflow.models import ModelSignature, infer_signature
-from mlflow.pyfunc import PythonModel
+from mlflow.pyfunc.model import PythonModel
 
 from loop.__main__ import main
 from loop.contract import EVALUATION_FILE, Env
@@ -77,11 +77,18 @@ class Bench:
         name: str = "model",
     ) -> str:
         class Model(PythonModel):
-            def predict(self, context: object, model_input: pd.DataFrame, params: object = None) -> object:
+            def predict(  # pyright: ignore[reportIncompatibleMethodOverride]  # MLflow's own names no type it returns
+                self, context: object, model_input: pd.DataFrame, params: object = None
+            ) -> object:
                 return predict(model_input)
 
         with mlflow.start_run():
-            info = mlflow.pyfunc.log_model(name=name, python_model=Model(), signature=signature, pip_requirements=[])
+            info = mlflow.pyfunc.log_model(
+                name=name,
+                python_model=Model(),
+                signature=signature,  # pyright: ignore[reportArgumentType]  # its default is None
+                pip_requirements=[],
+            )
         return str(info.model_id)
 
     def evaluate(
@@ -94,7 +101,7 @@ class Bench:
             script += f"; printf '%s' '{data}' > $ML_LOOP_OUTPUT/data_fingerprint"
         return self.step("evaluate", "--", "sh", "-c", script, **{"MODEL_URI": "models:/m-0"} | environment)
 
-    def register(self, run_id: str, auc: float = 0.9, **environment: str) -> tuple[int, str]:
+    def register(self, run_id: str, auc: float = 0.9, /, **environment: str) -> tuple[int, str]:
         candidate = Evaluation(None, {"auc": auc}, DATA).to_json()
         return self.step("register", **{"RUN_ID": run_id, "CANDIDATE": candidate} | environment)
 

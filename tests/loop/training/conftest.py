@@ -5,6 +5,7 @@ from pathlib import Path
 import mlflow
 import pytest
 from bench import SIGNATURE, WINDOW, Bench
+from mlflow.sklearn import log_model
 from mlflow_server import MlflowServer
 from sklearn.linear_model import LinearRegression
 
@@ -17,7 +18,7 @@ def good_model(mlflow_server: MlflowServer) -> str:
     mlflow.set_tracking_uri(mlflow_server.url)
     model = LinearRegression().fit(WINDOW, WINDOW["price"])
     with mlflow.start_run():
-        info = mlflow.sklearn.log_model(model, name="model", signature=SIGNATURE, pip_requirements=[])
+        info = log_model(model, name="model", signature=SIGNATURE, pip_requirements=[])
     return str(info.model_id)
 
 

@@ -1,5 +1,7 @@
 """What an evaluate command must leave behind, and which model it measures."""
 
+from typing import Any
+
 import pytest
 from bench import DATA, Bench
 
@@ -36,7 +38,7 @@ def test_a_run_s_model_is_measured_by_its_own_id(bench: Bench) -> None:
     assert (code, said) == (0, f"model: models:/{bench.good_model}\nauc: 0.91")
 
 
-BROKEN = {
+BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "no metrics": (
         {"metrics": None},
         "the evaluate command must write a JSON object of metrics to $ML_LOOP_OUTPUT/metrics.json: there is none",

@@ -3,9 +3,12 @@
 import json
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from bench import DATA, Bench
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 from mlflow.utils import rest_utils
 from mlflow_server import MlflowServer
 
@@ -70,7 +73,7 @@ def test_a_candidate_under_the_gate_is_registered_as_rejected_and_staging_stays(
     bench.register(bench.run(), WORKFLOW="first")
     bench.step("stage", MODEL_VERSION="1")
     production = Evaluation("1", {"auc": 0.9}, DATA).to_json()
-    code, said = bench.register(bench.run(), auc=0.85, PRODUCTION=production, WORKFLOW="second")
+    code, said = bench.register(bench.run(), 0.85, PRODUCTION=production, WORKFLOW="second")
     reason = "auc 0.8500 is worse than version 1 in production (0.9000, tolerance 0)"
     assert (code, said) == (0, f"version: 2 of {bench.model}\ngate: rejected\nreason: {reason}")
     assert bench.step("stage", MODEL_VERSION="2") == (
@@ -103,10 +106,12 @@ def finish(bench: Bench, run_id: str) -> None:
 
 @pytest.mark.parametrize("answered", [False, True], ids=["before", "after"])
 def test_a_pod_killed_at_any_request_and_retried_ends_in_one_staged_version(bench: Bench, answered: bool) -> None:
-    run_id, send, sent = bench.run(), rest_utils._get_http_response_with_retries, 0
+    # What every request passes through.
+    send = rest_utils._get_http_response_with_retries  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
+    run_id, sent, deadly = bench.run(), 0, 0
 
     def dying(deadly: int) -> Callable[..., object]:
-        def request(*arguments: object, **options: object) -> object:
+        def request(*arguments: Any, **options: Any) -> object:
             nonlocal sent
             sent += 1
             answer = send(*arguments, **options) if answered or sent != deadly else None
@@ -138,11 +143,11 @@ def test_a_pod_killed_at_any_request_and_retried_ends_in_one_staged_version(benc
 def test_an_answer_lost_after_the_server_stored_the_version_does_not_make_a_second(bench: Bench) -> None:
     create, lost = type(bench.client).create_model_version, []
 
-    def lose_first(self: object, *arguments: object, **options: object) -> object:
+    def lose_first(self: MlflowClient, *arguments: Any, **options: Any) -> object:
         version = create(self, *arguments, **options)
         if not lost:
             lost.append(version)
-            raise rest_utils.MlflowException("API request failed with exception connection reset")
+            raise MlflowException("API request failed with exception connection reset")
         return version
 
     bench.patch.setattr(type(bench.client), "create_model_version", lose_first)
@@ -155,7 +160,7 @@ def test_of_two_pods_of_one_step_that_overlap_the_first_version_is_kept(bench: B
     run_id = bench.run()
     create, raced = type(bench.client).create_model_version, []
 
-    def race(self: object, *arguments: object, **options: object) -> object:
+    def race(self: MlflowClient, *arguments: Any, **options: Any) -> object:
         if not raced:
             raced.append(create(self, *arguments, **options))
         return create(self, *arguments, **options)

@@ -1,5 +1,7 @@
 """What a train command must leave behind: the contract kept, then one thing broken at a time."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -68,7 +70,7 @@ def test_the_command_sees_the_environment_of_the_contract(bench: Bench) -> None:
     assert bench.written("seen") == f'{bench.model}|{{"depth": 3}}|s3://data/books.csv|{bench.model}\n'
 
 
-BROKEN_RUNS = {
+BROKEN_RUNS: dict[str, tuple[dict[str, Any], str]] = {
     "failed": ({"status": "FAILED"}, "the training run must end FINISHED: run {run} is FAILED"),
     "no fingerprint": (
         {"fingerprint": None},
@@ -113,7 +115,21 @@ def test_a_run_that_does_not_exist_is_named(bench: Bench) -> None:
 
 
 TEXT = pd.DataFrame({"title": ["Emma"], "pages": [474.0]})
-BROKEN_MODELS = {
+
+
+def one_less(rows: pd.DataFrame) -> object:
+    return rows["price"].to_numpy()[:-1]
+
+
+def no_numbers(rows: pd.DataFrame) -> object:
+    return rows["price"].to_numpy() * np.nan
+
+
+def another_column(rows: pd.DataFrame) -> object:
+    return rows["author"]
+
+
+BROKEN_MODELS: dict[str, tuple[dict[str, Any], str]] = {
     "no signature": (
         {"predict": len, "signature": None},
         "the model 'model' must have a signature whose inputs are named columns: log it with one",
@@ -131,15 +147,15 @@ BROKEN_MODELS = {
         "the training run must log one model named 'model': run {run} logged 'classifier'",
     ),
     "wrong shape": (
-        {"predict": lambda rows: rows["price"].to_numpy()[:-1]},
+        {"predict": one_less},
         "the model must give one prediction per row: 120 rows gave the shape (119,)",
     ),
     "NaN predictions": (
-        {"predict": lambda rows: rows["price"].to_numpy() * np.nan},
+        {"predict": no_numbers},
         "the model's predictions on the rows of reference/window.csv must be finite numbers",
     ),
     "exception": (
-        {"predict": lambda rows: rows["author"]},
+        {"predict": another_column},
         "the model must predict on the rows of reference/window.csv, and raised KeyError: 'author'",
     ),
 }
