@@ -8,6 +8,7 @@ STACK ?= local
 
 PYTHON := .venv/bin/python
 LOOP_PYTHON := images/loop/.venv/bin/python
+IMAGES := loop detector mlflow
 
 .DEFAULT_GOAL := help
 .PHONY: help up down restore env logs check test test-detector e2e ci promtool lint format types mirror schema clean
@@ -55,8 +56,8 @@ format: .venv/ready ## rewrite the code in the project's format
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
-types: .venv/ready ## the type checker
-	.venv/bin/pyright
+types: .venv/ready $(IMAGES:%=images/%/.venv/ready) ## the type checker, on each room with the environment it runs in
+	@printf '%s\n' . $(IMAGES:%=images/%) | xargs -P 2 -I{} .venv/bin/pyright --project {}
 
 mirror: .venv/ready ## list every chart and image; ARGS=--sbom, --licenses, "--charts FOLDER" or "--images REGISTRY"
 	@$(PYTHON) -m mirror $(ARGS)
@@ -82,10 +83,6 @@ $(CACHE)/bin/promtool: local/go/tools/promtool/go.mod | .venv/ready
 	@uv sync --quiet --frozen --group client
 	@touch $@
 
-images/detector/.venv/ready: $(UV) images/detector/pyproject.toml images/detector/uv.lock
-	@uv sync --quiet --frozen --project images/detector --all-groups
-	@touch $@
-
-images/loop/.venv/ready: $(UV) images/loop/pyproject.toml images/loop/uv.lock
-	@uv sync --quiet --frozen --project images/loop --all-groups
+images/%/.venv/ready: $(UV) images/%/pyproject.toml images/%/uv.lock
+	@uv sync --quiet --frozen --project images/$* --all-groups
 	@touch $@

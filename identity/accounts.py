@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from cachetools import TTLCache
 from kubernetes import client, config
+from kubernetes.client.api_client import ApiClient
+from kubernetes.client.configuration import Configuration
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
@@ -31,11 +33,11 @@ class Accounts:
     """Names callers. Safe for threads."""
 
     def __init__(self) -> None:
-        settings = client.Configuration()
+        settings = Configuration()
         # A request waits for the answer: another attempt is the client's business.
         settings.retries = False
         config.load_config(client_configuration=settings)
-        self._api = client.AuthenticationV1Api(client.ApiClient(settings))
+        self._api = client.AuthenticationV1Api(ApiClient(settings))
         self._known: TTLCache[bytes, str] = TTLCache(maxsize=1024, ttl=KEPT_SECONDS)
         self._lock = threading.Lock()
 

@@ -11,7 +11,10 @@ from urllib.parse import urlsplit
 
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST, ErrorCode
-from mlflow.server.handlers import _get_model_registry_store, _get_tracking_store
+from mlflow.server.handlers import (  # no other way in
+    _get_model_registry_store,  # pyright: ignore[reportPrivateUsage]
+    _get_tracking_store,  # pyright: ignore[reportPrivateUsage]
+)
 from mlflow.utils.uri import validate_path_is_safe
 
 from identity.accounts import Accounts, NoReviewError, UnknownCallerError
@@ -81,6 +84,7 @@ class Guard:
             return None
         if needed is Right.CLOSED:
             return Refusal(f"{request.operation} is closed: what it would change cannot be told from the request")
+        touched: list[str] = []
         try:
             touched = sorted(self._touched(request))
             if not touched:

@@ -11,9 +11,13 @@ from functools import cached_property
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
+from google.protobuf.json_format import Parse
 from mlflow.entities.span import Span
-from mlflow.server.otel_api import ExportTraceServiceRequest, ParseJsonProto, _convert_otlp_json_ids_to_base64
+from mlflow.server.otel_api import (
+    _convert_otlp_json_ids_to_base64,  # pyright: ignore[reportPrivateUsage]  # spans are to be read as MLflow reads them
+)
 from mlflow.tracing.utils.otlp import MLFLOW_EXPERIMENT_ID_HEADER, MLFLOW_RUN_ID_HEADER, decompress_otlp_body
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from identity.operations import operation
 
@@ -81,6 +85,8 @@ def _walk(key: str, value: Any) -> Iterator[Field]:
                 yield from _walk(key, inner)
         case str() | int() | float():
             yield key, str(value)
+        case _:
+            pass
 
 
 def _snake(name: str) -> str:
@@ -94,7 +100,7 @@ def _spans(request: Request) -> Iterable[Field]:
     if encoding := request.headers.get("content-encoding"):
         body = decompress_otlp_body(body, encoding.lower())
     if request.headers.get("content-type", "").startswith("application/json"):
-        ParseJsonProto(_convert_otlp_json_ids_to_base64(body), spans, ignore_unknown_fields=True)
+        Parse(_convert_otlp_json_ids_to_base64(body), spans, ignore_unknown_fields=True)
     else:
         spans.ParseFromString(body)
     for resource in spans.resource_spans:

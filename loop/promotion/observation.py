@@ -100,9 +100,11 @@ def _messages(since: datetime) -> Iterable[dict[str, Any]]:
             message = consumer.poll(PATIENCE)
             if message is None:
                 raise KafkaException(f"no answer for {PATIENCE:.0f} s")
-            if message.error() is None:
-                yield json.loads(message.value())
-            if message.error() is not None or message.offset() + 1 >= ends[message.partition()]:
-                open_ones.discard(message.partition())
+            partition, offset, value = message.partition(), message.offset(), message.value()
+            if message.error() is None and value is not None:
+                yield json.loads(value)
+            over = message.error() is not None or offset is None or partition is None or offset + 1 >= ends[partition]
+            if over and partition is not None:
+                open_ones.discard(partition)
     finally:
         consumer.close()

@@ -2,7 +2,9 @@
 
 import json
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mlflow import MlflowClient
@@ -23,10 +25,10 @@ class Shelf:
         self.client, self.model = MlflowClient(), f"books-{uuid.uuid4().hex[:8]}"
         self.client.create_registered_model(self.model)
 
-    def add(self, *aliases: str, report: dict[str, object] | None = None, **tags: str) -> str:
+    def add(self, *aliases: str, report: Mapping[str, object] | None = None, **tags: str) -> str:
         """A version that passed its gate; returns its run."""
         run_id = self.client.create_run("0").info.run_id
-        numbers = {"metric": "auc", "candidate": 0.9, "minimum": 0.7, "data": ROWS, "reason": "well"} | (report or {})
+        numbers = {"metric": "auc", "candidate": 0.9, "minimum": 0.7, "data": ROWS, "reason": "well", **(report or {})}
         known = {
             Tag.GATE: "passed",
             Tag.GATE_REPORT: json.dumps(numbers),
@@ -123,7 +125,7 @@ def test_a_comparison_with_a_version_that_has_left_production_is_said_to_be_one(
 )
 def test_where_nothing_is_to_be_proposed_the_reason_is_told_and_no_file_is_written(
     aliases: tuple[str, ...],
-    tags: dict[str, str],
+    tags: dict[str, Any],
     reason: str,
     *,
     shelf: Shelf,
@@ -140,7 +142,8 @@ def test_where_nothing_is_to_be_proposed_the_reason_is_told_and_no_file_is_writt
 def test_a_version_that_failed_its_gate_is_not_proposed(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shelf.add(**{Tag.GATE: "rejected"})
+    rejected: dict[str, Any] = {Tag.GATE: "rejected"}
+    shelf.add(**rejected)
     sentence = f"version 1 of {shelf.model} must have passed its gate: its tag ml-loop.gate is rejected"
     assert told(shelf, monkeypatch, capsys, "--version", "1") == (1, f"evidence: {sentence}\n")
 
