@@ -13,7 +13,7 @@ from components.custom import custom_resource, object_name
 from components.knative import GATEWAY, GATEWAY_PORTS, NAMESPACE, QUEUE_PROXY
 from components.labels import labels
 from components.network import Traffic, allow, namespaced, pods
-from components.serving import APP, Serving, Slot
+from components.serving import APP, MODE, Serving, Slot
 
 LABEL: Final = "serving.kserve.io/inferencegraph"
 """On the router's pods."""
@@ -44,7 +44,7 @@ def inference_graph(name: str, serving: Serving, weights: Mapping[Slot, int], op
             "name": args.model,
             "namespace": args.namespace,
             "labels": labels(APP, args.model, "router"),
-            "annotations": {"serving.kserve.io/deploymentMode": args.mode.capitalize()},
+            "annotations": {MODE: args.mode.capitalize()},
         },
         {
             "minReplicas": args.min_replicas,

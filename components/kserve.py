@@ -82,6 +82,8 @@ def _values(mode: KServeMode) -> dict[str, Any]:
             "controller": {
                 "deploymentMode": mode.capitalize(),
                 "imagePullPolicy": "IfNotPresent",
+                # It looks for Knative's kinds when it starts, and never again: another mode is another pod.
+                "podAnnotations": {"ml-loop.dev/mode": mode},
                 # Upstream's limit of 100m makes the start take minutes.
                 "resources": {
                     "requests": {"cpu": "100m", "memory": "300Mi"},

@@ -33,6 +33,7 @@ PORT: Final = 8080
 SERVICE_PORT: Final = 80
 """Port of the Services that KServe makes."""
 FORMAT: Final = "mlflow"
+MODE: Final = "serving.kserve.io/deploymentMode"
 SHUTDOWN_SECONDS: Final = 60
 """A server that ends answers for five more seconds, then finishes what it has begun."""
 
@@ -141,7 +142,7 @@ def _service(
     name: str, slot: Slot, args: ServingArgs, predictor: Mapping[str, Any], opts: ResourceOptions
 ) -> Output[str]:
     """Makes the InferenceService. Returns the name of the Service that KServe makes for it."""
-    annotations = {"serving.kserve.io/deploymentMode": args.mode.capitalize()}
+    annotations = {MODE: args.mode.capitalize()}
     if slot is Slot.PRODUCTION and not args.in_production:
         annotations["serving.kserve.io/stop"] = "true"
     service = custom_resource(
@@ -155,7 +156,11 @@ def _service(
             "annotations": annotations,
         },
         {"predictor": predictor},
-        opts=opts,
+        opts=ResourceOptions.merge(
+            opts,
+            # KServe refuses to change a service's mode: "deploymentMode cannot be changed".
+            ResourceOptions(replace_on_changes=[f'metadata.annotations["{MODE}"]'], delete_before_replace=True),
+        ),
     )
     return Output.concat(object_name(service), "-predictor")
 

@@ -44,6 +44,13 @@ def test_each_object_says_its_mode_itself(kind: str) -> None:
 
 
 @pytest.mark.parametrize("slot", SLOTS)
+def test_another_mode_is_another_service_as_kserve_refuses_the_change(slot: str) -> None:
+    service = served().only("InferenceService", f"serving-{slot}")
+    assert service.replaced_by == ('metadata.annotations["serving.kserve.io/deploymentMode"]',)
+    assert service.deleted_first
+
+
+@pytest.mark.parametrize("slot", SLOTS)
 def test_what_knative_refuses_in_a_pod_is_left_out(slot: str) -> None:
     predictor = served().inputs("InferenceService", f"serving-{slot}")["spec"]["predictor"]
     assert {"terminationGracePeriodSeconds", "deploymentStrategy"} & predictor.keys() == set()
