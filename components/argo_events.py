@@ -74,7 +74,8 @@ def _values(nats_image: str) -> dict[str, Any]:
     return {
         "crds": {"install": True, "keep": True},
         "global": {"securityContext": pod_security_context(UID)},
-        "controller": deployment,
+        # Of event sources and sensors, whose image is pinned: by default each start asks its registry.
+        "controller": {**deployment, "env": [{"name": "IMAGE_PULL_POLICY", "value": "IfNotPresent"}]},
         "webhook": {**deployment, "enabled": True, "port": WEBHOOK_PORT},
         # The chart's own lists offer `latest`.
         "configs": {"nats": {"versions": []}, "jetstream": {"versions": [bus]}},

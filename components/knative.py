@@ -31,6 +31,9 @@ INSIDE: Final = (8012, 8013, 8080, 8081, 8090, 8443, 9443, 18000)
 """Between Knative's own pods: activator, autoscaler, gateway, its probes and its configuration."""
 QUEUE_PROXY: Final = (8012, 8013, 8112, 9090)
 """Beside every model server: requests, and the load that the autoscaler reads."""
+UNASKED: Final = ("kind.local", "ko.local", "dev.local")
+"""Registries that Knative asks for no digest by default."""
+DOCKER_HUB: Final = "index.docker.io"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +78,7 @@ class Knative(pulumi.ComponentResource):
                 "operator.knative.dev/v1beta1",
                 "KnativeServing",
                 {"name": "knative-serving", "namespace": home.name, "labels": labels("knative-serving", name)},
-                _serving(),
+                _serving(air_gapped=args.chart_mirror is not None),
                 wait_for="condition=Ready",
                 # No data flows from the operator, but without its CRD and webhook the object means nothing.
                 opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[operator])),
@@ -88,7 +91,10 @@ def _values() -> dict[str, Any]:
     return {"knative_operator": {"knative_operator": seccomp, "operator_webhook": seccomp}}
 
 
-def _serving() -> dict[str, Any]:
+def _serving(*, air_gapped: bool) -> dict[str, Any]:
+    # Knative asks an image's registry which digest a tag is, and a model waits for the answer. KServe names its router
+    # on Docker Hub by tag; nodes have it from a mirror where nothing reaches Docker Hub.
+    unasked = {"deployment": {"registries-skipping-tag-resolving": ",".join([*UNASKED, DOCKER_HUB])}}
     return {
         "version": versions.KNATIVE_SERVING,
         "high-availability": {"replicas": 2},
@@ -97,6 +103,7 @@ def _serving() -> dict[str, Any]:
         # Upstream's is a tag that moves.
         "registry": {"override": {"3scale-kourier-gateway/kourier-gateway": versions.ENVOY.reference}},
         "config": {
+            **(unasked if air_gapped else {}),
             "network": {"ingress-class": "kourier.ingress.networking.knative.dev"},
             # KServe writes no seccomp profile into what it makes; a restricted namespace refuses its pods without.
             "features": {

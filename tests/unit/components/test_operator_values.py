@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from components.knative import Knative, KnativeArgs
 from components.kserve import KServe, KServeArgs
 from policy.rule import Resource, Stack
 from policy.rules.restricted import RESTRICTED_OPERATED_PODS
@@ -81,7 +82,7 @@ def test_argo_events_values() -> None:
     assert built("argo_events").inputs("Chart")["values"] == {
         "crds": {"install": True, "keep": True},
         "global": {"securityContext": pod_context(9731)},
-        "controller": deployment,
+        "controller": {**deployment, "env": [{"name": "IMAGE_PULL_POLICY", "value": "IfNotPresent"}]},
         "webhook": {**deployment, "enabled": True, "port": 8443},
         "configs": {"nats": {"versions": []}, "jetstream": {"versions": [servers]}},
     }
@@ -128,6 +129,7 @@ def test_kserve_values_in_each_mode(mode: KServeMode, name: str, gateway: Mappin
             "controller": {
                 "deploymentMode": name,
                 "imagePullPolicy": "IfNotPresent",
+                "podAnnotations": {"ml-loop.dev/mode": mode.value},
                 "resources": {
                     "requests": {"cpu": "100m", "memory": "300Mi"},
                     "limits": {"cpu": "1", "memory": "512Mi"},
@@ -181,3 +183,10 @@ def test_knative_serving_is_pinned_private_and_secures_pods() -> None:
     assert "it-chart" in recording.only("KnativeServing").depends_on
     home = recording.inputs("Namespace", "it-serving-namespace-namespace")["metadata"]
     assert (home["name"], home["labels"]["pod-security.kubernetes.io/enforce"]) == ("knative-serving", "restricted")
+
+
+def test_with_a_chart_mirror_knative_asks_docker_hub_for_no_digest() -> None:
+    args = KnativeArgs(install=True, chart_mirror="oci://mirror.example/charts")
+    config = record(lambda: Knative("it", args, providers())).inputs("KnativeServing")["spec"]["config"]
+    skipped = {"registries-skipping-tag-resolving": "kind.local,ko.local,dev.local,index.docker.io"}
+    assert config["deployment"] == skipped
