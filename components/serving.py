@@ -176,7 +176,7 @@ def _predictor(slot: Slot, args: ServingArgs, account: Output[str], runtime: Out
         "serviceAccountName": account,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "securityContext": pod_security_context(),
+        "securityContext": _security_context(args.mode),
         "affinity": _spread(selector(APP, args.model, slot)),
         "storageContainerName": args.storage,
         "model": {
@@ -185,6 +185,14 @@ def _predictor(slot: Slot, args: ServingArgs, account: Output[str], runtime: Out
             "storageUri": f"mlflow://{args.model}@{slot}",
         },
     }
+
+
+def _security_context(mode: KServeMode) -> dict[str, Any]:
+    """Knative refuses a pod that says when its volumes change hands; these are new with each pod anyway."""
+    context: dict[str, Any] = pod_security_context()
+    if mode is KServeMode.STANDARD:
+        return context
+    return {field: value for field, value in context.items() if field != "fsGroupChangePolicy"}
 
 
 def _rolling() -> dict[str, Any]:

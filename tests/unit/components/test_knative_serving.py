@@ -14,6 +14,8 @@ from settings import KServeMode
 from tests.unit.components.table import gateway_args, providers, serving_args
 from tests.unit.mocks import Recording, record
 
+KNATIVE_ALLOWS = {"runAsUser", "runAsGroup", "runAsNonRoot", "fsGroup", "seccompProfile"}
+"""Of a pod's security context, with `podspec-securitycontext`: what its webhook lets pass of what the stack sets."""
 SLOTS = ["production", "staging"]
 HOST = "recommender.mlflow.svc.cluster.local"
 
@@ -54,6 +56,7 @@ def test_another_mode_is_another_service_as_kserve_refuses_the_change(slot: str)
 def test_what_knative_refuses_in_a_pod_is_left_out(slot: str) -> None:
     predictor = served().inputs("InferenceService", f"serving-{slot}")["spec"]["predictor"]
     assert {"terminationGracePeriodSeconds", "deploymentStrategy"} & predictor.keys() == set()
+    assert predictor["securityContext"].keys() == KNATIVE_ALLOWS
 
 
 def test_the_graph_splits_by_weight_between_the_paths_of_the_model_s_own_name() -> None:
