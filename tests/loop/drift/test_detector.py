@@ -15,9 +15,9 @@ from confluent_kafka import TopicPartition as ConfluentPartition
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from memory_kafka import Broker, Crash, Process, TopicPartition
+from prometheus_client import REGISTRY
 
 from loop.contract import DRIFT_TOPIC, PREDICTIONS_TOPIC
-from loop.drift import health
 from loop.drift.decision import Outcome
 from loop.drift.detector import Detector, consumer_settings, publisher
 from loop.drift.reference import Reference
@@ -130,6 +130,10 @@ def test_an_event_carries_what_the_contract_names_and_nothing_else() -> None:
         "at": "2026-01-31T00:00:00.000Z",
     }
     assert len(event["id"]) == 32
+
+
+def gauge(name: str, **labels: str) -> float | None:
+    return REGISTRY.get_sample_value(name, labels)
 
 
 def malformed() -> float:
