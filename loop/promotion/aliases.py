@@ -189,7 +189,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):  # process 1 has no default handlers
-        signal.signal(name, lambda *_: stop.set())
+        signal.signal(name, lambda _number, _frame: stop.set())
     service = _service(arguments) if arguments.heal else None
     try:
         # The next look is the next attempt.

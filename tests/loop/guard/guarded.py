@@ -67,7 +67,7 @@ def seed(server: GuardedServer) -> Things:
         run_id=run,
         model_id=model_id,
     )
-    schema = {
+    schema: dict[str, Any] = {
         "name": "good",
         "type": "FEEDBACK",
         "input": {"pass_fail": {"positive_label": "y", "negative_label": "n"}},

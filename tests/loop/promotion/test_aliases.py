@@ -221,10 +221,10 @@ def test_a_registry_that_is_away_is_told_and_waited_for(loop: Loop, monkeypatch:
     watch.step()
     assert watch.ready() == (True, f"{loop.model}: production names nothing")
 
-    def away(_: str) -> None:
+    def away(_registry: Registry, _name: str) -> None:
         raise ConnectionError("nobody answers")
 
-    monkeypatch.setattr(Registry, "model", lambda _, name: away(name))
+    monkeypatch.setattr(Registry, "model", away)
     now[0] = STALE
     assert watch.step() == PERIOD
     assert watch.ready() == (False, f"{loop.model} cannot be looked after: ConnectionError: nobody answers")
