@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from components import drift, kafka, mlflow, nats, promotion, retraining, serving, training, versitygw
-from tests.e2e import test_closed_loop, test_promotion, test_training
+from components import alias_watch, drift, kafka, mlflow, nats, promotion, retraining, serving, training, versitygw
+from tests.e2e import test_closed_loop, test_logs, test_promotion, test_training
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ TRAINED: Final = test_training.test_a_training_by_hand_ends_in_a_staging_version
 FAILED: Final = test_training.test_a_failure_is_one_sentence_at_the_model_and_is_not_tried_again
 COOLED: Final = test_training.test_drift_trains_once_in_a_cooldown_and_what_is_refused_ends_as_skipped
 STAGED: Final = test_closed_loop.test_a_shifted_feature_becomes_a_staging_version_that_names_the_event
+EXPIRED: Final = test_logs.test_what_is_past_its_days_goes_and_what_is_not_stays
 PROMOTED: Final = test_promotion.test_the_first_version_gets_its_share_once_it_is_served
 
 KINDS: Final = (
@@ -42,6 +43,7 @@ KINDS: Final = (
     kind(retraining.APP, "source"),
     kind(retraining.APP, "sensor"),
     kind(drift.APP),
+    kind(alias_watch.APP),
     kind(serving.APP, serving.Slot.STAGING),
     kind(training.APP, "train", TRAINED),
     kind(training.APP, "evaluate", TRAINED),
@@ -52,4 +54,5 @@ KINDS: Final = (
     kind(training.APP, "rollout", STAGED),
     kind(training.APP, "canary", STAGED),
     kind(promotion.APP, made_by=PROMOTED),
+    kind(versitygw.APP, "expiry", EXPIRED),
 )
