@@ -79,7 +79,9 @@ class PodRecord:
                 version = found["metadata"]["resourceVersion"]
                 while not self._stop.is_set():
                     it: Any = watch.Watch()
-                    for event in it.stream(ask, resource_version=version, timeout_seconds=WATCH):
+                    # Without the second, a connection that a kill left half open would be waited on for ever.
+                    patience = {"timeout_seconds": WATCH, "_request_timeout": WATCH + 30}
+                    for event in it.stream(ask, resource_version=version, **patience):
                         note(event["raw_object"])
                     version = it.resource_version or version
             except (config.ConfigException, yaml.YAMLError, ApiException, HTTPError, OSError, ValueError):
