@@ -16,7 +16,7 @@ from local.paths import REPOSITORY, Paths
 from local.shell import run
 from local.steps import key_of
 
-BYTECODE = ("UV_COMPILE_BYTECODE=1", "PYC_INVALIDATION_MODE=unchecked-hash")
+BYTECODE = ("UV_COMPILE_BYTECODE=1", "PYC_INVALIDATION_MODE=UNCHECKED_HASH")
 """Modules are compiled into the image: no pod can write them beside its packages, so each would compile them anew. By
 hash, as times of files get lost on the way into an image."""
 
