@@ -38,8 +38,6 @@ class Registered:
     provider: str
     """Name of its explicit provider; empty for none."""
     protected: bool
-    deleted_first: bool
-    """Whether the one that a replacement replaces is gone before the new one is made."""
     depends_on: tuple[str, ...]
     """Names of the resources it comes after, by data or by declaration."""
     references: dict[str, tuple[str, ...]]
@@ -166,7 +164,6 @@ class _Monitor(mocks.MockMonitor):
                 parent=request.parent,
                 provider=_provider_name(request),
                 protected=request.protect,
-                deleted_first=request.deleteBeforeReplace,
                 depends_on=tuple(names[urn] for urn in request.dependencies if urn in names),
                 references={key: tuple(urns.urns) for key, urns in request.propertyDependencies.items()},
                 component=not request.custom,
