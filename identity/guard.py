@@ -4,6 +4,7 @@ External: MLflow's own stores, which say what an id belongs to.
 """
 
 import posixpath
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -18,7 +19,7 @@ from mlflow.server.handlers import (  # no other way in
 from mlflow.utils.uri import validate_path_is_safe
 
 from identity.accounts import Accounts, NoReviewError, UnknownCallerError
-from identity.operations import Right, right
+from identity.operations import FILES, Right, right
 from identity.policy import Policy
 from identity.requests import Request
 
@@ -31,6 +32,8 @@ PRODUCTION_TAG: Final = "ml-loop.production"
 """Tag of a registered model: the version that its last promotion left in production."""
 PROMOTION_TAGS: Final = frozenset({"ml-loop.promotion", "ml-loop.promoted", PRODUCTION_TAG})
 """What a promotion remembers by, at a model and at a version: who could forge it could say what goes to production."""
+PLAIN: Final = re.compile(r"[\w-]+")
+"""An id, as MLflow makes them: it goes into a filter."""
 REGISTRY: Final = ("registered-models", "model-versions")
 NAMED: Final = (*REGISTRY, "experiments")
 """Areas where `name` and `new_name` are those of a model, or of the experiment that goes with it."""
@@ -106,6 +109,9 @@ class Guard:
             aliases = request.values("alias")
             needed = _of_aliases(request.method, set(aliases))
             what += f" ({', '.join(aliases)})"
+        if request.operation in FILES and (version := self._registered(request, touched)):
+            needed = Right.PROMOTION
+            what += f" (files of version {version})"
         if request.area in REGISTRY and (tags := sorted(PROMOTION_TAGS & set(request.values("key")))):
             needed = Right.PROMOTION
             what += f" ({', '.join(tags)})"
@@ -128,6 +134,17 @@ class Guard:
                 )
                 return Refusal(sentence, model, caller)
         return self._misplaced(request)
+
+    def _registered(self, request: Request, touched: list[str]) -> str | None:
+        """The version of a guarded model that came from the run, or the logged model, whose files are written."""
+        sources = [f"run_id = '{value}'" for value in request.values("run_id", "run_uuid")]
+        for its in self._experiments().values():
+            sources += [its.source(path) for path in request.values("artifact_path") if its.holds(path)]
+        for model in touched:
+            for source in sources:
+                if found := self.registry().search_model_versions(f"name = '{model}' and {source}", max_results=1):
+                    return str(found[0].version)
+        return None
 
     def _elsewhere(self, request: Request, model: str, caller: str) -> str | None:
         """Whoever heals does not promote."""
@@ -213,6 +230,15 @@ class Experiment:
 
     def holds(self, path: str) -> bool:
         return f"{_canonical(path)}/".startswith(f"{self.place}/")
+
+    def source(self, path: str) -> str:
+        """How a version that came from the owner of a file is found; files lie in `<run>/` or `models/<model>/`."""
+        head, _, rest = _canonical(path).removeprefix(self.place).strip("/").partition("/")
+        owner = rest.partition("/")[0] if head == "models" else head
+        found = f"source_path = 'models:/{owner}'" if head == "models" else f"run_id = '{owner}'"
+        if not PLAIN.fullmatch(owner):
+            raise ValueError(f"{owner!r} is no run and no logged model")
+        return found
 
     def overlaps(self, path: str) -> bool:
         """Whether a path is its folder, below it or above it."""

@@ -114,6 +114,15 @@ TRAINING: Final = _names("""
 """)
 """Writes runs, artifacts and whatever else an experiment holds: what a user's code needs."""
 
+FILES: Final = _names("""
+    POST artifacts/presigned-upload-url
+    PUT mlflow-artifacts/artifacts/<path:artifact_path>
+    POST mlflow-artifacts/mpu/complete/<path:artifact_path>
+    POST mlflow-artifacts/mpu/create/<path:artifact_path>
+    POST upload-artifact
+""")
+"""Those of them that write files. What a version was registered from is written by nobody but the promotion."""
+
 GATE: Final = _names("""
     POST model-versions/create
     POST model-versions/set-tag

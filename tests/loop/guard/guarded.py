@@ -19,6 +19,8 @@ class Things:
     issue: str
     schema: str
     queue: str
+    unregistered: str
+    """A run that no version came from, unlike `run` and `logged`."""
 
     def fill(self, value: Any) -> Any:
         """A request's text, list or document with its placeholders replaced."""
@@ -35,7 +37,7 @@ class Things:
 
 NOTHING = Things(
     model="free", experiment="99", run="0" * 32, logged="m-" + "0" * 32, trace="tr-" + "0" * 32,
-    dataset="d-" + "0" * 32, issue="iss-0", schema="ls-0", queue="rq-0",
+    dataset="d-" + "0" * 32, issue="iss-0", schema="ls-0", queue="rq-0", unregistered="0" * 32,
 )  # fmt: skip
 """Belongs to nobody."""
 
@@ -75,6 +77,7 @@ def seed(server: GuardedServer) -> Things:
     queue = {"name": "all", "queue_type": "CUSTOM"}
     return Things(
         model="guarded",
+        unregistered=made(f"{v2}/runs/create", experiment_id=experiment)["run"]["info"]["run_id"],
         experiment=experiment,
         run=run,
         logged=model_id,
@@ -98,11 +101,11 @@ _VERSION = {**_MODEL, "version": "1"}
 _EXPERIMENT = {"experiment_id": "{experiment}"}
 _RUN = {"run_id": "{run}"}
 _KEY = {"key": "k", "value": "1"}
-_ARTIFACT = "{experiment}/{run}/artifacts/file"
+_ARTIFACT = "{experiment}/{unregistered}/artifacts/file"
 _ASSESSMENT = {"assessment": {"assessment_name": "a", "trace_id": "{trace}", "feedback": {"value": True}}}
 
 REQUESTS = {
-    "POST artifacts/presigned-upload-url": Ask("", {**_RUN, "path": "file"}),
+    "POST artifacts/presigned-upload-url": Ask("", {"run_id": "{unregistered}", "path": "file"}),
     "POST datasets/<dataset_id>/add-experiments": Ask(
         "datasets/d-1/add-experiments", {"experiment_ids": ["{experiment}"]}
     ),
@@ -168,7 +171,7 @@ REQUESTS = {
     "DELETE traces/<trace_id>/tags": Ask("traces/{trace}/tags", {"key": "k"}),
     "POST traces/link-prompts": Ask("", {"trace_id": "{trace}", "prompt_versions": [{"name": "p", "version": "1"}]}),
     "POST traces/link-to-run": Ask("", {"trace_ids": ["{trace}"], "run_id": "{run}"}),
-    "POST upload-artifact": Ask("upload-artifact?run_uuid={run}&path=file", b"bytes"),
+    "POST upload-artifact": Ask("upload-artifact?run_uuid={unregistered}&path=file", b"bytes"),
     "DELETE datasets/<dataset_id>": Ask("datasets/{dataset}"),
     "DELETE datasets/<dataset_id>/records": Ask("datasets/{dataset}/records", {"dataset_record_ids": ["r"]}),
     "DELETE datasets/<dataset_id>/tags/<key>": Ask("datasets/{dataset}/tags/k"),

@@ -241,6 +241,32 @@ def test_a_user_s_code_says_nothing_of_its_own_gate(server: GuardedServer, thing
         assert refused.message.endswith(f"which only {ACCOUNTS[GATE]}, {ACCOUNTS[PROMOTE]} may")
 
 
+@pytest.mark.parametrize("token", [TRAIN, GATE])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        f"PUT {FILES}/{{experiment}}/{{run}}/artifacts/reference/window.csv",
+        f"PUT {FILES}/{{experiment}}/models/{{logged}}/artifacts/model.skops",
+        f"PUT {FILES}/{{experiment}}/./models//{{logged}}/artifacts/model.skops",
+        "POST /api/2.0/mlflow-artifacts/mpu/create/{experiment}/models/{logged}/artifacts/file",
+        "POST /ajax-api/2.0/mlflow/upload-artifact?run_uuid={run}&path=reference/window.csv",
+    ],
+)
+def test_files_that_a_version_came_from_are_written_by_the_promotion_alone(
+    server: GuardedServer, things: Things, token: str, asked: str
+) -> None:
+    method, path = things.fill(asked).split(" ")
+    headers = {"Authorization": f"Bearer {token}"}
+    prepared = requests.Request(method, server.url, headers, data=b"x").prepare()
+    prepared.url = server.url + path  # as it is written
+    answer = server.session.send(prepared, timeout=30)
+    message = answer.json()["message"]
+    assert (answer.status_code, answer.json()["error_code"]) == (403, DENIED)
+    assert message.startswith(f"{ACCOUNTS[token]} asked for {method} ")
+    assert "(files of version " in message
+    assert message.endswith(f") of the guarded model guarded, which only {ACCOUNTS[PROMOTE]} may")
+
+
 def test_an_experiment_never_shares_the_place_of_a_guarded_one(server: GuardedServer, things: Things) -> None:
     for location in ("mlflow-artifacts:/1", "s3://artifacts/1", "file:///tmp/x"):
         refused = server.ask(

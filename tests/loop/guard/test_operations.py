@@ -64,5 +64,11 @@ def test_what_nobody_knows_is_closed() -> None:
     assert right(operation("POST", "/api/2.0/mlflow-artifacts/artifacts//1/file")[0]) is Right.CLOSED
 
 
+def test_whatever_writes_a_file_of_a_run_or_a_logged_model_is_known_to_write_files() -> None:
+    words = ("artifact", "upload", "mpu")
+    found = {name for name in operations.TRAINING if any(word in name for word in words)}
+    assert found - {"POST mlflow-artifacts/mpu/abort/<path:artifact_path>"} == operations.FILES
+
+
 def test_there_is_a_request_to_try_for_every_operation_that_takes_a_right() -> None:
     assert REQUESTS.keys() == (operations.TRAINING | operations.GATE | operations.PROMOTION) - {"POST v1/traces"}
