@@ -83,7 +83,7 @@ def _values(mode: KServeMode) -> dict[str, Any]:
                 "deploymentMode": mode.capitalize(),
                 "imagePullPolicy": "IfNotPresent",
                 # It looks for Knative's kinds when it starts, and never again: another mode is another pod.
-                "podAnnotations": {"ml-loop.dev/mode": mode},
+                "podAnnotations": {"ml-loop.dev/mode": mode.value},
                 # Upstream's limit of 100m makes the start take minutes.
                 "resources": {
                     "requests": {"cpu": "100m", "memory": "300Mi"},
