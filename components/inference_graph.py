@@ -13,8 +13,10 @@ from components.custom import custom_resource, object_name
 from components.knative import GATEWAY, GATEWAY_PORTS, NAMESPACE, QUEUE_PROXY
 from components.labels import labels
 from components.network import Traffic, allow, namespaced, pods
-from components.serving import APP, MODE, Serving, Slot
+from components.serving import MODE, Serving, Slot
 
+APP: Final = "model-router"
+"""Not the servers': KServe hands the graph's labels to its pods, and with them come the servers' rights."""
 LABEL: Final = "serving.kserve.io/inferencegraph"
 """On the router's pods."""
 CLUSTER_DOMAIN: Final = "svc.cluster.local"
@@ -43,7 +45,7 @@ def inference_graph(name: str, serving: Serving, weights: Mapping[Slot, int], op
         {
             "name": args.model,
             "namespace": args.namespace,
-            "labels": labels(APP, args.model, "router"),
+            "labels": labels(APP, args.model),
             "annotations": {MODE: args.mode.capitalize()},
         },
         {

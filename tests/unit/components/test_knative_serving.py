@@ -127,6 +127,13 @@ def test_the_router_reaches_knative_s_proxy_and_nothing_else() -> None:
     assert "it-router" in recording.only("InferenceGraph").depends_on
 
 
+def test_no_policy_of_the_servers_is_the_router_s_which_has_the_graph_s_labels() -> None:
+    recording = served()
+    labels = recording.inputs("InferenceGraph")["metadata"]["labels"]
+    selected = recording.inputs("NetworkPolicy", "serving-servers")["spec"]["podSelector"]["matchLabels"]
+    assert not selected.items() <= labels.items()
+
+
 def test_the_router_passes_restricted_with_knative_s_secure_pod_defaults_and_only_with_them() -> None:
     graph = Resource(served().inputs("InferenceGraph"))
     knative = Resource(
