@@ -40,7 +40,8 @@ def test_only_a_stack_with_backups_pays_for_the_plugin(tmp_path: Path) -> None:
     without, with_backups = ({step.name for step in Plan(Paths(tmp_path), backups=b).steps()} for b in (False, True))
     assert without < with_backups
     assert with_backups - without == {
-        *("build plugin-barman-cloud", "layer barman-cloud", "layer barman", "operator plugin-barman-cloud"),
+        *("modules plugin-barman-cloud", "build plugin-barman-cloud"),
+        *("layer barman-cloud", "layer barman", "operator plugin-barman-cloud"),
         *(f"image {image.name}" for image in BACKUP_IMAGES),
     }
 

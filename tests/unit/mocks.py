@@ -47,6 +47,8 @@ class Registered:
     """What the engine would change of it and of its children. Only the functions: no engine calls them here."""
     replaced_by: tuple[str, ...]
     """Paths of inputs whose change replaces it, whatever its kind says."""
+    deleted_first: bool
+    """Whether a replacement waits until the old one is gone."""
     outputs: dict[str, Any] | None = None
     """A component's registered outputs; None where it registered none."""
 
@@ -169,6 +171,7 @@ class _Monitor(mocks.MockMonitor):
                 component=not request.custom,
                 transforms=tuple(self.callbacks.transforms[callback.token] for callback in request.transforms),
                 replaced_by=tuple(request.replaceOnChanges),
+                deleted_first=request.deleteBeforeReplace,
             )
         )
         return response
