@@ -104,7 +104,7 @@ def test_too_little_disk_says_how_much_there_is_where_and_what_to_do(
     node: Node, tmp_path: Path, monkeypatch: Patch
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", answers(SimpleNamespace(free=4.5 * GIB)))
-    told = f"4.5 GiB free below {tmp_path}, 15 GiB needed; free some, or set ML_LOOP_CACHE to a folder on a larger disk"
+    told = f"4.5 GiB free below {tmp_path}, 40 GiB needed; free some, or set ML_LOOP_CACHE to a folder on a larger disk"
     assert problems(node) == [told]
 
 
