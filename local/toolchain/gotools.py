@@ -17,6 +17,8 @@ from local.paths import REPOSITORY, Paths
 from local.steps import StepError, key_of
 
 MODULES = REPOSITORY / "local" / "go" / "tools"
+OWN = "./"
+"""Instead of a package within the module: the command whose `main.go` lies beside our go.mod."""
 STAGING = ("api", "apimachinery", "apiserver", "client-go", "component-base", "kms", "metrics")
 """Modules that Kubernetes releases with each version of its own, and metrics-server is built from."""
 NEWER_THAN_KUBERNETES = (
@@ -39,7 +41,7 @@ class GoTool:
     version: str
     licence: str
     commands: dict[str, str]
-    """Package path within the module → name of the binary."""
+    """Package path within the module, or `OWN` → name of the binary."""
     ldflags: str = ""
     # Not in the text that keys are made of: a tool without tags keeps its key, and is not built anew.
     tags: str = field(default="", repr=False)
@@ -88,7 +90,7 @@ TOOLS = {
             # v0.9.0 is written for Kubernetes 1.36.
             version="v0.8.0",
             licence="Apache-2.0",
-            commands={"cmd/metrics-server": "metrics-server"},
+            commands={OWN: "metrics-server"},
             ldflags="-X k8s.io/client-go/pkg/version.gitVersion=v0.8.0",
             # Written for 0.33; with the cluster's own version, what both programs are made of is compiled once.
             requires=tuple(f"k8s.io/{name} v0.35.4" for name in STAGING),
@@ -205,8 +207,8 @@ def prepared(tool: GoTool, work: Path) -> Path:
     """A build folder with the tool's pinned go.mod and go.sum, apart from the checkout, which stays clean."""
     folder = work / tool.name
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("go.mod", "go.sum", "tools.go"):
-        shutil.copyfile(MODULES / tool.name / name, folder / name)
+    for file in (MODULES / tool.name).iterdir():
+        shutil.copyfile(file, folder / file.name)
     go(["mod", "download", tool.module], folder)
     if tool.links:
         repair(tool, folder)
@@ -261,7 +263,8 @@ def build(tool: GoTool, paths: Paths) -> None:
 
 
 def package_path(tool: GoTool, package: str) -> str:
-    return tool.module if package == "." else f"{tool.module}/{package}"
+    """What the Go command calls a package of the table."""
+    return {".": tool.module, OWN: "."}.get(package, f"{tool.module}/{package}")
 
 
 if __name__ == "__main__":

@@ -10,25 +10,26 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from local.toolchain.gotools import MODULES, TOOLS, GoTool, downloaded, environment, go, repair
+from local.toolchain.gotools import MODULES, OWN, TOOLS, GoTool, downloaded, environment, go, package_path, repair
 
 
 def pin(tool: GoTool) -> None:
     """Resolves the tool's dependency graph once, as upstream's own go.mod resolves it, replaces included."""
     folder = MODULES / tool.name
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.iterdir():
-        old.unlink()
+    for old in ("go.mod", "go.sum", "tools.go"):
+        (folder / old).unlink(missing_ok=True)
     upstream = downloaded(tool, folder)
     (folder / "go.mod").write_text(go_mod(tool, (upstream / "go.mod").read_text()))
     if (upstream / "go.sum").exists():
         (folder / "go.sum").write_bytes((upstream / "go.sum").read_bytes())
-    packages = [tool.module if p == "." else f"{tool.module}/{p}" for p in tool.commands]
-    imports = "\n".join(f'\t_ "{package}"' for package in packages)
-    (folder / "tools.go").write_text(
-        "//go:build tools\n\n// Package tools names the commands built here.\npackage tools\n\n"
-        f"import (\n{imports}\n)\n"
-    )
+    packages = [package_path(tool, package) for package in tool.commands]
+    if OWN not in tool.commands:
+        imports = "\n".join(f'\t_ "{package}"' for package in packages)
+        (folder / "tools.go").write_text(
+            "//go:build tools\n\n// Package tools names the commands built here.\npackage tools\n\n"
+            f"import (\n{imports}\n)\n"
+        )
     with TemporaryDirectory() as scratch:
         work = Path(shutil.copytree(folder, f"{scratch}/work"))
         if tool.links:
