@@ -111,7 +111,13 @@ class Python:
         # The lock names every package; one that was left out on purpose must not come back as a dependency.
         flags = ("--no-deps", "--target", str(site), "--link-mode", "copy")
         run("env", *BYTECODE, "uv", "pip", "install", *platform, *flags, "-r", "-", stdin=locked)
-        for script in (site / "bin").glob("*"):
+        name_interpreters(site / "bin")
+
+
+def name_interpreters(folder: Path) -> None:
+    """Does so for all commands there. Compiled modules are beside them where a package brings a command in a `.py`."""
+    for script in folder.glob("*"):
+        if script.is_file():
             name_interpreter(script)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local.images.layers import name_interpreter
+from local.images.layers import name_interpreter, name_interpreters
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,10 @@ def test_a_command_starts_the_image_s_own_python(tmp_path: Path, made: bytes, ke
     script.write_bytes(made)
     name_interpreter(script)
     assert script.read_bytes() == kept
+
+
+def test_compiled_modules_beside_the_commands_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "jp.py").write_bytes(b"#!/root/.venv/bin/python\nrun()\n")
+    name_interpreters(tmp_path)
+    assert (tmp_path / "jp.py").read_bytes() == b"#!/usr/bin/python3\nrun()\n"
