@@ -9,12 +9,14 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+	namer "k8s.io/apiserver/pkg/endpoints/openapi"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/pkg/version"
 	"k8s.io/component-base/logs"
 	"k8s.io/kube-openapi/pkg/common"
 	"k8s.io/kube-openapi/pkg/util"
 	"sigs.k8s.io/metrics-server/cmd/metrics-server/app/options"
+	"sigs.k8s.io/metrics-server/pkg/api"
 	"sigs.k8s.io/metrics-server/pkg/api/generated/openapi"
 )
 
@@ -49,13 +51,20 @@ func run(given *options.Options, stop <-chan struct{}) error {
 	if err != nil {
 		return err
 	}
-	config.Apiserver.OpenAPIConfig.GetDefinitions = models
-	config.Apiserver.OpenAPIV3Config.GetDefinitions = models
+	name(config.Apiserver)
 	server, err := config.Complete()
 	if err != nil {
 		return err
 	}
 	return server.RunUntil(stop)
+}
+
+// name has the models found by both names.
+func name(config *genericapiserver.Config) {
+	names := namer.NewDefinitionNamer(api.Scheme)
+	v2, v3 := genericapiserver.DefaultOpenAPIConfig(models, names), genericapiserver.DefaultOpenAPIV3Config(models, names)
+	v2.Info, v3.Info = config.OpenAPIConfig.Info, config.OpenAPIV3Config.Info
+	config.OpenAPIConfig, config.OpenAPIV3Config = v2, v3
 }
 
 // models are upstream's, by both names.
