@@ -11,7 +11,7 @@ LOOP_PYTHON := images/loop/.venv/bin/python
 IMAGES := loop detector mlflow
 
 .DEFAULT_GOAL := help
-.PHONY: help up down restore env logs check test test-detector e2e ci promtool lint format types mirror schema clean
+.PHONY: help up down restore env logs check test test-detector e2e ci promtool knative-pods lint format types mirror schema clean
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,9 +44,11 @@ test-detector: images/detector/.venv/ready ## the detector's statistics against 
 e2e: .venv/ready images/loop/.venv/ready ## the whole story on the built-in cluster: up, questions, chaos, down
 	$(PYTHON) -m pytest -c tests/e2e/pytest.ini tests/e2e
 
-ci: lint types schema-check promtool test test-detector ## everything that needs no cluster, as CI runs it
+ci: lint types schema-check promtool knative-pods test test-detector ## everything that needs no cluster, as CI runs it
 
 promtool: $(CACHE)/bin/promtool ## build the tool that evaluates the alert rules in tests; takes two minutes
+
+knative-pods: $(CACHE)/bin/knative-pods ## build the tool that judges models in Knative mode in tests; takes two minutes
 
 lint: .venv/ready ## style and formatting
 	.venv/bin/ruff check .
@@ -77,6 +79,10 @@ $(UV):
 
 $(CACHE)/bin/promtool: local/go/tools/promtool/go.mod | .venv/ready
 	$(PYTHON) -m local.toolchain.gotools promtool
+	@touch $@
+
+$(CACHE)/bin/knative-pods: $(wildcard local/go/knative/*) | .venv/ready
+	$(PYTHON) -m local.toolchain.knative
 	@touch $@
 
 .venv/ready: $(UV) pyproject.toml uv.lock

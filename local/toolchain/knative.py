@@ -1,0 +1,36 @@
+"""Builds the command that judges models in Knative mode by KServe's and Knative's own code. For tests only.
+
+Its module, `local/go/knative`, requires the KServe that is pinned in `gotools`, with the Knative Serving that this one
+is made with; after a change of that pin take over what `local/go/tools/kserve/go.mod` replaces, and run `go mod tidy`.
+"""
+
+from typing import Any, Final
+
+import yaml
+
+from local.paths import REPOSITORY, Paths
+from local.toolchain.gotools import TOOLS, go, module_folder
+
+MODULE: Final = REPOSITORY / "local" / "go" / "knative"
+COMMAND: Final = "knative-pods"
+
+
+def build(paths: Paths) -> None:
+    """Builds the command into the cache's bin folder; a cut-off build leaves no half-written binary."""
+    unfinished = paths.bin / f"{COMMAND}.part"
+    # The flags of the other Go programs: what KServe's manager was built of is not built again.
+    go(["build", "-trimpath", "-tags=", "-ldflags", "-s -w", "-o", str(unfinished), "."], MODULE)
+    unfinished.replace(paths.bin / COMMAND)
+
+
+def kserve_settings(paths: Paths) -> dict[str, str]:
+    """The data of KServe's ConfigMap as upstream ships it."""
+    source = module_folder(TOOLS["kserve"], paths.cache / "go") / "config" / "configmap" / "inferenceservice.yaml"
+    shipped: dict[str, Any] = yaml.safe_load(source.read_text())
+    return shipped["data"]
+
+
+if __name__ == "__main__":
+    cache = Paths.default()
+    cache.bin.mkdir(parents=True, exist_ok=True)
+    build(cache)
