@@ -14,6 +14,7 @@ from pulumi import Output, ResourceOptions
 
 from components import metrics
 from components.custom import object_name
+from components.identities import RoleRule, account_with
 from components.labels import labels, selector
 from components.network import API_SERVER, Traffic, allow
 from components.pod import SCRATCH, Container, Mount, PodSpec, Volume, plain_env, pod, resources, restricted_container
@@ -51,12 +52,8 @@ class AliasWatch(pulumi.ComponentResource):
     def __init__(self, name: str, args: AliasWatchArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("ml-loop:monitoring:AliasWatch", name, None, opts)
         child = ResourceOptions(parent=self)
-        metadata: k8s.meta.v1.ObjectMetaArgsDict = {
-            "name": f"{args.model}-aliases",
-            "namespace": args.namespace,
-            "labels": labels(APP, args.model),
-        }
-        account = _account(name, args, metadata, child)
+        watch, its_labels = f"{args.model}-aliases", labels(APP, args.model)
+        account = account_with(name, watch, _rights(args), namespace=args.namespace, labels=its_labels, opts=child)
         policy = allow(
             f"{name}-pods",
             namespace=args.namespace,
@@ -67,14 +64,14 @@ class AliasWatch(pulumi.ComponentResource):
         )
         deployment = k8s.apps.v1.Deployment(
             f"{name}-deployment",
-            metadata=metadata,
+            metadata={"name": watch, "namespace": args.namespace, "labels": its_labels},
             spec={
                 "replicas": 1,
                 # Two would heal at once, and show each metric twice.
                 "strategy": {"type": "Recreate"},
                 "selector": {"match_labels": selector(APP, args.model)},
                 "template": {
-                    "metadata": {"labels": labels(APP, args.model), "annotations": metrics.annotations(METRICS_PORT)},
+                    "metadata": {"labels": its_labels, "annotations": metrics.annotations(METRICS_PORT)},
                     "spec": _pod(args, account),
                 },
             },
@@ -85,36 +82,15 @@ class AliasWatch(pulumi.ComponentResource):
         self.register_outputs({"name": self.name})
 
 
-def _account(
-    name: str, args: AliasWatchArgs, metadata: k8s.meta.v1.ObjectMetaArgsDict, child: ResourceOptions
-) -> Output[str]:
-    """Known once it has the rights that it needs."""
-    account = k8s.core.v1.ServiceAccount(
-        f"{name}-account", metadata=metadata, automount_service_account_token=False, opts=child
-    )
-    if not args.healing:
-        return object_name(account)
-    role = k8s.rbac.v1.Role(
-        f"{name}-role",
-        metadata=metadata,
-        rules=[
-            {
-                "api_groups": ["serving.kserve.io"],
-                "resources": ["inferenceservices"],
-                "resource_names": [f"{args.model}-{Slot.PRODUCTION}"],
-                "verbs": ["get", "patch"],
-            }
-        ],
-        opts=child,
-    )
-    binding = k8s.rbac.v1.RoleBinding(
-        f"{name}-binding",
-        metadata=metadata,
-        role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "Role", "name": object_name(role)},
-        subjects=[{"kind": "ServiceAccount", "name": object_name(account), "namespace": args.namespace}],
-        opts=child,
-    )
-    return object_name(binding)
+def _rights(args: AliasWatchArgs) -> list[RoleRule]:
+    """None where nothing is put back."""
+    service: RoleRule = {
+        "api_groups": ["serving.kserve.io"],
+        "resources": ["inferenceservices"],
+        "resource_names": [f"{args.model}-{Slot.PRODUCTION}"],
+        "verbs": ["get", "patch"],
+    }
+    return [service] if args.healing else []
 
 
 def _pod(args: AliasWatchArgs, account: Output[str]) -> PodSpec:

@@ -52,7 +52,8 @@ def account_with(
 ) -> Output[str]:
     """A service account that may do `rules` in its namespace. Returns its name, known once it has its rights.
 
-    `every_container` of its pods gets its token; otherwise the pods hand it to those that need it.
+    `every_container` of its pods gets its token; otherwise the pods hand it to those that need it. Without rules there
+    is no role: its pods are told apart from others, and may do nothing.
     """
     metadata: k8s.meta.v1.ObjectMetaArgsDict = {"name": account, "namespace": namespace, "labels": labels}
     made = k8s.core.v1.ServiceAccount(
@@ -61,6 +62,8 @@ def account_with(
         automount_service_account_token=every_container,
         opts=opts,
     )
+    if not rules:
+        return object_name(made)
     role = k8s.rbac.v1.Role(f"{name}-role", metadata=metadata, rules=rules, opts=opts)
     binding = k8s.rbac.v1.RoleBinding(
         f"{name}-binding",
