@@ -25,6 +25,6 @@ def test_a_command_starts_the_image_s_own_python(tmp_path: Path, made: bytes, ke
 
 def test_compiled_modules_beside_the_commands_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "__pycache__").mkdir()
-    (tmp_path / "jp.py").write_bytes(b"#!/root/.venv/bin/python\nrun()\n")
+    (tmp_path / "jp.py").write_bytes(b"#!/home/somebody/.venv/bin/python\nrun()\n")
     name_interpreters(tmp_path)
     assert (tmp_path / "jp.py").read_bytes() == b"#!/usr/bin/python3\nrun()\n"
