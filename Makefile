@@ -4,6 +4,8 @@ CACHE := $(or $(ML_LOOP_CACHE),$(HOME)/.cache/ml-loop)
 UV_VERSION := 0.13.9
 UV := $(CACHE)/uv/$(UV_VERSION)/bin/uv
 export PATH := $(dir $(UV)):$(PATH)
+# Tests start hundreds of Python processes: each would compile MLflow anew.
+unexport PYTHONDONTWRITEBYTECODE
 STACK ?= local
 
 PYTHON := .venv/bin/python
