@@ -71,6 +71,8 @@ def _values(nats_image: str) -> dict[str, Any]:
         "configReloaderImage": versions.NATS_RELOADER.reference,
         "startCommand": "/nats-server",
     }
+    # NATS Streaming has come to its end and is not offered, but without an entry the controller does not start.
+    nobody = {"version": "none", "natsStreamingImage": "none", "metricsExporterImage": "none"}
     return {
         "crds": {"install": True, "keep": True},
         "global": {"securityContext": pod_security_context(UID)},
@@ -78,5 +80,5 @@ def _values(nats_image: str) -> dict[str, Any]:
         "controller": {**deployment, "env": [{"name": "IMAGE_PULL_POLICY", "value": "IfNotPresent"}]},
         "webhook": {**deployment, "enabled": True, "port": WEBHOOK_PORT},
         # The chart's own lists offer `latest`.
-        "configs": {"nats": {"versions": []}, "jetstream": {"versions": [bus]}},
+        "configs": {"nats": {"versions": [nobody]}, "jetstream": {"versions": [bus]}},
     }

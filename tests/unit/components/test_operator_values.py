@@ -79,12 +79,14 @@ def test_argo_events_values() -> None:
         "configReloaderImage": "docker.io/natsio/nats-server-config-reloader:0.14.0",
         "startCommand": "/nats-server",
     }
+    # The controller ends without an entry; this one has no image behind it.
+    nobody = {"version": "none", "natsStreamingImage": "none", "metricsExporterImage": "none"}
     assert built("argo_events").inputs("Chart")["values"] == {
         "crds": {"install": True, "keep": True},
         "global": {"securityContext": pod_context(9731)},
         "controller": {**deployment, "env": [{"name": "IMAGE_PULL_POLICY", "value": "IfNotPresent"}]},
         "webhook": {**deployment, "enabled": True, "port": 8443},
-        "configs": {"nats": {"versions": []}, "jetstream": {"versions": [servers]}},
+        "configs": {"nats": {"versions": [nobody]}, "jetstream": {"versions": [servers]}},
     }
 
 
