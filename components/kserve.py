@@ -9,7 +9,7 @@ from pulumi import ResourceOptions
 
 import versions
 from components.chart import chart
-from components.operator import BROUGHT, await_authorities, keep_definitions, operator_namespace
+from components.operator import BROUGHT, await_authority, keep_definitions, operator_namespace
 from components.restricted import container_security_context
 from settings import KServeMode
 
@@ -69,7 +69,7 @@ class KServe(pulumi.ComponentResource):
                 opts=ResourceOptions.merge(
                     child,
                     # The controller ends where its kinds are missing.
-                    ResourceOptions(transforms=[await_authorities], depends_on=[definitions]),
+                    ResourceOptions(transforms=[await_authority], depends_on=[definitions]),
                 ),
             )
         self.register_outputs({"version": self.version})

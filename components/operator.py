@@ -15,9 +15,7 @@ from components.network import ANYWHERE, API_SERVER, Traffic, allow
 BROUGHT: Final = "brought by the cluster"
 """The version of an operator that the stack did not install."""
 CRD: Final = "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition"
-WEBHOOKS: Final = tuple(
-    f"kubernetes:admissionregistration.k8s.io/v1:{kind}WebhookConfiguration" for kind in ("Mutating", "Validating")
-)
+MUTATING: Final = "kubernetes:admissionregistration.k8s.io/v1:MutatingWebhookConfiguration"
 HAS_AUTHORITY: Final = {"pulumi.com/waitFor": "jsonpath={.webhooks[0].clientConfig.caBundle}"}
 """A webhook configuration counts as created once somebody has told it whom to trust."""
 
@@ -51,12 +49,14 @@ def keep_definitions(args: ResourceTransformArgs) -> ResourceTransformResult | N
     return ResourceTransformResult(_annotated(args.props, {"helm.sh/resource-policy": "keep"}), kept)
 
 
-def await_authorities(args: ResourceTransformArgs) -> ResourceTransformResult | None:
-    """Waits until cert-manager has given a chart's webhooks their authority.
+def await_authority(args: ResourceTransformArgs) -> ResourceTransformResult | None:
+    """Waits until cert-manager has given the chart's mutating webhooks their authority; the others get it with them.
 
     Before that the API server refuses every object they are asked about: "certificate signed by unknown authority".
+    One object waits, not all six: Pulumi works on four objects per core at a time, and KServe's, all waiting for
+    a certificate that was not made yet, kept it from being made.
     """
-    if args.type_ not in WEBHOOKS:
+    if args.type_ != MUTATING:
         return None
     return ResourceTransformResult(_annotated(args.props, HAS_AUTHORITY), args.opts)
 

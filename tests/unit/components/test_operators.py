@@ -12,7 +12,7 @@ from components.argo_workflows import ArgoWorkflows, ArgoWorkflowsArgs
 from components.cert_manager import CertManager, CertManagerArgs
 from components.knative import Knative, KnativeArgs
 from components.kserve import KServe, KServeArgs
-from components.operator import await_authorities, keep_definitions
+from components.operator import await_authority, keep_definitions
 from components.operators import Operators, operators
 from settings import KServeMode, Platform
 from tests.unit.components.table import NATS_IMAGE, providers, station
@@ -151,12 +151,16 @@ def test_other_objects_of_the_chart_go_with_it() -> None:
     assert transformed(keep_definitions, "kubernetes:apps/v1:Deployment", {"name": "x"}) is None
 
 
-@pytest.mark.parametrize("kind", ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"])
-def test_kserve_s_webhooks_count_as_created_once_they_have_their_authority(kind: str) -> None:
-    result = transformed(await_authorities, f"kubernetes:admissionregistration.k8s.io/v1:{kind}", {"name": "x"})
+def test_kserve_s_mutating_webhooks_count_as_created_once_they_have_their_authority() -> None:
+    kind = "kubernetes:admissionregistration.k8s.io/v1:MutatingWebhookConfiguration"
+    result = transformed(await_authority, kind, {"name": "x"})
     assert result.props == {"metadata": {"name": "x", "annotations": AUTHORITY}}
-    assert transformed(await_authorities, "kubernetes:core/v1:Service", {"name": "x"}) is None
-    assert built("kserve").only("Chart", "it-chart").transforms == (await_authorities,)
+    assert built("kserve").only("Chart", "it-chart").transforms == (await_authority,)
+
+
+@pytest.mark.parametrize("kind", ["admissionregistration.k8s.io/v1:ValidatingWebhookConfiguration", "core/v1:Service"])
+def test_no_other_object_of_kserve_s_holds_a_place_that_its_certificate_needs(kind: str) -> None:
+    assert transformed(await_authority, f"kubernetes:{kind}", {"name": "x"}) is None
 
 
 def test_kserve_s_controller_starts_after_its_crds() -> None:
