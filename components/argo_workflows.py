@@ -18,6 +18,10 @@ from components.restricted import NONROOT, container_security_context, pod_secur
 
 DAY: Final = 24 * 60 * 60
 METRICS_PORT: Final = 9090
+REQUEUE: Final = {"name": "DEFAULT_REQUEUE_TIME", "value": "2s"}
+"""How long the controller waits before it looks at a workflow whose pod has changed; its own default is 10 s, between
+any two steps. See docs/decisions/0024.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +82,7 @@ def _values(workflow_namespace: pulumi.Input[str]) -> dict[str, Any]:
             "podSecurityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
             "resources": resources(cpu="100m", memory="128Mi", memory_limit="1Gi"),
             "workflowNamespaces": [workflow_namespace],
+            "extraEnv": [REQUEUE],
             # Nobody reaches it before `components.observability` allows it.
             "metricsConfig": {"enabled": True, "port": METRICS_PORT},
             "parallelism": 10,

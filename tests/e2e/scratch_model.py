@@ -33,7 +33,7 @@ from local.node.node import Node
 from local.operators.gateway import CLASS, NAMESPACE
 from local.paths import REPOSITORY, Paths
 from local.shell import run
-from loop.contract import PREDICTIONS_TOPIC
+from loop.contract import PREDICTIONS_TOPIC, VERSION_ANNOTATION
 from tests.e2e.kafka import READ
 from tests.unit.mocks import record
 
@@ -85,6 +85,15 @@ class ScratchModel:
         named = {pod["metadata"]["uid"]: pod for pod in pods}
         return {
             uid: pod for uid, pod in named.items() if pod["metadata"]["labels"]["app.kubernetes.io/component"] == slot
+        }
+
+    def versions(self, slot: str) -> set[str]:
+        """The versions that a service's pods were made for, those on their way out included."""
+        mine = [each["metadata"] for each in self.items("pods")]
+        return {
+            each["annotations"][VERSION_ANNOTATION]
+            for each in mine
+            if each["labels"].get("app.kubernetes.io/component") == slot
         }
 
     def ready(self, slot: str) -> int:
@@ -207,7 +216,7 @@ class ScratchModel:
             return Answer(refused.code, refused.headers[VERSION], refused.read().decode())
 
     def delete(self) -> None:
-        self.kubectl("delete", "namespace", self.name, "--ignore-not-found")
+        self.kubectl("delete", "namespace", self.name, "--ignore-not-found", "--wait=false")
         self.kubectl("delete", "clusterstoragecontainer", f"mlflow-{self.name}", "--ignore-not-found")
         client = MlflowClient()
         for found in client.search_registered_models(f"name = '{self.name}'"):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
+from kubernetes import client, config, watch
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
@@ -134,29 +135,44 @@ class ScratchTraining:
         return found
 
     def pods(self, name: str, template: str) -> list[dict[str, Any]]:
-        labels = f"workflows.argoproj.io/workflow={name},app.kubernetes.io/component={template}"
-        return self.items("pods", "-l", labels)
+        return self.items("pods", "-l", of(name, template))
 
     def running(self, name: str, template: str) -> list[dict[str, Any]]:
         """The pods whose command of that template is at work."""
-        return [
-            pod
-            for pod in self.pods(name, template)
-            for status in pod["status"].get("containerStatuses", [])
-            if status["name"] == "main" and "running" in status["state"] and "deletionTimestamp" not in pod["metadata"]
-        ]
+        return [pod for pod in self.pods(name, template) if is_at_work(pod)]
+
+    def at_work(self, name: str, template: str, seconds: int = 300) -> dict[str, Any]:
+        """The first pod whose command of that template is at work. Watched for: some work for two seconds only."""
+        core = client.CoreV1Api(config.new_client_from_config(str(self.node.paths.kubeconfig)))
+        selected = {"namespace": self.namespace, "label_selector": of(name, template), "timeout_seconds": seconds}
+        stream: Any = watch.Watch().stream(core.list_namespaced_pod, **selected)
+        for event in stream:
+            if is_at_work(event["raw_object"]):
+                return event["raw_object"]
+        raise AssertionError(f"{template} of {name} is not at work after {seconds} s")
 
     def versions(self, workflow: str) -> list[ModelVersion]:
         """What the workflow registered."""
         return list(MlflowClient().search_model_versions(f"tags.`ml-loop.workflow` = '{workflow}'"))
 
     def delete(self) -> None:
-        self.kubectl("delete", "namespace", self.namespace, "--ignore-not-found")
+        self.kubectl("delete", "namespace", self.namespace, "--ignore-not-found", "--wait=false")
         for model in self.models:
             try:
                 MlflowClient().delete_registered_model(model)
             except MlflowException:  # it never got as far
                 continue
+
+
+def of(workflow: str, template: str) -> str:
+    """Selects a workflow's pods of a template."""
+    return f"workflows.argoproj.io/workflow={workflow},app.kubernetes.io/component={template}"
+
+
+def is_at_work(pod: dict[str, Any]) -> bool:
+    """Whether its command runs, and nobody has deleted it."""
+    states = [each["state"] for each in pod["status"].get("containerStatuses", []) if each["name"] == "main"]
+    return any("running" in state for state in states) and "deletionTimestamp" not in pod["metadata"]
 
 
 @contextmanager

@@ -81,6 +81,20 @@ class Station:
         found = self.objects("pods", "-n", NAMESPACE, "-l", selector, "--field-selector=status.phase!=Succeeded")
         return {pod["metadata"]["uid"]: pod for pod in found}
 
+    @contextmanager
+    def without(self, namespace: str, workload: str) -> Generator[None]:
+        """Takes a part of the platform away; puts it back, ready, whatever happens meanwhile."""
+        replicas = self.kubectl("get", workload, "-n", namespace, "-o", "jsonpath={.spec.replicas}")
+        self.kubectl("scale", workload, "-n", namespace, "--replicas=0")
+        try:
+            found = json.loads(self.kubectl("get", workload, "-n", namespace, "-o", "json"))
+            selector = ",".join(f"{key}={value}" for key, value in found["spec"]["selector"]["matchLabels"].items())
+            self.kubectl("wait", "pod", "-n", namespace, "-l", selector, "--for=delete", "--timeout=90s")
+            yield
+        finally:
+            self.kubectl("scale", workload, "-n", namespace, f"--replicas={replicas}")
+            self.kubectl("rollout", "status", workload, "-n", namespace, "--timeout=180s")
+
     def is_ready(self) -> bool:
         """Whether all pods of the station are there and answer."""
         deployments = self.objects("deployments", "-n", NAMESPACE)

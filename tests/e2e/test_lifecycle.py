@@ -26,6 +26,16 @@ pytestmark = pytest.mark.e2e
 HOST = "mlflow.example.com"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def nothing_of_other_tests(station: Station) -> None:
+    """Their namespaces take a minute to go, and nobody waits for them before here."""
+
+    def gone() -> bool:
+        return all(each["status"]["phase"] == "Active" for each in station.objects("namespaces"))
+
+    until(gone, "the other tests' namespaces are gone")
+
+
 def test_up_again_changes_nothing(station: Station, timed: Timed) -> None:
     before = versions(station)
     with timed("up again"):

@@ -61,7 +61,7 @@ def cluster() -> Iterator[Cluster]:
     it = Cluster()
     apply(it.node, [namespace(it.namespace)])
     yield it
-    it.kubectl("delete", "namespace", it.namespace)
+    it.kubectl("delete", "namespace", it.namespace, "--wait=false")
 
 
 def until(ask: Callable[[], Manifest | None], what: str, seconds: float = 120) -> Manifest:

@@ -128,10 +128,13 @@ def test_an_alias_move_reaches_every_server_and_no_request_fails_meanwhile(model
         model.move("production", 2)
         with timed("a rollout of two servers under load"):
             model.roll("production")
-        done = time.monotonic()
-        time.sleep(5)
+        # The proxy may bring an old server requests as long as it is there; it answers them, as it must.
+        with timed("until the servers of the version before have ended"):
+            eventually(lambda: model.versions("production") == {"2"}, "the old servers have ended")
+        done = len(seen)
+        eventually(lambda: len(seen) > done + 50, "answers after that")
     assert Counter(answer.status for _, answer in seen) == {200: len(seen)}
-    assert {answer.version for when, answer in seen if when > done + 1} == {"2"}
+    assert {answer.version for _, answer in seen[done:]} == {"2"}
 
 
 def test_another_up_leaves_the_version_and_the_servers_alone(model: ScratchModel) -> None:
@@ -190,7 +193,7 @@ def test_under_load_servers_are_added_up_to_the_maximum_all_of_one_version_and_n
 def test_without_the_registry_servers_answer_and_a_new_one_waits_for_it_and_says_so(
     model: ScratchModel, station: Station
 ) -> None:
-    with scaled_down(station, "mlflow", "deployment/mlflow"):
+    with station.without("mlflow", "deployment/mlflow"):
         staging = f"serving.kserve.io/inferenceservice={model.name}-staging"
         model.kubectl("delete", "pods", "-l", staging, "--wait=false")
         waits = "waiting for the registry: MLflow at http://mlflow.mlflow.svc.cluster.local:5000 does not answer"
@@ -216,8 +219,8 @@ def test_without_kafka_answers_are_as_right_and_as_fast_and_what_is_lost_is_coun
         return statistics.median(times)
 
     usual, before = median(), model.metric(address, lost)
-    with scaled_down(station, "kafka", "statefulset/kafka"):
-        assert median() < 2 * usual
+    with station.without("kafka", "statefulset/kafka"):
+        assert median() < usual + 0.05, "an answer never waits for Kafka"
         # The client gives a message up after 30 s.
         sent = 200 * len(ROWS)
         eventually(lambda: model.metric(address, lost) - before >= sent, "every lost prediction counted", 90)
@@ -248,18 +251,3 @@ def asking(model: ScratchModel, pause: float = 0) -> Generator[list[tuple[float,
         stop.set()
         for client in clients:
             client.join()
-
-
-@contextmanager
-def scaled_down(station: Station, namespace: str, workload: str) -> Generator[None]:
-    """Takes a part of the platform away; puts it back, ready, whatever happens meanwhile."""
-    replicas = station.kubectl("get", workload, "-n", namespace, "-o", "jsonpath={.spec.replicas}")
-    station.kubectl("scale", workload, "-n", namespace, "--replicas=0")
-    try:
-        found = json.loads(station.kubectl("get", workload, "-n", namespace, "-o", "json"))
-        selector = ",".join(f"{key}={value}" for key, value in found["spec"]["selector"]["matchLabels"].items())
-        station.kubectl("wait", "pod", "-n", namespace, "-l", selector, "--for=delete", "--timeout=90s")
-        yield
-    finally:
-        station.kubectl("scale", workload, "-n", namespace, f"--replicas={replicas}")
-        station.kubectl("rollout", "status", workload, "-n", namespace, "--timeout=180s")

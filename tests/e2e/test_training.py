@@ -17,6 +17,16 @@ from tests.e2e.store import logs
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 STEPS = ("train", "evaluate", "register", "promote-to-staging")
+RECENT = 11
+"""Seconds. Argo takes a pod that is gone sooner for one that it does not see yet, and makes it again."""
+HELD = """\
+import os, sys, time
+from mlflow import MlflowClient
+while "go" not in MlflowClient().get_registered_model(sys.argv[1]).tags:
+    time.sleep(0.2)
+os.execvp(sys.argv[2], sys.argv[2:])
+"""
+"""A train command that begins when its model has the tag, however long Argo takes to see it at work."""
 DRIFT = {"trigger": "drift", "feature": "price_to_shelf", "p_value": "0.001"}
 
 
@@ -126,26 +136,43 @@ def test_of_two_trainings_at_once_one_waits_and_both_end(training: ScratchTraini
 
 
 def test_a_training_whose_pod_dies_in_each_step_ends_in_exactly_one_version(training: ScratchTraining) -> None:
-    name = training.submit(training.namespace)
+    model = f"{training.namespace}-held"
+    MlflowClient().create_registered_model(model)
+    training.declare(model, Commands(train=("python3", "-c", HELD, model, *EXAMPLE.train), evaluate=EXAMPLE.evaluate))
+    name = training.submit(model)
     killed = {step: kill(training, name, step) for step in STEPS}
     assert finish(training, name) == "Succeeded"
     for step, pod in killed.items():
         assert pod["metadata"]["uid"] not in {each["metadata"]["uid"] for each in training.pods(name, step)}
-    # Argo had seen this one at work: its death is an attempt. Pods that die sooner are made again in the same one.
+    # Argo had known this one for long: its death is an attempt. Pods that die sooner are made again in the same one.
     assert len(training.attempts(name)["train"]) == 2
     (version,) = training.versions(name)
-    staged = MlflowClient().get_model_version_by_alias(training.namespace, Alias.STAGING)
+    staged = MlflowClient().get_model_version_by_alias(model, Alias.STAGING)
     assert staged.version == version.version
 
 
 def kill(training: ScratchTraining, name: str, step: str) -> dict[str, Any]:
     """Deletes a pod of the step while its command is at work; returns it."""
+    pod = training.at_work(name, step)
     if step == "train":
         eventually(lambda: training.attempts(name).get(step) == ["Running"], "Argo sees the training", seconds=300)
-    eventually(lambda: bool(training.running(name, step)), f"{step} is at work", seconds=300)
-    pod = training.running(name, step)[0]
+        time.sleep(RECENT)
     training.kubectl("delete", "pod", "--wait=false", pod["metadata"]["name"])
+    if step == "train":
+        MlflowClient().set_registered_model_tag(f"{training.namespace}-held", "go", "yes")
     return pod
+
+
+def test_a_training_outlives_a_minute_without_the_registry(training: ScratchTraining, station: Station) -> None:
+    name = training.submit(training.namespace)
+    training.at_work(name, "train")
+    with station.without("mlflow", "deployment/mlflow"):
+        time.sleep(60)
+    assert finish(training, name) == "Succeeded"
+    (version,) = training.versions(name)
+    staged = MlflowClient().get_model_version_by_alias(training.namespace, Alias.STAGING)
+    assert staged.version == version.version
+    assert version.tags[Tag.GATE] == "passed"
 
 
 def test_a_failure_is_one_sentence_at_the_model_and_is_not_tried_again(training: ScratchTraining, broken: str) -> None:

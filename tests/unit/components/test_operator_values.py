@@ -44,6 +44,7 @@ def test_argo_workflows_values() -> None:
             "podSecurityContext": SECCOMP,
             "resources": needs("100m", "128Mi", "1Gi"),
             "workflowNamespaces": ["loop"],
+            "extraEnv": [{"name": "DEFAULT_REQUEUE_TIME", "value": "2s"}],
             "metricsConfig": {"enabled": True, "port": 9090},
             "parallelism": 10,
             "namespaceParallelism": 4,
