@@ -9,6 +9,7 @@ from local.node.certificates import authority_in, signed, subject, write_pair
 from local.node.node import Node
 from local.operators.cloudnativepg import NAMESPACE
 from local.operators.operator import Manifest, Operator, References, kustomized
+from local.operators.serving_certificate import tls_secret
 
 NAME: Final = "barman-cloud"
 PLUGIN: Final = "plugin-barman-cloud"
@@ -49,13 +50,7 @@ def secret(node: Node, end: str) -> Manifest:
     """One end's certificate with its authority behind it: each end trusts what the other's file holds."""
     folder = node.folder / "pki" / NAME
     chain = (folder / f"{end}.crt").read_text() + (folder / "ca.crt").read_text()
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "type": "kubernetes.io/tls",
-        "metadata": {"name": f"{NAME}-{end}-tls", "namespace": NAMESPACE},
-        "stringData": {"tls.crt": chain, "tls.key": (folder / f"{end}.key").read_text()},
-    }
+    return tls_secret(NAMESPACE, f"{NAME}-{end}-tls", chain, (folder / f"{end}.key").read_text())
 
 
 def adapt(deployment: Manifest, references: References) -> None:

@@ -36,12 +36,16 @@ class ServingCertificate:
     def secret_object(self, node: Node) -> Manifest:
         """The certificate and its key, once they are made."""
         folder = node.folder / "pki" / self.folder
-        data = {f"tls.{part}": (folder / f"{self.file}.{part}").read_text() for part in ("crt", "key")}
-        metadata = {"name": self.secret, "namespace": self.namespace}
-        return {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "type": "kubernetes.io/tls",
-            "metadata": metadata,
-            "stringData": data,
-        }
+        chain, key = ((folder / f"{self.file}.{part}").read_text() for part in ("crt", "key"))
+        return tls_secret(self.namespace, self.secret, chain, key)
+
+
+def tls_secret(namespace: str, name: str, chain: str, key: str) -> Manifest:
+    """A Secret of a certificate, what signed it after it, and its key, all in PEM."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "kubernetes.io/tls",
+        "metadata": {"name": name, "namespace": namespace},
+        "stringData": {"tls.crt": chain, "tls.key": key},
+    }
