@@ -52,9 +52,11 @@ promtool: $(CACHE)/bin/promtool ## build the tool that evaluates the alert rules
 
 knative-pods: $(CACHE)/bin/knative-pods ## build the tool that judges models in Knative mode in tests; takes two minutes
 
-lint: .venv/ready ## style and formatting
+lint: .venv/ready $(CACHE)/bin/actionlint ## style and formatting; GitHub's workflows, their security included
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
+	$(CACHE)/bin/actionlint
+	.venv/bin/zizmor --quiet --offline --no-progress .github
 
 format: .venv/ready ## rewrite the code in the project's format
 	.venv/bin/ruff check --fix .
@@ -79,8 +81,8 @@ $(UV):
 	python3 -m venv $(CACHE)/uv/$(UV_VERSION)
 	$(CACHE)/uv/$(UV_VERSION)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
-$(CACHE)/bin/promtool: local/go/tools/promtool/go.mod | .venv/ready
-	$(PYTHON) -m local.toolchain.gotools promtool
+$(CACHE)/bin/promtool $(CACHE)/bin/actionlint: $(CACHE)/bin/%: local/go/tools/%/go.mod | .venv/ready
+	$(PYTHON) -m local.toolchain.gotools $*
 	@touch $@
 
 $(CACHE)/bin/knative-pods: $(wildcard local/go/knative/*) | .venv/ready

@@ -12,8 +12,8 @@ from local.steps import Step
 from local.toolchain import debian, gotools, kubernetes, pulumi
 from local.toolchain.gotools import TOOLS, GoTool
 
-ELSEWHERE = {"pulumi", "promtool"}
-"""Tools with other builds: where none is found, and for tests (`make promtool`)."""
+ELSEWHERE = {"pulumi", "promtool", "actionlint"}
+"""Tools with other builds: where none is found, for tests (`make promtool`), and for `make lint`."""
 FOR_BACKUPS = {BARMAN_CLOUD.name}
 """Tools that only a stack with backups needs."""
 

@@ -168,6 +168,14 @@ TOOLS = {
             tags="remove_all_sd",
         ),
         GoTool(
+            name="actionlint",
+            # renovate: datasource=go depName=github.com/rhysd/actionlint
+            module="github.com/rhysd/actionlint",
+            version="v1.7.12",
+            licence="MIT",
+            commands={"cmd/actionlint": "actionlint"},
+        ),
+        GoTool(
             name="plugin-barman-cloud",
             # Held at what the chart BARMAN_CLOUD of versions.py installs.
             # renovate: datasource=go depName=github.com/cloudnative-pg/plugin-barman-cloud
