@@ -19,7 +19,7 @@ def build(paths: Paths) -> None:
     """Builds the command into the cache's bin folder; a cut-off build leaves no half-written binary."""
     unfinished = paths.bin / f"{COMMAND}.part"
     # The flags of the other Go programs: what KServe's manager was built of is not built again.
-    go(["build", "-trimpath", "-tags=", "-ldflags", "-s -w", "-o", str(unfinished), "."], MODULE)
+    go(["build", "-tags=", "-ldflags", "-s -w", "-o", str(unfinished), "."], MODULE)
     unfinished.replace(paths.bin / COMMAND)
 
 

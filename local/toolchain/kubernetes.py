@@ -30,7 +30,7 @@ def build(paths: Paths) -> None:
     ldflags = " ".join(["-s -w", *(f"-X {package}.{name}={value}" for name, value in stamps.items())])
     for command in COMMANDS:
         unfinished = paths.bin / f"{command}.part"
-        go(["build", "-trimpath", "-ldflags", ldflags, "-o", str(unfinished), f"./cmd/{command}"], MODULE)
+        go(["build", "-ldflags", ldflags, "-o", str(unfinished), f"./cmd/{command}"], MODULE)
         unfinished.replace(paths.bin / command)
     kubectl = paths.bin / "kubectl"
     kubectl.unlink(missing_ok=True)
