@@ -107,7 +107,7 @@ def main() -> None:
     events = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     began = time.process_time()
     with mock.patch("loop.retraining.leases.time.sleep"):
-        world = run(World(random.Random(1)), events)  # noqa: S311
+        world = run(World(random.Random(1)), events)
     print(
         f"{world.events} events over {(world.now - START).days} days: {len(world.started)} trainings, "
         f"{world.refusals} refused, {world.violations()} cooldown violations, "

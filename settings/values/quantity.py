@@ -38,5 +38,6 @@ Cpu = Annotated[
 
 def amount(quantity: str) -> Decimal:
     """The quantity as a number: bytes, or CPUs."""
+    # It was validated when the settings were read.
     number, unit = re.fullmatch(r"([0-9.]+)([A-Za-z]*)", quantity).groups()  # pyright: ignore[reportOptionalMemberAccess]
     return Decimal(number) * _UNITS[unit]

@@ -189,7 +189,7 @@ class Reference:
         return cls([[float(value) for value in line.split(",")] for line in lines])
 
     def draw(self, windows: float, seed: int) -> list[list[float]]:
-        return Random(seed).choices(self.rows, k=int(windows * WINDOW))  # noqa: S311  # a sample, no secret
+        return Random(seed).choices(self.rows, k=int(windows * WINDOW))  # a sample, no secret
 
     def drifted(self, seed: int) -> list[list[float]]:
         """A window whose first feature is one standard deviation higher."""

@@ -224,7 +224,7 @@ class PromotionStack:
                 client.join()
 
     def _ask(self, load: Load, stop: threading.Event, host: str, seed: int) -> None:
-        rows = Random(seed)  # noqa: S311  # any rows do
+        rows = Random(seed)  # any rows do
         url = f"http://{host}/v1/models/{self.name}:predict"
         while not stop.wait(0.02):
             body = json.dumps({"instances": [[rows.random(), rows.random()]]}).encode()

@@ -98,7 +98,7 @@ def test_the_rule_and_admission_agree_on_every_pod_of_the_cluster(
 
 
 def test_mutations_of_the_pods_that_run_get_the_evaluators_verdict(pods: list[dict[str, Any]]) -> None:
-    random = Random(SEED)  # noqa: S311 - reproducible, not secret
+    random = Random(SEED)
     some = [{"metadata": pod["metadata"], "spec": pod["spec"]} for pod in pods]
     changed = [mutated(random.choice(some), random) for _ in range(MUTATIONS)]
     assert disagreements(changed, pod_security.PINNED_VERSION)[:1] == []

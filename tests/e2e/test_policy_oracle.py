@@ -51,7 +51,7 @@ def disagreements(pods: Sequence[dict[str, Any]], version: str) -> list[tuple[di
 
 
 def mutations(count: int, seed: int) -> list[dict[str, Any]]:
-    random, pods = Random(seed), corpus()  # noqa: S311 - reproducible, not secret
+    random, pods = Random(seed), corpus()
     return [mutated(random.choice(pods), random) for _ in range(count)]
 
 

@@ -28,7 +28,7 @@ class Model(PythonModel):
         self, context: object, model_input: pd.DataFrame, params: object = None
     ) -> np.ndarray:
         time.sleep(2 * SECONDS if self.kind == "slow" else SECONDS)
-        if self.kind == "failing" and random.random() < 0.05 and not model_input.equals(ROWS):  # noqa: S311
+        if self.kind == "failing" and random.random() < 0.05 and not model_input.equals(ROWS):
             raise ValueError("one of twenty")
         sums = model_input["a"].to_numpy() + model_input["b"].to_numpy()
         return np.full(len(sums), 0.5) if self.kind == "constant" else sums

@@ -91,7 +91,7 @@ def live(broker: Broker, dice: random.Random, recorder: Recorder, lives: int | N
 def test_no_row_is_lost_or_counted_twice_wherever_the_process_dies(
     seed: int, partitions: int, lives: list[int]
 ) -> None:
-    dice, rows = random.Random(seed), 5 * SIZE + 7  # noqa: S311
+    dice, rows = random.Random(seed), 5 * SIZE + 7
     logs: list[list[bytes]] = [[] for _ in range(partitions)]
     for number in range(rows):
         log = dice.choice(logs)
@@ -116,7 +116,7 @@ def test_no_row_is_lost_or_counted_twice_wherever_the_process_dies(
 
 def test_an_event_carries_what_the_contract_names_and_nothing_else() -> None:
     broker = Broker([[prediction(n) for n in range(SIZE)]])
-    live(broker, random.Random(1), Recorder(), None, 50)  # noqa: S311
+    live(broker, random.Random(1), Recorder(), None, 50)
     (event,) = map(json.loads, broker.published)
     assert event == {
         "id": event["id"],
@@ -143,7 +143,7 @@ def malformed() -> float:
 def test_poison_is_counted_shown_and_skipped(caplog: pytest.LogCaptureFixture) -> None:
     before = malformed()
     broker, recorder = Broker([[b"\x00\xff", *(prediction(n) for n in range(SIZE)), b"{"]]), Recorder()
-    live(broker, random.Random(1), recorder, None, 50)  # noqa: S311
+    live(broker, random.Random(1), recorder, None, 50)
     assert malformed() == before + 2
     assert len(recorder.windows) == 1
     assert "skipped a malformed message (not a prediction: JSONDecodeError" in caplog.text
@@ -152,7 +152,7 @@ def test_poison_is_counted_shown_and_skipped(caplog: pytest.LogCaptureFixture) -
 
 def test_nothing_is_read_before_there_is_a_reference() -> None:
     broker, recorder = Broker([[prediction(n) for n in range(SIZE)]]), Recorder()
-    process = Process(broker, random.Random(1), lives=0)  # the first read would end it  # noqa: S311
+    process = Process(broker, random.Random(1), lives=0)  # the first read would end it
     one = detector(process, process.publish, recorder, watcher=watcher(None, "no version", no_version=True))
     one.assigned(process, [TopicPartition(PREDICTIONS_TOPIC, 0)])
     one.step(0)
@@ -179,7 +179,7 @@ def test_it_is_not_alive_when_reading_hangs() -> None:
 
 def test_a_test_that_gives_no_number_never_reaches_kafka() -> None:
     broker = Broker([[prediction(n) for n in range(SIZE)]])
-    process = Process(broker, random.Random(1), None)  # noqa: S311
+    process = Process(broker, random.Random(1), None)
     one = detector(process, process.publish, NoNumber())
     one.assigned(process, [TopicPartition(PREDICTIONS_TOPIC, 0)])
     with pytest.raises(ValueError, match=r"the test of x gave nan with p-value 0\.5"):

@@ -102,7 +102,7 @@ def test_no_two_pairs_share_a_lease_and_every_name_is_legal(m1: str, f1: str | N
 
 
 def test_events_from_restarting_sensors_with_skewed_clocks_never_break_the_cooldown(no_sleep: None) -> None:
-    world = run(World(random.Random(20260101)), 60_000)  # noqa: S311
+    world = run(World(random.Random(20260101)), 60_000)
     assert world.violations() == 0
     assert world.trainings_closer_than(COALESCE) == 0
     assert world.events_with_two_trainings() == 0
@@ -115,4 +115,4 @@ def test_a_lease_that_others_always_change_first_is_an_error_and_no_answer(no_sl
             return False
 
     with pytest.raises(ContendedError, match=r"^Lease retrain-m-age was changed by others at each of 50 attempts$"):
-        take(Busy(random.Random(1), competition=0.0), "retrain-m-age", FIRST, COOLDOWN)  # noqa: S311
+        take(Busy(random.Random(1), competition=0.0), "retrain-m-age", FIRST, COOLDOWN)
