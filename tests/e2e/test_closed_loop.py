@@ -168,11 +168,12 @@ def test_an_event_is_one_workflow_whatever_is_killed_around_it(
 
 @pytest.mark.parametrize(("p_value", "text"), [(0, "0"), (0.049999, "0.049999"), (1e-12, "0.000000000001")])
 def test_the_training_is_told_the_feature_the_p_value_and_the_event(
-    loop: ClosedLoop, p_value: float, text: str
+    loop: ClosedLoop, p_value: float, text: str, timed: Timed
 ) -> None:
     sent = event(p_value=p_value, feature=FEATURES[-1])
     loop.send(sent)
-    assert loop.wait_for(sent) < 15
+    with timed("an event to its Workflow"):
+        loop.wait_for(sent)
     found = {"trigger": "drift", "feature": FEATURES[-1], "p_value": text, "event_id": sent["id"]}
     assert parameters(loop.workflows()[name_of(sent)]) == found
 
