@@ -21,6 +21,7 @@ from local.paths import REPOSITORY, Paths
 from local.plan import Plan
 from local.steps import Runner, Step, StepError
 from local.toolchain import pulumi
+from prerequisites import PLACES
 from restore.wanted import RestoreError
 from settings import SettingsError
 
@@ -84,6 +85,7 @@ def elsewhere(name: str, context: str | None) -> int:
     if cli is None or pulumi.language_host() is None:
         raise StepError(f"Pulumi {pulumi.SDK} or newer, with its Python language host, is not on PATH; install it")
     command = [str(cli), "up", "--stack", name, "--yes", "--policy-pack", str(REPOSITORY / "policy")]
+    command += ["--parallel", str(PLACES)]
     return subprocess.run(command, cwd=REPOSITORY, check=False).returncode
 
 

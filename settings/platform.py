@@ -57,6 +57,12 @@ class Platform(Section):
     image_registry: ImageRegistry | None = None
     """Where the pinned images come from instead of their own registries: host/path. Charts name theirs themselves."""
 
+    @property
+    def installs(self) -> bool:
+        """Whether the stack installs any operator's chart."""
+        always = (self.argo_workflows, self.argo_events, self.cert_manager, self.kserve, self.cloud_native_pg)
+        return any(operator.install for operator in (*always, *([self.knative] if self.knative else [])))
+
     def contradictions(self) -> Iterator[Problem]:
         if self.kserve.mode is KServeMode.KNATIVE and self.knative is None:
             yield Problem.with_value(

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import pulumi
@@ -241,3 +242,19 @@ def test_a_cluster_that_cannot_be_asked_is_a_warning(
     prerequisites.check(stack(cluster={"context": context, "kubeconfig": str(kubeconfig)}))
     (warning,) = warnings
     assert warning.startswith(f"{context} could not be asked for its operators, nothing is known of them: ")
+
+
+@pytest.mark.parametrize(
+    ("places", "installs", "warned"), [(4, True, True), (19, True, True), (20, True, False), (4, False, False)]
+)
+def test_too_few_places_for_what_waits_in_charts_are_a_warning(
+    monkeypatch: pytest.MonkeyPatch, places: int, installs: bool, warned: bool
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
+    monkeypatch.setattr(prerequisites, "SETTINGS", SimpleNamespace(parallel=places))
+    platform = BROUGHT | {"certManager": {"install": installs}, "check": False}
+    prerequisites.check(stack(platform=platform))
+    told = [each for each in warnings if each.startswith(f"Pulumi works on {places} objects at a time")]
+    assert bool(told) is warned
+    assert all("pulumi up --parallel 32" in each for each in told)
