@@ -12,7 +12,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$(dirname "$report")"
 : >"$report"
-export PULUMI_CONFIG_PASSPHRASE=throwaway PULUMI_SKIP_UPDATE_CHECK=1
+export PULUMI_CONFIG_PASSPHRASE=throwaway PULUMI_SKIP_UPDATE_CHECK=1 PULUMI_PARALLEL=32
 given=${KUBECONFIG:-}
 export KUBECONFIG="$work/kubeconfig"
 
