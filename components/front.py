@@ -34,7 +34,7 @@ class Front(pulumi.ComponentResource):
 
     Standard mode: the route is the split, for `/v1/models/<model>` and `/v2/models/<model>`. Knative mode: an
     InferenceGraph for `/v1/models/<model>:predict`, which Knative knows by its host name.
-    Before the first version there is no server behind it: the gateway answers 503, the graph 404.
+    Before the first version there is no server behind it: the gateway answers 503, the graph's router 500.
     """
 
     predict_url: Output[str] | None

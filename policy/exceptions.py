@@ -63,7 +63,7 @@ def _read(entry: Mapping[str, Any], rule: str | None) -> PolicyException:
         missing = "rule" if not name else "reason"
         raise ValueError(f"policy exception {dict(entry)}: {missing} is not set; must be a text; write it down")
     try:
-        end = date.fromisoformat(str(expires))
+        end = date.fromisoformat(str(expires).partition(" ")[0])  # Pulumi writes an unquoted date with a time
     except ValueError as error:
         raise ValueError(
             f"policy exception {dict(entry)}: expires is {expires!r}; must be a date such as 2027-01-31; write one"

@@ -51,7 +51,10 @@ def knative_mode(manifest: Manifest) -> bool:
 
 
 def secure_pod_defaults(stack: Stack) -> bool:
-    """Whether Knative Serving fills in what user containers leave out."""
+    """Whether Knative Serving fills in what user containers leave out.
+
+    Its config is what the stack installs, else the option `knativeFeatures`.
+    """
     features = [
         get(serving, "spec", "config", "features") for serving in stack.manifests("operator.knative.dev/KnativeServing")
     ]
@@ -59,6 +62,7 @@ def secure_pod_defaults(stack: Stack) -> bool:
         manifest for manifest in stack.manifests("/ConfigMap") if get(manifest, "metadata", "name") == "config-features"
     ]
     features += [get(manifest, "data") for manifest in maps]
+    features.append(stack.options.get("knativeFeatures") or {})
     return any(str(get(feature, "secure-pod-defaults")).lower() == "enabled" for feature in features)
 
 

@@ -15,7 +15,8 @@ class Level(StrEnum):
     """What a violation does; a stack's policy config may say otherwise for each rule."""
 
     MANDATORY = "mandatory"
-    """Stops the preview, and the update before anything is changed."""
+    """Stops the preview, and so an update that previews first. One that does not is stopped before the object it
+    concerns, or at its end where the whole stack is judged."""
     ADVISORY = "advisory"
     """Is reported."""
 

@@ -27,6 +27,8 @@ GROUP, VERSION, PLURAL = "serving.kserve.io", "v1beta1", "inferenceservices"
 FIELD_MANAGER = "ml-loop-rollout"
 SERVICE_LABEL = f"{GROUP}/inferenceservice"
 """KServe puts it on Deployments and Pods, in Standard and in Knative mode."""
+REVISION_LABEL = "serving.knative.dev/revision"
+"""In Knative mode each rollout has a Deployment of its own, and those of earlier ones stay."""
 PORT = 8080
 POLL_SECONDS = 1.0
 
@@ -52,6 +54,8 @@ class Deployment:
     wanted: int
     """Pods."""
     status: client.V1DeploymentStatus
+    revision: str | None
+    """Knative's name of it; None in Standard mode."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class Pod:
 
     name: str
     status: client.V1PodStatus
+    revision: str | None
 
 
 class Cluster:
@@ -114,14 +119,16 @@ class Cluster:
             raise RolloutError(f"annotating InferenceService {self._where()}: {_said(error)}") from error
 
     def deployment(self, version: str) -> Deployment | None:
-        """The predictor's Deployment, once KServe has given it this version."""
+        """The predictor's newest Deployment, once it has this version: in Knative mode an older one may have it too."""
         found = client.AppsV1Api(self._api).list_namespaced_deployment(
             self._service.namespace, label_selector=f"{SERVICE_LABEL}={self._service.name}"
         )
-        for each in found.items:
-            if each.metadata and each.spec and each.status and _annotated(each.spec.template.metadata, version):
+        for each in sorted(found.items, key=_made, reverse=True):
+            if each.metadata and each.spec and each.status:
+                if not _annotated(each.spec.template.metadata, version):
+                    return None
                 wanted = 1 if each.spec.replicas is None else each.spec.replicas
-                return Deployment(each.metadata.generation or 0, wanted, each.status)
+                return Deployment(each.metadata.generation or 0, wanted, each.status, _revision(each.metadata))
         return None
 
     def pods(self, version: str) -> list[Pod]:
@@ -130,7 +137,7 @@ class Cluster:
             self._service.namespace, label_selector=f"{SERVICE_LABEL}={self._service.name}"
         )
         return [
-            Pod(each.metadata.name or "", each.status)
+            Pod(each.metadata.name or "", each.status, _revision(each.metadata))
             for each in found.items
             if each.metadata and _annotated(each.metadata, version) and each.metadata.deletion_timestamp is None
             if each.status and each.status.phase in {"Pending", "Running"}
@@ -166,10 +173,11 @@ def roll(cluster: Cluster, version: str, timeout: float, say: Callable[[str], No
 def _wait(cluster: Cluster, version: str, timeout: float, say: Callable[[str], None]) -> None:
     deadline, said = time.monotonic() + timeout, ""
     while True:
-        pods = cluster.pods(version)
+        deployment = cluster.deployment(version)
+        pods = [pod for pod in cluster.pods(version) if deployment and pod.revision == deployment.revision]
         if failure := next(_failures(pods), None):
             raise RolloutError(failure)
-        state = _progress(cluster, cluster.deployment(version), pods, version)
+        state = _progress(cluster, deployment, pods, version)
         if state is None:
             say(f"version {version} answers from all {len(pods)} pods")
             return
@@ -233,6 +241,16 @@ def _named(pod: Pod, status: client.V1ContainerStatus) -> str:
 
 def _annotated(metadata: client.V1ObjectMeta | None, version: str) -> bool:
     return metadata is not None and (metadata.annotations or {}).get(VERSION_ANNOTATION) == version
+
+
+def _made(deployment: client.V1Deployment) -> tuple[str, str]:
+    """Sorts Deployments by age. Knative numbers those that were made in one second."""
+    metadata = deployment.metadata or client.V1ObjectMeta()
+    return str(metadata.creation_timestamp or ""), metadata.name or ""
+
+
+def _revision(metadata: client.V1ObjectMeta) -> str | None:
+    return (metadata.labels or {}).get(REVISION_LABEL)
 
 
 def _said(error: ApiException) -> str:

@@ -42,6 +42,10 @@ RESTRICTED_OPERATED_PODS = Rule(
             "type": "object",
             "description": "Config of a workflow controller that this stack does not install: executor, mainContainer, "
             "workflowDefaults, as in its workflow-controller-configmap. Without it upstream's defaults count.",
-        }
+        },
+        "knativeFeatures": {
+            "type": "object",
+            "description": "Data of config-features of a Knative Serving that this stack does not install.",
+        },
     },
 )

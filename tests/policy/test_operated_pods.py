@@ -308,6 +308,12 @@ def test_secure_pod_defaults_fill_in_what_a_model_server_in_knative_mode_leaves_
     assert said(bare) != []
 
 
+def test_a_knative_outside_the_stack_can_be_described_in_the_policy_config() -> None:
+    annotations = {"serving.kserve.io/deploymentMode": "Knative"}
+    bare = changed(changed(SERVICE, "metadata.annotations", annotations), "spec.predictor.securityContext", None)
+    assert said(bare, *BESIDE, knativeFeatures={"secure-pod-defaults": "enabled"}) == []
+
+
 def test_a_model_from_an_oci_image_brings_containers_that_cannot_pass() -> None:
     oci = changed(SERVICE, "spec.predictor.model.storageUri", "oci://registry.example/model")
     source = "modelcar of spec.predictor.model.storageUri"

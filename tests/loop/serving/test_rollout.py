@@ -30,11 +30,21 @@ class FakeCluster:
         self.expected: list[str | None] = []
         """Resource versions that what was applied has named."""
         self.phase = "Running"
+        self.revisions: list[str | None] = []
+        """The version of each revision in Knative mode, oldest first; empty in Standard mode."""
 
     def apply(self, content_type: str, query: dict[str, list[str]], body: dict[str, Any]) -> None:
         self.expected.append(body["metadata"].get("resourceVersion"))
         self.annotation = body["spec"]["predictor"].get("annotations", {}).get(ANNOTATION)
         self.applied.append((content_type, query["fieldManager"][0], self.annotation))
+
+    def deployments(self) -> list[dict[str, Any]]:
+        return [named(self.deployment(), number, version) for number, version in enumerate(self.revisions)] or [
+            self.deployment()
+        ]
+
+    def pods(self) -> list[dict[str, Any]]:
+        return [named(self.pod(), number, version) for number, version in enumerate(self.revisions)] or [self.pod()]
 
     def service(self) -> dict[str, Any]:
         annotations = {ANNOTATION: self.annotation} if self.annotation else {}
@@ -74,6 +84,20 @@ class FakeCluster:
         }
 
 
+def named(item: dict[str, Any], number: int, version: str | None) -> dict[str, Any]:
+    """A Deployment or pod as that revision's, made in that second."""
+    metadata = item["metadata"] | {
+        "name": f"revision-{number}",
+        "creationTimestamp": f"2026-01-01T00:00:{number:02d}Z",
+        "labels": {"serving.knative.dev/revision": f"revision-{number}"},
+    }
+    annotations = {"annotations": {ANNOTATION: version}}
+    if "template" not in item.get("spec", {}):
+        return item | {"metadata": metadata | annotations}
+    template = item["spec"]["template"] | {"metadata": annotations}
+    return item | {"metadata": metadata, "spec": item["spec"] | {"template": template}}
+
+
 def handler(cluster: FakeCluster) -> type[JsonHandler]:
     class Handler(JsonHandler):
         def do_GET(self) -> None:
@@ -86,8 +110,8 @@ def handler(cluster: FakeCluster) -> type[JsonHandler]:
             if "/inferenceservices/" in url.path:
                 return self.answer(404, {"message": "not found"})
             assert parse_qs(url.query)["labelSelector"] == ["serving.kserve.io/inferenceservice=books-production"]
-            item = cluster.deployment() if url.path.endswith("/deployments") else cluster.pod()
-            return self.answer(200, {"items": [item]})
+            items = cluster.deployments() if url.path.endswith("/deployments") else cluster.pods()
+            return self.answer(200, {"items": items})
 
         def do_PATCH(self) -> None:
             url = urlsplit(self.path)
@@ -206,3 +230,15 @@ def test_a_service_that_does_not_exist_is_named_and_nothing_is_changed(fake: tup
     missing = Cluster(api, Service("ml", "films-production", "films"))
     assert refusal(missing) == "InferenceService ml/films-production: the API server answers 404 Not Found"
     assert state.applied == []
+
+
+def test_in_knative_mode_the_pods_of_an_earlier_rollout_of_the_version_do_not_count(
+    fake: tuple[FakeCluster, Cluster],
+) -> None:
+    state, cluster = fake
+    state.revisions = ["2", "1"]
+    assert "KServe has not given the Deployment the version yet" in refusal(cluster, timeout=0.2)
+    state.revisions = ["2", "1", "2"]
+    said: list[str] = []
+    roll(cluster, "2", 5, said.append)
+    assert said[-1] == "version 2 answers from all 1 pods"

@@ -109,7 +109,9 @@ def test_an_image_has_a_tag_or_a_digest(reference: str, change: Change) -> None:
     assert image == reference
 
 
-@pytest.mark.parametrize("expires", ["2027-01-31", "2027-01-31T00:00:00Z", date(2027, 1, 31)])
+@pytest.mark.parametrize(
+    "expires", ["2027-01-31", "2027-01-31T00:00:00Z", "2027-01-31 00:00:00 +0000 UTC", date(2027, 1, 31)]
+)
 def test_a_date_is_read_as_each_yaml_parser_hands_it_over(expires: object, change: Change) -> None:
     exception = {"rule": "images-by-digest", "reason": "mirror", "expires": expires}
     assert parse(change({"policyExceptions": [exception]})).policy_exceptions[0].expires == date(2027, 1, 31)
