@@ -84,6 +84,8 @@ def test_an_exception_is_listed_with_its_reason_and_end() -> None:
     end = "[exception: restricted-pods for Deployment/ml/* until 2026-01-02: until the node agent is gone]"
     assert lines == [f"exception: [restricted-pods] {MESSAGE} {end}"]
     assert not failed
+    unquoted = excepting(object="Deployment/ml/*", expires="2026-01-02 00:00:00 +0000 UTC")
+    assert judged(unquoted, BROKEN) == (lines, failed)
 
 
 def test_an_exception_that_has_expired_is_a_violation() -> None:
