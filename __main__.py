@@ -10,20 +10,20 @@ from pulumi import ResourceOptions
 import prerequisites
 import restore.guard
 import settings
-from components.artifact_store import ArtifactStore, ArtifactStoreArgs
-from components.event_bus import EventBus, EventBusArgs
-from components.gateway import Gateway
-from components.labels import selector
-from components.mlflow import APP, PORT, Mlflow, MlflowArgs
-from components.mlflow_identity import guards
-from components.model_loop import ModelLoopArgs, model_loop
-from components.model_storage import ModelStorage, ModelStorageArgs
-from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
-from components.network import Traffic, pods
-from components.observability import Observability
-from components.operators import after, operators
-from components.postgres import Postgres, PostgresArgs
-from components.targets import observed
+from components.events.bus import EventBus, EventBusArgs
+from components.kit.labels import selector
+from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArgs
+from components.kit.network import Traffic, pods
+from components.model import ModelLoopArgs, model_loop
+from components.observability.observability import Observability
+from components.observability.targets import observed
+from components.platform.operators import after, operators
+from components.serving.gateway import Gateway
+from components.serving.model_storage import ModelStorage, ModelStorageArgs
+from components.storage.artifact_store import ArtifactStore, ArtifactStoreArgs
+from components.tracking.identity import guards
+from components.tracking.mlflow import APP, PORT, Mlflow, MlflowArgs
+from components.tracking.postgres import Postgres, PostgresArgs
 from components.wiring import (
     DATABASE,
     MLFLOW,

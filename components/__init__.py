@@ -1,4 +1,5 @@
-"""The stack's components, one `ComponentResource` per module.
+"""The stack's components, in one package for each area of the loop; `model` puts one model's loop together.
 
-No I/O, no environment and no clock, neither at import nor in constructors.
+A component's type token is `ml-loop:<area>:<Class>`, and the area is its package. No I/O, no environment and no clock,
+neither at import nor in constructors.
 """

@@ -7,26 +7,26 @@ import pulumi
 from pulumi import Output, ResourceOptions
 
 import versions
-from components import oauth2_proxy
-from components.artifact_store import ExternalLogsArgs, ExternalS3Args, Store
-from components.connections import Bucket, KafkaConnection
-from components.event_bus import JetStreamArgs
-from components.gateway import Gateway, GatewayArgs
-from components.iam import Irsa, PodIdentity
-from components.kafka import Kafka, KafkaArgs, external_brokers
-from components.labels import selector
-from components.log_bucket import LogBucketArgs
-from components.mlflow import APP, ARTIFACTS_FOLDER, PORT, Mlflow
-from components.mlflow_application import ArgoCd
-from components.mlflow_route import MlflowRoute, MlflowRouteArgs
-from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
-from components.nats import NatsServerArgs
-from components.network import ANYWHERE, Peers, Traffic, pods
-from components.oauth2_proxy import OAuth2Proxy, OAuth2ProxyArgs
-from components.postgres import BACKUPS_FOLDER, PostgresBackup, PostgresRestore, instances
-from components.s3_bucket import LogFolderArgs, S3BucketArgs
-from components.training import accounts
-from components.versitygw import VersityGwArgs
+from components.events.bus import JetStreamArgs
+from components.events.nats import NatsServerArgs
+from components.kit.connections import Bucket, KafkaConnection
+from components.kit.labels import selector
+from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArgs
+from components.kit.network import ANYWHERE, Peers, Traffic, pods
+from components.serving.gateway import Gateway, GatewayArgs
+from components.storage.artifact_store import ExternalLogsArgs, ExternalS3Args, Store
+from components.storage.iam import Irsa, PodIdentity
+from components.storage.log_bucket import LogBucketArgs
+from components.storage.s3_bucket import LogFolderArgs, S3BucketArgs
+from components.storage.versitygw import VersityGwArgs
+from components.streaming.kafka import Kafka, KafkaArgs, external_brokers
+from components.tracking import login
+from components.tracking.application import ArgoCd
+from components.tracking.login import OAuth2Proxy, OAuth2ProxyArgs
+from components.tracking.mlflow import APP, ARTIFACTS_FOLDER, PORT, Mlflow
+from components.tracking.postgres import BACKUPS_FOLDER, PostgresBackup, PostgresRestore, instances
+from components.tracking.route import MlflowRoute, MlflowRouteArgs
+from components.training.training import accounts
 from settings import AwsS3, BundledStore, Delivery, ExternalKafka, ImageName, S3Compatible, Settings
 from settings import Gateway as GatewaySettings
 
@@ -153,7 +153,7 @@ def gateway_args(gateway: GatewaySettings, namespace: Output[str]) -> GatewayArg
 def front(stack: Settings, gateway: Gateway | None) -> Peers:
     """Where requests for MLflow's host come from: the login, where there is one, else the gateway."""
     if stack.tracking.oidc is not None:
-        return (pods(selector(oauth2_proxy.APP, LOGIN)),)
+        return (pods(selector(login.APP, LOGIN)),)
     return gateway.peers if gateway else ANYWHERE
 
 
@@ -178,7 +178,7 @@ def mlflow_route(stack: Settings, gateway: Gateway, mlflow: Mlflow, opts: Resour
         if not (stack.gateway and stack.gateway.authenticates):
             pulumi.log.warn(OPEN_HOST)
         return MlflowRoute("mlflow-route", args, opts).url
-    login = OAuth2Proxy(
+    proxy = OAuth2Proxy(
         LOGIN,
         OAuth2ProxyArgs(
             namespace=tracking.namespace,
@@ -191,7 +191,7 @@ def mlflow_route(stack: Settings, gateway: Gateway, mlflow: Mlflow, opts: Resour
         ),
         opts,
     )
-    through = replace(args, service=login.service, port=oauth2_proxy.PORT, filters=[oauth2_proxy.NO_TOKENS])
+    through = replace(args, service=proxy.service, port=login.PORT, filters=[login.NO_TOKENS])
     return MlflowRoute("mlflow-route", through, opts).url
 
 

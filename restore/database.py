@@ -7,9 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from components.labels import selector
-from components.mlflow import APP
-from components.postgres import BACKUP_PLUGIN
+from components.kit.labels import selector
+from components.tracking.mlflow import APP
+from components.tracking.postgres import BACKUP_PLUGIN
 from components.wiring import DATABASE, MLFLOW
 from restore.wanted import Found, RestoreError, Source, Wanted, Window, moment
 

@@ -9,7 +9,7 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.config import ConfigException
 from urllib3.exceptions import HTTPError
 
-from components.postgres import BACKUP_PLUGIN
+from components.tracking.postgres import BACKUP_PLUGIN
 from components.wiring import DATABASE
 from prerequisites import PATIENCE_SECONDS, connected
 from restore.wanted import BACKUP

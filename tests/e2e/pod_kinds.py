@@ -4,7 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from components import alias_watch, drift, kafka, mlflow, nats, promotion, retraining, serving, training, versitygw
+from components.events import nats, retraining
+from components.monitoring import alias_watch, detector
+from components.serving import promotion, serving
+from components.storage import versitygw
+from components.streaming import kafka
+from components.tracking import mlflow
+from components.training import training
 from tests.e2e import test_closed_loop, test_logs, test_promotion, test_training
 
 
@@ -42,7 +48,7 @@ KINDS: Final = (
     kind(nats.APP, "credentials"),
     kind(retraining.APP, "source"),
     kind(retraining.APP, "sensor"),
-    kind(drift.APP),
+    kind(detector.APP),
     kind(alias_watch.APP),
     kind(serving.APP, serving.Slot.STAGING),
     kind(training.APP, "train", TRAINED),

@@ -19,15 +19,15 @@ import pulumi_kubernetes as k8s
 from mlflow import MlflowClient
 from pulumi import Output, ResourceOptions, automation
 
-from components.connections import KafkaConnection
-from components.gateway import Gateway, GatewayArgs
-from components.labels import selector
-from components.mlflow import APP, PORT
-from components.model_loop import ModelLoopArgs, model_loop
-from components.model_storage import ModelStorage, ModelStorageArgs
-from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
-from components.network import Traffic, pods
-from components.operators import operators
+from components.kit.connections import KafkaConnection
+from components.kit.labels import selector
+from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArgs
+from components.kit.network import Traffic, pods
+from components.model import ModelLoopArgs, model_loop
+from components.platform.operators import operators
+from components.serving.gateway import Gateway, GatewayArgs
+from components.serving.model_storage import ModelStorage, ModelStorageArgs
+from components.tracking.mlflow import APP, PORT
 from local import stack
 from local.images.oci import Archive
 from local.images.table import IMAGES

@@ -15,18 +15,18 @@ from urllib.error import HTTPError
 from mlflow import MlflowClient
 from pulumi import Output, ResourceOptions
 
-from components.connections import KafkaConnection
-from components.front import Front, FrontArgs
-from components.gateway import Gateway, GatewayArgs
-from components.labels import selector
-from components.mlflow import APP, PORT
-from components.model_storage import ModelStorage, ModelStorageArgs
-from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
-from components.network import Traffic, pods
-from components.pod import SCRATCH, resources
-from components.restricted import container_security_context, pod_security_context
-from components.serving import PORT as SERVER_PORT
-from components.serving import Serving, ServingArgs
+from components.kit.connections import KafkaConnection
+from components.kit.labels import selector
+from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArgs
+from components.kit.network import Traffic, pods
+from components.kit.pod import SCRATCH, resources
+from components.kit.restricted import container_security_context, pod_security_context
+from components.serving.front import Front, FrontArgs
+from components.serving.gateway import Gateway, GatewayArgs
+from components.serving.model_storage import ModelStorage, ModelStorageArgs
+from components.serving.serving import PORT as SERVER_PORT
+from components.serving.serving import Serving, ServingArgs
+from components.tracking.mlflow import APP, PORT
 from local.images.oci import Archive
 from local.images.table import IMAGES
 from local.node.node import Node
@@ -35,7 +35,7 @@ from local.paths import REPOSITORY, Paths
 from local.shell import run
 from loop.contract import PREDICTIONS_TOPIC, VERSION_ANNOTATION
 from tests.e2e.kafka import READ
-from tests.unit.mocks import record
+from tests.program.mocks import record
 
 VERSION: Final = "X-Model-Version"
 TRACKING_URL: Final = "http://mlflow.mlflow.svc.cluster.local:5000"

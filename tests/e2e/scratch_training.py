@@ -15,14 +15,14 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from pulumi import Output, ResourceOptions
 
-from components.connections import Bucket
-from components.labels import selector
-from components.mlflow import APP, PORT
-from components.namespace import RestrictedNamespace, RestrictedNamespaceArgs
-from components.network import Traffic
-from components.network import pods as pods_with
-from components.training import EXAMPLE, Training, TrainingArgs
-from components.training_steps import Commands
+from components.kit.connections import Bucket
+from components.kit.labels import selector
+from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArgs
+from components.kit.network import Traffic
+from components.kit.network import pods as pods_with
+from components.tracking.mlflow import APP, PORT
+from components.training.steps import Commands
+from components.training.training import EXAMPLE, Training, TrainingArgs
 from local.images.oci import Archive
 from local.images.table import IMAGES
 from local.node.node import Node
@@ -31,7 +31,7 @@ from local.shell import run
 from settings.model import Training as TrainingSettings
 from tests.e2e import store
 from tests.e2e.scratch_model import TRACKING_URL
-from tests.unit.mocks import record
+from tests.program.mocks import record
 
 SETTINGS: Final = {
     "gate": {"metric": "auc", "minimum": 0.7},

@@ -6,7 +6,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from components.mlflow_identity import METRICS_PORT
+from components.tracking.identity import METRICS_PORT
 from loop.contract import Alias, Gate, Tag
 from tests.e2e.station import NAMESPACE, Station
 

@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components import pod
+from components.kit import pod
 from local.paths import Paths
 from tests.e2e.empty_stack import Preview, preview
 from tests.e2e.station import Timed

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from mlflow import MlflowClient
 
-from components.serving import PORT
+from components.serving.serving import PORT
 from loop.contract import CANARY, VERSION_ANNOTATION
 from tests.e2e.promotion_stack import PromotionStack
 from tests.e2e.scratch_model import eventually

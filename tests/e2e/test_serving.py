@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import pytest
 
-from components.serving import PORT, Slot
+from components.serving.serving import PORT, Slot
 from tests.e2e.scratch_model import ROWS, Answer, ScratchModel, eventually, scratch_model
 from tests.e2e.station import Station, Timed
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from components.training import EXAMPLE
-from components.training_steps import Commands
+from components.training.steps import Commands
+from components.training.training import EXAMPLE
 from loop.contract import FAILURE_TAG, Alias, Tag
 from tests.e2e.scratch_model import eventually
 from tests.e2e.scratch_training import ScratchTraining, scratch_training

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from components import log_archive
+from components.storage import log_archive
 from local import logs
 from local.paths import Paths
 

@@ -1,0 +1,147 @@
+"""Drift starts a training: event source on `ml.drift`, bus, sensor, Workflow.
+
+The Workflow is named after the event, so that an event delivered twice is one object. Whether it trains is decided by
+its first step, the cooldown: Argo Events' `rateLimit` delays, never drops, and lets eleven through after an idle spell
+(argo-events#2851).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+import pulumi_kubernetes as k8s
+from pulumi import Output, ResourceOptions
+
+from components.events.bus import API_VERSION, EventBus
+from components.events.sensor import (
+    EVENT,
+    METRICS_PORT,
+    REJECTED,
+    filters,
+    kafka_source,
+    malformed,
+    pod_template,
+    show,
+    trigger,
+)
+from components.kit import metrics
+from components.kit.connections import KafkaConnection
+from components.kit.custom import custom_resource, object_name
+from components.kit.identities import account_with
+from components.kit.labels import labels, selector
+from components.kit.network import API_SERVER, Traffic, allow
+from settings.model import Drift
+
+APP: Final = "retraining"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetrainingArgs:
+    """The model, its training, and the way from its drift to that."""
+
+    namespace: pulumi.Input[str]
+    model: str
+    drift: Drift
+    template: pulumi.Input[str]
+    """The WorkflowTemplate that trains the model."""
+    bus: EventBus
+    kafka: KafkaConnection
+
+
+class Retraining(pulumi.ComponentResource):
+    """Creates a Sensor, an EventSource, and for each a ServiceAccount and a NetworkPolicy; the sensor's has a Role.
+
+    External: the controllers of Argo Events and Argo Workflows. The sensor may create Workflows and nothing else.
+    """
+
+    sensor: Output[str]
+    """The Sensor's name, known once it is deployed."""
+
+    def __init__(self, name: str, args: RetrainingArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("ml-loop:events:Retraining", name, None, opts)
+        child = ResourceOptions(parent=self)
+        drift_name = f"{args.model}-drift"
+        where: k8s.meta.v1.ObjectMetaArgsDict = {"name": drift_name, "namespace": args.namespace}
+        source_labels = {**labels(APP, name, "source"), **args.bus.client_labels, **args.kafka.client_labels}
+        sensor_labels = {**labels(APP, name, "sensor"), **args.bus.client_labels}
+        event = {"eventSourceName": drift_name, "eventName": EVENT}
+
+        sensor = custom_resource(
+            f"{name}-sensor",
+            API_VERSION,
+            "Sensor",
+            {**where, "labels": labels(APP, name, "sensor")},
+            {
+                "eventBusName": args.bus.name,
+                "template": pod_template(sensor_labels, _trainer(name, args, child)),
+                "dependencies": [
+                    {**event, "name": EVENT, "filters": filters(args.model, args.drift)},
+                    {**event, "name": REJECTED, "filters": malformed(args.model, args.drift)},
+                ],
+                "triggers": [trigger(args.model, args.template), show(REJECTED)],
+            },
+            wait_for="condition=Deployed",
+            opts=_after(child, _allow(name, "sensor", args, [API_SERVER], child)),
+        )
+        source = custom_resource(
+            f"{name}-source",
+            API_VERSION,
+            "EventSource",
+            {**where, "labels": labels(APP, name, "source")},
+            {
+                "eventBusName": args.bus.name,
+                "template": pod_template(source_labels, _reader(name, args, child)),
+                "kafka": {EVENT: kafka_source(args.model, args.kafka)},
+            },
+            wait_for="condition=Deployed",
+            # No data flows from the sensor, but what reaches the bus before it has subscribed is not for it.
+            opts=_after(child, sensor, _allow(name, "source", args, args.kafka.egress, child)),
+        )
+        self.sensor = object_name(sensor)
+        self.register_outputs({"sensor": self.sensor, "source": object_name(source)})
+
+
+def _reader(name: str, args: RetrainingArgs, child: ResourceOptions) -> Output[str]:
+    """The event source's account: it has no business with the API."""
+    account = k8s.core.v1.ServiceAccount(
+        f"{name}-source-account",
+        metadata={
+            "name": f"{args.model}-drift-source",
+            "namespace": args.namespace,
+            "labels": labels(APP, name, "source"),
+        },
+        automount_service_account_token=False,
+        opts=child,
+    )
+    return object_name(account)
+
+
+def _trainer(name: str, args: RetrainingArgs, child: ResourceOptions) -> Output[str]:
+    """The sensor's account, known once it may create Workflows."""
+    return account_with(
+        f"{name}-sensor",
+        f"{args.model}-drift-sensor",
+        [{"api_groups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["create"]}],
+        namespace=args.namespace,
+        labels=labels(APP, name, "sensor"),
+        every_container=True,
+        opts=child,
+    )
+
+
+def _allow(
+    name: str, role: str, args: RetrainingArgs, egress: Sequence[Traffic], child: ResourceOptions
+) -> k8s.networking.v1.NetworkPolicy:
+    return allow(
+        f"{name}-{role}",
+        namespace=args.namespace,
+        selector=selector(APP, name, role),
+        ingress=[metrics.ingress(METRICS_PORT)],
+        egress=[*args.bus.egress, *egress],
+        opts=child,
+    )
+
+
+def _after(child: ResourceOptions, *resources: pulumi.Resource) -> ResourceOptions:
+    return ResourceOptions.merge(child, ResourceOptions(depends_on=resources))

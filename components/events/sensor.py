@@ -1,0 +1,166 @@
+"""What Argo Events is told of drift: where events come from, which of them count, and what they start.
+
+External: the message that the detector writes to `ml.drift` (loop/contract.py). Names that are the loop's too are
+repeated here, as its package is not the stack's; a test compares them.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from pulumi import Input
+
+from components.kit import metrics
+from components.kit.connections import KafkaConnection
+from components.kit.pod import resources
+from components.kit.restricted import container_security_context, pod_security_context
+from settings.model import Drift, DriftTest
+
+TOPIC: Final = "ml.drift"
+EVENT: Final = "drift"
+"""Name of the event, of the sensor's dependency on it, and what the training has as its trigger."""
+KAFKA_VERSION: Final = "2.8.0"
+"""Of the protocol: what Kafka 2 and 4 both speak. Left out it would be 1.0.0."""
+ALL_FEATURES: Final = "*"
+"""What the detector calls the feature when one test watches all of them."""
+TRAIN: Final = "train"
+"""Name of the trigger that starts the training; a label of its counter."""
+REJECTED: Final = "rejected"
+"""Name of the dependency on malformed events, and of the trigger that shows them; a label of the trigger's counter."""
+METRICS_PORT: Final = 7777
+"""Of event sources and sensors."""
+ID_LENGTH: Final = 16
+"""Characters of the event's id in the Workflow's name, which becomes a label's value: 63 characters at most."""
+FROM_EVENT: Final[Mapping[str, str]] = {"feature": "body.feature", "p_value": "body.p_value", "event_id": "body.id"}
+"""The training's parameters → where their values are in the event."""
+
+
+def filters(model: str, drift: Drift) -> dict[str, Any]:
+    """What passes: drift of this model, in a feature it watches. All of it is needed to name and to start a training.
+
+    `exprs`, as a number filter under `data` takes null, false and text for 0. Texts are regular expressions, of Go.
+    """
+    texts = {
+        "body.model": re.escape(model),
+        "body.feature": "|".join(re.escape(feature) for feature in _features(drift)),
+        "body.id": "[0-9a-f]{32}",
+    }
+    # The language of expressions knows no exponents.
+    threshold = f"{Decimal(str(drift.p_value)):f}"
+    return {
+        "exprs": [{"expr": f"p >= 0 && p < {threshold}", "fields": [{"name": "p", "path": "body.p_value"}]}],
+        "data": [{"path": path, "type": "string", "value": [f"^({text})$"]} for path, text in texts.items()],
+    }
+
+
+def malformed(model: str, drift: Drift) -> dict[str, Any]:
+    """What no detector of the model writes, whether it saw drift or not. Another model's events are that sensor's.
+
+    A script in Lua: expressions and data filters fail on what is missing, and a failed filter is counted nowhere.
+    """
+    # What JSON writes for a text is a text in Lua, too.
+    watched = ", ".join(f"[{json.dumps(feature, ensure_ascii=False)}] = true" for feature in _features(drift))
+    return {
+        "script": f"""\
+local body, watched = event.body, {{ {watched} }}
+if type(body) ~= "table" then return true end
+local model, id, p = body.model, body.id, body.p_value
+if type(model) == "string" and model ~= "{model}" then return false end
+local named = type(model) == "string" and watched[body.feature] == true
+local identified = type(id) == "string" and #id == 32 and not id:find("[^0-9a-f]")
+return not (named and identified and type(p) == "number" and p >= 0 and p <= 1)
+"""
+    }
+
+
+def _features(drift: Drift) -> tuple[str, ...]:
+    return (ALL_FEATURES,) if drift.test is DriftTest.MMD else drift.features
+
+
+def show(dependency: str) -> dict[str, Any]:
+    """Writes events to the sensor's log, and counts them: `argo_events_action_triggered_total{trigger_name=…}`."""
+    return {"template": {"name": dependency, "conditions": dependency, "log": {"intervalSeconds": 1}}}
+
+
+def trigger(model: str, template: Input[str]) -> dict[str, Any]:
+    """Creates the Workflow. Parameters are found by name: another order in the template mixes nothing up.
+
+    A name that is taken is an error like any other: tried again for a minute, as long as an API server may be away,
+    then logged, and the event is done with. Meanwhile the model's next event waits.
+    """
+    arguments = [{"name": "trigger", "value": EVENT}, *({"name": each, "value": ""} for each in FROM_EVENT)]
+    name = f"{model}-{EVENT}-{{{{ trunc {ID_LENGTH} .Input.body.id }}}}"
+    return {
+        "template": {
+            "name": TRAIN,
+            "conditions": EVENT,
+            "k8s": {
+                "operation": "create",
+                "source": {
+                    "resource": {
+                        "apiVersion": "argoproj.io/v1alpha1",
+                        "kind": "Workflow",
+                        "metadata": {
+                            "name": "set-by-the-event",
+                            "labels": {"ml-loop.dev/model": model, "ml-loop.dev/trigger": EVENT},
+                        },
+                        "spec": {
+                            "workflowTemplateRef": {"name": template},
+                            "arguments": {"parameters": arguments},
+                        },
+                    }
+                },
+                "parameters": [
+                    {"src": {"dependencyName": EVENT, "dataTemplate": name}, "dest": "metadata.name"},
+                    *(
+                        {
+                            "src": {"dependencyName": EVENT, "dataKey": key},
+                            "dest": f'spec.arguments.parameters.#(name=="{parameter}").value',
+                        }
+                        for parameter, key in FROM_EVENT.items()
+                    ),
+                ],
+            },
+        },
+        # The bus forgets the event when the Workflow is there, not when the sensor has read of it.
+        "atLeastOnce": True,
+        "retryStrategy": {"steps": 7, "duration": "1s", "factor": 2, "jitter": 0.1},
+    }
+
+
+def kafka_source(model: str, kafka: KafkaConnection) -> dict[str, Any]:
+    """Every event since the group first asked, `oldest` included: what drifted before it did counts.
+
+    No `connectionBackoff`: upstream reads it for single partitions only, a group is tried again ten times and then by
+    the kubelet.
+    """
+    source: dict[str, Any] = {
+        "url": kafka.bootstrap_servers,
+        "topic": TOPIC,
+        "jsonBody": True,
+        "version": KAFKA_VERSION,
+        "consumerGroup": {"groupName": f"ml-loop-retraining-{model}", "oldest": True, "rebalanceStrategy": "range"},
+    }
+    if kafka.tls:
+        ca = kafka.ca_secret
+        source["tls"] = {"enabled": True} if ca is None else {"caCertSecret": {"name": ca, "key": "ca.crt"}}
+    if kafka.sasl is not None:
+        keys = {"userSecret": "username", "passwordSecret": "password"}
+        secrets = {field: {"name": kafka.sasl.secret_name, "key": key} for field, key in keys.items()}
+        source["sasl"] = {"mechanism": str(kafka.sasl.mechanism), **secrets}
+    return source
+
+
+def pod_template(labels: Mapping[str, str], account: Input[str]) -> dict[str, Any]:
+    """The pod of an event source or a sensor. The controller adds the container and a writable /tmp."""
+    return {
+        "metadata": {"labels": labels, "annotations": metrics.annotations(METRICS_PORT)},
+        "serviceAccountName": account,
+        "securityContext": pod_security_context(),
+        "container": {
+            "securityContext": container_security_context(),
+            "resources": resources(cpu="20m", memory="64Mi", memory_limit="256Mi"),
+        },
+    }

@@ -1,0 +1,1 @@
+"""What components are built from: labels, restricted pods, network policies, accounts, connections."""

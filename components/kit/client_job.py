@@ -1,0 +1,108 @@
+"""Jobs that work inside a server of the stack: make a topic or a bucket unless it is there, or tidy up each day."""
+
+from collections.abc import Mapping, Sequence
+
+import pulumi_kubernetes as k8s
+from pulumi import Input, Output, ResourceOptions
+
+from components.kit.connections import Bucket, KafkaConnection
+from components.kit.custom import object_name
+from components.kit.labels import labels, selector
+from components.kit.network import allow
+from components.kit.pod import SCRATCH, Container, Env, job_name, plain_env, pod, resources, restricted_container
+
+
+def client_job(
+    name: str,
+    role: str,
+    server: KafkaConnection | Bucket,
+    *,
+    app: str,
+    namespace: Input[str],
+    image: str,
+    script: str,
+    env: Sequence[Env],
+    work: str,
+    opts: ResourceOptions,
+) -> Output[str]:
+    """Runs a Python script as a client of the server until it ends well. Returns the Job's name, known then.
+
+    Other work, or another image, is another Job.
+    """
+    pod_labels = labels(app, name, role)
+    policy = allow(
+        f"{name}-{role}",
+        namespace=namespace,
+        selector=selector(app, name, role),
+        egress=server.egress,
+        opts=opts,
+    )
+    job = k8s.batch.v1.Job(
+        f"{name}-{role}",
+        metadata={"name": job_name(f"{name}-{role}", image, work), "namespace": namespace, "labels": pod_labels},
+        spec={
+            "backoff_limit": 5,
+            "template": _template(_container(f"create-{role}", server, image, script, env), server, pod_labels),
+        },
+        # No data flows from the policy, but without it nothing reaches the server.
+        opts=ResourceOptions.merge(opts, ResourceOptions(depends_on=[policy])),
+    )
+    return object_name(job)
+
+
+def client_cron_job(
+    name: str,
+    role: str,
+    server: KafkaConnection | Bucket,
+    *,
+    app: str,
+    namespace: Input[str],
+    image: str,
+    script: str,
+    env: Sequence[Env],
+    schedule: str,
+    opts: ResourceOptions,
+) -> None:
+    """Runs a Python script as a client of the server on a schedule; one that was missed is made up for."""
+    pod_labels = labels(app, name, role)
+    allow(
+        f"{name}-{role}",
+        namespace=namespace,
+        selector=selector(app, name, role),
+        egress=server.egress,
+        opts=opts,
+    )
+    k8s.batch.v1.CronJob(
+        f"{name}-{role}",
+        metadata={"name": f"{name}-{role}", "namespace": namespace, "labels": pod_labels},
+        spec={
+            "schedule": schedule,
+            "concurrency_policy": "Forbid",
+            "successful_jobs_history_limit": 1,
+            "failed_jobs_history_limit": 1,
+            "job_template": {
+                "spec": {
+                    "backoff_limit": 2,
+                    "template": _template(_container(role, server, image, script, env), server, pod_labels),
+                }
+            },
+        },
+        opts=opts,
+    )
+
+
+def _container(name: str, server: KafkaConnection | Bucket, image: str, script: str, env: Sequence[Env]) -> Container:
+    return {
+        **restricted_container(name, image, resources(cpu="50m", memory="96Mi", memory_limit="256Mi")),
+        "command": ["python3", "-c", script],
+        "env": [*server.env(), *env, *plain_env({"HOME": SCRATCH})],
+    }
+
+
+def _template(
+    container: Container, server: KafkaConnection | Bucket, pod_labels: Mapping[str, str]
+) -> k8s.core.v1.PodTemplateSpecArgsDict:
+    return {
+        "metadata": {"labels": {**pod_labels, **server.client_labels}},
+        "spec": {**pod(container), "restart_policy": "OnFailure"},
+    }

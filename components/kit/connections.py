@@ -1,0 +1,132 @@
+"""What a component tells others about a service it offers: how to reach it, with which Secret, past which policies."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import pulumi_kubernetes as k8s
+from pulumi import Output
+
+from components.kit.network import Traffic
+from components.kit.pod import Env, Mount, Volume, plain_env, secret_env
+from settings.kafka import Sasl
+
+ACCESS_KEY_ID: Final = "access-key-id"
+SECRET_ACCESS_KEY: Final = "secret-access-key"  # noqa: S105  a name, not a secret
+"""The keys of a Secret with S3 credentials."""
+
+CA_FOLDER: Final = "/etc/postgresql"
+"""Where clients have the certificate of the database's authority."""
+
+KAFKA_CA_FOLDER: Final = "/etc/kafka-ca"
+"""Where clients have the certificate of the brokers' authority."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Database:
+    """A PostgreSQL database. No password passes through Pulumi: pods read it from the Secret."""
+
+    host: Output[str]
+    """Its primary's name, with namespace and cluster domain. Known once the database answers."""
+    port: int
+    name: str
+    credentials_secret: str
+    """Secret with keys `username` and `password`, in the clients' namespace."""
+    ca_secret: str
+    """Secret whose key `ca.crt` is the authority that signed the server's certificate."""
+    client_labels: Mapping[str, str]
+    """Labels of the pods that the database lets in."""
+    egress: tuple[Traffic, ...]
+    """What a client's NetworkPolicy has to allow."""
+
+    def env(self) -> list[Env]:
+        """What libpq reads by itself: no password in a URL, which an error message could show."""
+        return [
+            secret_env("PGUSER", self.credentials_secret, "username"),
+            secret_env("PGPASSWORD", self.credentials_secret, "password"),
+            *plain_env({"PGSSLMODE": "verify-full", "PGSSLROOTCERT": f"{CA_FOLDER}/ca.crt"}),
+        ]
+
+    def volume(self) -> Volume:
+        """The authority's certificate, for `mount`. Nothing else: the Secret has the authority's key as well."""
+        items: list[k8s.core.v1.KeyToPathArgsDict] = [{"key": "ca.crt", "path": "ca.crt"}]
+        return {"name": "database-ca", "secret": {"secret_name": self.ca_secret, "items": items}}
+
+    def mount(self) -> Mount:
+        """Where `env` says the certificate is."""
+        return {"name": "database-ca", "mount_path": CA_FOLDER, "read_only": True}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bucket:
+    """An S3 bucket, and how pods of one namespace use it."""
+
+    name: Output[str]
+    """Known once the bucket exists."""
+    region: str
+    endpoint: Output[str] | None
+    """URL of an S3-compatible service; None: AWS itself."""
+    credentials_secret: Output[str] | None
+    """Secret with `ACCESS_KEY_ID` and `SECRET_ACCESS_KEY`; None: pods get a role by their service account."""
+    client_labels: Mapping[str, str]
+    """Labels of the pods that the service lets in."""
+    egress: tuple[Traffic, ...]
+    """What a client's NetworkPolicy has to allow."""
+    annotations: Mapping[str, Output[Mapping[str, str]]] = field(default_factory=dict[str, Output[Mapping[str, str]]])
+    """Service account → the annotations that bring its pods their role; none where there are no roles."""
+
+    def env(self) -> list[Env]:
+        """What boto3 reads by itself."""
+        env = plain_env({"AWS_DEFAULT_REGION": self.region})
+        if self.endpoint is not None:
+            env += plain_env({"AWS_ENDPOINT_URL_S3": self.endpoint})
+        if self.credentials_secret is not None:
+            env += [
+                secret_env("AWS_ACCESS_KEY_ID", self.credentials_secret, ACCESS_KEY_ID),
+                secret_env("AWS_SECRET_ACCESS_KEY", self.credentials_secret, SECRET_ACCESS_KEY),
+            ]
+        return env
+
+
+@dataclass(frozen=True, kw_only=True)
+class KafkaConnection:
+    """Kafka's brokers, and how pods of the loop's namespace reach them."""
+
+    bootstrap_servers: Output[str]
+    """`host:port`, separated by commas. Known once a bundled broker answers."""
+    tls: bool
+    ca_secret: str | None = None
+    """Secret whose key `ca.crt` is the authority that signed the brokers' certificates; None: the public ones."""
+    sasl: Sasl | None = None
+    """How clients log in; None: they don't."""
+    client_labels: Mapping[str, str]
+    """Labels of the pods that the brokers let in."""
+    egress: tuple[Traffic, ...]
+    """What a client's NetworkPolicy has to allow."""
+
+    def env(self) -> list[Env]:
+        """What the loop's pods read (`loop.kafka.client_settings`). The password stays in its Secret."""
+        protocol = ("SASL_" if self.sasl else "") + ("SSL" if self.tls else "PLAINTEXT")
+        env = plain_env({"KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers, "KAFKA_SECURITY_PROTOCOL": protocol})
+        if self.ca_secret is not None:
+            env += plain_env({"KAFKA_SSL_CA_LOCATION": f"{KAFKA_CA_FOLDER}/ca.crt"})
+        if self.sasl is not None:
+            env += [
+                *plain_env({"KAFKA_SASL_MECHANISM": str(self.sasl.mechanism)}),
+                secret_env("KAFKA_SASL_USERNAME", self.sasl.secret_name, "username"),
+                secret_env("KAFKA_SASL_PASSWORD", self.sasl.secret_name, "password"),
+            ]
+        return env
+
+    def volumes(self) -> list[Volume]:
+        """The authority's certificate, for `mounts`; none where the public ones are trusted."""
+        if self.ca_secret is None:
+            return []
+        items: list[k8s.core.v1.KeyToPathArgsDict] = [{"key": "ca.crt", "path": "ca.crt"}]
+        return [{"name": "kafka-ca", "secret": {"secret_name": self.ca_secret, "items": items}}]
+
+    def mounts(self) -> list[Mount]:
+        """Where `env` says the certificate is."""
+        if self.ca_secret is None:
+            return []
+        return [{"name": "kafka-ca", "mount_path": KAFKA_CA_FOLDER, "read_only": True}]

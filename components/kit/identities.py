@@ -1,0 +1,76 @@
+"""Service accounts with rights: one for each set of them."""
+
+from collections.abc import Mapping, Sequence
+
+import pulumi
+import pulumi_kubernetes as k8s
+from pulumi import Output, ResourceOptions
+
+from components.kit.custom import object_name
+from components.kit.labels import labels
+
+RoleRule = k8s.rbac.v1.PolicyRuleArgsDict
+
+RESULTS: RoleRule = {"api_groups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}
+"""What the executor beside every step needs: it hands the step's output parameters to the controller."""
+
+
+def step_identity(
+    name: str,
+    account: str,
+    *,
+    namespace: pulumi.Input[str],
+    rules: Sequence[RoleRule] = (),
+    annotations: pulumi.Input[Mapping[str, str]] | None = None,
+    opts: ResourceOptions,
+) -> Output[str]:
+    """A service account that may do `rules` in its namespace, and what every step of a workflow needs.
+
+    `annotations` bring its pods a role outside the cluster. Returns the account's name, known once it has its rights.
+    """
+    return account_with(
+        name,
+        account,
+        [RESULTS, *rules],
+        namespace=namespace,
+        labels=labels("workflow-step", account),
+        annotations=annotations,
+        opts=opts,
+    )
+
+
+def account_with(
+    name: str,
+    account: str,
+    rules: Sequence[RoleRule],
+    *,
+    namespace: pulumi.Input[str],
+    labels: Mapping[str, str],
+    every_container: bool = False,
+    annotations: pulumi.Input[Mapping[str, str]] | None = None,
+    opts: ResourceOptions,
+) -> Output[str]:
+    """A service account that may do `rules` in its namespace. Returns its name, known once it has its rights.
+
+    `every_container` of its pods gets its token; otherwise the pods hand it to those that need it. Without rules there
+    is no role: its pods are told apart from others, and may do nothing.
+    """
+    metadata: k8s.meta.v1.ObjectMetaArgsDict = {"name": account, "namespace": namespace, "labels": labels}
+    made = k8s.core.v1.ServiceAccount(
+        f"{name}-account",
+        metadata={**metadata, "annotations": annotations} if annotations is not None else metadata,
+        automount_service_account_token=every_container,
+        opts=opts,
+    )
+    if not rules:
+        return object_name(made)
+    role = k8s.rbac.v1.Role(f"{name}-role", metadata=metadata, rules=rules, opts=opts)
+    binding = k8s.rbac.v1.RoleBinding(
+        f"{name}-binding",
+        metadata=metadata,
+        role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "Role", "name": object_name(role)},
+        # By its name in the text: a preview that does not know an annotation knows none of the account's metadata.
+        subjects=[{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[made])),
+    )
+    return object_name(binding)

@@ -1,0 +1,13 @@
+"""How Prometheus finds a pod's metrics and gets to them."""
+
+from components.kit.network import Traffic
+
+
+def annotations(port: int) -> dict[str, str]:
+    """What the usual scrape configuration looks for on pods; the path is /metrics."""
+    return {"prometheus.io/scrape": "true", "prometheus.io/port": str(port)}
+
+
+def ingress(port: int) -> Traffic:
+    """Every pod of the cluster: whose Prometheus reads the metrics isn't known here. Nothing else is on the port."""
+    return Traffic(ports=(port,), peers=({"namespace_selector": {}},))

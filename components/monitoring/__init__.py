@@ -1,0 +1,1 @@
+"""What watches a model: the drift detector, and the watch over its aliases."""

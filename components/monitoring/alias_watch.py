@@ -1,0 +1,134 @@
+"""Who looks after a model's aliases: what they name as metrics, and `production` put back where the settings say so.
+
+External: the command (`python3 -m loop watch-aliases`), MLflow. What is to be in production it reads there, as the last
+promotion has left it: a new number in the settings changes nothing here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, cast
+
+import pulumi
+import pulumi_kubernetes as k8s
+from pulumi import Output, ResourceOptions
+
+from components.kit import metrics
+from components.kit.custom import object_name
+from components.kit.identities import RoleRule, account_with
+from components.kit.labels import labels, selector
+from components.kit.network import API_SERVER, Traffic, allow
+from components.kit.pod import (
+    SCRATCH,
+    Container,
+    Mount,
+    PodSpec,
+    Volume,
+    plain_env,
+    pod,
+    resources,
+    restricted_container,
+)
+from components.serving.serving import Slot
+from components.training.pods import TRACKING_TOKEN, TRACKING_TOKEN_ENV, TRACKING_TOKEN_MOUNT
+
+APP: Final = "alias-watch"
+METRICS_PORT: Final = 9090
+"""/metrics for Prometheus, /healthz and /readyz for the kubelet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AliasWatchArgs:
+    """The model, and whether what was moved by hand is put back."""
+
+    namespace: pulumi.Input[str]
+    model: str
+    loop_image: str
+    healing: bool
+    tracking_uri: pulumi.Input[str]
+    egress: Sequence[Traffic]
+    """What it takes to reach MLflow."""
+
+
+class AliasWatch(pulumi.ComponentResource):
+    """Creates the Deployment `<model>-aliases`, its ServiceAccount and NetworkPolicy; to heal also a Role.
+
+    Without healing the account has no right and the pod no token. With it, it may change the one service, and in MLflow
+    put `production` back (docs/identities.md).
+    """
+
+    name: Output[str]
+    """The Deployment's name, known once it has looked."""
+
+    def __init__(self, name: str, args: AliasWatchArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("ml-loop:monitoring:AliasWatch", name, None, opts)
+        child = ResourceOptions(parent=self)
+        watch, its_labels = f"{args.model}-aliases", labels(APP, args.model)
+        account = account_with(name, watch, _rights(args), namespace=args.namespace, labels=its_labels, opts=child)
+        policy = allow(
+            f"{name}-pods",
+            namespace=args.namespace,
+            selector=selector(APP, args.model),
+            ingress=[metrics.ingress(METRICS_PORT)],
+            egress=[*args.egress, *([API_SERVER] if args.healing else [])],
+            opts=child,
+        )
+        deployment = k8s.apps.v1.Deployment(
+            f"{name}-deployment",
+            metadata={"name": watch, "namespace": args.namespace, "labels": its_labels},
+            spec={
+                "replicas": 1,
+                # Two would heal at once, and show each metric twice.
+                "strategy": {"type": "Recreate"},
+                "selector": {"match_labels": selector(APP, args.model)},
+                "template": {
+                    "metadata": {"labels": its_labels, "annotations": metrics.annotations(METRICS_PORT)},
+                    "spec": _pod(args, account),
+                },
+            },
+            # No data flows from the policy, but without it the pod reaches nothing.
+            opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[policy])),
+        )
+        self.name = object_name(deployment)
+        self.register_outputs({"name": self.name})
+
+
+def _rights(args: AliasWatchArgs) -> list[RoleRule]:
+    """None where nothing is put back."""
+    service: RoleRule = {
+        "api_groups": ["serving.kserve.io"],
+        "resources": ["inferenceservices"],
+        "resource_names": [f"{args.model}-{Slot.PRODUCTION}"],
+        "verbs": ["get", "patch"],
+    }
+    return [service] if args.healing else []
+
+
+def _pod(args: AliasWatchArgs, account: Output[str]) -> PodSpec:
+    """Only healing needs tokens: whoever reads says to nobody who they are."""
+    mounts, volumes, env = (
+        ([cast("Mount", TRACKING_TOKEN_MOUNT)], [cast("Volume", TRACKING_TOKEN)], TRACKING_TOKEN_ENV)
+        if args.healing
+        else ([], [], {})
+    )
+    alive: k8s.core.v1.ProbeArgsDict = {"http_get": {"path": "/healthz", "port": "metrics"}, "timeout_seconds": 5}
+    container: Container = {
+        **restricted_container(
+            "aliases", args.loop_image, resources(cpu="20m", memory="128Mi", memory_limit="512Mi"), mounts
+        ),
+        "command": ["python3", "-m", "loop", "watch-aliases"],
+        "args": [f"--model={args.model}", *(_healing(args) if args.healing else []), f"--port={METRICS_PORT}"],
+        "env": plain_env({"MLFLOW_TRACKING_URI": args.tracking_uri, "HOME": SCRATCH, **env}),
+        "ports": [{"name": "metrics", "container_port": METRICS_PORT}],
+        # Importing MLflow's client takes seconds, and a minute where the node is busy.
+        "startup_probe": {**alive, "period_seconds": 2, "failure_threshold": 60},
+        "readiness_probe": {**alive, "http_get": {"path": "/readyz", "port": "metrics"}, "period_seconds": 5},
+        "liveness_probe": {**alive, "period_seconds": 20, "failure_threshold": 3},
+    }
+    return {
+        **pod(container, volumes=volumes, service_account=account),
+        "automount_service_account_token": args.healing,
+    }
+
+
+def _healing(args: AliasWatchArgs) -> list[pulumi.Input[str]]:
+    return ["--heal", Output.concat("--namespace=", args.namespace), f"--service={args.model}-{Slot.PRODUCTION}"]

@@ -1,0 +1,130 @@
+"""The drift detector of one model: reads `ml.predictions`, compares windows with the reference, writes `ml.drift`.
+
+External: the command (`python3 -m loop detect`), MLflow with the reference, Kafka. Its windows are in Kafka too, so the
+pod keeps nothing: it may be killed at any time.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import pulumi
+import pulumi_kubernetes as k8s
+from pulumi import Output, ResourceOptions
+
+from components.kit import metrics
+from components.kit.connections import KafkaConnection
+from components.kit.custom import object_name
+from components.kit.labels import labels, selector
+from components.kit.network import Traffic, allow
+from components.kit.pod import SCRATCH, Container, Resources, plain_env, pod, resources, restricted_container
+from settings.model import Drift
+
+APP: Final = "drift-detector"
+METRICS_PORT: Final = 9090
+"""/metrics for Prometheus, /healthz and /readyz for the kubelet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DriftMonitorArgs:
+    """The model, and what counts as drift of it."""
+
+    namespace: pulumi.Input[str]
+    model: str
+    image: str
+    drift: Drift
+    kafka: KafkaConnection
+    tracking_uri: pulumi.Input[str]
+    egress: Sequence[Traffic]
+    """How the pod gets to MLflow."""
+    resources: Resources = field(default_factory=lambda: resources(cpu="100m", memory="512Mi", memory_limit="1Gi"))
+
+
+class DriftMonitor(pulumi.ComponentResource):
+    """Creates a Deployment of one, its ServiceAccount and NetworkPolicy.
+
+    One, as two would split the partitions between them and each see windows of its own half.
+    """
+
+    name: Output[str]
+    """The Deployment's name, known once the detector compares, or waits for the model's first version."""
+
+    def __init__(self, name: str, args: DriftMonitorArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("ml-loop:monitoring:DriftMonitor", name, None, opts)
+        child = ResourceOptions(parent=self)
+        metadata: k8s.meta.v1.ObjectMetaArgsDict = {
+            "name": f"{args.model}-drift",
+            "namespace": args.namespace,
+            "labels": labels(APP, name),
+        }
+        account = k8s.core.v1.ServiceAccount(
+            f"{name}-account", metadata=metadata, automount_service_account_token=False, opts=child
+        )
+        policy = allow(
+            f"{name}-detector",
+            namespace=args.namespace,
+            selector=selector(APP, name),
+            ingress=[metrics.ingress(METRICS_PORT)],
+            egress=[*args.egress, *args.kafka.egress],
+            opts=child,
+        )
+        scraped = metrics.annotations(METRICS_PORT)
+        deployment = k8s.apps.v1.Deployment(
+            f"{name}-detector",
+            metadata=metadata,
+            spec={
+                "replicas": 1,
+                # The old detector lets go of its partitions before the new one takes them.
+                "strategy": {"type": "Recreate"},
+                "selector": {"match_labels": selector(APP, name)},
+                "template": {
+                    "metadata": {"labels": {**labels(APP, name), **args.kafka.client_labels}, "annotations": scraped},
+                    "spec": pod(_detector(args), volumes=args.kafka.volumes(), service_account=object_name(account)),
+                },
+            },
+            # No data flows from the policy, but without it the detector reaches nothing.
+            opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[policy])),
+        )
+        self.name = object_name(deployment)
+        self.register_outputs({"name": self.name})
+
+
+def _detector(args: DriftMonitorArgs) -> Container:
+    alive: k8s.core.v1.ProbeArgsDict = {"http_get": {"path": "/healthz", "port": "metrics"}, "timeout_seconds": 5}
+    return {
+        **restricted_container("detector", args.image, args.resources, args.kafka.mounts()),
+        "command": ["python3", "-m", "loop", "detect"],
+        "args": _arguments(args),
+        "env": [
+            *args.kafka.env(),
+            *plain_env(
+                {
+                    "MLFLOW_TRACKING_URI": args.tracking_uri,
+                    "HOME": SCRATCH,
+                    # alibi-detect compiles when it is imported, and caches beside its code where it may.
+                    "NUMBA_CACHE_DIR": f"{SCRATCH}/numba",
+                }
+            ),
+        ],
+        "ports": [{"name": "metrics", "container_port": METRICS_PORT}],
+        # Importing alibi-detect takes seconds, and a minute where the node is busy.
+        "startup_probe": {**alive, "period_seconds": 3, "failure_threshold": 60},
+        "readiness_probe": {**alive, "http_get": {"path": "/readyz", "port": "metrics"}, "period_seconds": 5},
+        "liveness_probe": {**alive, "period_seconds": 20, "failure_threshold": 3},
+    }
+
+
+def _arguments(args: DriftMonitorArgs) -> list[str]:
+    """One word per option: a feature may start with a hyphen."""
+    drift = args.drift
+    return [
+        f"--model={args.model}",
+        *(f"--feature={feature}" for feature in drift.features),
+        f"--window={drift.window}",
+        f"--test={drift.test}",
+        f"--p-value={drift.p_value}",
+        f"--min-effect={drift.min_effect}",
+        f"--false-retrains-per-year={drift.false_retrains_per_year}",
+        f"--reference={drift.reference}",
+        f"--port={METRICS_PORT}",
+    ]

@@ -1,0 +1,1 @@
+"""Who watches all of it: Prometheus targets, alerts and the dashboard."""

@@ -1,0 +1,80 @@
+"""From settings to what is observed: which pods of the stack have metrics, and what its alerts are about."""
+
+from typing import Final
+
+from pulumi import Output
+
+from components.events import retraining, sensor
+from components.kit.labels import selector
+from components.monitoring import alias_watch, detector
+from components.observability.alerts import Watched
+from components.observability.observability import ObservabilityArgs, Target
+from components.platform import argo_workflows
+from components.platform.operators import Operators
+from components.serving import serving
+from components.tracking import identity, mlflow
+from components.wiring import DATABASE, MLFLOW
+from settings import BundledKafka, Observability, Settings
+
+NAME: Final = "app.kubernetes.io/name"
+INSTANCE_METRICS: Final = 9187
+"""Of CloudNativePG's instances."""
+
+
+def observed(
+    stack: Settings, its: Observability, *, loop: Output[str], tracking: Output[str], installed: Operators
+) -> ObservabilityArgs:
+    """`loop` and `tracking` are the stack's namespaces, known once they exist."""
+    return ObservabilityArgs(
+        prometheus=its.namespace,
+        selected=its.labels,
+        targets=[*_models(stack, loop), *_station(tracking), *_workflows(installed)],
+        watched=Watched(
+            loop=stack.namespace,
+            tracking=stack.tracking.namespace,
+            others=[stack.kafka.namespace] if isinstance(stack.kafka, BundledKafka) else [],
+            retrained=_retrained(stack),
+        ),
+        dashboard=its.dashboard,
+        runbooks=its.runbooks,
+    )
+
+
+def _retrained(stack: Settings) -> list[str]:
+    """Settings allow either only where there is Kafka."""
+    return [name for name, model in stack.models.items() if model.drift and model.retraining]
+
+
+def _models(stack: Settings, loop: Output[str]) -> list[Target]:
+    """A monitor is for all models, whose pods of a kind have a label in common."""
+    whose = {"model": "app.kubernetes.io/instance", "slot": "app.kubernetes.io/component"}
+    servers = Target(name="models", namespace=loop, pods={NAME: serving.APP}, port=serving.PORT, series=whose)
+    aliases = Target(name="aliases", namespace=loop, pods={NAME: alias_watch.APP}, port=alias_watch.METRICS_PORT)
+    detectors = Target(name="detectors", namespace=loop, pods={NAME: detector.APP}, port=detector.METRICS_PORT)
+    events = Target(name="events", namespace=loop, pods={NAME: retraining.APP}, port=sensor.METRICS_PORT)
+    watched = [model for model in stack.models.values() if model.drift]
+    wanted = ((servers, stack.models), (aliases, stack.models), (detectors, watched), (events, _retrained(stack)))
+    return [target for target, models in wanted if models]
+
+
+def _station(tracking: Output[str]) -> list[Target]:
+    refusals = selector(mlflow.APP, MLFLOW, "server")
+    return [
+        Target(name="mlflow", namespace=tracking, pods=refusals, port=identity.METRICS_PORT),
+        Target(name="database", namespace=tracking, pods={"cnpg.io/cluster": DATABASE}, port=INSTANCE_METRICS),
+    ]
+
+
+def _workflows(installed: Operators) -> list[Target]:
+    """Nothing where the cluster brings the controller: whoever does has it scraped."""
+    if installed.argo_workflows.namespace is None:
+        return []
+    # Nothing else lives there.
+    controller = Target(
+        name="workflows",
+        namespace=installed.argo_workflows.namespace,
+        pods={},
+        port=argo_workflows.METRICS_PORT,
+        speaks_for_others=True,
+    )
+    return [controller]

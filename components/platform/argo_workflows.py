@@ -1,0 +1,107 @@
+"""The operator that runs training and promotion: installed by a pinned chart, or already part of the cluster.
+
+Not installed: Argo's server. The loop needs none, `argo` and `kubectl` talk to Kubernetes itself, and a page on which
+workflows can be started is one more thing to defend.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pulumi
+from pulumi import Output, ResourceOptions
+
+import versions
+from components.kit.chart import chart
+from components.kit.pod import resources
+from components.kit.restricted import NONROOT, container_security_context, pod_security_context
+from components.platform.operator import BROUGHT, operator_namespace
+
+DAY: Final = 24 * 60 * 60
+METRICS_PORT: Final = 9090
+REQUEUE: Final = {"name": "DEFAULT_REQUEUE_TIME", "value": "2s"}
+"""How long the controller waits before it looks at a workflow whose pod has changed; its own default is 10 s, between
+any two steps. See docs/decisions/0024.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArgoWorkflowsArgs:
+    """How Argo Workflows comes into the cluster."""
+
+    install: bool
+    """False: the cluster has 3.6 or later already."""
+    workflow_namespace: pulumi.Input[str]
+    """Where the loop's workflows run."""
+    namespace: str = "argo"
+    chart_mirror: str | None = None
+    """Where charts come from instead of their own repositories."""
+
+
+class ArgoWorkflows(pulumi.ComponentResource):
+    """Creates a restricted namespace and the chart's objects in it, CRDs included; nothing where `install` is false.
+
+    External: the chart's repository. Removing the chart leaves the CRDs, and so every workflow
+    (`helm.sh/resource-policy: keep`).
+    """
+
+    version: str
+    """The installed chart and its version, or that the cluster brings its own."""
+    namespace: Output[str] | None
+    """Where the controller runs, and nothing else. None: the cluster brings its own."""
+
+    def __init__(self, name: str, args: ArgoWorkflowsArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("ml-loop:platform:ArgoWorkflows", name, None, opts)
+        child = ResourceOptions(parent=self)
+        self.version = str(versions.ARGO_WORKFLOWS) if args.install else BROUGHT
+        self.namespace = operator_namespace(name, args.namespace, opts=child) if args.install else None
+        if self.namespace:
+            chart(
+                f"{name}-chart",
+                versions.ARGO_WORKFLOWS,
+                namespace=self.namespace,
+                values=_values(args.workflow_namespace),
+                mirror=args.chart_mirror,
+                opts=child,
+            )
+        self.register_outputs({"version": self.version})
+
+
+def _values(workflow_namespace: pulumi.Input[str]) -> dict[str, Any]:
+    small = resources(cpu="10m", memory="32Mi", memory_limit="256Mi")
+    return {
+        # With `full`, the chart's default, a hook downloads the CRDs; without hooks that would be no CRD at all.
+        "crds": {"install": True, "keep": True, "full": False},
+        "images": {"pullPolicy": "IfNotPresent"},
+        "server": {"enabled": False},
+        # Each step runs as an account of the stack's own.
+        "workflow": {"serviceAccount": {"create": False}, "rbac": {"create": False}},
+        "controller": {
+            # One works, the other takes over: the chart turns leader election on with the second replica.
+            "replicas": 2,
+            "pdb": {"enabled": True, "minAvailable": 1},
+            "podSecurityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
+            "resources": resources(cpu="100m", memory="128Mi", memory_limit="1Gi"),
+            "workflowNamespaces": [workflow_namespace],
+            "extraEnv": [REQUEUE],
+            # Nobody reaches it before `components.observability.observability` allows it.
+            "metricsConfig": {"enabled": True, "port": METRICS_PORT},
+            "parallelism": 10,
+            "namespaceParallelism": 4,
+            # Whoever may create workflows may run the templates that are there, and nothing else.
+            "workflowRestrictions": {"templateReferencing": "Secure"},
+            "workflowDefaults": {
+                "spec": {
+                    "securityContext": pod_security_context(),
+                    "ttlStrategy": {"secondsAfterSuccess": DAY, "secondsAfterFailure": 7 * DAY},
+                    "podGC": {"strategy": "OnPodSuccess", "deleteDelayDuration": "600s"},
+                    "activeDeadlineSeconds": DAY // 4,
+                }
+            },
+        },
+        # Init and wait containers: the executor's image runs as root unless told otherwise.
+        "executor": {
+            "securityContext": container_security_context() | {"runAsNonRoot": True, "runAsUser": NONROOT},
+            "resources": small,
+        },
+        "mainContainer": {"securityContext": container_security_context()},
+    }

@@ -1,0 +1,66 @@
+"""What the platform's operators share: a namespace of their own, and what their charts leave to Pulumi.
+
+Each operator's component makes its chart's hooks superfluous, as Chart v4 runs none.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import pulumi
+from pulumi import Output, ResourceOptions, ResourceTransformArgs, ResourceTransformResult
+
+from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArgs
+from components.kit.network import ANYWHERE, API_SERVER, Traffic, allow
+
+BROUGHT: Final = "brought by the cluster"
+"""The version of an operator that the stack did not install."""
+CRD: Final = "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition"
+MUTATING: Final = "kubernetes:admissionregistration.k8s.io/v1:MutatingWebhookConfiguration"
+HAS_AUTHORITY: Final = {"pulumi.com/waitFor": "jsonpath={.webhooks[0].clientConfig.caBundle}"}
+"""A webhook configuration counts as created once somebody has told it whom to trust."""
+
+
+def operator_namespace(
+    name: str, namespace: str, *, webhooks: Sequence[int] = (), opts: ResourceOptions
+) -> Output[str]:
+    """A restricted namespace for one operator: its pods reach the API server, which reaches the ports `webhooks`."""
+    home = RestrictedNamespace(f"{name}-namespace", RestrictedNamespaceArgs(namespace=namespace), opts)
+    allow(
+        f"{name}-operator",
+        namespace=home.name,
+        # Nothing else lives there.
+        selector={},
+        # The API server calls webhooks from an address that no selector can name.
+        ingress=[Traffic(ports=tuple(webhooks), peers=ANYWHERE)] if webhooks else (),
+        egress=[API_SERVER],
+        opts=opts,
+    )
+    return home.name
+
+
+def keep_definitions(args: ResourceTransformArgs) -> ResourceTransformResult | None:
+    """Leaves a chart's CRDs in the cluster when the chart goes: with a CRD, every object of its kind is deleted.
+
+    For charts whose CRDs lack `helm.sh/resource-policy: keep`, which Chart v4 would honor.
+    """
+    if args.type_ != CRD:
+        return None
+    kept = ResourceOptions.merge(args.opts, ResourceOptions(retain_on_delete=True))
+    return ResourceTransformResult(_annotated(args.props, {"helm.sh/resource-policy": "keep"}), kept)
+
+
+def await_authority(args: ResourceTransformArgs) -> ResourceTransformResult | None:
+    """Waits until cert-manager has given the chart's mutating webhooks their authority; the others get it with them.
+
+    Before that the API server refuses every object they are asked about: "certificate signed by unknown authority".
+    One object waits, not all six: Pulumi works on four objects per core at a time, and KServe's, all waiting for
+    a certificate that was not made yet, kept it from being made.
+    """
+    if args.type_ != MUTATING:
+        return None
+    return ResourceTransformResult(_annotated(args.props, HAS_AUTHORITY), args.opts)
+
+
+def _annotated(props: Mapping[str, Any], annotations: Mapping[str, str]) -> dict[str, pulumi.Input[Any]]:
+    metadata: Mapping[str, Any] = props["metadata"]
+    return {**props, "metadata": {**metadata, "annotations": {**(metadata.get("annotations") or {}), **annotations}}}

@@ -1,0 +1,74 @@
+"""The split in Knative mode: KServe's InferenceGraph, whose router hands each request to one of two services.
+
+Its pod passes Pod Security restricted by Knative's `secure-pod-defaults` alone: KServe gives it no seccomp profile, and
+no field to set one, which is why Standard mode splits by an HTTPRoute instead.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from pulumi import Output, ResourceOptions
+
+from components.kit.custom import custom_resource, object_name
+from components.kit.labels import labels
+from components.kit.network import Traffic, allow, namespaced, pods
+from components.platform.knative import GATEWAY, GATEWAY_PORTS, NAMESPACE, QUEUE_PROXY
+from components.serving.serving import MODE, Serving, Slot
+
+APP: Final = "model-router"
+"""Not the servers': KServe hands the graph's labels to its pods, and with them come the servers' rights."""
+LABEL: Final = "serving.kserve.io/inferencegraph"
+"""On the router's pods."""
+CLUSTER_DOMAIN: Final = "svc.cluster.local"
+
+
+def inference_graph(name: str, serving: Serving, weights: Mapping[Slot, int], opts: ResourceOptions) -> Output[str]:
+    """Makes the graph and lets its router reach the servers. Returns the host name it answers to in the cluster.
+
+    `weights` are percent and sum to 100. The router posts to one path of the servers, whatever path it is asked for:
+    v1 predictions.
+    """
+    args = serving.args
+    policy = allow(
+        f"{name}-router",
+        namespace=args.namespace,
+        selector={LABEL: args.model},
+        ingress=[Traffic(ports=QUEUE_PROXY, peers=(namespaced(NAMESPACE),))],
+        # The services' host names lead to Knative's proxy, which wakes servers that sleep.
+        egress=[Traffic(ports=GATEWAY_PORTS, peers=(pods(GATEWAY, NAMESPACE),))],
+        opts=opts,
+    )
+    graph = custom_resource(
+        f"{name}-graph",
+        "serving.kserve.io/v1alpha1",
+        "InferenceGraph",
+        {
+            "name": args.model,
+            "namespace": args.namespace,
+            "labels": labels(APP, args.model),
+            "annotations": {MODE: args.mode.capitalize()},
+        },
+        {
+            "minReplicas": args.min_replicas,
+            "maxReplicas": args.max_replicas,
+            "nodes": {
+                "root": {
+                    "routerType": "Splitter",
+                    # By URL: by name, KServe would ask for the path of a model named like the service.
+                    "steps": [
+                        {"name": str(slot), "weight": weight, "serviceUrl": _url(serving, slot)}
+                        for slot, weight in weights.items()
+                    ],
+                }
+            },
+        },
+        # No data flows from the policy, but without it the router reaches no server.
+        opts=ResourceOptions.merge(opts, ResourceOptions(depends_on=[policy])),
+    )
+    return Output.concat(object_name(graph), ".", args.namespace, ".", CLUSTER_DOMAIN)
+
+
+def _url(serving: Serving, slot: Slot) -> Output[str]:
+    args = serving.args
+    host = Output.concat(serving.backends[slot], ".", args.namespace, ".", CLUSTER_DOMAIN)
+    return Output.concat("http://", host, f"/v1/models/{args.model}:predict")

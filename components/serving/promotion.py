@@ -1,0 +1,181 @@
+"""A version's way into production: a Job that puts it there, watches it, and takes it back if it is worse.
+
+A Job, as Pulumi waits for one natively and fails with it at once (docs/decisions/0012-promotion.md). It is named after
+the version: another number in the settings is another Job. One that runs again for the version in production, as for a
+new image, finds nothing to do.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+import pulumi
+import pulumi_kubernetes as k8s
+from pulumi import CustomTimeouts, Output, ResourceOptions
+
+from components.kit.connections import KafkaConnection
+from components.kit.custom import object_name
+from components.kit.identities import RoleRule, account_with
+from components.kit.labels import labels, selector
+from components.kit.network import API_SERVER, Traffic, allow, pods
+from components.kit.pod import SCRATCH, Container, Mount, Volume, plain_env, pod, resources, restricted_container
+from components.serving.serving import APP as SERVERS
+from components.serving.serving import PORT as SERVER_PORT
+from components.serving.serving import Slot
+from components.training.pods import TRACKING_TOKEN, TRACKING_TOKEN_ENV, TRACKING_TOKEN_MOUNT
+from settings.model import Promotion as PromotionSettings
+
+APP: Final = "promotion"
+ROLLOUT_SECONDS: Final = 300
+"""For the servers to take a version up, and as long again to go back."""
+SLACK_SECONDS: Final = 300
+"""For an MLflow that is away, and a pod that is made again."""
+AGAIN: Final = [75, 137, 143]
+"""Exit codes that say nothing of the version: MLflow did not answer, or the pod was killed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromotionArgs:
+    """The model, the version that a human approved, and how it is watched."""
+
+    model: str
+    version: int
+    namespace: pulumi.Input[str]
+    loop_image: str
+    tracking_uri: pulumi.Input[str]
+    egress: Sequence[Traffic]
+    """What it takes to reach MLflow."""
+    promotion: PromotionSettings
+    kafka: KafkaConnection | None
+    """Where predictions are read. None: they are not judged."""
+
+
+class Promotion(pulumi.ComponentResource):
+    """Creates the Job `<model>-promote-v<version>`, its account, its rights and its NetworkPolicy.
+
+    External: the production service, MLflow, Kafka. Whoever depends on it comes after the version is served.
+    """
+
+    job: Output[str]
+    """The Job's name, known once the version is in production."""
+
+    def __init__(self, name: str, args: PromotionArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("ml-loop:serving:Promotion", name, None, opts)
+        child = ResourceOptions(parent=self)
+        account = _account(name, args, child)
+        policy = allow(
+            f"{name}-pods",
+            namespace=args.namespace,
+            selector=selector(APP, args.model),
+            egress=[
+                API_SERVER,
+                Traffic(ports=(SERVER_PORT,), peers=(pods(selector(SERVERS, args.model, Slot.PRODUCTION)),)),
+                *args.egress,
+                *(args.kafka.egress if args.kafka else ()),
+            ],
+            opts=child,
+        )
+        seconds = int(2 * ROLLOUT_SECONDS + args.promotion.watch.total_seconds() + SLACK_SECONDS)
+        job = k8s.batch.v1.Job(
+            f"{name}-job",
+            metadata={
+                "name": f"{args.model}-promote-v{args.version}",
+                "namespace": args.namespace,
+                "labels": labels(APP, args.model),
+                # The Job of a version that failed stays, with its reason; the next `up` tries again.
+                "annotations": {"pulumi.com/replaceUnready": "true"},
+            },
+            spec={
+                "active_deadline_seconds": seconds,
+                # Pulumi's plugin takes a Job for failed by BackoffLimitExceeded or DeadlineExceeded only, not by
+                # PodFailurePolicy: so the first pod that ends with a verdict uses the limit up, all others don't count.
+                "backoff_limit": 0,
+                "pod_failure_policy": {
+                    "rules": [
+                        {"action": "Ignore", "on_pod_conditions": [{"type": "DisruptionTarget", "status": "True"}]},
+                        {"action": "Ignore", "on_exit_codes": {"operator": "In", "values": AGAIN}},
+                    ]
+                },
+                "template": {
+                    "metadata": {
+                        "labels": labels(APP, args.model) | dict(args.kafka.client_labels if args.kafka else {})
+                    },
+                    "spec": _pod(args, account),
+                },
+            },
+            opts=ResourceOptions.merge(
+                child,
+                ResourceOptions(
+                    # No data flows from the policy, but without it the pod reaches nothing.
+                    depends_on=[policy],
+                    # Two at once would move the alias to and fro.
+                    delete_before_replace=True,
+                    custom_timeouts=CustomTimeouts(create=f"{seconds + 60}s"),
+                ),
+            ),
+        )
+        self.job = object_name(job)
+        self.register_outputs({"job": self.job})
+
+
+def _account(name: str, args: PromotionArgs, child: ResourceOptions) -> Output[str]:
+    """May change the one service, and watch its pods. Known once it has its rights."""
+    rules: list[RoleRule] = [
+        {
+            "api_groups": ["serving.kserve.io"],
+            "resources": ["inferenceservices"],
+            "resource_names": [f"{args.model}-{Slot.PRODUCTION}"],
+            "verbs": ["get", "patch"],
+        },
+        {"api_groups": ["apps"], "resources": ["deployments"], "verbs": ["list"]},
+        {"api_groups": [""], "resources": ["pods"], "verbs": ["list"]},
+    ]
+    return account_with(
+        name,
+        f"{args.model}-promote",
+        rules,
+        namespace=args.namespace,
+        labels=labels(APP, args.model),
+        opts=child,
+    )
+
+
+def _pod(args: PromotionArgs, account: Output[str]) -> k8s.core.v1.PodSpecArgsDict:
+    env, mounts, volumes = (kafka.env(), kafka.mounts(), kafka.volumes()) if (kafka := args.kafka) else ([], [], [])
+    container: Container = {
+        **restricted_container(
+            "promote",
+            args.loop_image,
+            resources(cpu="100m", memory="256Mi", memory_limit="1Gi"),
+            [cast("Mount", TRACKING_TOKEN_MOUNT), *mounts],
+        ),
+        "command": ["python3", "-m", "loop", "promote"],
+        "args": [
+            f"--model={args.model}",
+            f"--version={args.version}",
+            Output.concat("--namespace=", args.namespace),
+            f"--service={args.model}-{Slot.PRODUCTION}",
+            f"--timeout={ROLLOUT_SECONDS}",
+            *watch_options(args.promotion),
+        ],
+        "env": [
+            *plain_env({"MLFLOW_TRACKING_URI": args.tracking_uri, "HOME": SCRATCH, **TRACKING_TOKEN_ENV}),
+            *env,
+        ],
+    }
+    return {
+        **pod(container, volumes=[cast("Volume", TRACKING_TOKEN), *volumes], service_account=account),
+        "automount_service_account_token": True,
+        "restart_policy": "Never",
+    }
+
+
+def watch_options(promotion: PromotionSettings) -> list[str]:
+    """How `promote` and `canary` are told what the settings say."""
+    given: dict[str, Any] = {
+        "watch": promotion.watch.total_seconds(),
+        "max-error-rate": promotion.max_error_rate,
+        "max-latency-ratio": promotion.max_latency_ratio,
+        "max-prediction-shift": promotion.max_prediction_shift,
+    }
+    return [f"--{name}={value:g}" for name, value in given.items()]

@@ -1,0 +1,245 @@
+"""A model's two services: `production` and `staging`, each with the version that its alias names.
+
+Pulumi declares the services and never which version they serve. A rollout writes the version into the predictor's
+annotations as a field manager of its own (`python3 -m loop rollout`); nothing here names that field, so no `pulumi up`
+takes it away. A pod without it resolves the alias when it starts.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+import pulumi
+import pulumi_kubernetes as k8s
+from pulumi import Output, ResourceOptions
+
+from components.kit.connections import KafkaConnection
+from components.kit.custom import custom_resource, object_name, spelled
+from components.kit.labels import labels, selector
+from components.kit.network import Traffic, allow, namespaced, pods
+from components.kit.pod import SCRATCH, Container, Resources, plain_env, restricted_container
+from components.kit.restricted import pod_security_context
+from components.platform.knative import NAMESPACE as KNATIVE_NAMESPACE
+from components.platform.knative import QUEUE_PROXY
+from components.serving.gateway import Gateway
+from components.serving.model_storage import MODEL_FOLDER
+from settings import KServeMode
+
+Probe = k8s.core.v1.ProbeArgsDict
+
+APP: Final = "model-server"
+PORT: Final = 8080
+SERVICE_PORT: Final = 80
+"""Port of the Services that KServe makes."""
+FORMAT: Final = "mlflow"
+MODE: Final = "serving.kserve.io/deploymentMode"
+SHUTDOWN_SECONDS: Final = 60
+"""A server that ends answers for five more seconds, then finishes what it has begun."""
+
+
+class Slot(StrEnum):
+    """A service of a model; the alias it follows has the same name."""
+
+    PRODUCTION = "production"
+    """The version that a human approved."""
+    STAGING = "staging"
+    """The newest version that passed its gate."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServingArgs:
+    """The model, its servers, and who may call them."""
+
+    namespace: pulumi.Input[str]
+    model: str
+    """Name of the registered model; the prefix of every object's."""
+    image: str
+    """The image that the model is trained in, so that it is loaded by the libraries that wrote it."""
+    storage: pulumi.Input[str]
+    """The ClusterStorageContainer that fetches the model."""
+    mode: KServeMode = KServeMode.STANDARD
+    in_production: bool
+    """Whether a version is in production. Without one the production service has no pods: they could only fail."""
+    min_replicas: int
+    """0 in Knative mode: the servers end a minute after the last request, and the next one waits for a start."""
+    max_replicas: int
+    cpu_percent: int | None = None
+    """Of its CPU request, what a server may use before another is added. None: KServe's default, 80."""
+    resources: Resources
+    gateway: Gateway | None
+    """Lets its requests reach the servers; those of pods in their own namespace do anyway."""
+    egress: Sequence[Traffic]
+    """What it takes to reach the registry."""
+    kafka: KafkaConnection | None = None
+    """Where predictions are published. None: they are not, and nothing sees drift."""
+
+
+class Serving(pulumi.ComponentResource):
+    """Creates a ServingRuntime, and for each `Slot` an InferenceService, a disruption budget and a NetworkPolicy.
+
+    External: KServe in the mode of the arguments. It makes the Deployments (in Knative mode by a Knative Service), the
+    autoscalers and the Services in `backends`.
+    Nothing waits for the servers: before the first version none can start, and that is no failure of `up`.
+    """
+
+    args: ServingArgs
+    backends: Mapping[Slot, Output[str]]
+    """Names of the Services in front of the servers; their port is `SERVICE_PORT`."""
+
+    def __init__(self, name: str, args: ServingArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("ml-loop:serving:Serving", name, None, opts)
+        child = ResourceOptions(parent=self)
+
+        account = k8s.core.v1.ServiceAccount(
+            f"{name}-account",
+            metadata={"name": f"{args.model}-serving", "namespace": args.namespace, "labels": labels(APP, args.model)},
+            automount_service_account_token=False,
+            opts=child,
+        )
+        callers = [Traffic(ports=(PORT,), peers=(pods({}),)), *_proxies(args)]
+        policy = allow(
+            f"{name}-servers",
+            namespace=args.namespace,
+            selector=selector(APP, args.model),
+            ingress=callers,
+            egress=[*args.egress, *(args.kafka.egress if args.kafka else ())],
+            opts=child,
+        )
+        runtime = custom_resource(
+            f"{name}-runtime",
+            "serving.kserve.io/v1alpha1",
+            "ServingRuntime",
+            {"name": args.model, "namespace": args.namespace, "labels": labels(APP, args.model)},
+            _runtime(args),
+            opts=child,
+        )
+        # No data flows from the policy, but without it no pod reaches the registry.
+        allowed = ResourceOptions.merge(child, ResourceOptions(depends_on=[policy]))
+        self.args = args
+        self.backends = {
+            slot: _service(
+                name, slot, args, _predictor(slot, args, object_name(account), object_name(runtime)), allowed
+            )
+            for slot in Slot
+        }
+        for slot in Slot:
+            k8s.policy.v1.PodDisruptionBudget(
+                f"{name}-{slot}-disruption",
+                metadata={
+                    "name": f"{args.model}-{slot}",
+                    "namespace": args.namespace,
+                    "labels": labels(APP, args.model, slot),
+                },
+                # maxUnavailable, as minAvailable would block the drain of a node for ever where there is one replica.
+                spec={"max_unavailable": 1, "selector": {"match_labels": selector(APP, args.model, slot)}},
+                opts=child,
+            )
+        self.register_outputs({"backends": {str(slot): backend for slot, backend in self.backends.items()}})
+
+
+def _service(
+    name: str, slot: Slot, args: ServingArgs, predictor: Mapping[str, Any], opts: ResourceOptions
+) -> Output[str]:
+    """Makes the InferenceService. Returns the name of the Service that KServe makes for it."""
+    annotations = {MODE: args.mode.capitalize()}
+    if slot is Slot.PRODUCTION and not args.in_production:
+        annotations["serving.kserve.io/stop"] = "true"
+    service = custom_resource(
+        f"{name}-{slot}",
+        "serving.kserve.io/v1beta1",
+        "InferenceService",
+        {
+            "name": f"{args.model}-{slot}",
+            "namespace": args.namespace,
+            "labels": labels(APP, args.model, slot),
+            "annotations": annotations,
+        },
+        {"predictor": predictor},
+        opts=ResourceOptions.merge(
+            opts,
+            # KServe refuses to change a service's mode: "deploymentMode cannot be changed".
+            ResourceOptions(replace_on_changes=[f'metadata.annotations["{MODE}"]'], delete_before_replace=True),
+        ),
+    )
+    return Output.concat(object_name(service), "-predictor")
+
+
+def _predictor(slot: Slot, args: ServingArgs, account: Output[str], runtime: Output[str]) -> dict[str, Any]:
+    """The pods of a service. It has no annotations: they are the rollout's."""
+    return {
+        "labels": labels(APP, args.model, slot) | dict(args.kafka.client_labels if args.kafka else {}),
+        "minReplicas": args.min_replicas,
+        "maxReplicas": args.max_replicas,
+        **({"scaleMetric": "cpu", "scaleTarget": args.cpu_percent} if args.cpu_percent is not None else {}),
+        **(_rolling() if args.mode is KServeMode.STANDARD else {}),
+        "serviceAccountName": account,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": _security_context(args.mode),
+        "affinity": _spread(selector(APP, args.model, slot)),
+        "storageContainerName": args.storage,
+        "model": {
+            "modelFormat": {"name": FORMAT},
+            "runtime": runtime,
+            "storageUri": f"mlflow://{args.model}@{slot}",
+        },
+    }
+
+
+def _security_context(mode: KServeMode) -> dict[str, Any]:
+    """Knative refuses a pod that says when its volumes change hands; these are new with each pod anyway."""
+    context: dict[str, Any] = pod_security_context()
+    if mode is KServeMode.STANDARD:
+        return context
+    return {field: value for field, value in context.items() if field != "fsGroupChangePolicy"}
+
+
+def _rolling() -> dict[str, Any]:
+    """A new version's pods answer before an old one ends. Knative does so by itself and refuses both fields."""
+    return {
+        "deploymentStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+        "terminationGracePeriodSeconds": SHUTDOWN_SECONDS,
+    }
+
+
+def _proxies(args: ServingArgs) -> list[Traffic]:
+    """Who brings requests from outside: the gateway's proxies, or Knative's to its own beside each server."""
+    if args.mode is KServeMode.KNATIVE:
+        return [Traffic(ports=QUEUE_PROXY, peers=(namespaced(KNATIVE_NAMESPACE),))]
+    return [Traffic(ports=(PORT,), peers=args.gateway.peers)] if args.gateway else []
+
+
+def _runtime(args: ServingArgs) -> dict[str, Any]:
+    """How one version is served. KServe puts the InferenceService's name in place of `{{.Name}}`."""
+    alive: Probe = {"http_get": {"path": "/v2/health/live", "port": PORT}, "timeout_seconds": 5}
+    ready: Probe = {"http_get": {"path": "/v2/health/ready", "port": PORT}, "timeout_seconds": 5}
+    mounts, volumes, env = (kafka.mounts(), kafka.volumes(), kafka.env()) if (kafka := args.kafka) else ([], [], [])
+    server: Container = {
+        **restricted_container("kserve-container", args.image, args.resources, mounts),
+        "command": ["python3", "-m", "loop", "serve"],
+        "args": ["--model_name={{.Name}}", f"--model_dir={MODEL_FOLDER}", f"--port={PORT}"],
+        "env": [*plain_env({"HOME": SCRATCH}), *env],
+        "ports": [{"container_port": PORT, "protocol": "TCP"}],
+        # The server listens once its model has answered; a large one takes minutes to load.
+        "startup_probe": {**alive, "period_seconds": 2, "failure_threshold": 150},
+        "readiness_probe": {**ready, "period_seconds": 2, "failure_threshold": 2},
+        "liveness_probe": {**alive, "period_seconds": 10, "failure_threshold": 6},
+    }
+    return {
+        # No autoSelect: what else is in the namespace names its own runtime.
+        "supportedModelFormats": [{"name": FORMAT}],
+        "protocolVersions": ["v1", "v2"],
+        "containers": [spelled(server)],
+        "volumes": spelled([{"name": "tmp", "empty_dir": {}}, *volumes]),
+    }
+
+
+def _spread(labels: Mapping[str, str]) -> dict[str, Any]:
+    """Servers on different nodes, where there are several."""
+    term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": labels}}
+    return {
+        "podAntiAffinity": {
+            "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": term}]
+        }
+    }

@@ -1,0 +1,90 @@
+"""Where MLflow keeps artifacts, and trainings their logs.
+
+A bucket on AWS, a service that exists already, or one that the stack runs itself.
+"""
+
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+import pulumi
+from pulumi import Output, ResourceOptions
+
+from components.kit.connections import Bucket
+from components.kit.network import ANYWHERE, Traffic
+from components.storage.s3_bucket import S3Bucket, S3BucketArgs
+from components.storage.versitygw import VersityGw, VersityGwArgs
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExternalLogsArgs:
+    """A bucket of the same service for logs, and an account that may add to it."""
+
+    bucket: str
+    credentials_secret: str
+    """Secret like that of the models' bucket, in the namespace of the pods that log."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExternalS3Args:
+    """An S3-compatible service that exists, and a bucket in it."""
+
+    endpoint: str
+    """URL with scheme; its port is 443 or 80 where it names none."""
+    bucket: str
+    credentials_secret: str
+    """Secret in the clients' namespace, with keys `access-key-id` and `secret-access-key`. The stack never reads it."""
+    region: str = "us-east-1"
+    """What clients sign for; S3-compatible services default to this one."""
+    logs: ExternalLogsArgs | None = None
+    """None: logs are not kept there."""
+
+
+Store = S3BucketArgs | ExternalS3Args | VersityGwArgs
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArtifactStoreArgs:
+    """Which store it is: the kind of `store` decides."""
+
+    store: Store
+
+
+class ArtifactStore(pulumi.ComponentResource):
+    """Creates an `S3Bucket` on AWS, a `VersityGw` in the cluster, or nothing where the service exists already."""
+
+    bucket: Bucket
+    logs: Bucket | None
+    """For the workflows of the loop's namespace. None: their logs stay with their pods."""
+
+    def __init__(self, name: str, args: ArtifactStoreArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("ml-loop:storage:ArtifactStore", name, None, opts)
+        child = ResourceOptions(parent=self)
+        match args.store:
+            case S3BucketArgs():
+                made = S3Bucket(f"{name}-s3", args.store, child)
+                self.bucket, self.logs = made.bucket, made.logs
+            case VersityGwArgs():
+                server = VersityGw(f"{name}-s3", args.store, child)
+                self.bucket, self.logs = server.bucket, server.logs
+            case ExternalS3Args(logs=logs):
+                self.bucket = _external(args.store)
+                self.logs = logs and replace(
+                    self.bucket,
+                    name=Output.from_input(logs.bucket),
+                    credentials_secret=Output.from_input(logs.credentials_secret),
+                )
+        self.register_outputs({"bucket": self.bucket.name, "endpoint": self.bucket.endpoint})
+
+
+def _external(store: ExternalS3Args) -> Bucket:
+    url = urlsplit(store.endpoint)
+    port = url.port or (443 if url.scheme == "https" else 80)
+    return Bucket(
+        name=Output.from_input(store.bucket),
+        region=store.region,
+        endpoint=Output.from_input(store.endpoint),
+        credentials_secret=Output.from_input(store.credentials_secret),
+        client_labels={},
+        # The address behind a host name changes: no policy can name it.
+        egress=(Traffic(ports=(port,), peers=ANYWHERE),),
+    )

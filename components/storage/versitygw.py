@@ -1,0 +1,211 @@
+"""A small S3 service for a laptop or a shared development cluster: versitygw on one volume. One pod, no backups."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import pulumi
+import pulumi_kubernetes as k8s
+from pulumi import Output, ResourceOptions
+
+from components.kit.client_job import client_job
+from components.kit.connections import ACCESS_KEY_ID, SECRET_ACCESS_KEY, Bucket
+from components.kit.custom import object_name
+from components.kit.labels import labels, selector
+from components.kit.network import Peer, Traffic, allow, pods
+from components.kit.pod import (
+    Container,
+    Volume,
+    plain_env,
+    pod,
+    resources,
+    restricted_container,
+    secret_env,
+    volume_claim,
+)
+from components.storage.log_bucket import USERS, LogBucketArgs, bucket_policy, credentials, expire, users
+
+APP = "versitygw"
+PORT = 7070
+REGION = "us-east-1"
+"""versitygw's own default; clients sign for the same."""
+ACCESS_KEY = "ml-loop"
+CREATE_BUCKETS = """\
+import os, boto3
+s3, logs = boto3.client("s3"), os.environ["LOG_BUCKET"]
+there = [found["Name"] for found in s3.list_buckets()["Buckets"]]
+for bucket in (os.environ["BUCKET"], logs):
+    if bucket not in there:
+        s3.create_bucket(Bucket=bucket)
+s3.put_bucket_policy(Bucket=logs, Policy=os.environ["LOG_POLICY"])
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VersityGwArgs:
+    """The service's size, its keys and its buckets."""
+
+    namespace: pulumi.Input[str]
+    storage: str
+    """Size of the volume."""
+    secret_key: pulumi.Input[str]
+    """Secret key of the identity that owns everything; a Pulumi secret."""
+    logs: LogBucketArgs
+    image: str
+    client_image: str
+    """An image with Python and boto3, for the Jobs that make buckets and expire logs."""
+    bucket: str = "mlflow"
+    storage_class: str | None = None
+    """None: the cluster's default."""
+    further_clients: Sequence[Mapping[str, str]] = ()
+    """Labels of pods that call it without the label of its clients, as operators make them."""
+    protect: bool = False
+    """Whether Pulumi refuses to delete the volume."""
+
+
+class VersityGw(pulumi.ComponentResource):
+    """Creates Secrets, a volume claim, a Deployment, its Service and NetworkPolicies, and Jobs for the buckets.
+
+    The root identity owns everything in the store, and only this namespace has its key: the loop reaches artifacts
+    through MLflow. The key in the loop's namespace adds logs to a bucket of their own, and can do nothing else.
+    """
+
+    bucket: Bucket
+    logs: Bucket
+    """For the pods of the loop's namespace."""
+
+    def __init__(self, name: str, args: VersityGwArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("ml-loop:storage:VersityGw", name, None, opts)
+        child = ResourceOptions(parent=self)
+
+        secret = k8s.core.v1.Secret(
+            f"{name}-root",
+            metadata={"name": f"{name}-root", "namespace": args.namespace, "labels": labels(APP, name)},
+            string_data={ACCESS_KEY_ID: ACCESS_KEY, SECRET_ACCESS_KEY: args.secret_key},
+            opts=child,
+        )
+        secret_name = object_name(secret)
+        accounts = users(name, APP, args.logs, args.namespace, child)
+        server = _server(name, args, secret_name, accounts, child)
+
+        client_labels = {f"ml-loop.dev/client-of-{name}": "true"}
+        allow(
+            f"{name}-server",
+            namespace=args.namespace,
+            selector=selector(APP, name, "server"),
+            ingress=[Traffic(ports=(PORT,), peers=_clients(args, client_labels))],
+            opts=child,
+        )
+        service = k8s.core.v1.Service(
+            f"{name}-service",
+            metadata={"name": "s3", "namespace": args.namespace, "labels": labels(APP, name)},
+            spec={
+                "selector": selector(APP, name, "server"),
+                "ports": [{"name": "s3", "port": PORT, "target_port": "s3"}],
+            },
+            # No data flows from the Deployment, but without it the Service has nobody to wait for.
+            opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[server])),
+        )
+        store = Bucket(
+            name=Output.from_input(args.bucket),
+            region=REGION,
+            endpoint=Output.concat("http://", object_name(service), ".", args.namespace, f".svc.cluster.local:{PORT}"),
+            credentials_secret=secret_name,
+            client_labels=client_labels,
+            egress=(Traffic(ports=(PORT,), peers=(pods(selector(APP, name, "server")),)),),
+        )
+        made = _create_buckets(name, args, store, child)
+        self.bucket = replace(store, name=made.apply(lambda _: args.bucket))
+        self.logs = replace(
+            store,
+            name=made.apply(lambda _: args.logs.bucket),
+            credentials_secret=credentials(name, APP, args.logs, child),
+            egress=(Traffic(ports=(PORT,), peers=(pods(selector(APP, name, "server"), args.namespace),)),),
+        )
+        expire(name, APP, store, args.logs, namespace=args.namespace, image=args.client_image, opts=child)
+        self.register_outputs(
+            {"bucket": self.bucket.name, "logs": self.logs.name, "endpoint": self.bucket.endpoint},
+        )
+
+
+def _clients(args: VersityGwArgs, client_labels: Mapping[str, str]) -> tuple[Peer, ...]:
+    own, loop = pods(client_labels), pods(client_labels, args.logs.namespace)
+    return (own, loop, *map(pods, args.further_clients))
+
+
+def _server(
+    name: str, args: VersityGwArgs, secret_name: Output[str], accounts: Volume, child: ResourceOptions
+) -> k8s.apps.v1.Deployment:
+    spec = volume_claim(args.storage)
+    if args.storage_class:
+        spec["storage_class_name"] = args.storage_class
+    claim = k8s.core.v1.PersistentVolumeClaim(
+        f"{name}-data",
+        metadata={
+            "name": f"{name}-data",
+            "namespace": args.namespace,
+            "labels": labels(APP, name),
+            # The claim is bound when the first pod is scheduled; whoever waits for it before that waits forever.
+            "annotations": {"pulumi.com/skipAwait": "true"},
+        },
+        spec=spec,
+        opts=ResourceOptions.merge(child, ResourceOptions(protect=args.protect)),
+    )
+    health: k8s.core.v1.ProbeArgsDict = {"http_get": {"path": "/health", "port": "s3"}, "period_seconds": 5}
+    container: Container = {
+        **restricted_container(
+            "versitygw",
+            args.image,
+            resources(cpu="20m", memory="64Mi", memory_limit="512Mi"),
+            [
+                {"name": "data", "mount_path": "/data/buckets", "sub_path": "buckets"},
+                {"name": "data", "mount_path": "/data/meta", "sub_path": "meta"},
+                USERS,
+            ],
+        ),
+        "args": [
+            *("--port", f":{PORT}", "--health", "/health", "--quiet"),
+            *("--iam-dir", USERS["mount_path"]),
+            # Not every volume has user attributes: metadata goes beside the objects.
+            *("posix", "--sidecar", "/data/meta", "/data/buckets"),
+        ],
+        "env": [
+            secret_env("ROOT_ACCESS_KEY_ID", secret_name, ACCESS_KEY_ID),
+            secret_env("ROOT_SECRET_ACCESS_KEY", secret_name, SECRET_ACCESS_KEY),
+        ],
+        "ports": [{"name": "s3", "container_port": PORT}],
+        "readiness_probe": health,
+        "liveness_probe": {**health, "failure_threshold": 6},
+    }
+    data: Volume = {"name": "data", "persistent_volume_claim": {"claim_name": object_name(claim)}}
+    return k8s.apps.v1.Deployment(
+        f"{name}-server",
+        metadata={"name": name, "namespace": args.namespace, "labels": labels(APP, name, "server")},
+        spec={
+            "replicas": 1,
+            # One volume, one writer.
+            "strategy": {"type": "Recreate"},
+            "selector": {"match_labels": selector(APP, name, "server")},
+            "template": {
+                "metadata": {"labels": labels(APP, name, "server")},
+                "spec": pod(container, volumes=[data, accounts]),
+            },
+        },
+        opts=child,
+    )
+
+
+def _create_buckets(name: str, args: VersityGwArgs, store: Bucket, child: ResourceOptions) -> Output[str]:
+    """Makes the buckets unless they exist, and says who may add logs. Returns the Job's name, known then."""
+    policy = bucket_policy(args.logs.bucket)
+    return client_job(
+        name,
+        "bucket",
+        store,
+        app=APP,
+        namespace=args.namespace,
+        image=args.client_image,
+        script=CREATE_BUCKETS,
+        env=plain_env({"BUCKET": args.bucket, "LOG_BUCKET": args.logs.bucket, "LOG_POLICY": policy}),
+        work=f"{args.bucket} {policy}",
+        opts=child,
+    )

@@ -1,0 +1,1 @@
+"""MLflow: its servers, database, migration, identities, host name and login."""

@@ -1,0 +1,297 @@
+"""MLflow: tracking server and model registry, on PostgreSQL and an S3 bucket.
+
+One image runs twice: first a Job that brings the database's schema to the image's version (`mlflow db upgrade`, which
+initializes an empty database too), then the servers, which refuse to start on any other schema.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+import pulumi_kubernetes as k8s
+from pulumi import Output, ResourceOptions
+
+from components.kit import metrics
+from components.kit.connections import Bucket, Database
+from components.kit.custom import object_name
+from components.kit.labels import labels, selector
+from components.kit.network import ANYWHERE, API_SERVER, Peers, Traffic, allow, namespaced
+from components.kit.pod import (
+    Container,
+    Resources,
+    Volume,
+    plain_env,
+    pod,
+    resources,
+    restricted_container,
+    secret_env,
+)
+from components.tracking import identity
+from components.tracking.application import ArgoCd, application, chart_values
+from components.tracking.migration import database_env, migrate
+
+APP = "mlflow"
+PORT = 5000
+ARTIFACTS_FOLDER = "artifacts"
+"""Where in the bucket the server keeps artifacts."""
+SESSION_KEY = "MLFLOW_FLASK_SERVER_SECRET_KEY"
+"""The variable, and its key in the Secret: the chart takes a Secret's keys for variables."""
+DRAIN_SECONDS = 10
+"""How long a server that ends keeps answering: by then no proxy sends it new requests."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MlflowArgs:
+    """The servers, what they stand on, and who may reach them."""
+
+    namespace: pulumi.Input[str]
+    image: str
+    database: Database
+    bucket: Bucket
+    session_key: pulumi.Input[str]
+    """What sessions are signed with: one key for all servers and over restarts. A Pulumi secret."""
+    client_namespaces: Sequence[str]
+    """Namespaces whose pods may reach the server."""
+    guards: identity.Guards
+    """Who may change what of which model."""
+    replicas: int = 2
+    workers: int = 2
+    """Processes of each server."""
+    resources: Resources = field(default_factory=lambda: resources(cpu="250m", memory="1Gi", memory_limit="2Gi"))
+    host: str | None = None
+    """Public host name, where a gateway offers one."""
+    front: Peers = ANYWHERE
+    """Where requests for `host` come from; ANYWHERE: unknown, or from outside the cluster."""
+    node_port: int | None = None
+    """Port on every node, without TLS, where one is wanted."""
+    node_address: str | None = None
+    """Address of a node, where the port is reached from outside."""
+    argo_cd: ArgoCd | None = None
+    """Who makes the servers from a chart; None: Pulumi makes them."""
+
+
+class Mlflow(pulumi.ComponentResource):
+    """Creates a migration Job, and a Deployment with Service, ServiceAccount, Secret, disruption budget and policies.
+
+    With Argo CD an Application takes the Deployment's place, which leads to the same pods.
+
+    The servers know who asks and what each may change (`components.tracking.identity`, docs/identities.md).
+
+    External: the database and the bucket. A new image means a new Job, and servers that start only after it; the old
+    ones answer until then, as they read the schema's version at start only.
+    """
+
+    url: Output[str]
+    """Where pods reach the server: scheme, host and port, no trailing slash. Known once a server answers."""
+    external_url: str | None
+    """Where clients outside the cluster reach it without a gateway; None without a node's address and port."""
+    service: Output[str]
+    """The Service's name, for a route. Its port is `PORT`."""
+
+    def __init__(self, name: str, args: MlflowArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("ml-loop:tracking:Mlflow", name, None, opts)
+        child = ResourceOptions(parent=self)
+        server = selector(APP, name, "server")
+
+        account = k8s.core.v1.ServiceAccount(
+            f"{name}-account",
+            metadata={
+                "name": name,
+                "namespace": args.namespace,
+                "labels": labels(APP, name),
+                "annotations": args.bucket.annotations.get(name, {}),
+            },
+            automount_service_account_token=False,
+            opts=child,
+        )
+        secret = k8s.core.v1.Secret(
+            f"{name}-session",
+            metadata={"name": f"{name}-session", "namespace": args.namespace, "labels": labels(APP, name)},
+            string_data={SESSION_KEY: args.session_key},
+            opts=child,
+        )
+        policies = _policies(name, args, child)
+        # No data flows from the policies, but without them nothing reaches the database.
+        allowed = ResourceOptions.merge(child, ResourceOptions(depends_on=policies))
+        migration = migrate(name, APP, namespace=args.namespace, image=args.image, database=args.database, opts=allowed)
+        reviewer = identity.may_review(name, args.namespace, object_name(account), APP, child)
+        guarding = identity.volumes(name, args.namespace, APP, args.guards, child)
+        container = _server(name, args, object_name(secret))
+        servers = _servers(name, args, container, guarding=guarding, account=reviewer, migration=migration)
+        delivered = _deliver(name, args, servers, child)
+        k8s.policy.v1.PodDisruptionBudget(
+            f"{name}-disruption",
+            metadata={"name": name, "namespace": args.namespace, "labels": labels(APP, name)},
+            # maxUnavailable, as minAvailable would block the drain of a node for ever where there is one replica.
+            spec={"max_unavailable": 1, "selector": {"match_labels": server}},
+            opts=child,
+        )
+        port: k8s.core.v1.ServicePortArgsDict = {"name": "http", "port": PORT, "target_port": "http"}
+        if args.node_port is not None:
+            port["node_port"] = args.node_port
+        service = k8s.core.v1.Service(
+            f"{name}-service",
+            metadata={"name": name, "namespace": args.namespace, "labels": labels(APP, name)},
+            spec={
+                "type": "ClusterIP" if args.node_port is None else "NodePort",
+                "selector": server,
+                "ports": [port],
+            },
+            # No data flows from the servers, but whoever knows the URL expects an answer.
+            opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[delivered])),
+        )
+
+        self.service = object_name(service)
+        self.url = Output.concat("http://", self.service, ".", args.namespace, f".svc.cluster.local:{PORT}")
+        self.external_url = _external_url(args)
+        self.register_outputs({"url": self.url, "external_url": self.external_url, "service": self.service})
+
+
+def _external_url(args: MlflowArgs) -> str | None:
+    exposed = args.node_address and args.node_port
+    return f"http://{args.node_address}:{args.node_port}" if exposed else None
+
+
+def allowed_hosts(service: str, namespace: str, *public: str | None) -> list[str]:
+    """Host headers that the server accepts; any other is a DNS rebinding attempt to it.
+
+    `public` are the names and addresses it has outside the cluster. An explicit list replaces MLflow's own, so
+    localhost and pod addresses are in it again, and each name stands with and without port.
+    """
+    names = [
+        *("localhost", "127.0.0.1"),
+        *(service, f"{service}.{namespace}", f"{service}.{namespace}.svc", f"{service}.{namespace}.svc.cluster.local"),
+        *(name for name in public if name),
+    ]
+    return [*names, *(f"{name}:*" for name in names), "10.*"]
+
+
+def _policies(name: str, args: MlflowArgs, child: ResourceOptions) -> list[k8s.networking.v1.NetworkPolicy]:
+    """All pods go to the database and the bucket; servers are called, and have tokens reviewed by the API server."""
+    # The address of a gateway outside the cluster, or that of a client behind a node, is not known here.
+    exposed = args.node_port is not None or (args.host is not None and args.front is ANYWHERE)
+    front = (args.front if args.host else None) or ()
+    callers = ANYWHERE if exposed else (*(namespaced(each) for each in args.client_namespaces), *front)
+    return [
+        allow(
+            f"{name}-egress",
+            namespace=args.namespace,
+            selector=selector(APP, name),
+            egress=[*args.database.egress, *args.bucket.egress],
+            opts=child,
+        ),
+        allow(
+            f"{name}-ingress",
+            namespace=args.namespace,
+            selector=selector(APP, name, "server"),
+            ingress=[Traffic(ports=(PORT,), peers=callers)],
+            opts=child,
+        ),
+        allow(
+            f"{name}-identity",
+            namespace=args.namespace,
+            selector=selector(APP, name, "server"),
+            ingress=[metrics.ingress(identity.METRICS_PORT)],
+            egress=[API_SERVER],
+            opts=child,
+        ),
+    ]
+
+
+def _deliver(
+    name: str, args: MlflowArgs, servers: k8s.apps.v1.DeploymentSpecArgsDict, child: ResourceOptions
+) -> pulumi.Resource:
+    """The servers, or what makes Argo CD make them."""
+    if args.argo_cd is None:
+        return k8s.apps.v1.Deployment(
+            f"{name}-server",
+            metadata={"name": name, "namespace": args.namespace, "labels": labels(APP, name, "server")},
+            spec=servers,
+            opts=child,
+        )
+    values = chart_values(name, servers, database=args.database, bucket=args.bucket, folder=ARTIFACTS_FOLDER)
+    return application(name, args.argo_cd, args.namespace, values, child)
+
+
+def _servers(
+    name: str,
+    args: MlflowArgs,
+    container: Container,
+    *,
+    guarding: Sequence[Volume],
+    account: Output[str],
+    migration: Output[str],
+) -> k8s.apps.v1.DeploymentSpecArgsDict:
+    """The servers: spread over nodes, replaced one by one, and none before the migration has finished."""
+    server = selector(APP, name, "server")
+    pod_labels = {**labels(APP, name, "server"), **args.database.client_labels, **args.bucket.client_labels}
+    return {
+        "replicas": args.replicas,
+        "strategy": {"type": "RollingUpdate", "rolling_update": {"max_unavailable": 0, "max_surge": 1}},
+        "selector": {"match_labels": server},
+        "template": {
+            # The migration's name makes servers come after it, and restart for a new one.
+            "metadata": {
+                "labels": pod_labels,
+                "annotations": {
+                    "ml-loop.dev/migration": migration,
+                    **metrics.annotations(identity.METRICS_PORT),
+                },
+            },
+            "spec": {
+                **pod(container, volumes=[args.database.volume(), *guarding], service_account=account),
+                "automount_service_account_token": True,
+                "termination_grace_period_seconds": DRAIN_SECONDS + 50,
+                "affinity": {
+                    "pod_anti_affinity": {
+                        "preferred_during_scheduling_ignored_during_execution": [
+                            {
+                                "weight": 100,
+                                "pod_affinity_term": {
+                                    "topology_key": "kubernetes.io/hostname",
+                                    "label_selector": {"match_labels": server},
+                                },
+                            }
+                        ]
+                    }
+                },
+            },
+        },
+    }
+
+
+def _server(name: str, args: MlflowArgs, session: Output[str]) -> Container:
+    health: k8s.core.v1.ProbeArgsDict = {"http_get": {"path": "/health", "port": "http"}, "timeout_seconds": 5}
+    public = (args.host, args.node_address)
+    hosts = Output.from_input(args.namespace).apply(lambda namespace: allowed_hosts(name, namespace, *public))
+    return {
+        **restricted_container("mlflow", args.image, args.resources, [args.database.mount(), *identity.MOUNTS]),
+        "command": [
+            *("python3", "-m", "mlflow", "server", "--app-name", identity.PLUGIN),
+            *("--host", "0.0.0.0", "--port", str(PORT), "--workers", str(args.workers)),  # noqa: S104  in a pod
+            *("--serve-artifacts", "--artifacts-destination", "$(ARTIFACTS_DESTINATION)"),
+        ],
+        "env": [
+            *database_env(args.database),
+            *args.bucket.env(),
+            *identity.plugin_env(),
+            *plain_env(
+                {
+                    "ARTIFACTS_DESTINATION": Output.concat("s3://", args.bucket.name, "/", ARTIFACTS_FOLDER),
+                    "MLFLOW_SERVER_ALLOWED_HOSTS": hosts.apply(",".join),
+                    # It runs what users submit, on the server; nothing of the loop submits any.
+                    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+                }
+            ),
+            secret_env(SESSION_KEY, session, SESSION_KEY),
+        ],
+        "ports": [
+            {"name": "http", "container_port": PORT},
+            {"name": "metrics", "container_port": identity.METRICS_PORT},
+        ],
+        "startup_probe": {**health, "period_seconds": 2, "failure_threshold": 90},
+        "readiness_probe": {**health, "period_seconds": 5},
+        "liveness_probe": {**health, "period_seconds": 10, "failure_threshold": 6},
+        # A pod that ends is taken out of the Service while it still answers; then uvicorn finishes what it has begun.
+        "lifecycle": {"pre_stop": {"sleep": {"seconds": DRAIN_SECONDS}}},
+    }

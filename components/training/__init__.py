@@ -1,0 +1,1 @@
+"""A model's training: the workflow template, its steps and its pods."""

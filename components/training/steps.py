@@ -1,0 +1,336 @@
+"""The workflow of one training, written with hera: what runs in which order, with which rights and until when.
+
+    drift: cooldown, then the pipeline if it was granted        pipeline: train
+    else:  the pipeline                                                   evaluate the candidate | and production
+                                                                          register
+                                                                          promote to staging, if the gate passed
+                                                                          roll staging out and watch it, if served
+    on failure: record why, at the run or at the model
+
+External: the commands (`python3 -m loop …`, contract in docs/training-contract.md) and the images they are in. Names
+that are the loop's too are repeated here, as its package is not the stack's; a test compares them.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from hera.workflows import Parameter, Step, Steps, WorkflowTemplate
+from hera.workflows import models as argo
+
+from components.kit.pod import SCRATCH, Resources
+from components.training.metrics import CANARIES, COOLDOWNS, TRAININGS
+from components.training.pods import (
+    OUTPUT,
+    SHORT,
+    KafkaClient,
+    LoopPod,
+    input_parameter,
+    pod_template,
+    result,
+    step_output,
+    workflow_defaults,
+    workflow_parameter,
+)
+
+TRIGGERS: Final = ("manual", "schedule", "drift")
+PARAMETERS: Final = ("trigger", "feature", "p_value", "event_id")
+"""What a run is told. The trigger `drift` needs the three others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Commands:
+    """How the user's image is called."""
+
+    train: Sequence[str] = ("train",)
+    evaluate: Sequence[str] = ("evaluate",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """What a candidate must reach to become `staging`."""
+
+    metric: str
+    minimum: float
+    compare: bool
+    """Whether it must not be worse than the version in production."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accounts:
+    """Service accounts of the steps. The user's code runs as `train`, which may do the least."""
+
+    train: str
+    gate: str
+    """Registers and stages: what the user's code says of its own version is not what MLflow says of it."""
+    cooldown: str | None
+    rollout: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Canary:
+    """How a version is watched once it is in the staging service, beside the one in production."""
+
+    production_service: str
+    options: Sequence[str]
+    """Limits, as `components.serving.promotion.watch_options` gives them."""
+    seconds: int
+    kafka: KafkaClient | None
+    """Where predictions are read. None: they are not judged."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A training, with everything known."""
+
+    model: str
+    namespace: str
+    tracking_uri: str
+    loop_image: str
+    image: str
+    """The user's, with `commands`."""
+    commands: Commands
+    accounts: Accounts
+    labels: Mapping[str, str]
+    """Of all pods."""
+    resources: Resources
+    """Of train and evaluate."""
+    gate: Gate
+    data_uri: str
+    parameters: Mapping[str, str | int | float | bool]
+    timeout: int
+    """Seconds after which train, and each evaluate, is stopped."""
+    cooldown: int | None
+    """Seconds between two trainings for one feature. None: drift always trains."""
+    staging_service: str | None
+    """InferenceService that follows the alias `staging`. None: there is none."""
+    canary: Canary | None
+    """How the version in it is watched. None: it is not."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.model}-train"
+
+
+def workflow_spec(plan: Plan) -> dict[str, Any]:
+    """The spec of the WorkflowTemplate."""
+    with WorkflowTemplate(
+        name=plan.name,
+        namespace=plan.namespace,
+        entrypoint="main",
+        on_exit="exit",
+        arguments=_arguments(),
+        metrics=TRAININGS.counter(plan.model),
+        workflow_metadata=argo.WorkflowMetadata(labels={"ml-loop.dev/model": plan.model}),
+        # Its own steps, and those of the run it may have to wait for. Stops what is never scheduled, too.
+        active_deadline_seconds=2 * (2 * plan.timeout + 5 * SHORT + (plan.canary.seconds if plan.canary else 0)),
+        **workflow_defaults(plan.accounts.train, plan.labels),
+    ) as workflow:
+        for name, pod in _pods(plan).items():
+            pod_template(name, pod)
+        _pipeline(plan)
+        _main(plan)
+        with Steps(name="exit"):
+            Step(name="record", template="report-failure", when="{{workflow.status}} != Succeeded")
+    return workflow.to_dict()["spec"]
+
+
+def schedule_spec(template: str, cron: str) -> dict[str, Any]:
+    """The spec of the CronWorkflow that starts the template."""
+    reference = argo.WorkflowTemplateRef(name=template)
+    arguments = argo.Arguments(parameters=[argo.Parameter(name="trigger", value="schedule")])
+    return argo.CronWorkflowSpec(
+        schedules=[cron],
+        timezone="Etc/UTC",
+        concurrency_policy="Forbid",
+        # A controller that was away at the time catches up, but not a day later.
+        starting_deadline_seconds=3600,
+        successful_jobs_history_limit=3,
+        failed_jobs_history_limit=3,
+        workflow_spec=argo.WorkflowSpec(workflow_template_ref=reference, arguments=arguments),
+    ).model_dump(by_alias=True, exclude_none=True)
+
+
+def _arguments() -> list[Parameter]:
+    trigger = Parameter(name="trigger", value="manual", enum=list(TRIGGERS), description="Why the model is trained.")
+    event = [Parameter(name=name, value="", description="With the trigger drift.") for name in PARAMETERS[1:]]
+    return [trigger, *event]
+
+
+def _main(plan: Plan) -> None:
+    """A drift event is refused at once: only granted ones wait for the model's mutex."""
+    if plan.cooldown is None:
+        with Steps(name="main"):
+            Step(name="pipeline", template="pipeline")
+        return
+    with Steps(name="after-cooldown"):
+        asked = Step(name="cooldown", template="cooldown")
+        Step(name="pipeline", template="pipeline", when=f"{step_output(asked, 'granted')} == true")
+    with Steps(name="main") as main, main.parallel():
+        Step(name="after-cooldown", template="after-cooldown", when="{{= workflow.parameters.trigger == 'drift' }}")
+        Step(name="pipeline", template="pipeline", when="{{= workflow.parameters.trigger != 'drift' }}")
+
+
+def _pipeline(plan: Plan) -> None:
+    mutex = argo.Mutex(name=plan.name)
+    with Steps(name="pipeline", synchronization=argo.Synchronization(mutexes=[mutex])) as steps:
+        run_id, production = step_output(Step(name="train", template="train"), "run_id"), ""
+        with steps.parallel():
+            candidate = _evaluate("evaluate", f"runs:/{run_id}/model")
+            if plan.gate.compare:
+                in_production = _evaluate("evaluate-production", f"models:/{plan.model}@production")
+                production = step_output(in_production, "evaluation")
+        evaluations = {"candidate": step_output(candidate, "evaluation"), "production": production}
+        registered = Step(name="register", template="register", arguments={"run_id": run_id, **evaluations})
+        version, passed = step_output(registered, "version"), f"{step_output(registered, 'gate')} == passed"
+        stage = "promote-to-staging"
+        Step(name=stage, template=stage, arguments={"version": version}, when=passed)
+        if plan.staging_service:
+            Step(name="rollout", template="rollout", when=passed)
+        if plan.canary:
+            Step(name="canary", template="canary", arguments={"version": version}, when=passed)
+
+
+def _evaluate(name: str, uri: str) -> Step:
+    return Step(name=name, template="evaluate", arguments={"model_uri": uri})
+
+
+def _pods(plan: Plan) -> dict[str, LoopPod]:
+    """One for each kind of step."""
+    common = {
+        "MLFLOW_TRACKING_URI": plan.tracking_uri,
+        "ML_LOOP_MODEL": plan.model,
+        "ML_LOOP_WORKFLOW": "{{workflow.name}}",
+        "ML_LOOP_OUTPUT": OUTPUT,
+        "HOME": SCRATCH,
+    }
+    pods = _user_pods(plan, common) | {
+        "register": LoopPod(
+            image=plan.loop_image,
+            command=["register"],
+            account=plan.accounts.gate,
+            env=common | _registration(plan),
+            inputs=["run_id", "candidate", "production"],
+            outputs=[result("version"), result("gate")],
+        ),
+        "promote-to-staging": LoopPod(
+            image=plan.loop_image,
+            command=["stage"],
+            account=plan.accounts.gate,
+            env={**common, "ML_LOOP_MODEL_VERSION": input_parameter("version")},
+            inputs=["version"],
+        ),
+        "report-failure": LoopPod(
+            image=plan.loop_image,
+            command=["report-failure"],
+            account=plan.accounts.gate,
+            env={
+                **common,
+                # Without a run yet, the plain variable would stay as it is written.
+                "ML_LOOP_RUN_ID": "{{= workflow.outputs?.parameters?.run_id ?? '' }}",
+                "ML_LOOP_FAILURES": "{{workflow.failures}}",
+            },
+            retry=None,
+        ),
+    }
+    if plan.cooldown is not None:
+        # It ends with 1 where it doesn't know, and knows when it is asked again.
+        account, outputs = plan.accounts.cooldown, [result("granted")]
+        pods["cooldown"] = LoopPod(
+            image=plan.loop_image,
+            command=_cooldown(plan),
+            env=common,
+            account=account,
+            calls_api=True,
+            outputs=outputs,
+            retry=None,
+            counted=COOLDOWNS.counter(plan.model),
+        )
+    if plan.staging_service:
+        command, account = _rollout(plan, plan.staging_service), plan.accounts.rollout
+        pods["rollout"] = LoopPod(image=plan.loop_image, command=command, env=common, account=account, calls_api=True)
+    if plan.canary:
+        pods["canary"] = LoopPod(
+            image=plan.loop_image,
+            command=_canary(plan, plan.canary),
+            env=common,
+            inputs=["version"],
+            account=plan.accounts.rollout,
+            calls_api=True,
+            seconds=SHORT + plan.canary.seconds,
+            kafka=plan.canary.kafka,
+            counted=CANARIES.counter(plan.model),
+        )
+    return pods
+
+
+def _user_pods(plan: Plan, common: Mapping[str, str]) -> dict[str, LoopPod]:
+    """Those that run the user's code, in the user's image."""
+    env = {**common, "ML_LOOP_DATA_URI": plan.data_uri, "ML_LOOP_PARAMETERS": json.dumps(dict(plan.parameters))}
+    measured = {"ML_LOOP_GATE_METRIC": plan.gate.metric, "ML_LOOP_MODEL_URI": input_parameter("model_uri")}
+    return {
+        "train": LoopPod(
+            image=plan.image,
+            command=["train", "--", *plan.commands.train],
+            env=env | {"ML_LOOP_TRIGGER": workflow_parameter("trigger")},
+            outputs=[result("run_id", global_name="run_id")],
+            seconds=plan.timeout,
+            resources=plan.resources,
+        ),
+        "evaluate": LoopPod(
+            image=plan.image,
+            command=["evaluate", "--", *plan.commands.evaluate],
+            env=env | measured,
+            inputs=["model_uri"],
+            outputs=[result("evaluation", "evaluation.json")],
+            seconds=plan.timeout,
+            resources=plan.resources,
+        ),
+    }
+
+
+def _registration(plan: Plan) -> dict[str, str]:
+    return {
+        **{f"ML_LOOP_{name.upper()}": input_parameter(name) for name in ("run_id", "candidate", "production")},
+        **{f"ML_LOOP_{name.upper()}": workflow_parameter(name) for name in PARAMETERS},
+        "ML_LOOP_GATE_METRIC": plan.gate.metric,
+        "ML_LOOP_GATE_MINIMUM": repr(plan.gate.minimum),
+        "ML_LOOP_IMAGE": plan.image,
+    }
+
+
+def _cooldown(plan: Plan) -> list[str]:
+    # One word for each option: an event's text may start with a hyphen.
+    return [
+        "cooldown",
+        f"--model={plan.model}",
+        f"--feature={workflow_parameter('feature')}",
+        f"--event-id={workflow_parameter('event_id')}",
+        "--run={{workflow.uid}}",
+        f"--cooldown={plan.cooldown}s",
+    ]
+
+
+def _rollout(plan: Plan, service: str) -> list[str]:
+    return [
+        "rollout",
+        f"--namespace={plan.namespace}",
+        f"--service={service}",
+        f"--model={plan.model}",
+        "--alias=staging",
+        f"--timeout={SHORT // 2}",
+    ]
+
+
+def _canary(plan: Plan, canary: Canary) -> list[str]:
+    return [
+        "canary",
+        f"--namespace={plan.namespace}",
+        f"--model={plan.model}",
+        f"--version={input_parameter('version')}",
+        f"--staging={plan.staging_service}",
+        f"--production={canary.production_service}",
+        f"--timeout={SHORT // 2}",
+        *canary.options,
+    ]

@@ -1,0 +1,234 @@
+"""The training of one model: the WorkflowTemplate `<model>-train`, its schedule, who its steps are, and their logs.
+
+External: the bucket for logs (`storage.artifact_store`). Where there is none, logs are read from the pods, which
+stay as long as their workflow where they failed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
+
+import pulumi
+from pulumi import Output, ResourceOptions
+
+from components.kit.connections import Bucket, KafkaConnection
+from components.kit.custom import custom_resource, object_name
+from components.kit.identities import RoleRule, step_identity
+from components.kit.labels import labels, selector
+from components.kit.network import API_SERVER, Traffic, allow, pods
+from components.serving.promotion import watch_options
+from components.serving.serving import APP as SERVERS
+from components.serving.serving import PORT as PREDICTOR_PORT
+from components.serving.serving import Slot
+from components.storage.log_archive import address, archived
+from components.training.pods import KafkaClient, kafka_client
+from components.training.steps import Accounts, Canary, Commands, Gate, Plan, schedule_spec, workflow_spec
+from settings.model import Promotion
+from settings.model import Training as TrainingSettings
+
+APP: Final = "training"
+API_VERSION: Final = "argoproj.io/v1alpha1"
+EXAMPLE: Final = Commands(
+    train=("python3", "-m", "examples.recommender.train"), evaluate=("python3", "-m", "examples.recommender.evaluate")
+)
+"""The commands of the example model's image."""
+LEASES: Final[RoleRule] = {
+    "api_groups": ["coordination.k8s.io"],
+    "resources": ["leases"],
+    # Without names: RBAC cannot restrict `create` by name, and the others' names hold the feature that drifted.
+    "verbs": ["get", "create", "update"],
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingArgs:
+    """A model's training, and what it talks to."""
+
+    model: str
+    namespace: pulumi.Input[str]
+    loop_image: str
+    """Image of the loop's own steps."""
+    image: str
+    """Image with `commands`; it derives from the loop's."""
+    tracking_uri: pulumi.Input[str]
+    egress: Sequence[Traffic]
+    """Where all pods go: MLflow, and the data where it is neither in the image nor behind port 443."""
+    training: TrainingSettings
+    commands: Commands = field(default_factory=Commands)
+    cooldown: timedelta | None = None
+    """The least time between two trainings that drift asks for. None: drift does not start any."""
+    serving: bool = False
+    """Whether the model is served: the run then rolls its staging service out, and watches it."""
+    promotion: Promotion = field(default_factory=Promotion)
+    """How it is watched."""
+    kafka: KafkaConnection | None = None
+    """Where predictions are read. None: they are not judged."""
+    logs: Bucket | None = None
+    """Where the steps' logs go, for pods of the namespace. None: they stay with their pods."""
+
+    @property
+    def staging_service(self) -> str | None:
+        """The InferenceService that follows the alias `staging`."""
+        return f"{self.model}-{Slot.STAGING}" if self.serving else None
+
+
+class Training(pulumi.ComponentResource):
+    """Creates a WorkflowTemplate, a CronWorkflow where there is a schedule, and accounts and policies for its pods.
+
+    External: Argo Workflows 3.6 or later, MLflow, the user's image. The pods pass Pod Security restricted whatever the
+    controller's config says. No identity here can read Secrets or create pods. In MLflow the user's code writes its own
+    model's runs, and the loop's steps write versions and move `staging` (docs/identities.md).
+    """
+
+    template: Output[str]
+    """The WorkflowTemplate's name, known once it exists."""
+    submit: Output[str]
+    """The command that trains the model now, and waits."""
+    logs: Output[str] | None
+    """Folder of the trainings' logs (s3://…). None: they stay with their pods."""
+
+    def __init__(self, name: str, args: TrainingArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("ml-loop:training:Training", name, None, opts)
+        child = ResourceOptions(parent=self)
+        namespace, training = Output.from_input(args.namespace), args.training
+
+        plan = Output.all(
+            namespace=namespace,
+            tracking_uri=args.tracking_uri,
+            train=_identity(name, args, "train", (), child),
+            gate=_identity(f"{name}-gate", args, "gate", (), child),
+            cooldown=_cooldown_identity(name, args, child),
+            rollout=_rollout_identity(name, args, child),
+            kafka=kafka_client(args.kafka),
+        ).apply(lambda known: _plan(name, args, known))
+        _policies(name, args, child)
+
+        template = custom_resource(
+            f"{name}-template",
+            API_VERSION,
+            "WorkflowTemplate",
+            {"name": f"{args.model}-train", "namespace": namespace, "labels": labels(APP, name)},
+            plan.apply(lambda known: _spec(known, args)),
+            opts=child,
+        )
+        self.template = object_name(template)
+        if (cron := training.schedule) is not None:
+            custom_resource(
+                f"{name}-schedule",
+                API_VERSION,
+                "CronWorkflow",
+                {"name": f"{args.model}-train", "namespace": namespace, "labels": labels(APP, name)},
+                self.template.apply(lambda reference: schedule_spec(reference, cron)),
+                opts=child,
+            )
+        self.submit = Output.concat("argo submit --from workflowtemplate/", self.template, " -n ", namespace, " --wait")
+        self.logs = args.logs and address(args.logs, args.model)
+        self.register_outputs({"template": self.template, "submit": self.submit})
+
+
+def _spec(plan: Plan, args: TrainingArgs) -> dict[str, Any]:
+    spec = workflow_spec(plan)
+    return archived(spec, args.logs, args.model) if args.logs else spec
+
+
+def _plan(name: str, args: TrainingArgs, known: dict[str, Any]) -> Plan:
+    training, gate = args.training, args.training.gate
+    return Plan(
+        model=args.model,
+        namespace=known["namespace"],
+        tracking_uri=known["tracking_uri"],
+        loop_image=args.loop_image,
+        image=args.image,
+        commands=args.commands,
+        accounts=Accounts(**{step: known[step] for step in ("train", "gate", "cooldown", "rollout")}),
+        labels=_pod_labels(name, args),
+        resources=training.resources.model_dump(exclude_none=True),
+        gate=Gate(metric=gate.metric, minimum=gate.minimum, compare=gate.not_worse_than is not None),
+        data_uri=training.data_uri or "",
+        parameters=training.parameters,
+        timeout=int(training.timeout.total_seconds()),
+        cooldown=None if args.cooldown is None else int(args.cooldown.total_seconds()),
+        staging_service=args.staging_service,
+        canary=_canary(args, known["kafka"]) if args.serving else None,
+    )
+
+
+def _pod_labels(name: str, args: TrainingArgs) -> dict[str, str]:
+    """Those that find the pods, and those that the store lets in."""
+    return labels(APP, name) | dict(args.logs.client_labels if args.logs else {})
+
+
+def accounts(model: str, *, cooldown: bool, serving: bool) -> list[str]:
+    """The service accounts that steps of a model's training run as: all of them write logs."""
+    steps = {"train": True, "gate": True, "cooldown": cooldown, "rollout": serving}
+    return [f"{model}-{step}" for step, wanted in steps.items() if wanted]
+
+
+def _identity(
+    name: str, args: TrainingArgs, step: str, rules: Sequence[RoleRule], child: ResourceOptions
+) -> Output[str]:
+    account = f"{args.model}-{step}"
+    return step_identity(
+        name,
+        account,
+        namespace=args.namespace,
+        rules=rules,
+        annotations=args.logs.annotations.get(account) if args.logs else None,
+        opts=child,
+    )
+
+
+def _canary(args: TrainingArgs, kafka: KafkaClient | None) -> Canary:
+    return Canary(
+        production_service=f"{args.model}-{Slot.PRODUCTION}",
+        options=watch_options(args.promotion),
+        seconds=int(args.promotion.watch.total_seconds()),
+        kafka=kafka,
+    )
+
+
+def _cooldown_identity(name: str, args: TrainingArgs, child: ResourceOptions) -> Output[str] | None:
+    if args.cooldown is None:
+        return None
+    return _identity(f"{name}-cooldown", args, "cooldown", [LEASES], child)
+
+
+def _rollout_identity(name: str, args: TrainingArgs, child: ResourceOptions) -> Output[str] | None:
+    """May change the one service, and watch its pods come up."""
+    if args.staging_service is None:
+        return None
+    service: RoleRule = {
+        "api_groups": ["serving.kserve.io"],
+        "resources": ["inferenceservices"],
+        "resource_names": [args.staging_service],
+        "verbs": ["get", "patch"],
+    }
+    deployments: RoleRule = {"api_groups": ["apps"], "resources": ["deployments"], "verbs": ["list"]}
+    its_pods: RoleRule = {"api_groups": [""], "resources": ["pods"], "verbs": ["list"]}
+    return _identity(f"{name}-rollout", args, "rollout", [service, deployments, its_pods], child)
+
+
+def _policies(name: str, args: TrainingArgs, child: ResourceOptions) -> None:
+    """Every step goes where it was told, to the API server with its results, and to the store with its log.
+
+    A rollout asks the servers, too.
+    """
+    allow(
+        f"{name}-steps",
+        namespace=args.namespace,
+        selector=selector(APP, name),
+        egress=[API_SERVER, *args.egress, *(args.logs.egress if args.logs else ())],
+        opts=child,
+    )
+    if args.serving:
+        staging, production = (pods(selector(SERVERS, args.model, slot)) for slot in (Slot.STAGING, Slot.PRODUCTION))
+        kafka = args.kafka.egress if args.kafka else ()
+        for step, peers, more in (("rollout", (staging,), ()), ("canary", (staging, production), kafka)):
+            allow(
+                f"{name}-{step}",
+                namespace=args.namespace,
+                selector=selector(APP, name, step),
+                egress=[Traffic(ports=(PREDICTOR_PORT,), peers=peers), *more],
+                opts=child,
+            )
