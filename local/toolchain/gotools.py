@@ -10,8 +10,10 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from local.paths import REPOSITORY, Paths
 from local.steps import StepError, key_of
@@ -150,12 +152,14 @@ TOOLS = {
             commands={"cmd/manager": "kserve-manager"},
         ),
         GoTool(
-            name="traefik",
-            # renovate: datasource=go depName=github.com/traefik/traefik/v3
-            module="github.com/traefik/traefik/v3",
-            version="v3.5.4",
-            licence="MIT",
-            commands={"cmd/traefik": "traefik"},
+            name="gateway-api",
+            # The version that Traefik (pyproject.toml, group programs) is written for.
+            # renovate: datasource=go depName=sigs.k8s.io/gateway-api
+            module="sigs.k8s.io/gateway-api",
+            version="v1.6.1",
+            licence="Apache-2.0",
+            # Its definitions are read, nothing is built.
+            commands={},
         ),
         GoTool(
             name="promtool",
@@ -191,11 +195,12 @@ TOOLS = {
 def environment() -> dict[str, str]:
     """The environment of every Go command: static binaries, no stamps of version control or paths, the user's caches.
 
-    The linker drops what debuggers read, so the compiler is told not to write it; and a compiler ends before its memory
-    has to be collected often.
+    The linker drops what debuggers read, so the compiler is told not to write it; and most compilers end before they
+    have collected any memory.
     """
     flags = "-buildvcs=false -trimpath -gcflags=all=-dwarf=false"
-    return os.environ | {"CGO_ENABLED": "0", "GOFLAGS": flags, "GOWORK": "off", "GOGC": "400"}
+    memory = {"GOGC": "off", "GOMEMLIMIT": "1536MiB"}
+    return os.environ | {"CGO_ENABLED": "0", "GOFLAGS": flags, "GOWORK": "off"} | memory
 
 
 def go(arguments: list[str], folder: Path) -> str:
@@ -211,9 +216,9 @@ def go(arguments: list[str], folder: Path) -> str:
     return done.stdout
 
 
-def module_folder(tool: GoTool, work: Path, dependency: str | None = None) -> Path:
-    """Where the module's source lies, or that of a module it is built with: manifests are read there too."""
-    return Path(go(["list", "-m", "-f", "{{.Dir}}", dependency or tool.module], prepared(tool, work)).strip())
+def module_folder(tool: GoTool, work: Path) -> Path:
+    """Where the module's source lies: manifests are read there too."""
+    return Path(go(["list", "-m", "-f", "{{.Dir}}", tool.module], prepared(tool, work)).strip())
 
 
 def prepared(tool: GoTool, work: Path) -> Path:
@@ -261,18 +266,30 @@ def key(tool: GoTool) -> str:
 
 def fetch(tool: GoTool, paths: Paths) -> None:
     """Downloads the modules that the build takes packages from, and no others of its graph."""
-    packages = [package_path(tool, package) for package in tool.commands]
-    go(["list", "-deps", f"-tags={tool.tags}", *packages], prepared(tool, paths.cache / "go"))
+    folder = prepared(tool, paths.cache / "go")
+    if packages := [package_path(tool, package) for package in tool.commands]:
+        go(["list", "-deps", f"-tags={tool.tags}", *packages], folder)
 
 
 def build(tool: GoTool, paths: Paths) -> None:
     """Builds all commands of a tool into the cache's bin folder; a cut-off build leaves no half-written binary."""
-    folder = prepared(tool, paths.cache / "go")
-    for package, binary in tool.commands.items():
-        unfinished = paths.bin / f"{binary}.part"
-        flags = [f"-tags={tool.tags}", "-ldflags", f"-s -w {tool.ldflags}".strip()]
-        go(["build", *flags, "-o", str(unfinished), package_path(tool, package)], folder)
-        unfinished.replace(paths.bin / binary)
+    flags = [f"-tags={tool.tags}", "-ldflags", f"-s -w {tool.ldflags}".strip()]
+    packages = {package_path(tool, package): binary for package, binary in tool.commands.items()}
+    compile_into(paths.bin, packages, flags, prepared(tool, paths.cache / "go"))
+
+
+def compile_into(target: Path, packages: Mapping[str, str], flags: Sequence[str], folder: Path) -> None:
+    """Builds packages (path → name of its binary) in one go, so that one is linked while another is compiled."""
+    with TemporaryDirectory(dir=target, prefix=".build-") as unfinished:
+        if len(packages) == 1:
+            (package, binary), *_ = packages.items()
+            go(["build", *flags, "-o", f"{unfinished}/{binary}", package], folder)
+        else:
+            # A folder's binaries have the names of their packages.
+            go(["build", *flags, "-o", f"{unfinished}/", *packages], folder)
+        for package, binary in packages.items():
+            built = Path(unfinished) / binary
+            (built if built.exists() else Path(unfinished) / Path(package).name).replace(target / binary)
 
 
 def package_path(tool: GoTool, package: str) -> str:

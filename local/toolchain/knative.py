@@ -9,7 +9,7 @@ from typing import Any, Final
 import yaml
 
 from local.paths import REPOSITORY, Paths
-from local.toolchain.gotools import TOOLS, go, module_folder
+from local.toolchain.gotools import TOOLS, compile_into, module_folder
 
 MODULE: Final = REPOSITORY / "local" / "go" / "knative"
 COMMAND: Final = "knative-pods"
@@ -17,10 +17,8 @@ COMMAND: Final = "knative-pods"
 
 def build(paths: Paths) -> None:
     """Builds the command into the cache's bin folder; a cut-off build leaves no half-written binary."""
-    unfinished = paths.bin / f"{COMMAND}.part"
     # The flags of the other Go programs: what KServe's manager was built of is not built again.
-    go(["build", "-tags=", "-ldflags", "-s -w", "-o", str(unfinished), "."], MODULE)
-    unfinished.replace(paths.bin / COMMAND)
+    compile_into(paths.bin, {".": COMMAND}, ["-tags=", "-ldflags", "-s -w"], MODULE)
 
 
 def kserve_settings(paths: Paths) -> dict[str, str]:

@@ -4,7 +4,7 @@ from typing import Final
 
 from local.paths import REPOSITORY, Paths
 from local.steps import key_of
-from local.toolchain.gotools import go
+from local.toolchain.gotools import compile_into, go
 
 MODULE: Final = REPOSITORY / "local" / "go"
 # renovate: datasource=go depName=k8s.io/kubernetes
@@ -28,10 +28,7 @@ def build(paths: Paths) -> None:
     package = "k8s.io/component-base/version"
     stamps = {"gitVersion": VERSION, "gitMajor": major, "gitMinor": minor}
     ldflags = " ".join(["-s -w", *(f"-X {package}.{name}={value}" for name, value in stamps.items())])
-    for command in COMMANDS:
-        unfinished = paths.bin / f"{command}.part"
-        go(["build", "-ldflags", ldflags, "-o", str(unfinished), f"./cmd/{command}"], MODULE)
-        unfinished.replace(paths.bin / command)
+    compile_into(paths.bin, {f"./cmd/{command}": command for command in COMMANDS}, ["-ldflags", ldflags], MODULE)
     kubectl = paths.bin / "kubectl"
     kubectl.unlink(missing_ok=True)
     kubectl.symlink_to("kubernetes")

@@ -24,7 +24,7 @@ def pin(tool: GoTool) -> None:
     if (upstream / "go.sum").exists():
         (folder / "go.sum").write_bytes((upstream / "go.sum").read_bytes())
     packages = [package_path(tool, package) for package in tool.commands]
-    if OWN not in tool.commands:
+    if tool.commands and OWN not in tool.commands:
         imports = "\n".join(f'\t_ "{package}"' for package in packages)
         (folder / "tools.go").write_text(
             "//go:build tools\n\n// Package tools names the commands built here.\npackage tools\n\n"
@@ -35,8 +35,8 @@ def pin(tool: GoTool) -> None:
         if tool.links:
             repair(tool, work)
         resolve = environment() | {"GOFLAGS": "-mod=mod -buildvcs=false"}
-        list_all = ["go", "list", "-deps", f"-tags={tool.tags}", *packages]
-        subprocess.run(list_all, cwd=work, env=resolve, check=True, stdout=subprocess.DEVNULL)
+        used = ["list", "-deps", f"-tags={tool.tags}", *packages] if packages else ["mod", "download", tool.module]
+        subprocess.run(["go", *used], cwd=work, env=resolve, check=True, stdout=subprocess.DEVNULL)
         if tool.links:
             go(["mod", "edit", f"-dropreplace={tool.module}"], work)
             subprocess.run(["go", "mod", "download", tool.module], cwd=work, env=resolve, check=True)

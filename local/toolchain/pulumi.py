@@ -1,4 +1,4 @@
-"""The Pulumi CLI and its plugins: what is installed is used, else downloaded, else built or stood in for."""
+"""The Pulumi CLI and its plugins: what is installed is used; else the CLI is built, and plugins are stood in for."""
 
 import os
 import re
@@ -7,13 +7,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from pulumi.automation import PulumiCommand
-from semver import VersionInfo
-
 from local.paths import REPOSITORY, Paths
 from local.shell import run, succeeds
 from local.steps import key_of
-from local.toolchain.gotools import TOOLS, build
 
 SDK: Final = version("pulumi")
 KUBERNETES: Final = version("pulumi-kubernetes")
@@ -32,24 +28,18 @@ def installed() -> Path | None:
     return Path(found) if told and tuple(map(int, told[0].split("."))) >= tuple(map(int, SDK.split("."))) else None
 
 
-def provide(paths: Paths) -> str | None:
-    """Leaves a Pulumi CLI in the cache's bin folder; the note says where it came from."""
-    target = paths.bin / "pulumi"
+def users_own(paths: Paths) -> Path | None:
+    """The user's own CLI, which is used instead of one of ours; none where the one on PATH is ours."""
     found = installed()
-    if found is not None and found.resolve() != target.resolve():
-        target.unlink(missing_ok=True)
-        target.symlink_to(found)
-        return f"found {found}"
-    if target.exists():
-        return None
-    try:
-        root = paths.cache / "pulumi-cli"
-        PulumiCommand.install(root=str(root), version=VersionInfo.parse(SDK))
-        target.symlink_to(root / "bin" / "pulumi")
-    except Exception:  # noqa: BLE001  # whatever keeps the download from working, the build is the answer
-        build(TOOLS["pulumi"], paths)
-        return "built from its Go module"
-    return f"downloaded v{SDK}"
+    return found if found is not None and found.resolve().parent != paths.bin.resolve() else None
+
+
+def link(found: Path, paths: Paths) -> str:
+    """Puts the user's own CLI into the cache's bin folder; the note says where it came from."""
+    target = paths.bin / "pulumi"
+    target.unlink(missing_ok=True)
+    target.symlink_to(found)
+    return f"found {found}"
 
 
 def provide_plugins(paths: Paths) -> str:

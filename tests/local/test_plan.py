@@ -11,6 +11,7 @@ from local.operators import BARMAN_CLOUD, OPERATORS
 from local.paths import Paths
 from local.plan import Plan
 from local.steps import Step
+from local.toolchain import pulumi
 from local.toolchain.gotools import TOOLS
 from settings import ImageName
 
@@ -64,3 +65,30 @@ def test_modules_are_downloaded_at_once_while_builds_have_their_turns(steps: lis
     assert builds.keys() == modules.keys()
     assert all(step.heavy and step.needs == [f"modules {name}"] for name, step in builds.items())
     assert not any(step.heavy or step.needs for step in modules.values())
+
+
+def test_a_pulumi_of_the_user_s_is_used_and_none_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cli = tmp_path / "users" / "pulumi"
+    cli.parent.mkdir()
+    cli.write_text(f"#!/bin/sh\necho v{pulumi.SDK}\n")
+    cli.chmod(0o755)
+    monkeypatch.setenv("PATH", str(cli.parent), prepend=":")
+    paths = Paths(tmp_path / "cache")
+    steps = {step.name: step for step in Plan(paths).steps()}
+    assert "build pulumi" not in steps
+    assert steps["pulumi"].run() == f"found {cli}"
+    assert (paths.bin / "pulumi").resolve() == cli
+
+
+def test_a_pulumi_of_ours_on_the_path_is_no_user_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = Paths(tmp_path)
+    paths.bin.mkdir()
+    (paths.bin / "pulumi").write_text(f"#!/bin/sh\necho v{pulumi.SDK}\n")
+    (paths.bin / "pulumi").chmod(0o755)
+    monkeypatch.setenv("PATH", str(paths.bin), prepend=":")
+    assert "build pulumi" in {step.name for step in Plan(paths).steps()}
+
+
+def test_a_program_of_a_wheel_is_no_build(steps: list[Step]) -> None:
+    (layer,) = [step for step in steps if step.name == "layer traefik"]
+    assert list(layer.needs) == ["programs"]
