@@ -96,6 +96,7 @@ mlflow_args = MlflowArgs(
     replicas=tracking.replicas,
     resources=tracking.resources.model_dump(exclude_none=True),
     host=tracking.host,
+    scheme=gateway.scheme if gateway else "http",
     front=front(stack, gateway),
     node_port=tracking.node_port,
     node_address=stack.cluster.node_address,

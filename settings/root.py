@@ -86,6 +86,7 @@ class Settings(Section):
         yield from self._complete_store()
         yield from self._reachable_host()
         yield from self._reachable_broker()
+        yield from self._reachable_node()
         yield from self._reachable_chart()
         for name, model in self.models.items():
             yield from self._runnable_model(name, model)
@@ -126,6 +127,11 @@ class Settings(Section):
         if exposed and self.cluster.node_address is None:
             expected = "the address of a node, which the broker tells its clients"
             yield Problem.missing(("cluster", "nodeAddress"), expected, "Add it, or remove kafka.nodePort")
+
+    def _reachable_node(self) -> Iterator[Problem]:
+        if self.tracking.node_port is not None and self.cluster.node_address is None:
+            expected = "the address of a node: MLflow answers to the names and addresses that it knows, and no others"
+            yield Problem.missing(("cluster", "nodeAddress"), expected, "Add it, or remove tracking.nodePort")
 
     def _reachable_chart(self) -> Iterator[Problem]:
         mirror = self.platform.chart_mirror

@@ -27,6 +27,7 @@ from components.kit.pod import (
     secret_env,
 )
 from components.tracking import identity
+from components.tracking.addresses import allowed_hosts, allowed_origins
 from components.tracking.application import ArgoCd, application, chart_values
 from components.tracking.migration import database_env, migrate
 
@@ -60,6 +61,8 @@ class MlflowArgs:
     resources: Resources = field(default_factory=lambda: resources(cpu="250m", memory="1Gi", memory_limit="2Gi"))
     host: str | None = None
     """Public host name, where a gateway offers one."""
+    scheme: str = "http"
+    """How the gateway offers it: `http`, or `https`."""
     front: Peers = ANYWHERE
     """Where requests for `host` come from; ANYWHERE: unknown, or from outside the cluster."""
     node_port: int | None = None
@@ -150,20 +153,6 @@ class Mlflow(pulumi.ComponentResource):
 def _external_url(args: MlflowArgs) -> str | None:
     exposed = args.node_address and args.node_port
     return f"http://{args.node_address}:{args.node_port}" if exposed else None
-
-
-def allowed_hosts(service: str, namespace: str, *public: str | None) -> list[str]:
-    """Host headers that the server accepts; any other is a DNS rebinding attempt to it.
-
-    `public` are the names and addresses it has outside the cluster. An explicit list replaces MLflow's own, so
-    localhost and pod addresses are in it again, and each name stands with and without port.
-    """
-    names = [
-        *("localhost", "127.0.0.1"),
-        *(service, f"{service}.{namespace}", f"{service}.{namespace}.svc", f"{service}.{namespace}.svc.cluster.local"),
-        *(name for name in public if name),
-    ]
-    return [*names, *(f"{name}:*" for name in names), "10.*"]
 
 
 def _policies(name: str, args: MlflowArgs, child: ResourceOptions) -> list[k8s.networking.v1.NetworkPolicy]:
@@ -263,6 +252,7 @@ def _servers(
 def _server(name: str, args: MlflowArgs, session: Output[str]) -> Container:
     health: k8s.core.v1.ProbeArgsDict = {"http_get": {"path": "/health", "port": "http"}, "timeout_seconds": 5}
     public = (args.host, args.node_address)
+    origins = allowed_origins(_external_url(args), args.host, args.scheme)
     hosts = Output.from_input(args.namespace).apply(lambda namespace: allowed_hosts(name, namespace, *public))
     return {
         **restricted_container("mlflow", args.image, args.resources, [args.database.mount(), *identity.MOUNTS]),
@@ -279,6 +269,7 @@ def _server(name: str, args: MlflowArgs, session: Output[str]) -> Container:
                 {
                     "ARTIFACTS_DESTINATION": Output.concat("s3://", args.bucket.name, "/", ARTIFACTS_FOLDER),
                     "MLFLOW_SERVER_ALLOWED_HOSTS": hosts.apply(",".join),
+                    "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": ",".join(origins),
                     # It runs what users submit, on the server; nothing of the loop submits any.
                     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
                 }

@@ -97,6 +97,22 @@ def test_mlflow_answers_at_its_host_through_the_gateway(station: Station) -> Non
     assert answer(asked) == (200, version("mlflow-skinny"))
     elsewhere = Request(f"http://{gateway}/version", headers={"Host": f"not-{HOST}"})
     assert answer(elsewhere)[0] == 404
+    assert searched(f"http://{gateway}", HOST, f"http://{HOST}") == 200
+    assert searched(f"http://{gateway}", HOST, "http://evil.example.com") == 403
+
+
+def test_a_page_of_mlflow_lists_runs_and_a_foreign_one_does_not(station: Station) -> None:
+    address = urlsplit(station.url).netloc
+    assert searched(station.url, address, station.url) == 200
+    assert searched(station.url, address, "http://evil.example.com") == 403
+    assert searched(station.url, "10.evil.example", station.url) == 403
+
+
+def searched(url: str, host: str, origin: str) -> int:
+    """What the script of a page gets that asks MLflow for runs, as a browser sends it."""
+    headers = {"Host": host, "Origin": origin, "Content-Type": "application/json"}
+    body = json.dumps({"experiment_ids": ["0"]}).encode()
+    return answer(Request(f"{url}/ajax-api/2.0/mlflow/runs/search", body, headers))[0]  # noqa: S310  our own
 
 
 def answer(request: Request) -> tuple[int, str]:

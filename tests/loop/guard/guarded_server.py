@@ -26,6 +26,9 @@ POLICY = {
 }
 COUNTER = "ml_loop_tracking_refusals_total"
 DENIED = "PERMISSION_DENIED"
+HOSTS = ("127.0.0.1:*", "10.173.0.1:*", "ml.example.com")
+ORIGINS = ("http://10.173.0.1:30500", "https://ml.example.com", "https://ml.example.com:*")
+"""As the stack spells the addresses of a node and of a host."""
 
 
 class Answer(NamedTuple):
@@ -68,6 +71,8 @@ class GuardedServer(MlflowServer):
             "ML_LOOP_IDENTITY_METRICS_PORT": str(self.metrics_port),
             "ML_LOOP_IDENTITY_POLICY": str(policy),
             "KUBECONFIG": str(kubeconfig),
+            "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(HOSTS),
+            "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": ",".join(ORIGINS),
             "PROMETHEUS_MULTIPROC_DIR": str(counts),
             "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'images/mlflow'}",
         }
