@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from settings.cluster import check_context
 from settings.problem import PROJECT, SettingsError, dotted
 from settings.root import Settings
+from settings.scalars import restored, rounded
 
 _PREFIX = f"{PROJECT}:"
 
@@ -40,6 +41,9 @@ def parse(values: Mapping[str, Any]) -> Settings:
     Raises:
         SettingsError: with one line per problem. Contradictions between settings show once each value is valid.
     """
+    if lost := [f"{dotted(problem.path)}: {problem.text}" for problem in rounded(values)]:
+        raise SettingsError(lost)
+    values = restored(values)
     try:
         return Settings.model_validate(values)
     except ValidationError as error:

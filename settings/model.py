@@ -14,7 +14,6 @@ from settings.values.cron import Cron
 from settings.values.duration import Duration
 from settings.values.image import ImageReference
 from settings.values.names import FeatureName, MetricName
-from settings.values.network import DataUri
 from settings.values.number import (
     Count,
     Flag,
@@ -26,6 +25,7 @@ from settings.values.number import (
     Replicas,
     Utilization,
 )
+from settings.values.uri import DataUri
 
 
 class DriftTest(StrEnum):
@@ -73,7 +73,7 @@ class Training(Section):
     image: ImageReference | None = None
     """Image with the commands train and evaluate. Unset, for the example model only: the image `recommender`."""
     schedule: Cron | None = None
-    """When to train without being asked (UTC). null: on drift and by hand only."""
+    """When to train without being asked, in UTC or a time zone in front. null: on drift and by hand only."""
     resources: Resources = default_resources(cpu="500m", memory="1Gi", memory_limit="2Gi")
     """CPU and memory of each training step."""
     gate: Gate

@@ -3,16 +3,10 @@
 from datetime import date
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from settings.problem import Rule
 from settings.section import Section
-
-
-def _without_time(given: object) -> object:
-    """A date that YAML has without quotes reaches the program as `2027-01-31 00:00:00 +0000 UTC`."""
-    return given.partition(" ")[0] if isinstance(given, str) else given
-
 
 Text = Annotated[str, Field(min_length=1), Rule("a text that is not empty", "Fill it in")]
 
@@ -26,7 +20,5 @@ class PolicyException(Section):
     """Object it does not hold for, as Kind/namespace/name. Unset: any."""
     reason: Text
     """Why, for the next reader."""
-    expires: Annotated[
-        date, BeforeValidator(_without_time), Rule("a date such as 2027-01-31", "Write year, month and day")
-    ]
+    expires: Annotated[date, Rule("a date such as 2027-01-31", "Write year, month and day")]
     """First day on which the rule holds again."""

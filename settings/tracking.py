@@ -7,7 +7,7 @@ from typing import Annotated
 from settings.problem import Problem, one_of
 from settings.resources import Resources, default_resources
 from settings.section import Section
-from settings.values.cron import Cron
+from settings.values.cron import BackupCron
 from settings.values.moment import Moment
 from settings.values.names import ArchiveName, Namespace, ObjectName, OidcName
 from settings.values.network import Host, IssuerUrl, NodePort
@@ -46,7 +46,7 @@ class Restore(Section):
 class Backup(Section):
     """Base backups and the write-ahead log, kept in the artifact store: any moment since the oldest can be restored."""
 
-    schedule: Cron = "0 3 * * *"
+    schedule: BackupCron = "0 3 * * *"
     """When base backups are taken (UTC)."""
     retention_days: Count = 30
     """For how many days a moment can be restored."""

@@ -16,6 +16,7 @@ from components.kit.labels import labels
 from components.kit.network import API_SERVER, Traffic, allow, pods
 from components.kit.pod import Resources, resources
 from components.platform.cloudnativepg import INSTANCE_PORTS, OPERATOR
+from settings.values.cron import with_seconds
 
 API_VERSION = "postgresql.cnpg.io/v1"
 PORT = 5432
@@ -40,7 +41,7 @@ class PostgresBackup:
 
     bucket: Bucket
     schedule: str
-    """When base backups are taken: cron in five fields, UTC."""
+    """When base backups are taken: cron in UTC."""
     days: int
     """How far back one can restore."""
     archive: str
@@ -216,8 +217,7 @@ def _schedule(
         {"name": name, "namespace": namespace, "labels": labels("postgresql", name)},
         {
             "cluster": {"name": cluster},
-            # CloudNativePG's cron has a sixth field in front, for seconds.
-            "schedule": f"0 {backup.schedule}",
+            "schedule": with_seconds(backup.schedule),
             "immediate": True,
             "backupOwnerReference": "self",
             "method": "plugin",

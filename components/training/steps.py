@@ -33,6 +33,7 @@ from components.training.pods import (
     workflow_defaults,
     workflow_parameter,
 )
+from settings.values.cron import zoned
 
 TRIGGERS: Final = ("manual", "schedule", "drift")
 PARAMETERS: Final = ("trigger", "feature", "p_value", "event_id")
@@ -140,9 +141,11 @@ def schedule_spec(template: str, cron: str) -> dict[str, Any]:
     """The spec of the CronWorkflow that starts the template."""
     reference = argo.WorkflowTemplateRef(name=template)
     arguments = argo.Arguments(parameters=[argo.Parameter(name="trigger", value="schedule")])
+    # Argo puts its time zone in front of the schedule, where there may be but one.
+    timezone, schedule = zoned(cron)
     return argo.CronWorkflowSpec(
-        schedules=[cron],
-        timezone="Etc/UTC",
+        schedules=[schedule],
+        timezone=timezone,
         concurrency_policy="Forbid",
         # A controller that was away at the time catches up, but not a day later.
         starting_deadline_seconds=3600,

@@ -45,15 +45,6 @@ BootstrapServers = Annotated[
     Rule("Kafka brokers as host:port, separated by commas", "Name each broker with a port from 1 to 65535"),
 ]
 
-DataUri = Annotated[
-    str,
-    Field(pattern=r"^[a-z][a-z0-9+.-]*://[^\s:@]+(:[0-9]+)?[^\s:@]*$"),
-    Rule(
-        "a URI such as s3://bucket/path",
-        "Write scheme and path, without a password: the training pod's identity opens the data",
-    ),
-]
-
 ChartMirror = Annotated[
     str,
     Field(pattern=r"^(oci://[^\s:@]+(:[0-9]+)?[^\s:@]*|[./~][^\s:]*)$"),
