@@ -21,8 +21,7 @@ COMMANDS = {
     "evidence": ("loop.promotion.proposal", "write the pull request that would put a version into production"),
     "detect": ("loop.drift.detector", "compare the predictions' features with the reference window"),
     "cooldown": ("loop.retraining.cooldown", "take the per-feature lease, or end the run as skipped"),
-    "bus-credentials": ("loop.retraining.bus", "make the event bus a certificate and a password, once"),
-    "simulate": ("loop.drift.simulate", "a year of predictions in virtual time: false retrains, delay, refusals"),
+    "bus-credentials": ("loop.runtime.bus", "make the event bus a certificate and a password, once"),
 }
 
 

@@ -105,7 +105,7 @@ class KafkaConnection:
     """What a client's NetworkPolicy has to allow."""
 
     def env(self) -> list[Env]:
-        """What the loop's pods read (`loop.kafka.client_settings`). The password stays in its Secret."""
+        """What the loop's pods read (`loop.runtime.kafka.client_settings`). The password stays in its Secret."""
         protocol = ("SASL_" if self.sasl else "") + ("SSL" if self.tls else "PLAINTEXT")
         env = plain_env({"KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers, "KAFKA_SECURITY_PROTOCOL": protocol})
         if self.ca_secret is not None:

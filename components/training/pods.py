@@ -49,7 +49,7 @@ TRACKING_TOKEN_MOUNT: Final[Mapping[str, Any]] = {
 TRACKING_TOKEN_ENV: Final[Mapping[str, str]] = {
     "ML_LOOP_TRACKING_TOKEN_FILE": f"{TRACKING_TOKEN_MOUNT['mountPath']}/token"
 }
-"""Where `loop.identity` finds it, in whatever program of the pod calls MLflow."""
+"""Where `loop.runtime.identity` finds it, in whatever program of the pod calls MLflow."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ STARTED_SECONDS: Final = 60.0
 PUBLISH: Final = """\
 import os, sys
 from confluent_kafka import Producer
-from loop.kafka import client_settings
+from loop.runtime.kafka import client_settings
 producer = Producer(client_settings(os.environ))
 producer.produce(sys.argv[1], sys.argv[2].encode(), key=sys.argv[3].encode())
 sys.exit(producer.flush(30))

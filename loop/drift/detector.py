@@ -19,13 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loop.contract import DRIFT_TOPIC, PREDICTIONS_TOPIC
-from loop.drift import health
+from loop.drift import metrics
 from loop.drift.decision import Outcome, Span, events
 from loop.drift.reference import Reference, Watcher, season_of
 from loop.drift.settings import DriftSettings, add_arguments, from_arguments
 from loop.drift.window import Bookmark, MalformedError, Row, Windows, parse
-from loop.health import serve
-from loop.kafka import client_settings
+from loop.runtime.kafka import client_settings
+from loop.runtime.probes import serve
 
 _log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class Detector:
         self._watcher, self._make_test, self._partition, self._clock = watcher, make_test, partition, clock
         self._windows = Windows(settings.window)
         self._tests: tuple[Reference | None, dict[str, Compare]] = (None, {})
-        self._count = {name: health.MESSAGES.labels(model, name) for name in ("used", "malformed", "other_model")}
+        self._count = {name: metrics.MESSAGES.labels(model, name) for name in ("used", "malformed", "other_model")}
         self._shown = -float("inf")
         self.last_step = clock()
 
@@ -84,7 +84,7 @@ class Detector:
                 continue  # nothing committed yet: the client starts at the earliest
             low, _ = consumer.get_watermark_offsets(kept, timeout=30.0)
             if low > kept.offset:
-                health.EXPIRED.labels(self._model).inc(low - kept.offset)
+                metrics.EXPIRED.labels(self._model).inc(low - kept.offset)
                 _log.warning("partition %d: %d messages are gone from Kafka", kept.partition, low - kept.offset)
             marks[kept.partition] = Bookmark.read(kept.offset, kept.metadata)
         self._windows = Windows.resume(self._settings.window, marks)
@@ -99,8 +99,8 @@ class Detector:
         """Read what there is, at most 1000 messages, and close the windows that are complete."""
         self.last_step = self._clock()
         reference = self._watcher.reference
-        health.REFERENCE_OK.labels(self._model).set(not self._watcher.problem)
-        health.REFERENCE.labels(self._model).set(float(reference.version) if reference else 0)
+        metrics.REFERENCE_OK.labels(self._model).set(not self._watcher.problem)
+        metrics.REFERENCE.labels(self._model).set(float(reference.version) if reference else 0)
         if reference is None:
             time.sleep(timeout)  # nothing to compare with: the predictions wait in Kafka
             return
@@ -109,7 +109,7 @@ class Detector:
                 self._kafka_error(message.error())
             else:
                 self._take(message.partition(), message.offset(), self._row(message.value(), reference))
-        health.OPEN_ROWS.labels(self._model).set(len(self._windows.rows))
+        metrics.OPEN_ROWS.labels(self._model).set(len(self._windows.rows))
 
     def alive(self) -> tuple[bool, str]:
         """Not alive when reading or comparing has hung; a broker or an MLflow that is away is no reason to restart."""
@@ -146,7 +146,7 @@ class Detector:
         self._commit(windows.closing())
         if windows.rows:
             self._publish(self._compare(windows))
-            health.WINDOWS.labels(self._model).inc()
+            metrics.WINDOWS.labels(self._model).inc()
         self._commit(windows.close())
 
     def _compare(self, windows: Windows) -> list[bytes]:
@@ -161,10 +161,10 @@ class Detector:
         span = Span(start, end, len(times), offsets, elapsed)
         found = events(self._model, reference.version, span, outcomes, settings=self._settings, now=self._clock())
         for event in found:
-            health.SCORE.labels(self._model, event["feature"]).set(event["ks"])
-            health.P_VALUE.labels(self._model, event["feature"]).set(event["p_value"])
+            metrics.SCORE.labels(self._model, event["feature"]).set(event["ks"])
+            metrics.P_VALUE.labels(self._model, event["feature"]).set(event["p_value"])
             drift = event["p_value"] < event["threshold"]
-            health.EVENTS.labels(self._model, event["feature"], str(drift).lower()).inc()
+            metrics.EVENTS.labels(self._model, event["feature"], str(drift).lower()).inc()
             _log.log(logging.WARNING if drift else logging.INFO, "%s: %s", "drift" if drift else "no drift", event)
         return [json.dumps(event, allow_nan=False).encode() for event in found]
 
@@ -182,7 +182,7 @@ class Detector:
         self._consumer.commit(offsets=offsets, asynchronous=False)
 
     def _kafka_error(self, error: Any) -> None:
-        health.KAFKA_ERRORS.labels(self._model).inc()
+        metrics.KAFKA_ERRORS.labels(self._model).inc()
         _log.warning("Kafka: %s", error)
         if error.fatal():
             raise RuntimeError(f"Kafka: {error}")

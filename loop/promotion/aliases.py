@@ -20,10 +20,10 @@ from typing import Final, Protocol
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from prometheus_client import Counter, Gauge
 
-from loop import health
 from loop.contract import PRODUCTION_TAG, Alias, Tag
 from loop.promotion.change import Change
-from loop.registry import Registry, RegistryError
+from loop.runtime import probes
+from loop.runtime.registry import Registry, RegistryError
 
 _log = logging.getLogger(__name__)
 
@@ -196,7 +196,7 @@ def main() -> int:
         watch = AliasWatch(Registry(patience=0), arguments.model, service)
     except RegistryError as error:
         parser.error(str(error))
-    server = health.serve(arguments.port, watch.alive, watch.ready)
+    server = probes.serve(arguments.port, watch.alive, watch.ready)
     while not stop.wait(watch.step()):
         pass
     server.shutdown()
@@ -204,6 +204,6 @@ def main() -> int:
 
 
 def _service(arguments: argparse.Namespace) -> Pinned:
-    from loop.serving.rollout import Cluster, Service, api_client  # noqa: PLC0415  # memory that watching does not need
+    from loop.runtime.inference import InferenceService, api_client  # noqa: PLC0415  # memory that watching does not need
 
-    return Cluster(api_client(), Service(arguments.namespace, arguments.service, arguments.model))
+    return InferenceService(api_client(), namespace=arguments.namespace, name=arguments.service, model=arguments.model)

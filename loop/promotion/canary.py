@@ -16,8 +16,8 @@ from loop.contract import CANARY, Alias, Gate, Tag
 from loop.promotion import watch
 from loop.promotion.promote import Live, Production, Say
 from loop.promotion.watch import Baseline
-from loop.registry import Registry
-from loop.serving.rollout import Cluster, RolloutError, Service, api_client
+from loop.runtime.inference import InferenceService, RolloutError, api_client
+from loop.runtime.registry import Registry
 from loop.training.step import StepError, run_step
 
 
@@ -88,7 +88,8 @@ def canary() -> None:
     api, watching = api_client(), watch.from_arguments(arguments)
 
     def live(name: str) -> Live:
-        return Live(Cluster(api, Service(arguments.namespace, name, arguments.model)), arguments.timeout, watching)
+        service = InferenceService(api, namespace=arguments.namespace, name=name, model=arguments.model)
+        return Live(service, arguments.timeout, watching)
 
     services = live(arguments.staging), live(arguments.production)
     try:

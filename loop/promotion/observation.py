@@ -11,10 +11,10 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
 from loop.contract import PREDICTIONS_TOPIC, Env
-from loop.kafka import client_settings
 from loop.promotion.judge import Sample
 from loop.promotion.traffic import Traffic
-from loop.serving.rollout import PORT, Cluster, Pod
+from loop.runtime.inference import PORT, InferenceService, Pod
+from loop.runtime.kafka import client_settings
 
 LOOKBACK: Final = timedelta(minutes=10)
 """How old a prediction may be to be compared."""
@@ -24,10 +24,10 @@ PATIENCE: Final = 30.0
 """Seconds for Kafka to hand over what it has."""
 
 
-def traffic(cluster: Cluster, version: str) -> Traffic | None:
+def traffic(service: InferenceService, version: str) -> Traffic | None:
     """What all servers of the version counted; None where none answers."""
     http = urllib3.PoolManager(retries=1, timeout=5.0)
-    found = [counted for pod in cluster.pods(version) if (counted := _scraped(http, pod)) is not None]
+    found = [counted for pod in service.pods(version) if (counted := _scraped(http, pod)) is not None]
     return sum(found, Traffic()) if found else None
 
 
@@ -52,11 +52,11 @@ def counted(text: str) -> Traffic:
     return Traffic(int(codes.get("2", 0)), int(codes.get("5", 0)), int(codes.get("4", 0)), seconds)
 
 
-def crashes(cluster: Cluster, version: str) -> tuple[str, ...]:
+def crashes(service: InferenceService, version: str) -> tuple[str, ...]:
     """Why containers of the version's servers ended since they were made."""
     return tuple(
         f"pod {pod.name}: {(ended.message or f'{ended.reason}, exit code {ended.exit_code}').strip()}"
-        for pod in cluster.pods(version)
+        for pod in service.pods(version)
         for status in pod.status.container_statuses or []
         if (ended := status.last_state and status.last_state.terminated) and ended.exit_code != 0
     )

@@ -27,8 +27,9 @@ from loop.promotion.change import Change
 from loop.promotion.judge import Verdict
 from loop.promotion.traffic import Traffic
 from loop.promotion.watch import Baseline, Watch
-from loop.registry import Registry, RegistryError
-from loop.serving.rollout import Cluster, RolloutError, Service, api_client, roll
+from loop.runtime.inference import InferenceService, RolloutError, api_client
+from loop.runtime.registry import Registry, RegistryError
+from loop.serving.rollout import roll
 from loop.serving.served import leave_reason
 
 Say = Callable[[str], None]
@@ -59,29 +60,29 @@ class Production(Protocol):
 class Live:
     """The service on the cluster."""
 
-    cluster: Cluster
+    inference: InferenceService
     timeout: float
     watching: Watch
     say: Say = print
 
     def serve(self, version: str) -> None:
-        roll(self.cluster, version, self.timeout, self.say)
+        roll(self.inference, version, self.timeout, self.say)
 
     def restore(self, version: str) -> None:
         try:
             self.serve(version)
         except RolloutError:
-            self.cluster.annotate(version)
+            self.inference.annotate(version)
             raise
 
     def release(self) -> None:
-        self.cluster.annotate(None)
+        self.inference.annotate(None)
 
     def traffic(self, version: str) -> Traffic | None:
-        return observation.traffic(self.cluster, version)
+        return observation.traffic(self.inference, version)
 
     def watch(self, version: str, before: Baseline | None) -> Verdict:
-        return self.watching.over(self.cluster, version, before, self.say)
+        return self.watching.over(self.inference, version, before, self.say)
 
 
 @dataclass(frozen=True)
@@ -206,9 +207,11 @@ def main() -> int:
     watch.add_arguments(parser)
     parser.add_argument("--service", required=True, help="the production InferenceService's name")
     arguments = parser.parse_args()
-    service = Service(arguments.namespace, arguments.service, arguments.model)
     try:
-        live = Live(Cluster(api_client(), service), arguments.timeout, watch.from_arguments(arguments))
+        service = InferenceService(
+            api_client(), namespace=arguments.namespace, name=arguments.service, model=arguments.model
+        )
+        live = Live(service, arguments.timeout, watch.from_arguments(arguments))
         Promotion(Registry(), live, arguments.model, arguments.version).run()
     except (PromotionError, RolloutError, MlflowException, config.ConfigException) as error:
         return _ended(str(error), EXIT_VERDICT)

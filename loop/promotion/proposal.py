@@ -16,7 +16,7 @@ from mlflow import get_tracking_uri
 from mlflow.entities.model_registry import ModelVersion
 
 from loop.contract import CANARY, Alias, Gate, Tag
-from loop.registry import Registry, RegistryError
+from loop.runtime.registry import Registry, RegistryError
 
 FOOTER: Final = (
     "Merging this lets `pulumi up` promote the version: it is watched, and taken back if it fails. "

@@ -11,9 +11,11 @@ from confluent_kafka import KafkaException
 from loop.promotion import observation
 from loop.promotion.judge import Limits, Observation, Sample, Verdict, judge
 from loop.promotion.traffic import Traffic
-from loop.serving.rollout import Cluster
+from loop.runtime.inference import InferenceService
 
 POLL_SECONDS: Final = 5.0
+
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -31,27 +33,27 @@ class Watch:
     seconds: float
     limits: Limits
 
-    def over(self, cluster: Cluster, version: str, before: Baseline | None, say: Callable[[str], None]) -> Verdict:
+    def over(self, service: InferenceService, version: str, before: Baseline | None, say: Say) -> Verdict:
         """Ends as soon as something speaks against the version."""
         say(f"watching version {version} for {self.seconds:.0f} s")
         old = before and Observation(before.version, before.traffic)
         deadline = time.monotonic() + self.seconds
         while (left := deadline - time.monotonic()) > 0:
             time.sleep(min(left, POLL_SECONDS))
-            verdict = judge(self.limits, _seen(cluster, version), old)
+            verdict = judge(self.limits, _seen(service, version), old)
             if verdict.failures:
                 break
         else:
-            verdict = self._finally(cluster, version, old, say)
+            verdict = self._finally(service, version, old, say)
         for note in verdict.notes:
             say(note)
         return verdict
 
-    def _finally(self, cluster: Cluster, version: str, old: Observation | None, say: Callable[[str], None]) -> Verdict:
+    def _finally(self, service: InferenceService, version: str, old: Observation | None, say: Say) -> Verdict:
         """The last look takes the predictions in, too."""
-        new = _seen(cluster, version)
+        new = _seen(service, version)
         try:
-            samples = observation.samples(cluster.model, [version, *([old.version] if old else [])])
+            samples = observation.samples(service.model, [version, *([old.version] if old else [])])
         except KafkaException as error:
             say(f"Kafka cannot be read: {error}")
             samples = {}
@@ -59,8 +61,8 @@ class Watch:
         return judge(self.limits, replace(new, sample=samples.get(version, Sample())), old)
 
 
-def _seen(cluster: Cluster, version: str) -> Observation:
-    return Observation(version, observation.traffic(cluster, version), crashes=observation.crashes(cluster, version))
+def _seen(service: InferenceService, version: str) -> Observation:
+    return Observation(version, observation.traffic(service, version), crashes=observation.crashes(service, version))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -19,7 +19,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from prometheus_client import Counter, Gauge
 
 from loop.contract import PREDICTIONS_TOPIC, Env
-from loop.kafka import client_settings
+from loop.runtime.kafka import client_settings
 from loop.serving.served import ServedModel
 
 _log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from mlflow import get_tracking_uri
 from mlflow.exceptions import MlflowException
 
 from loop.contract import Env
-from loop.registry import Registry, RegistryError
+from loop.runtime.registry import Registry, RegistryError
 from loop.serving.served import ServedModel
 from loop.serving.uri import ModelRef
 

@@ -13,7 +13,7 @@ from mlflow.models import Model
 from mlflow.types.schema import DataType
 
 from loop.contract import DATA_FINGERPRINT_PARAM, MODEL_ARTIFACT, REFERENCE_ARTIFACT, REFERENCE_MIN_ROWS
-from loop.registry import Registry
+from loop.runtime.registry import Registry
 from loop.training.step import StepError
 
 NUMERIC = {DataType.double, DataType.float, DataType.integer, DataType.long}

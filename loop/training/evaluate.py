@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from loop.contract import DATA_FINGERPRINT_FILE, EVALUATION_FILE, METRICS_FILE, MODEL_ARTIFACT, Env
-from loop.registry import ALIAS_URI, Registry
+from loop.runtime.registry import ALIAS_URI, Registry
 from loop.training import checks
 from loop.training.gate import Evaluation
 from loop.training.step import (

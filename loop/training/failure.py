@@ -7,7 +7,7 @@ already, written by the step that failed.
 import json
 
 from loop.contract import FAILURE_TAG, Env
-from loop.registry import Registry
+from loop.runtime.registry import Registry
 from loop.training.step import TERMINATION_LOG, optional, run_step, setting
 
 

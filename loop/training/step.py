@@ -12,7 +12,7 @@ from pathlib import Path
 from mlflow.exceptions import MlflowException
 
 from loop.contract import Env
-from loop.registry import PROXIED_TRANSFERS, RegistryError
+from loop.runtime.registry import PROXIED_TRANSFERS, RegistryError
 
 TRIGGERS = ("manual", "schedule", "drift")
 TERMINATION_LOG = Path("/dev/termination-log")

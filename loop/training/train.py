@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from loop.contract import GIT_COMMIT_TAG, REFERENCE_ARTIFACT, RUN_ID_FILE, Env
-from loop.registry import Registry
+from loop.runtime.registry import Registry
 from loop.training import checks
 from loop.training.step import (
     StepError,

@@ -41,7 +41,7 @@ PODS: Final = {
 PUBLISH: Final = """\
 import os, sys
 from confluent_kafka import Producer
-from loop.kafka import client_settings
+from loop.runtime.kafka import client_settings
 producer = Producer(client_settings(os.environ))
 for line in sys.stdin:
     producer.produce(sys.argv[1], line.rstrip("\\n").encode(), key=b"e2e")

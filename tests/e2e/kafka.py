@@ -5,7 +5,7 @@ from typing import Final
 READ: Final = """\
 import json, os, sys
 from confluent_kafka import Consumer, TopicPartition
-from loop.kafka import client_settings
+from loop.runtime.kafka import client_settings
 consumer = Consumer(client_settings(os.environ) | {"group.id": "e2e", "enable.auto.commit": False})
 topic, start = sys.argv[1], int(sys.argv[2])
 _, end = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=30)

@@ -12,8 +12,8 @@ from loop.promotion.judge import Verdict
 from loop.promotion.promote import Promotion, PromotionError
 from loop.promotion.traffic import Traffic
 from loop.promotion.watch import Baseline
-from loop.registry import Registry
-from loop.serving.rollout import RolloutError
+from loop.runtime.inference import RolloutError
+from loop.runtime.registry import Registry
 
 
 class Died(BaseException):

@@ -9,8 +9,8 @@ from promotable import Died, Loop
 from loop.contract import PRODUCTION_TAG, PROMOTION_TAG, Tag
 from loop.promotion import aliases
 from loop.promotion.aliases import AGAIN, PERIOD, STALE, STUCK, AliasWatch
-from loop.registry import Registry
-from loop.serving.rollout import RolloutError
+from loop.runtime.inference import RolloutError
+from loop.runtime.registry import Registry
 
 
 @dataclass

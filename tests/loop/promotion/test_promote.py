@@ -9,7 +9,7 @@ from loop.contract import CANARY, PRODUCTION_TAG, Tag
 from loop.promotion.promote import PromotionError
 from loop.promotion.traffic import Traffic
 from loop.promotion.watch import Baseline
-from loop.registry import Registry
+from loop.runtime.registry import Registry
 from loop.training.step import StepError
 
 

@@ -15,7 +15,7 @@ from mlflow.store.artifact.models_artifact_repo import ModelsArtifactRepository
 from mlflow_server import MlflowServer
 from serving_helpers import COLUMNS, ROOT, Entrance, free_port
 
-from loop.registry import Registry, RegistryError
+from loop.runtime.registry import Registry, RegistryError
 from loop.serving import fetch as fetch_module
 from loop.serving import served as served_module
 from loop.serving.fetch import fetch, main

@@ -11,8 +11,10 @@ from json_handler import JsonHandler
 from kubernetes.client.api_client import ApiClient
 from kubernetes.client.configuration import Configuration
 
+from loop.runtime import inference
+from loop.runtime.inference import InferenceService, RolloutError
 from loop.serving import rollout
-from loop.serving.rollout import Cluster, RolloutError, Service, roll
+from loop.serving.rollout import roll
 
 ANNOTATION = "ml-loop.dev/model-version"
 READY = {"running": {}}
@@ -121,26 +123,29 @@ def handler(cluster: FakeCluster) -> type[JsonHandler]:
     return Handler
 
 
+Fake = tuple[FakeCluster, InferenceService]
+
+
 @pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[FakeCluster, Cluster]]:
+def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
     cluster = FakeCluster()
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler(cluster))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setattr(rollout, "PORT", server.server_port)
+    monkeypatch.setattr(inference, "PORT", server.server_port)
     monkeypatch.setattr(rollout, "POLL_SECONDS", 0.05)
     api = ApiClient(Configuration(host=f"http://127.0.0.1:{server.server_port}"))
-    yield cluster, Cluster(api, Service("ml", "books-production", "books"))
+    yield cluster, InferenceService(api, namespace="ml", name="books-production", model="books")
     server.shutdown()
     server.server_close()
 
 
-def refusal(cluster: Cluster, version: str = "2", timeout: float = 5) -> str:
+def refusal(cluster: InferenceService, version: str = "2", timeout: float = 5) -> str:
     with pytest.raises(RolloutError) as caught:
         roll(cluster, version, timeout)
     return str(caught.value)
 
 
-def test_the_version_is_applied_under_a_field_manager_of_its_own(fake: tuple[FakeCluster, Cluster]) -> None:
+def test_the_version_is_applied_under_a_field_manager_of_its_own(fake: Fake) -> None:
     state, cluster = fake
     said: list[str] = []
     roll(cluster, "2", 5, said.append)
@@ -149,14 +154,18 @@ def test_the_version_is_applied_under_a_field_manager_of_its_own(fake: tuple[Fak
     assert state.expected == [None]
 
 
-def test_a_version_can_be_applied_only_to_the_service_that_was_looked_at(fake: tuple[FakeCluster, Cluster]) -> None:
+def test_a_version_can_be_applied_only_to_the_service_that_was_looked_at(
+    fake: Fake,
+) -> None:
     state, cluster = fake
     told, at = cluster.pinned()
     cluster.annotate("2", at)
     assert (told, at, state.annotation, state.expected) == ("1", "17", "2", ["17"])
 
 
-def test_the_step_is_not_done_while_a_pod_answers_with_another_version(fake: tuple[FakeCluster, Cluster]) -> None:
+def test_the_step_is_not_done_while_a_pod_answers_with_another_version(
+    fake: Fake,
+) -> None:
     state, cluster = fake
     state.served = "1"
     assert refusal(cluster, timeout=0.3) == (
@@ -166,7 +175,9 @@ def test_the_step_is_not_done_while_a_pod_answers_with_another_version(fake: tup
     assert state.annotation == "1"
 
 
-def test_a_version_that_cannot_load_fails_with_the_initializers_own_words(fake: tuple[FakeCluster, Cluster]) -> None:
+def test_a_version_that_cannot_load_fails_with_the_initializers_own_words(
+    fake: Fake,
+) -> None:
     state, cluster = fake
     ended = {"exitCode": 1, "reason": "Error", "message": "model 'books' has no version 2\n"}
     state.containers["2"] = {"ready": False, "state": {"terminated": ended}}
@@ -177,7 +188,7 @@ def test_a_version_that_cannot_load_fails_with_the_initializers_own_words(fake: 
     assert [version for _, _, version in state.applied] == ["2", "1"], "the annotation must be put back"
 
 
-def test_a_container_that_is_restarted_tells_why_it_ended_before(fake: tuple[FakeCluster, Cluster]) -> None:
+def test_a_container_that_is_restarted_tells_why_it_ended_before(fake: Fake) -> None:
     state, cluster = fake
     waiting = {"waiting": {"reason": "CrashLoopBackOff"}}
     ended = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
@@ -185,7 +196,7 @@ def test_a_container_that_is_restarted_tells_why_it_ended_before(fake: tuple[Fak
     assert "container storage-initializer: OOMKilled, exit code 137; version 1 stays" in refusal(cluster)
 
 
-def test_a_crash_that_a_ready_container_had_long_ago_does_not_count(fake: tuple[FakeCluster, Cluster]) -> None:
+def test_a_crash_that_a_ready_container_had_long_ago_does_not_count(fake: Fake) -> None:
     state, cluster = fake
     ended = {"terminated": {"exitCode": 1, "reason": "Error"}}
     state.pod = lambda pod=state.pod: _with_last_state(pod(), ended)
@@ -197,7 +208,7 @@ def _with_last_state(pod: dict[str, Any], state: dict[str, Any]) -> dict[str, An
     return pod
 
 
-def test_an_image_that_cannot_be_pulled_is_named_when_time_is_up(fake: tuple[FakeCluster, Cluster]) -> None:
+def test_an_image_that_cannot_be_pulled_is_named_when_time_is_up(fake: Fake) -> None:
     state, cluster = fake
     waiting = {"reason": "ImagePullBackOff", "message": "no such image"}
     state.containers["2"] = {"ready": False, "state": {"waiting": waiting}}
@@ -208,7 +219,7 @@ def test_an_image_that_cannot_be_pulled_is_named_when_time_is_up(fake: tuple[Fak
     )
 
 
-def test_pods_that_the_cluster_forbids_fail_the_step_at_once(fake: tuple[FakeCluster, Cluster]) -> None:
+def test_pods_that_the_cluster_forbids_fail_the_step_at_once(fake: Fake) -> None:
     state, cluster = fake
     state.condition = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota"}
     assert refusal(cluster) == (
@@ -216,7 +227,7 @@ def test_pods_that_the_cluster_forbids_fail_the_step_at_once(fake: tuple[FakeClu
     )
 
 
-def test_a_first_rollout_that_fails_leaves_no_annotation(fake: tuple[FakeCluster, Cluster]) -> None:
+def test_a_first_rollout_that_fails_leaves_no_annotation(fake: Fake) -> None:
     state, cluster = fake
     state.annotation = None
     state.condition = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota"}
@@ -224,16 +235,18 @@ def test_a_first_rollout_that_fails_leaves_no_annotation(fake: tuple[FakeCluster
     assert [version for _, _, version in state.applied] == ["2", None]
 
 
-def test_a_service_that_does_not_exist_is_named_and_nothing_is_changed(fake: tuple[FakeCluster, Cluster]) -> None:
+def test_a_service_that_does_not_exist_is_named_and_nothing_is_changed(
+    fake: Fake,
+) -> None:
     state, cluster = fake
     api = cluster._api  # pyright: ignore[reportPrivateUsage]
-    missing = Cluster(api, Service("ml", "films-production", "films"))
+    missing = InferenceService(api, namespace="ml", name="films-production", model="films")
     assert refusal(missing) == "InferenceService ml/films-production: the API server answers 404 Not Found"
     assert state.applied == []
 
 
 def test_in_knative_mode_the_pods_of_an_earlier_rollout_of_the_version_do_not_count(
-    fake: tuple[FakeCluster, Cluster],
+    fake: Fake,
 ) -> None:
     state, cluster = fake
     state.revisions = ["2", "1"]

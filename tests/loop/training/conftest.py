@@ -9,8 +9,8 @@ from mlflow.sklearn import log_model
 from mlflow_server import MlflowServer
 from sklearn.linear_model import LinearRegression
 
-from loop import registry
 from loop.contract import Env
+from loop.runtime import registry
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from loop.drift import health
-from loop.health import serve
+from loop.drift import metrics
+from loop.runtime.probes import serve
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_probes_answer_with_a_status_and_a_sentence(address: str) -> None:
 
 
 def test_metrics_have_the_score_of_each_feature(address: str) -> None:
-    health.SCORE.labels("recommender", "age").set(0.25)
+    metrics.SCORE.labels("recommender", "age").set(0.25)
     status, text = get(address + "/metrics")
     assert status == 200
     assert 'alibi_drift_score{feature="age",model="recommender"} 0.25' in text

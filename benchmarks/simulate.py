@@ -1,23 +1,25 @@
-"""`python3 -m loop simulate`: what the settings mean, before they run: false retrains in a year, delay under a drift.
+"""False retrains in a year, and the delay under a drift: `python3 -m benchmarks.simulate`, in the loop's environment.
 
-Virtual time, the detector's statistics and the cooldown's decision: a year of predictions takes seconds.
+What the settings mean, before they run. Virtual time, the detector's statistics and the cooldown's decision: a year of
+predictions takes seconds.
 """
 
 import argparse
+import sys
 
 import numpy as np
 from scipy.stats import chi2
 
+from benchmarks.simulation import RULES, Floats, Outcome, Scenario, delays, year
 from loop.drift.settings import Test, add_arguments, from_arguments
-from loop.drift.simulation import RULES, Floats, Outcome, Scenario, delays, year
 from loop.retraining.cooldown import duration
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python3 -m loop simulate",
+        prog="python3 -m benchmarks.simulate",
         description=(__doc__ or "").partition("\n")[0],
-        epilog="Example: python3 -m loop simulate --window 2000 --predictions-per-hour 500 --shift 0.3",
+        epilog="Example: python3 -m benchmarks.simulate --window 2000 --predictions-per-hour 500 --shift 0.3",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add_arguments(parser)
@@ -108,3 +110,7 @@ def main() -> int:
     years = [year(scenario, random) for _ in range(arguments.years)]
     print(table(years, delays(scenario, arguments.shift, arguments.trials, random)))
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

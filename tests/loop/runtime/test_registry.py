@@ -6,7 +6,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow_server import MlflowServer
 
-from loop.registry import Registry, RegistryError
+from loop.runtime.registry import Registry, RegistryError
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from mlflow.tracking.request_header.registry import RequestHeaderProviderRegistr
 
 from loop.contract import Env
 
-METADATA = Path(__file__).parents[2] / "images/loop/ml_loop.dist-info"
+METADATA = Path(__file__).parents[3] / "images/loop/ml_loop.dist-info"
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from json_handler import JsonHandler
 from kubernetes import config
 from kubernetes.client.configuration import Configuration
 
-from loop.retraining import bus
+from loop.runtime import bus
 
 HOST = "event-bus-nats.loop.svc.cluster.local"
 NOW = datetime.now(UTC)

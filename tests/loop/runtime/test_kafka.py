@@ -1,6 +1,6 @@
 """The environment of every pod that talks to Kafka."""
 
-from loop.kafka import client_settings
+from loop.runtime.kafka import client_settings
 
 
 def test_the_environment_gives_the_clients_settings_and_nothing_else() -> None:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from loop.drift import simulate
+from benchmarks import simulate
+from benchmarks.simulation import Scenario, delays, distances, retrain, year
 from loop.drift.settings import DriftSettings
-from loop.drift.simulation import Scenario, delays, distances, retrain, year
 
 SCENARIO = Scenario(DriftSettings(features=("a", "b")), predictions_per_hour=100)
 OURS, SLIDING = "this detector", "naive p < threshold, sliding"
@@ -77,7 +77,7 @@ def test_a_setting_out_of_range_is_one_sentence(
     monkeypatch.setattr(sys, "argv", ["simulate", *arguments])
     with pytest.raises(SystemExit, match="2"):
         simulate.main()
-    assert capsys.readouterr().err.splitlines()[-1] == f"python3 -m loop simulate: error: {why}"
+    assert capsys.readouterr().err.splitlines()[-1] == f"python3 -m benchmarks.simulate: error: {why}"
 
 
 @pytest.mark.parametrize(
