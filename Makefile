@@ -66,7 +66,7 @@ types: .venv/ready $(IMAGES:%=images/%/.venv/ready) ## the type checker, on each
 	@printf '%s\n' . $(IMAGES:%=images/%) | xargs -P 2 -I{} .venv/bin/pyright --project {}
 
 mirror: .venv/ready ## list every chart and image; ARGS=--sbom, --licenses, "--charts FOLDER" or "--images REGISTRY"
-	@$(PYTHON) -m mirror $(ARGS)
+	@$(PYTHON) -m versions.mirror $(ARGS)
 
 schema: .venv/ready ## write the JSON schema of the stack files
 	$(PYTHON) -m settings.schema

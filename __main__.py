@@ -1,145 +1,61 @@
 """The stack: a table of contents. Runs under `pulumi up` and, hosted by the Automation API, under `make up`."""
 
-from pathlib import Path
-
 import pulumi
-import pulumi_aws as aws
-import pulumi_kubernetes as k8s
-from pulumi import ResourceOptions
 
-import prerequisites
-import restore.guard
+import checks
 import settings
-from components.events.bus import EventBus, EventBusArgs
-from components.kit.labels import selector
+from components.events.bus import event_bus
 from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArgs
-from components.kit.network import Traffic, pods
-from components.model import ModelLoopArgs, model_loop
-from components.observability.observability import Observability
-from components.observability.targets import observed
-from components.platform.operators import after, operators
-from components.serving.gateway import Gateway
-from components.serving.model_storage import ModelStorage, ModelStorageArgs
-from components.storage.artifact_store import ArtifactStore, ArtifactStoreArgs
-from components.tracking.identity import guards
-from components.tracking.mlflow import APP, PORT, Mlflow, MlflowArgs
-from components.tracking.postgres import Postgres, PostgresArgs
-from components.wiring import (
-    DATABASE,
-    MLFLOW,
-    archive,
-    argo_cd,
-    brokers,
-    bus_servers,
-    front,
-    gateway_args,
-    healing,
-    image,
-    mlflow_route,
-    store,
-)
-from policy.rule import PRODUCTION_STACKS
-from settings import ImageName
+from components.models import log_writers, model_loops
+from components.observability.targets import watch
+from components.platform.cluster import providers
+from components.platform.operators import operators
+from components.serving.gateway import gateway
+from components.streaming.brokers import brokers
+from components.tracking.host import external_url
+from components.tracking.station import database, tracking_server
+from components.tracking.store import artifact_store
+from policy.production import is_production
 
-UNENFORCED = "cluster.enforcesNetworkPolicies is false: every pod of the cluster can reach MLflow, Kafka and the models"
 stack = settings.load()
-prerequisites.check(stack)
-restore.guard.check(stack)
-tracking = stack.tracking
-protect = pulumi.get_stack() in PRODUCTION_STACKS
-
-# One provider, bound to one context: nothing here follows whatever context happens to be current.
-cluster = k8s.Provider(
-    "cluster",
-    context=stack.cluster.context,
-    kubeconfig=stack.cluster.kubeconfig and str(Path(stack.cluster.kubeconfig).expanduser()),
-    # Without it a rotated certificate in the kubeconfig replaces the provider, and with it every object.
-    cluster_identifier=stack.cluster.context,
-)
-clouds = [aws.Provider("aws", region=stack.artifacts.region)] if isinstance(stack.artifacts, settings.AwsS3) else []
-here = ResourceOptions(providers=[cluster, *clouds])
-if not stack.cluster.enforces_network_policies:
-    pulumi.log.warn(UNENFORCED)
+checks.run(stack)
+protect = is_production(pulumi.get_stack(), stack.protect)
+here = providers(stack)
 
 # Namespaces, operators
 loop = RestrictedNamespace("loop", RestrictedNamespaceArgs(namespace=stack.namespace), here)
-station = RestrictedNamespace("tracking", RestrictedNamespaceArgs(namespace=tracking.namespace), here)
-nats_image = image(stack, ImageName.NATS)
-backups = tracking.postgres.backup is not None
-installed = operators(stack.platform, workflow_namespace=loop.name, nats_image=nats_image, backups=backups, opts=here)
+station = RestrictedNamespace("tracking", RestrictedNamespaceArgs(namespace=stack.tracking.namespace), here)
+installed = operators(stack, loop.name, here)
 
 # From outside: one address for all models and for MLflow
-gateway = stack.gateway and Gateway("models", gateway_args(stack.gateway, loop.name), here)
+address = gateway(stack, loop.name, here)
 
-# Tracking: artifact store, database, MLflow
-artifacts = ArtifactStore(
-    "artifacts", ArtifactStoreArgs(store=store(stack, station.name, loop.name, protect=protect)), here
-)
-database_args = PostgresArgs(
-    namespace=station.name,
-    instances=tracking.postgres.instances,
-    storage=tracking.postgres.storage,
-    image=image(stack, ImageName.POSTGRES),
-    operator_namespace=installed.cloud_native_pg.namespace,
-    protect=protect,
-    backup=archive(stack, artifacts.bucket),
-)
-database = Postgres(DATABASE, database_args, after(installed.barman_cloud or installed.cloud_native_pg, here)).database
-mlflow_args = MlflowArgs(
-    namespace=station.name,
-    image=image(stack, ImageName.MLFLOW),
-    database=database,
-    bucket=artifacts.bucket,
-    session_key=stack.tracking_secret_key,
-    client_namespaces=[stack.namespace],
-    guards=guards(list(stack.models), stack.namespace, healing(stack)),
-    replicas=tracking.replicas,
-    resources=tracking.resources.model_dump(exclude_none=True),
-    host=tracking.host,
-    scheme=gateway.scheme if gateway else "http",
-    front=front(stack, gateway),
-    node_port=tracking.node_port,
-    node_address=stack.cluster.node_address,
-    argo_cd=argo_cd(stack),
-)
-mlflow = Mlflow(MLFLOW, mlflow_args, here)
+# Tracking: artifact store, database, MLflow, and its host name at the gateway
+artifacts = artifact_store(stack, station.name, loop.name, log_writers(stack), protect=protect, opts=here)
+records = database(stack, station.name, bucket=artifacts.bucket, operators=installed, protect=protect, opts=here)
+mlflow = tracking_server(stack, station.name, database=records, bucket=artifacts.bucket, gateway=address, opts=here)
+public_url = external_url(stack, address, mlflow, here)
 
-# Kafka, which carries predictions and drift, and the bus between drift and training, of all models
+# Kafka, which carries predictions and drift, and the bus between drift and training
 kafka = brokers(stack, here)
-retrained = any(its.retraining for its in stack.models.values())
-bus_args = EventBusArgs(servers=bus_servers(stack, loop.name))
-bus = EventBus("event-bus", bus_args, after(installed.argo_events, here)) if retrained else None
-
-# MLflow's host name at the gateway
-external_url = (gateway and mlflow_route(stack, gateway, mlflow, here)) or mlflow.external_url
+bus = event_bus(stack, loop.name, installed, here)
 
 # Models: each model's loop
-models: dict[str, dict[str, pulumi.Input[str] | None]] = {}
-if stack.models:
-    loop_image = image(stack, ImageName.LOOP)
-    storage = ModelStorageArgs(namespace=stack.namespace, image=loop_image, tracking_url=mlflow.url)
-    shared = ModelLoopArgs(
-        namespace=loop.name,
-        operators=installed,
-        loop_image=loop_image,
-        detector_image=image(stack, ImageName.DETECTOR),
-        example_image=image(stack, ImageName.RECOMMENDER),
-        mode=stack.platform.kserve.mode,
-        storage=ModelStorage("model-storage", storage, after(installed.kserve, here)),
-        tracking_url=mlflow.url,
-        egress=[Traffic(ports=(PORT,), peers=(pods(selector(APP, MLFLOW, "server"), tracking.namespace),))],
-        gateway=gateway,
-        kafka=kafka,
-        bus=bus,
-        logs=artifacts.logs,
-    )
-    models = {model: model_loop(model, its, shared, here) for model, its in stack.models.items()}
+models = model_loops(
+    stack,
+    loop.name,
+    operators=installed,
+    mlflow=mlflow,
+    gateway=address,
+    kafka=kafka,
+    bus=bus,
+    logs=artifacts.logs,
+    opts=here,
+)
 
 # Who watches all of it
-if stack.observability:
-    watching = observed(stack, stack.observability, loop=loop.name, tracking=station.name, installed=installed)
-    Observability("observability", watching, here)
+watch(stack, loop=loop.name, tracking=station.name, installed=installed, opts=here)
 
-pulumi.export("mlflow", {"url": mlflow.url, "externalUrl": external_url})
+pulumi.export("mlflow", {"url": mlflow.url, "externalUrl": public_url})
 pulumi.export("platform", installed.versions)
 pulumi.export("models", models)

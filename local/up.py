@@ -13,6 +13,7 @@ from pulumi import automation
 from rich.console import Console
 
 import restore.cli
+from checks.places import PLACES
 from local import environment, preflight, stack
 from local.display import Display
 from local.node import network, teardown
@@ -21,7 +22,6 @@ from local.paths import REPOSITORY, Paths
 from local.plan import Plan
 from local.steps import Runner, Step, StepError
 from local.toolchain import pulumi
-from prerequisites import PLACES
 from restore.wanted import RestoreError
 from settings import SettingsError
 

@@ -90,15 +90,21 @@ def _policy(rule: Rule, stack_name: Callable[[], str], notes: Notes) -> Policy:
     schema = PolicyConfigSchema({"exceptions": dict(SCHEMA), **{key: dict(of) for key, of in rule.options.items()}})
 
     def validate_stack(args: StackValidationArgs, report: ReportViolation) -> None:
-        stack = Stack(tuple(map(to_resource, args.resources)), stack_name(), plain(args.get_config()))
+        stack = Stack(tuple(map(to_resource, args.resources)), stack_name(), plain(args.get_config()), _protect())
         _judge(rule, stack, notes, report)
 
     def validate_resource(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        _judge(rule, Stack((to_resource(args),), stack_name(), plain(args.get_config())), notes, report)
+        stack = Stack((to_resource(args),), stack_name(), plain(args.get_config()), _protect())
+        _judge(rule, stack, notes, report)
 
     if rule.whole_stack:
         return StackValidationPolicy(rule.name, rule.description, validate_stack, level, schema)
     return ResourceValidationPolicy(rule.name, rule.description, validate_resource, level, schema)
+
+
+def _protect() -> bool | None:
+    """The stack's setting `protect`; None where it is left out, or no Boolean, which the program refuses."""
+    return {"true": True, "false": False}.get(pulumi.Config("ml-loop").get("protect") or "")
 
 
 def _judge(rule: Rule, stack: Stack, notes: Notes, report: ReportViolation) -> None:

@@ -6,9 +6,8 @@ from enum import StrEnum
 from typing import Any
 
 from policy.manifest import Manifest, get
+from policy.production import is_production
 from policy.violation import Violation, name_of
-
-PRODUCTION_STACKS = ("prod", "production")
 
 
 class Level(StrEnum):
@@ -58,10 +57,12 @@ class Stack:
     name: str = ""
     """Pulumi's stack name; empty for files."""
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    protect: bool | None = None
+    """The stack's setting `protect`; None: it is left out."""
 
     @property
     def production(self) -> bool:
-        return self.name.rpartition("/")[2] in PRODUCTION_STACKS
+        return is_production(self.name, self.protect)
 
     def manifests(self, *kinds: str) -> Iterator[Manifest]:
         """The objects of these kinds (`group/Kind`)."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from components.kit.labels import selector
+from components.tracking import DATABASE, MLFLOW
 from components.tracking.mlflow import APP
 from components.tracking.postgres import BACKUP_PLUGIN
-from components.wiring import DATABASE, MLFLOW
 from restore.wanted import Found, RestoreError, Source, Wanted, Window, moment
 
 SUSPENDED: Final = "ml-loop.dev/suspended-for-restore"

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from pulumi import automation
 
-from components.wiring import DATABASE
-from restore.guard import UNDER_WAY
+from checks.restore import UNDER_WAY
+from components.tracking import DATABASE
 from restore.wanted import RestoreError
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -85,7 +85,7 @@ class Engine:
 
     @contextmanager
     def _under_way(self) -> Generator[None]:
-        """Tells the program, in this process or below it, that its settings are being carried out (`guard`)."""
+        """Tells the program, in this process or below it, that its settings are being carried out (`checks`)."""
         os.environ[UNDER_WAY] = self.archive
         try:
             yield

@@ -3,13 +3,11 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
-from components.wiring import DATABASE
+from checks.restore import BACKUP
+from components.tracking import DATABASE
 from settings import Delivery, Settings
 from settings.problem import dotted
-
-BACKUP: Final = ("tracking", "postgres", "backup")
 
 
 class RestoreError(Exception):

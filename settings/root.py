@@ -17,6 +17,7 @@ from settings.policy import PolicyException
 from settings.problem import Problem, Rule, dotted, one_of
 from settings.section import FrozenMap, Section
 from settings.tracking import Delivery, Tracking
+from settings.values.flag import Flag
 from settings.values.image import ImageReference
 from settings.values.names import ModelName, Namespace
 from settings.values.secret import StackSecret, set_secret, stack_secret
@@ -70,6 +71,8 @@ class Settings(Section):
     """Who collects metrics. Unset: no monitors, no alerts, no dashboard."""
     models: FrozenMap[ModelName, Model] = Field(default_factory=dict, validate_default=True)
     """The models, by name."""
+    protect: Annotated[Flag, Rule("true or false", "Leave it out to decide by the stack's name")] | None = None
+    """Whether this stack is production, its data protected from deletion. Unset: true for prod and production."""
     policy_exceptions: Annotated[
         tuple[PolicyException, ...], Rule("a list of exceptions", "Start each with a hyphen below the key")
     ] = ()

@@ -11,12 +11,16 @@ from typing import Any, Final
 import pulumi
 from pulumi import Output, ResourceOptions
 
+import versions
 from components.events.nats import PORT, NatsServer, NatsServerArgs, exotic
 from components.kit.custom import custom_resource, object_name
+from components.kit.images import image
 from components.kit.labels import labels, selector
 from components.kit.network import Traffic, allow, pods
 from components.kit.pod import resources
 from components.kit.restricted import container_security_context, pod_security_context
+from components.platform.operators import Operators, after
+from settings import ImageName, Settings
 
 APP: Final = "event-bus"
 API_VERSION: Final = "argoproj.io/v1alpha1"
@@ -83,6 +87,24 @@ class EventBus(pulumi.ComponentResource):
         )
         self.name = object_name(bus)
         self.register_outputs({"name": self.name})
+
+
+def event_bus(
+    stack: Settings, namespace: pulumi.Input[str], operators: Operators, opts: ResourceOptions
+) -> EventBus | None:
+    """The bus between drift and training, of all models; None where drift starts no training."""
+    if not any(model.retraining for model in stack.models.values()):
+        return None
+    return EventBus("event-bus", EventBusArgs(servers=_servers(stack, namespace)), after(operators.argo_events, opts))
+
+
+def _servers(stack: Settings, namespace: pulumi.Input[str]) -> JetStreamArgs | NatsServerArgs:
+    """The operator's own, where our chart says which versions it knows; else one of ours."""
+    if stack.platform.argo_events.install:
+        return JetStreamArgs(namespace=namespace, version=versions.NATS.tag)
+    return NatsServerArgs(
+        namespace=namespace, image=image(stack, ImageName.NATS), loop_image=image(stack, ImageName.LOOP)
+    )
 
 
 def _allow(name: str, namespace: pulumi.Input[str], clients: dict[str, str], child: ResourceOptions) -> None:

@@ -2,32 +2,36 @@
 
 from typing import Final
 
-from pulumi import Output
+from pulumi import Output, ResourceOptions
 
 from components.events import retraining, sensor
 from components.kit.labels import selector
 from components.monitoring import alias_watch, detector
 from components.observability.alerts import Watched
-from components.observability.observability import ObservabilityArgs, Target
+from components.observability.observability import Observability, ObservabilityArgs, Target
 from components.platform import argo_workflows
 from components.platform.operators import Operators
 from components.serving import serving
-from components.tracking import identity, mlflow
-from components.wiring import DATABASE, MLFLOW
-from settings import BundledKafka, Observability, Settings
+from components.tracking import DATABASE, MLFLOW, identity, mlflow
+from settings import BundledKafka, Settings
 
 NAME: Final = "app.kubernetes.io/name"
 INSTANCE_METRICS: Final = 9187
 """Of CloudNativePG's instances."""
 
 
-def observed(
-    stack: Settings, its: Observability, *, loop: Output[str], tracking: Output[str], installed: Operators
-) -> ObservabilityArgs:
-    """`loop` and `tracking` are the stack's namespaces, known once they exist."""
-    return ObservabilityArgs(
-        prometheus=its.namespace,
-        selected=its.labels,
+def watch(
+    stack: Settings, *, loop: Output[str], tracking: Output[str], installed: Operators, opts: ResourceOptions
+) -> Observability | None:
+    """Who watches all of it; None where the settings name nobody.
+
+    `loop` and `tracking` are the stack's namespaces, known once they exist.
+    """
+    if stack.observability is None:
+        return None
+    args = ObservabilityArgs(
+        prometheus=stack.observability.namespace,
+        selected=stack.observability.labels,
         targets=[*_models(stack, loop), *_station(tracking), *_workflows(installed)],
         watched=Watched(
             loop=stack.namespace,
@@ -35,9 +39,10 @@ def observed(
             others=[stack.kafka.namespace] if isinstance(stack.kafka, BundledKafka) else [],
             retrained=_retrained(stack),
         ),
-        dashboard=its.dashboard,
-        runbooks=its.runbooks,
+        dashboard=stack.observability.dashboard,
+        runbooks=stack.observability.runbooks,
     )
+    return Observability("observability", args, opts)
 
 
 def _retrained(stack: Settings) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Final
 
 from pulumi import Input, Resource, ResourceOptions
 
+from components.kit.images import image
 from components.platform.argo_events import ArgoEvents, ArgoEventsArgs
 from components.platform.argo_workflows import ArgoWorkflows, ArgoWorkflowsArgs
 from components.platform.barman_cloud import BarmanCloud, BarmanCloudArgs
@@ -13,7 +14,7 @@ from components.platform.cloudnativepg import CloudNativePg, CloudNativePgArgs
 from components.platform.knative import Knative, KnativeArgs
 from components.platform.kserve import KServe, KServeArgs
 from components.platform.operator import BROUGHT
-from settings import Platform
+from settings import ImageName, Settings
 
 UNUSED: Final = "not used"
 """The version of an operator that the settings leave out."""
@@ -50,14 +51,12 @@ class Operators:
         return self.cert_manager.version == self.kserve.version == BROUGHT
 
 
-def operators(
-    platform: Platform, *, workflow_namespace: Input[str], nats_image: str, backups: bool, opts: ResourceOptions
-) -> Operators:
+def operators(stack: Settings, workflow_namespace: Input[str], opts: ResourceOptions) -> Operators:
     """Installs what the settings say, and stands for what the cluster brings.
 
-    With `backups`, our own CloudNativePG gets the plugin that archives databases; the cluster's has one already.
+    With backups, our own CloudNativePG gets the plugin that archives databases; the cluster's has one already.
     """
-    mirror = platform.chart_mirror
+    platform, mirror = stack.platform, stack.platform.chart_mirror
     cert_manager = CertManager(
         "cert-manager", CertManagerArgs(install=platform.cert_manager.install, chart_mirror=mirror), opts
     )
@@ -69,7 +68,7 @@ def operators(
     cloud_native_pg = CloudNativePg(
         "cloudnative-pg", CloudNativePgArgs(install=platform.cloud_native_pg.install, chart_mirror=mirror), opts
     )
-    plugin = backups and platform.cloud_native_pg.install
+    plugin = stack.tracking.postgres.backup is not None and platform.cloud_native_pg.install
     return Operators(
         cert_manager=cert_manager,
         knative=knative,
@@ -87,7 +86,9 @@ def operators(
         ),
         argo_events=ArgoEvents(
             "argo-events",
-            ArgoEventsArgs(install=platform.argo_events.install, nats_image=nats_image, chart_mirror=mirror),
+            ArgoEventsArgs(
+                install=platform.argo_events.install, nats_image=image(stack, ImageName.NATS), chart_mirror=mirror
+            ),
             opts,
         ),
         cloud_native_pg=cloud_native_pg,

@@ -9,6 +9,7 @@ from pulumi import Output, ResourceOptions
 
 from components.kit.labels import labels
 from components.kit.network import ANYWHERE, Peers, namespaced
+from settings import Settings
 
 API_VERSION: Final = "gateway.networking.k8s.io/v1"
 CALLER: Final = ("X-Tenant", "X-User-Id")
@@ -75,6 +76,20 @@ class Gateway(pulumi.ComponentResource):
         self.filters = [] if args.authenticates else [STRIP_CALLER]
         self.peers = ANYWHERE if args.proxies is None else (namespaced(args.proxies),)
         self.register_outputs({"name": self.name, "url": self.url})
+
+
+def gateway(stack: Settings, namespace: pulumi.Input[str], opts: ResourceOptions) -> Gateway | None:
+    """One address for all models and for MLflow; None where the settings have no gateway."""
+    if stack.gateway is None:
+        return None
+    args = GatewayArgs(
+        namespace=namespace,
+        class_name=stack.gateway.class_name,
+        proxies=stack.gateway.namespace,
+        tls_secret=stack.gateway.tls_secret,
+        authenticates=stack.gateway.authenticates,
+    )
+    return Gateway("models", args, opts)
 
 
 def _listener(tls_secret: str | None) -> dict[str, Any]:

@@ -30,7 +30,6 @@ from components.kit.pod import (
     volume_claim,
 )
 from components.streaming.properties import DATA, EXTERNAL_PORT, LOGGING, PORT, properties
-from settings.kafka import ExternalKafka
 
 APP: Final = "kafka"
 CLUSTER_ID: Final = "bWwtbG9vcC1rYWZrYS0wMQ"
@@ -122,19 +121,6 @@ class Kafka(pulumi.ComponentResource):
         ready = _create_topics(name, args, connection, child)
         self.connection = replace(connection, bootstrap_servers=ready)
         self.register_outputs({"bootstrap_servers": ready, "external_servers": self.external_servers})
-
-
-def external_brokers(given: ExternalKafka) -> KafkaConnection:
-    """The connection to brokers that are there already, on the ports they are named with."""
-    ports = {int(server.rpartition(":")[2]) for server in given.bootstrap_servers.split(",")}
-    return KafkaConnection(
-        bootstrap_servers=Output.from_input(given.bootstrap_servers),
-        tls=given.tls is not None,
-        ca_secret=given.tls and given.tls.ca_secret,
-        sasl=given.sasl,
-        client_labels={},
-        egress=(Traffic(ports=tuple(sorted(ports)), peers=ANYWHERE),),
-    )
 
 
 def _broker(name: str, args: KafkaArgs, child: ResourceOptions) -> k8s.apps.v1.StatefulSet:

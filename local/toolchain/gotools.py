@@ -181,7 +181,7 @@ TOOLS = {
         ),
         GoTool(
             name="plugin-barman-cloud",
-            # Held at what the chart BARMAN_CLOUD of versions.py installs.
+            # Held at what the chart BARMAN_CLOUD of `versions` installs.
             # renovate: datasource=go depName=github.com/cloudnative-pg/plugin-barman-cloud
             module="github.com/cloudnative-pg/plugin-barman-cloud",
             version="v0.13.0",

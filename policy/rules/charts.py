@@ -24,7 +24,7 @@ def chart_violations(resource: Resource, _stack: Stack) -> Iterator[Violation]:
 
 
 def _versions(resource: Resource) -> Iterator[tuple[str, Any]]:
-    # The provider renders a Chart by itself and may register it without inputs: then versions.py is what pins it.
+    # The provider renders a Chart by itself and may register it without inputs: then `versions` is what pins it.
     if resource.type == RELEASE or (resource.type == CHART and get(resource.manifest, "chart") is not None):
         yield "version", get(resource.manifest, "version")
     if resource.kind == "argoproj.io/Application":

@@ -41,7 +41,7 @@ def silent(recording: Recording) -> Iterator[str]:
 
 
 def unpinned(recording: Recording, allowed: Set[str]) -> Iterator[str]:
-    """Images that come neither from versions.py nor from a component's arguments."""
+    """Images that come neither from `versions` nor from a component's arguments."""
     stack = as_stack(recording)
     for resource in stack.resources:
         for image in _images(resource, stack):

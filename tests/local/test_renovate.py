@@ -20,7 +20,7 @@ WATCHED = [re.compile(pattern.strip("/")) for pattern in MANAGER["managerFilePat
 def marked_files() -> list[str]:
     tracked = [
         *REPOSITORY.glob("*.py"),
-        *(p for room in ("local", "components") for p in (REPOSITORY / room).rglob("*.py")),
+        *(p for room in ("local", "components", "versions") for p in (REPOSITORY / room).rglob("*.py")),
     ]
     return sorted(str(p.relative_to(REPOSITORY)) for p in tracked if "# renovate:" in p.read_text())
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from pulumi.runtime import config
 from pulumi_policy import (
     EnforcementLevel,
     Policy,
@@ -135,6 +136,23 @@ def test_the_options_of_a_rule_reach_it(pack: dict[str, Policy]) -> None:
     assert "executor of workflow-controller-configmap.securityContext.privileged is true" in " ".join(
         judged(pack["restricted-operated-pods"], template, argoWorkflowsController=config)
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "protect", "told"),
+    [
+        ("dev", "", False),
+        ("dev", "false", False),
+        ("eu-prod", "true", True),
+        ("prod", "", True),
+        ("prod", "false", False),
+    ],
+)
+def test_production_is_what_the_stack_s_settings_say_and_else_its_name(name: str, protect: str, told: bool) -> None:
+    config.set_all_config({"ml-loop:protect": protect})
+    pack = {policy.name: policy for policy in policies(RULES, lambda: name)}
+    tagged = changed(deployment(), "spec.template.spec.containers.0.image", "registry.example.com/server:1.2.3")
+    assert bool(judged(pack["exact-images"], tagged)) is told
 
 
 def test_what_a_chart_renders_is_known_by_its_parent(pack: dict[str, Policy]) -> None:

@@ -10,12 +10,12 @@ import pytest
 import yaml
 from pulumi.runtime import config
 
-import prerequisites
+import checks
 import versions
 from settings import Settings
 from tests.program.mocks import Recording, record
 
-ROOT: Final = Path(versions.__file__).parent
+ROOT: Final = Path(versions.__file__).parent.parent
 SECRETS: Final = {
     "ml-loop:storeSecretKey": "store-key-of-the-test",
     "ml-loop:logsSecretKey": "logs-key-of-the-test",
@@ -33,7 +33,7 @@ def run(
 ) -> Recording:
     """Runs the program with a stack file and changes to its keys; `kubeconfig` is written, with the stack's context.
 
-    `check` stands for the one look at the cluster.
+    `check` stands for what is asked of the cluster.
     """
     values: dict[str, Any] = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))["config"]
     values |= {f"ml-loop:{key}": value for key, value in (changes or {}).items()} | SECRETS
@@ -43,5 +43,5 @@ def run(
     config.set_all_config(texts, list(SECRETS))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KUBECONFIG", str(kubeconfig))
-        patch.setattr(prerequisites, "check", check)
+        patch.setattr(checks, "run", check)
         return record(lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), stack)

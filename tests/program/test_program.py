@@ -88,6 +88,14 @@ def test_only_production_s_data_is_protected(run: Run) -> None:
     assert protected == {"local": [], "prod": ["artifacts-s3-bucket", "mlflow-db-cluster"]}
 
 
+def test_protection_is_a_setting_whatever_the_stack_is_called(run: Run) -> None:
+    def protected(stack: str, protect: bool) -> list[str]:
+        return [each.name for each in run(stack, {"protect": protect}).resources if each.protected]
+
+    assert protected("dev", True) == ["mlflow-db-cluster"]
+    assert protected("prod", False) == []
+
+
 def test_the_bundled_store_s_volume_is_protected_in_production(run: Run) -> None:
     recording = run("prod", {"artifacts": {"kind": "s3-compatible", "bundled": {"storage": "10Gi"}}})
     assert recording.only("PersistentVolumeClaim").protected

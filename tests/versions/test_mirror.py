@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-import mirror
 import versions
-from versions import Chart, Image
+from versions import Chart, Image, mirror
 
 HELM = """#!{python}
 import sys

@@ -12,7 +12,7 @@ from policy.rules.pins import pin_violations
 from settings import ImageName
 from versions import Chart, Image
 
-ROOT = Path(versions.__file__).parent
+ROOT = Path(versions.__file__).parent.parent
 CHARTS = {name: pin for name, pin in vars(versions).items() if isinstance(pin, Chart)}
 IMAGES = {name: pin for name, pin in vars(versions).items() if isinstance(pin, Image)}
 

@@ -14,8 +14,8 @@ from components.platform.knative import Knative, KnativeArgs
 from components.platform.kserve import KServe, KServeArgs
 from components.platform.operator import await_authority, keep_definitions
 from components.platform.operators import Operators, operators
-from settings import KServeMode, Platform
-from tests.components.table import NATS_IMAGE, providers, station
+from settings import KServeMode, Platform, Settings
+from tests.components.table import NATS_IMAGE, providers, secret, station
 from tests.program.mocks import Recording, record
 
 ARGO = "https://argoproj.github.io/argo-helm"
@@ -28,13 +28,15 @@ def built(component: str) -> Recording:
 
 
 def chosen(settings: Mapping[str, Any], *, backups: bool = False) -> Operators:
-    return operators(
-        Platform.model_validate(settings),
-        workflow_namespace="loop",
-        nats_image=NATS_IMAGE,
-        backups=backups,
-        opts=providers(),
-    )
+    values = {
+        "cluster": {"context": "my-cluster"},
+        "namespace": "loop",
+        "artifacts": {"kind": "aws-s3", "region": "eu-west-1"},
+        "platform": settings,
+        "tracking": {"postgres": {"backup": {}} if backups else {}},
+        "trackingSecretKey": secret(),
+    }
+    return operators(Settings.model_validate(values), "loop", providers())
 
 
 def platform(settings: Mapping[str, Any], *, backups: bool = False) -> Recording:
@@ -213,14 +215,7 @@ def test_a_mirror_replaces_every_chart_s_repository() -> None:
 
 def versions_of(settings: Mapping[str, object]) -> dict[str, str]:
     versions: dict[str, str] = {}
-    platform = Platform.model_validate(settings)
-    record(
-        lambda: versions.update(
-            operators(
-                platform, workflow_namespace="loop", nats_image=NATS_IMAGE, backups=False, opts=providers()
-            ).versions
-        )
-    )
+    record(lambda: versions.update(chosen(settings).versions))
     return versions
 
 

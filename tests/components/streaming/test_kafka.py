@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from pulumi import Output
 
-from components.streaming.kafka import TOPICS, Kafka, KafkaArgs, external_brokers
+from components.streaming.brokers import external_brokers
+from components.streaming.kafka import TOPICS, Kafka, KafkaArgs
 from components.streaming.properties import properties
 from loop import contract
 from settings.kafka import ExternalKafka

@@ -120,7 +120,7 @@ def test_the_identity_plugin_is_named_and_has_its_policy_and_an_account_s_token(
 
 def test_the_image_has_the_command_that_the_chart_calls_first_in_its_path(recording: Recording, tmp_path: Path) -> None:
     folder, *others = values(recording)["extraEnvVars"]["PATH"].split(":")
-    command = Path(versions.__file__).parent / Path(folder).relative_to("/opt/app") / "mlflow"
+    command = Path(versions.__file__).parent.parent / Path(folder).relative_to("/opt/app") / "mlflow"
     python = tmp_path / "python3"
     python.write_text('#!/bin/sh\nprintf "%s|" "$@"\n', encoding="utf-8")
     python.chmod(0o755)

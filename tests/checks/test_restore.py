@@ -7,7 +7,7 @@ import pytest
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
-from restore import guard
+from checks import restore
 from settings import Settings, SettingsError
 from tests.restore.test_wanted import RESTORE, settings
 
@@ -42,8 +42,8 @@ def checked(monkeypatch: pytest.MonkeyPatch, stack: Settings, written: str | Non
             return {"spec": {"plugins": [plugin]}}
 
     monkeypatch.setattr(client, "CustomObjectsApi", Api)
-    monkeypatch.setattr(guard, "connected", nobody)
-    guard.check(stack)
+    monkeypatch.setattr(restore, "connected", nobody)
+    restore.check(stack)
 
 
 def test_an_up_that_would_only_rename_the_archive_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +66,7 @@ def test_a_database_that_is_new_or_restored_is_no_reason(monkeypatch: pytest.Mon
 
 
 def test_the_restore_itself_may(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(guard.UNDER_WAY, "mlflow-db-2")
+    monkeypatch.setenv(restore.UNDER_WAY, "mlflow-db-2")
     checked(monkeypatch, settings(RESTORE), "mlflow-db")
 
 

@@ -98,7 +98,9 @@ def copy_images(of: Sequence[Pin], registry: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the list, one of its forms, or pulls what is on it."""
-    parser = argparse.ArgumentParser(prog="python -m mirror", description="Every chart and image that the stack pins.")
+    parser = argparse.ArgumentParser(
+        prog="python -m versions.mirror", description="Every chart and image that the stack pins."
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--sbom", action="store_true", help="as a CycloneDX document")
     form.add_argument("--licenses", action="store_true", help="by license")

@@ -5,14 +5,13 @@ from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
-from types import SimpleNamespace
 from typing import Any
 
 import pulumi
 import pytest
 
-import prerequisites
-from prerequisites import Served
+from checks import cluster, operators
+from checks.cluster import Served
 from settings import Cluster, Settings, SettingsError
 
 BROUGHT = {key: {"install": False} for key in ("argoWorkflows", "argoEvents", "kserve", "cloudNativePg")}
@@ -54,9 +53,9 @@ def told(monkeypatch: pytest.MonkeyPatch, settings: Settings, served: Served) ->
     def answer(_: Cluster, groups: set[str]) -> Served:
         return {version: kinds for version, kinds in served.items() if version.partition("/")[0] in groups}
 
-    monkeypatch.setattr(prerequisites, "served", answer)
+    monkeypatch.setattr(operators, "served", answer)
     try:
-        prerequisites.check(settings)
+        operators.check(settings)
     except SettingsError as error:
         return list(error.problems)
     return []
@@ -229,8 +228,8 @@ def kubeconfig(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_the_cluster_of_the_context_is_asked_for_the_groups_in_question(kubeconfig: Path) -> None:
-    cluster = Cluster.model_validate({"context": "right", "kubeconfig": str(kubeconfig)})
-    assert prerequisites.served(cluster, {"a.io", "nowhere.io"}) == {"a.io/v1": frozenset({"Thing"})}
+    chosen = Cluster.model_validate({"context": "right", "kubeconfig": str(kubeconfig)})
+    assert cluster.served(chosen, {"a.io", "nowhere.io"}) == {"a.io/v1": frozenset({"Thing"})}
 
 
 @pytest.mark.parametrize("context", ["wrong", "nowhere"])
@@ -239,22 +238,6 @@ def test_a_cluster_that_cannot_be_asked_is_a_warning(
 ) -> None:
     warnings: list[str] = []
     monkeypatch.setattr(pulumi.log, "warn", warnings.append)
-    prerequisites.check(stack(cluster={"context": context, "kubeconfig": str(kubeconfig)}))
+    operators.check(stack(cluster={"context": context, "kubeconfig": str(kubeconfig)}))
     (warning,) = warnings
     assert warning.startswith(f"{context} could not be asked for its operators, nothing is known of them: ")
-
-
-@pytest.mark.parametrize(
-    ("places", "installs", "warned"), [(4, True, True), (19, True, True), (20, True, False), (4, False, False)]
-)
-def test_too_few_places_for_what_waits_in_charts_are_a_warning(
-    monkeypatch: pytest.MonkeyPatch, places: int, installs: bool, warned: bool
-) -> None:
-    warnings: list[str] = []
-    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
-    monkeypatch.setattr(prerequisites, "SETTINGS", SimpleNamespace(parallel=places))
-    platform = BROUGHT | {"certManager": {"install": installs}, "check": False}
-    prerequisites.check(stack(platform=platform))
-    told = [each for each in warnings if each.startswith(f"Pulumi works on {places} objects at a time")]
-    assert bool(told) is warned
-    assert all("pulumi up --parallel 32" in each for each in told)

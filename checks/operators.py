@@ -1,6 +1,4 @@
-"""What a stack needs of its cluster, and of the engine that applies it, asked before anything is changed.
-
-Of the cluster: what it must have already where the stack does not install it.
+"""What a stack needs of its cluster: what it must have already where the stack does not install it.
 
 The API server's discovery says which kinds it serves, in which versions; every account may read it. Which release of an
 operator runs stands nowhere that can be relied on, so that is not judged. CRDs are not read as resources of Pulumi's: a
@@ -12,28 +10,19 @@ its first object.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pulumi
-from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config import ConfigException
-from pulumi.runtime.settings import SETTINGS
 from urllib3.exceptions import HTTPError
 
-from settings import Cluster, Delivery, KServeMode, Settings, SettingsError
+from checks.cluster import Served, served
+from settings import Delivery, KServeMode, Settings, SettingsError
 from settings.problem import Problem, dotted
 
-PATIENCE_SECONDS: Final = 10
-Served = Mapping[str, frozenset[str]]
-"""API version, such as `apps/v1` → the kinds that the cluster serves in it."""
 ARGO: Final = "argoproj.io/v1alpha1"
 GATEWAY: Final = "gateway.networking.k8s.io"
-PLACES: Final = 32
-"""How many objects Pulumi should work on at a time where it installs charts; its default is four per core."""
-WAITING: Final = 20
-"""Objects of the charts that may wait at once: Deployments, Services and webhooks. What they wait for needs places."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +53,6 @@ class Prerequisite:
 
 def check(stack: Settings) -> None:
     """Raises SettingsError with one line for each operator that the cluster should have brought and has not."""
-    _warn_of_few_places(stack)
     needed = list(prerequisites(stack)) if stack.platform.check else []
     if not needed:
         return
@@ -78,40 +66,6 @@ def check(stack: Settings) -> None:
     problems = [problem for each in needed if (problem := each.problem(found, context))]
     if problems:
         raise SettingsError([f"{dotted(problem.path)}: {problem.text}" for problem in problems])
-
-
-def _warn_of_few_places(stack: Settings) -> None:
-    """On a small machine, charts could bring the engine to a standstill: docs/decisions/0022."""
-    places: int | None = getattr(SETTINGS, "parallel", None)  # the SDK's own type for it is a wrong one
-    if places and places < WAITING and stack.platform.installs:
-        pulumi.log.warn(
-            f"Pulumi works on {places} objects at a time, and up to {WAITING} of the charts wait for others, which "
-            f"find no place then: use `pulumi up --parallel {PLACES}`, or set PULUMI_PARALLEL={PLACES}"
-        )
-
-
-def served(cluster: Cluster, groups: set[str]) -> Served:
-    """What the cluster serves of these API groups. Raises what the client raises."""
-    api = connected(cluster)
-    known: Any = client.ApisApi(api).get_api_versions(_request_timeout=PATIENCE_SECONDS)
-    versions = [(group.name, each.version) for group in known.groups if group.name in groups for each in group.versions]
-    resources = client.CustomObjectsApi(api)
-
-    def kinds(group: str, version: str) -> frozenset[str]:
-        listed: Any = resources.get_api_resources(group, version, _request_timeout=PATIENCE_SECONDS)
-        return frozenset(each.kind for each in listed.resources)
-
-    return {f"{group}/{version}": kinds(group, version) for group, version in versions}
-
-
-def connected(cluster: Cluster) -> client.ApiClient:
-    """A client of the stack's cluster and no other. Raises ConfigException where the kubeconfig does not know it."""
-    access: Any = client.Configuration()
-    # A cluster that is not there is told at once.
-    access.retries = False
-    file = cluster.kubeconfig and str(Path(cluster.kubeconfig).expanduser())
-    config.load_kube_config(config_file=file, context=cluster.context, client_configuration=access)
-    return client.ApiClient(access)
 
 
 def prerequisites(stack: Settings) -> Iterator[Prerequisite]:

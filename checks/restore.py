@@ -9,13 +9,13 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.config import ConfigException
 from urllib3.exceptions import HTTPError
 
+from checks.cluster import PATIENCE_SECONDS, connected
+from components.tracking import DATABASE
 from components.tracking.postgres import BACKUP_PLUGIN
-from components.wiring import DATABASE
-from prerequisites import PATIENCE_SECONDS, connected
-from restore.wanted import BACKUP
 from settings import Settings, SettingsError
 from settings.problem import Problem, dotted
 
+BACKUP: Final = ("tracking", "postgres", "backup")
 UNDER_WAY: Final = "ML_LOOP_RESTORE"
 """Variable of the environment with the archive that `make restore` is making a database write."""
 

@@ -1,0 +1,11 @@
+"""What is asked before anything changes: of the cluster, of the engine, and of a database that is to be restored."""
+
+from checks import operators, places, restore
+from settings import Settings
+
+
+def run(stack: Settings) -> None:
+    """Every check. Raises SettingsError with one line for each reason not to go on, and warns of the rest."""
+    places.check(stack)
+    operators.check(stack)
+    restore.check(stack)

@@ -1,0 +1,37 @@
+"""The stack's cluster as it can be asked before anything is changed: read only, and as the user."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from kubernetes import client, config
+
+from settings import Cluster
+
+PATIENCE_SECONDS: Final = 10
+Served = Mapping[str, frozenset[str]]
+"""API version, such as `apps/v1` → the kinds that the cluster serves in it."""
+
+
+def served(cluster: Cluster, groups: set[str]) -> Served:
+    """What the cluster serves of these API groups. Raises what the client raises."""
+    api = connected(cluster)
+    known: Any = client.ApisApi(api).get_api_versions(_request_timeout=PATIENCE_SECONDS)
+    versions = [(group.name, each.version) for group in known.groups if group.name in groups for each in group.versions]
+    resources = client.CustomObjectsApi(api)
+
+    def kinds(group: str, version: str) -> frozenset[str]:
+        listed: Any = resources.get_api_resources(group, version, _request_timeout=PATIENCE_SECONDS)
+        return frozenset(each.kind for each in listed.resources)
+
+    return {f"{group}/{version}": kinds(group, version) for group, version in versions}
+
+
+def connected(cluster: Cluster) -> client.ApiClient:
+    """A client of the stack's cluster and no other. Raises ConfigException where the kubeconfig does not know it."""
+    access: Any = client.Configuration()
+    # A cluster that is not there is told at once.
+    access.retries = False
+    file = cluster.kubeconfig and str(Path(cluster.kubeconfig).expanduser())
+    config.load_kube_config(config_file=file, context=cluster.context, client_configuration=access)
+    return client.ApiClient(access)

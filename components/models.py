@@ -1,0 +1,64 @@
+"""All models of a stack: what they share, and each model's loop."""
+
+from collections.abc import Mapping
+
+from pulumi import Input, Output, ResourceOptions
+
+from components.events.bus import EventBus
+from components.kit.connections import Bucket, KafkaConnection
+from components.kit.images import image
+from components.kit.labels import selector
+from components.kit.network import Traffic, pods
+from components.model import ModelLoopArgs, model_loop
+from components.platform.operators import Operators, after
+from components.serving.gateway import Gateway
+from components.serving.model_storage import ModelStorage, ModelStorageArgs
+from components.tracking import MLFLOW
+from components.tracking.mlflow import APP, PORT, Mlflow
+from components.training.training import accounts
+from settings import ImageName, Settings
+
+
+def log_writers(stack: Settings) -> Mapping[str, str]:
+    """Service account → model, of all pods that write logs."""
+    return {
+        account: name
+        for name, model in stack.models.items()
+        for account in accounts(name, cooldown=model.retraining is not None, serving=True)
+    }
+
+
+def model_loops(
+    stack: Settings,
+    namespace: Output[str],
+    *,
+    operators: Operators,
+    mlflow: Mlflow,
+    gateway: Gateway | None,
+    kafka: KafkaConnection | None,
+    bus: EventBus | None,
+    logs: Bucket | None,
+    opts: ResourceOptions,
+) -> dict[str, dict[str, Input[str] | None]]:
+    """Each model's loop; returns each one's part of the stack's outputs."""
+    if not stack.models:
+        return {}
+    loop_image = image(stack, ImageName.LOOP)
+    storage = ModelStorageArgs(namespace=stack.namespace, image=loop_image, tracking_url=mlflow.url)
+    servers = pods(selector(APP, MLFLOW, "server"), stack.tracking.namespace)
+    shared = ModelLoopArgs(
+        namespace=namespace,
+        operators=operators,
+        loop_image=loop_image,
+        detector_image=image(stack, ImageName.DETECTOR),
+        example_image=image(stack, ImageName.RECOMMENDER),
+        mode=stack.platform.kserve.mode,
+        storage=ModelStorage("model-storage", storage, after(operators.kserve, opts)),
+        tracking_url=mlflow.url,
+        egress=[Traffic(ports=(PORT,), peers=(servers,))],
+        gateway=gateway,
+        kafka=kafka,
+        bus=bus,
+        logs=logs,
+    )
+    return {name: model_loop(name, model, shared, opts) for name, model in stack.models.items()}

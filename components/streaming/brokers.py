@@ -1,0 +1,48 @@
+"""The brokers that carry predictions and drift, as the settings say: yours, or one that the stack runs."""
+
+from pulumi import Output, ResourceOptions
+
+from components.kit.connections import KafkaConnection
+from components.kit.images import image
+from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArgs
+from components.kit.network import ANYWHERE, Traffic
+from components.streaming.kafka import Kafka, KafkaArgs
+from settings import BundledKafka, ExternalKafka, ImageName, Settings
+
+
+def brokers(stack: Settings, opts: ResourceOptions) -> KafkaConnection | None:
+    """Kafka. Creates the bundled broker and its namespace, nothing for brokers that are there; None without Kafka."""
+    match stack.kafka:
+        case None:
+            return None
+        case ExternalKafka() as external:
+            return external_brokers(external)
+        case BundledKafka() as bundled:
+            return _bundled(stack, bundled, opts)
+
+
+def _bundled(stack: Settings, kafka: BundledKafka, opts: ResourceOptions) -> KafkaConnection:
+    home = RestrictedNamespace("kafka-home", RestrictedNamespaceArgs(namespace=kafka.namespace), opts)
+    args = KafkaArgs(
+        namespace=home.name,
+        storage=kafka.storage,
+        image=image(stack, ImageName.KAFKA),
+        client_image=image(stack, ImageName.LOOP),
+        client_namespaces=[stack.namespace],
+        node_port=kafka.node_port,
+        node_address=stack.cluster.node_address,
+    )
+    return Kafka("kafka", args, opts).connection
+
+
+def external_brokers(given: ExternalKafka) -> KafkaConnection:
+    """The connection to brokers that are there already, on the ports they are named with."""
+    ports = {int(server.rpartition(":")[2]) for server in given.bootstrap_servers.split(",")}
+    return KafkaConnection(
+        bootstrap_servers=Output.from_input(given.bootstrap_servers),
+        tls=given.tls is not None,
+        ca_secret=given.tls and given.tls.ca_secret,
+        sasl=given.sasl,
+        client_labels={},
+        egress=(Traffic(ports=tuple(sorted(ports)), peers=ANYWHERE),),
+    )

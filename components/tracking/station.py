@@ -1,0 +1,104 @@
+"""The tracking station of a stack: MLflow with its database, as the settings say."""
+
+from pulumi import Output, ResourceOptions
+
+from components.kit.connections import Bucket, Database
+from components.kit.images import image
+from components.kit.labels import selector
+from components.kit.network import ANYWHERE, Peers, pods
+from components.platform.operators import Operators, after
+from components.serving.gateway import Gateway
+from components.tracking import DATABASE, LOGIN, MLFLOW, login
+from components.tracking.application import ArgoCd
+from components.tracking.identity import guards
+from components.tracking.mlflow import Mlflow, MlflowArgs
+from components.tracking.postgres import Postgres, PostgresArgs, PostgresBackup, PostgresRestore
+from settings import Delivery, ImageName, Settings
+
+
+def database(
+    stack: Settings,
+    namespace: Output[str],
+    *,
+    bucket: Bucket,
+    operators: Operators,
+    protect: bool,
+    opts: ResourceOptions,
+) -> Database:
+    """MLflow's database, archived to `bucket` where the settings ask for backups."""
+    postgres = stack.tracking.postgres
+    args = PostgresArgs(
+        namespace=namespace,
+        instances=postgres.instances,
+        storage=postgres.storage,
+        image=image(stack, ImageName.POSTGRES),
+        operator_namespace=operators.cloud_native_pg.namespace,
+        protect=protect,
+        backup=_archive(stack, bucket),
+    )
+    return Postgres(DATABASE, args, after(operators.barman_cloud or operators.cloud_native_pg, opts)).database
+
+
+def _archive(stack: Settings, bucket: Bucket) -> PostgresBackup | None:
+    """Where the database's archive is, and what it begins with; None without backups."""
+    backup = stack.tracking.postgres.backup
+    if backup is None:
+        return None
+    return PostgresBackup(
+        bucket=bucket,
+        schedule=backup.schedule,
+        days=backup.retention_days,
+        archive=backup.archive,
+        restore=backup.restore and PostgresRestore(archive=backup.restore.archive, until=backup.restore.until),
+    )
+
+
+def tracking_server(
+    stack: Settings,
+    namespace: Output[str],
+    *,
+    database: Database,
+    bucket: Bucket,
+    gateway: Gateway | None,
+    opts: ResourceOptions,
+) -> Mlflow:
+    """MLflow's servers, for the pods of the loop's namespace."""
+    tracking = stack.tracking
+    args = MlflowArgs(
+        namespace=namespace,
+        image=image(stack, ImageName.MLFLOW),
+        database=database,
+        bucket=bucket,
+        session_key=stack.tracking_secret_key,
+        client_namespaces=[stack.namespace],
+        guards=guards(list(stack.models), stack.namespace, _healing(stack)),
+        replicas=tracking.replicas,
+        resources=tracking.resources.model_dump(exclude_none=True),
+        host=tracking.host,
+        scheme=gateway.scheme if gateway else "http",
+        front=_front(stack, gateway),
+        node_port=tracking.node_port,
+        node_address=stack.cluster.node_address,
+        argo_cd=_argo_cd(stack),
+    )
+    return Mlflow(MLFLOW, args, opts)
+
+
+def _healing(stack: Settings) -> list[str]:
+    """The models whose alias `production` is put back where somebody moves it by hand."""
+    return [name for name, model in stack.models.items() if model.promotion.healing]
+
+
+def _front(stack: Settings, gateway: Gateway | None) -> Peers:
+    """Where requests for MLflow's host come from: the login, where there is one, else the gateway."""
+    if stack.tracking.oidc is not None:
+        return (pods(selector(login.APP, LOGIN)),)
+    return gateway.peers if gateway else ANYWHERE
+
+
+def _argo_cd(stack: Settings) -> ArgoCd | None:
+    """Who delivers MLflow's servers; None: this stack."""
+    if stack.tracking.delivery is Delivery.PULUMI:
+        return None
+    argo_cd = stack.tracking.argocd
+    return ArgoCd(namespace=argo_cd.namespace, project=argo_cd.project, chart_mirror=stack.platform.chart_mirror)

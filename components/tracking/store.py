@@ -1,0 +1,84 @@
+"""Where the stack of these settings keeps MLflow's artifacts, its database's archive, and the logs of pods."""
+
+from collections.abc import Mapping
+
+from pulumi import Output, ResourceOptions
+
+from components.kit.images import image
+from components.storage.artifact_store import (
+    ArtifactStore,
+    ArtifactStoreArgs,
+    ExternalLogsArgs,
+    ExternalS3Args,
+    Store,
+)
+from components.storage.iam import Irsa, PodIdentity
+from components.storage.log_bucket import LogBucketArgs
+from components.storage.s3_bucket import LogFolderArgs, S3BucketArgs
+from components.storage.versitygw import VersityGwArgs
+from components.tracking import DATABASE, MLFLOW
+from components.tracking.mlflow import ARTIFACTS_FOLDER
+from components.tracking.postgres import BACKUPS_FOLDER, instances
+from settings import AwsS3, BundledStore, ImageName, S3Compatible, Settings
+
+
+def artifact_store(
+    stack: Settings,
+    namespace: Output[str],
+    loop: Output[str],
+    writers: Mapping[str, str],
+    *,
+    protect: bool,
+    opts: ResourceOptions,
+) -> ArtifactStore:
+    """The store, for MLflow and its database in `namespace`.
+
+    `writers` are the service accounts in `loop` that add logs, each with the model whose logs they are.
+    """
+    store = _store(stack, namespace, loop, writers, protect=protect)
+    return ArtifactStore("artifacts", ArtifactStoreArgs(store=store), opts)
+
+
+def _store(
+    stack: Settings, namespace: Output[str], loop: Output[str], writers: Mapping[str, str], *, protect: bool
+) -> Store:
+    backups = stack.tracking.postgres.backup is not None
+    match stack.artifacts, stack.store_secret_key, stack.logs_secret_key:
+        case AwsS3(bucket=bucket, region=region, kms_key=key, log_retention_days=days) as aws, _, _:
+            return S3BucketArgs(
+                bucket=bucket,
+                region=region,
+                namespace=namespace,
+                folders={MLFLOW: ARTIFACTS_FOLDER} | ({DATABASE: BACKUPS_FOLDER} if backups else {}),
+                logs=LogFolderArgs(namespace=loop, accounts=writers, days=days),
+                identity=_identity(aws, stack.cluster.context),
+                kms_key=key,
+                protect=protect,
+            )
+        case S3Compatible(endpoint=str(endpoint), bucket=str(bucket), credentials_secret=str(secret), logs=logs), _, _:
+            own = logs and ExternalLogsArgs(bucket=logs.bucket, credentials_secret=logs.credentials_secret)
+            return ExternalS3Args(endpoint=endpoint, bucket=bucket, credentials_secret=secret, logs=own)
+        case S3Compatible(
+            bundled=BundledStore(storage=storage, log_retention_days=days)
+        ), Output() as key, Output() as add:
+            return VersityGwArgs(
+                namespace=namespace,
+                storage=storage,
+                secret_key=key,
+                logs=LogBucketArgs(namespace=loop, secret_key=add, days=days),
+                protect=protect,
+                image=image(stack, ImageName.VERSITYGW),
+                client_image=image(stack, ImageName.MLFLOW),
+                # CloudNativePG labels the pods of instances as asked, and not those of the Job that reads an archive.
+                further_clients=[instances(DATABASE)] if backups else [],
+            )
+        case other, _, _:
+            raise AssertionError(f"settings let a store pass that is none: {other}")
+
+
+def _identity(store: AwsS3, context: str) -> PodIdentity | Irsa:
+    """How pods come to their roles: by what the settings name, else by Pod Identity of the context's own cluster."""
+    if store.oidc_provider is not None:
+        return Irsa(provider=store.oidc_provider)
+    # `aws eks update-kubeconfig` names a context after its cluster: arn:aws:eks:…:cluster/<name>.
+    return PodIdentity(cluster=store.eks_cluster or context.rpartition("/")[2])
