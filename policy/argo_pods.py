@@ -1,6 +1,6 @@
 """The pods of Argo Workflows and Argo Events, as their controllers build them.
 
-Sources: argo-workflows v3.7.14 workflow/controller/workflowpod.go, agent.go; argo-events v1.9.10
+Sources: argo-workflows v4.0.7 workflow/controller/workflowpod.go, agent.go; argo-events v1.9.10
 pkg/reconciler/eventsource/, sensor/resource.go and eventbus/installer/.
 """
 

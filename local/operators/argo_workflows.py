@@ -25,13 +25,15 @@ CONTAINER: Final = {"allowPrivilegeEscalation": False, "capabilities": {"drop": 
 
 
 def manifests(node: Node, references: References) -> list[Manifest]:
-    upstream = [m for m in kustomized(node, "argo-workflows", "manifests/cluster-install") if wanted(m)]
+    # As the chart's `crds.full: false`: the full definitions are 11 MB, which the API server takes a minute for.
+    definitions = kustomized(node, "argo-workflows", "manifests/base/crds/minimal")
+    upstream = [m for m in kustomized(node, "argo-workflows", "manifests/cluster-install-no-crds") if wanted(m)]
     for manifest in upstream:
         if manifest["kind"] == "Deployment":
             adapt(manifest, references["workflow-controller"])
         if manifest["kind"] == "ConfigMap":
             manifest["data"] = {"config": json.dumps(configuration(references["argoexec"]))}
-    return [namespace(NAMESPACE), *upstream]
+    return [namespace(NAMESPACE), *definitions, *upstream]
 
 
 def wanted(manifest: Manifest) -> bool:

@@ -117,12 +117,12 @@ TOOLS = {
         ),
         GoTool(
             name="argo-workflows",
-            # renovate: datasource=go depName=github.com/argoproj/argo-workflows/v3
-            module="github.com/argoproj/argo-workflows/v3",
-            version="v3.7.14",
+            # renovate: datasource=go depName=github.com/argoproj/argo-workflows/v4
+            module="github.com/argoproj/argo-workflows/v4",
+            version="v4.0.7",
             licence="Apache-2.0",
             commands={"cmd/workflow-controller": "workflow-controller", "cmd/argoexec": "argoexec", "cmd/argo": "argo"},
-            ldflags="-X github.com/argoproj/argo-workflows/v3.version=v3.7.14",
+            ldflags="-X github.com/argoproj/argo-workflows/v4.version=v4.0.7",
             links={"workflow/executor/osspecific/signal_linux.go": "signal_darwin.go"},
             # The web interface is built by npm at release; the `argo` command embeds it and never shows it.
             blanks=("ui/dist/app/index.html",),
