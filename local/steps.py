@@ -7,9 +7,9 @@ in a file, so a run that was cut off resumes at the first unfinished step.
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -73,6 +73,7 @@ class Runner:
         self._folder = folder
         self._display = display
         self._one_heavy = threading.Lock()
+        self._stopping = threading.Event()
         folder.mkdir(parents=True, exist_ok=True)
 
     def run(self, steps: Sequence[Step]) -> None:
@@ -86,7 +87,12 @@ class Runner:
         failure: BaseException | None = None
         if not steps:
             return
-        with self._display.over([step.name for step in steps]), ThreadPoolExecutor(len(steps)) as pool:
+        self._stopping.clear()
+        with (
+            self._display.over([step.name for step in steps]),
+            ThreadPoolExecutor(len(steps)) as pool,
+            self._no_new_step_when_it_ends(),
+        ):
             running: dict[Future[None], Step] = {}
             while (waiting and failure is None) or running:
                 if failure is None:
@@ -101,6 +107,14 @@ class Runner:
         if failure is not None:
             raise failure
 
+    @contextmanager
+    def _no_new_step_when_it_ends(self) -> Generator[None]:
+        """However it ends, by Ctrl-C too: heavy steps that wait for their turn do not take it."""
+        try:
+            yield
+        finally:
+            self._stopping.set()
+
     def _finish(self, step: Step) -> None:
         marker = self._folder / step.name.replace(" ", "-").replace("/", "-")
         key = step.key() if step.key else None
@@ -108,7 +122,8 @@ class Runner:
             self._display.finish(step.name, State.CACHED, 0.0, None)
             return
         with self._one_heavy if step.heavy else nullcontext():
-            self._timed(step, marker, key)
+            if not (step.heavy and self._stopping.is_set()):
+                self._timed(step, marker, key)
 
     def _timed(self, step: Step, marker: Path, key: str | None) -> None:
         self._display.start(step.name)
@@ -117,6 +132,7 @@ class Runner:
         try:
             note = step.run()
         except BaseException:
+            self._stopping.set()
             self._display.finish(step.name, State.FAILED, time.monotonic() - began, None)
             raise
         if key:

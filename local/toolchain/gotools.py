@@ -240,11 +240,11 @@ def downloaded(tool: GoTool, folder: Path) -> Path:
 
 def repair(tool: GoTool, folder: Path) -> None:
     """Replaces a module whose zip lost its symbolic links by a copy that has them."""
-    source = Path(
-        go(["mod", "download", "-json", f"{tool.module}@{tool.version}"], folder).split('"Dir": "')[1].split('"')[0]
-    )
-    copy = folder / "source"
+    source = downloaded(tool, folder)
+    copy = folder / f"source-{tool.version}"
     if not copy.exists():
+        for old in folder.glob("source*"):
+            shutil.rmtree(old)
         unfinished = folder / "source.part"
         shutil.rmtree(unfinished, ignore_errors=True)
         shutil.copytree(source, unfinished, copy_function=shutil.copyfile)

@@ -1,9 +1,13 @@
-"""What the metrics server is built from is what the cluster is built from, so that it is compiled once."""
+"""The Go tools: their pins, and what builds leave behind."""
 
 import re
+from dataclasses import replace
+from pathlib import Path
 
-from local.toolchain import kubernetes
-from local.toolchain.gotools import MODULES, TOOLS
+import pytest
+
+from local.toolchain import gotools, kubernetes
+from local.toolchain.gotools import MODULES, TOOLS, GoTool, repair
 
 REQUIRED = re.compile(r"^(?:require |\t)(\S+) (v\S+)(?: // indirect)?$", re.MULTILINE)
 
@@ -30,3 +34,24 @@ def test_go_mod_holds_what_the_table_says() -> None:
         lines = text.splitlines()
         assert [each for each in tool.excludes if f"exclude {each}" not in lines] == []
         assert [old for old, new in tool.replaces.items() if f"replace {old} => {new}" not in lines] == []
+
+
+def test_a_repaired_copy_is_of_the_version_that_is_pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = tmp_path / "module"
+    module.mkdir()
+    (module / "signal_darwin.go").write_text("package signals\n")
+
+    def downloaded(_tool: GoTool, _folder: Path) -> Path:
+        return module
+
+    def go(_arguments: list[str], _folder: Path) -> str:
+        return ""
+
+    monkeypatch.setattr(gotools, "downloaded", downloaded)
+    monkeypatch.setattr(gotools, "go", go)
+    tool = replace(TOOLS["argo-workflows"], links={"signal_linux.go": "signal_darwin.go"}, blanks=())
+    for version in ("v1.0.0", "v1.0.1"):
+        repair(replace(tool, version=version), tmp_path)
+    (copy,) = tmp_path.glob("source*")
+    assert copy.name == "source-v1.0.1"
+    assert (copy / "signal_linux.go").readlink() == Path("signal_darwin.go")

@@ -4,6 +4,7 @@ import io
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,13 @@ def log() -> Log:
 def test_a_step_runs_after_everything_it_needs(runner: Runner, log: Log) -> None:
     runner.run([log.step("stack", "node", "image"), log.step("image", "node"), log.step("node")])
     assert log.ran == ["node", "image", "stack"]
+
+
+def test_a_heavy_step_that_waits_for_its_turn_does_not_take_it_after_a_failure(runner: Runner, log: Log) -> None:
+    steps = [replace(log.step(name, fails=StepError(name)), heavy=True) for name in ("one", "two", "three")]
+    with pytest.raises(StepError):
+        runner.run(steps)
+    assert len(log.ran) == 1
 
 
 def test_a_finished_step_is_not_run_again(runner: Runner, log: Log, shown: io.StringIO) -> None:
