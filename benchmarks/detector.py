@@ -18,10 +18,10 @@ from typing import Any, cast
 import numpy as np
 from alibi_detect.cd import KSDrift
 
+from contract.drift import DriftSettings
 from loop.drift.alibi import make
 from loop.drift.detector import Detector, Rows
 from loop.drift.reference import Reference
-from loop.drift.settings import DriftSettings
 
 FEATURES, WINDOWS = (1, 10, 100), (1000, 10_000)
 REFERENCE = 1000

@@ -11,7 +11,8 @@ import numpy as np
 from scipy.stats import chi2
 
 from benchmarks.simulation import RULES, Floats, Outcome, Scenario, delays, year
-from loop.drift.settings import Test, add_arguments, from_arguments
+from contract.drift import DriftTest
+from loop.drift.settings import add_arguments, from_arguments
 from loop.retraining.cooldown import duration
 
 
@@ -41,7 +42,7 @@ def _scenario(parser: argparse.ArgumentParser, arguments: argparse.Namespace) ->
         if getattr(arguments, name) < lowest:
             flag = "--" + name.replace("_", "-")
             parser.error(f"{flag} is {getattr(arguments, name)}; it must be at least {lowest}.")
-    if arguments.test is not Test.KS:
+    if arguments.test is not DriftTest.KS:
         parser.error("--test mmd cannot be simulated: its permutations would take hours; the detector runs it.")
     try:
         settings = from_arguments(arguments, tuple(f"feature {n}" for n in range(1, arguments.features + 1)))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from loop.drift.settings import DriftSettings
+from contract.drift import DriftSettings
 from loop.drift.statistics import YEAR, adjusted_p_value, histograms, ks_distances, ks_p_value, reference_p_value
 from loop.retraining.decision import Event, Hold, decide
 

@@ -46,8 +46,10 @@ POSTGRES = Apt(
 )
 
 JRE = Apt(name="jre", base=BASE, packages=("openjdk-17-jre-headless",), before="mkdir -p /usr/share/man/man1")
-LOOP_CODE = Files(name="loop-code", folders=("loop",), entry_points="images/loop/ml_loop.dist-info")
-IDENTITY = Files(name="identity-code", folders=("identity",), entry_points="images/mlflow/ml_loop_identity.dist-info")
+LOOP_CODE = Files(name="loop-code", folders=("contract", "loop"), entry_points="images/loop/ml_loop.dist-info")
+IDENTITY = Files(
+    name="identity-code", folders=("contract", "identity"), entry_points="images/mlflow/ml_loop_identity.dist-info"
+)
 LOOP = (BASE, Python(name="loop", project="images/loop"), LOOP_CODE)
 # The example's data, without pandas, which the loop's own layer has.
 DATA = Python(name="data", project="images/loop", part=("--only-group", "recommender", "--prune", "pandas"))

@@ -16,16 +16,15 @@ from alibi_detect.cd.base import BaseMMDDrift
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
+from contract.drift import DriftSettings, DriftTest
+from contract.messages import ALL_FEATURES
 from loop.drift.decision import Outcome
-from loop.drift.settings import DriftSettings, Test
 from loop.drift.statistics import permutations_needed, reference_p_value
 
 _log = logging.getLogger(__name__)
 
 Rows = NDArray[np.floating[Any]]
 
-ALL_FEATURES = "*"
-"""The feature named by a test that looks at all of them together."""
 SCREEN = 100
 """Permutations that decide whether more are worth it."""
 MOST_PERMUTATIONS = 100_000
@@ -33,7 +32,7 @@ MOST_PERMUTATIONS = 100_000
 
 def make(settings: DriftSettings, reference: Rows) -> "Ks | Mmd":
     """The test that the settings ask for, ready for windows."""
-    return (Ks if settings.test is Test.KS else Mmd)(settings, reference)
+    return (Ks if settings.test is DriftTest.KS else Mmd)(settings, reference)
 
 
 class Ks:

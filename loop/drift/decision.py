@@ -2,12 +2,12 @@
 
 import hashlib
 import math
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from datetime import UTC, datetime
+from typing import NamedTuple
 
-from loop.drift.settings import DriftSettings
+from contract.drift import DriftSettings
+from contract.messages import DriftEvent, Window
 from loop.drift.statistics import adjusted_p_value
-from loop.drift.window import iso
 
 
 class Outcome(NamedTuple):
@@ -40,22 +40,27 @@ def event_id(model: str, feature: str, reference_version: str, offsets: tuple[tu
 
 def events(
     model: str, reference_version: str, span: Span, outcomes: list[Outcome], *, settings: DriftSettings, now: float
-) -> list[Mapping[str, Any]]:
+) -> list[DriftEvent]:
     """One message per test, drift or not. Drift is `p_value < threshold`. Every number is finite."""
+    window = Window(start=_moment(span.start), end=_moment(span.end), rows=span.rows)
     return [
-        {
-            "id": event_id(model, outcome.feature, reference_version, span.offsets),
-            "model": model,
-            "feature": outcome.feature,
-            "ks": outcome.effect,
-            "p_value": _published(outcome, len(outcomes), span.elapsed, settings),
-            "threshold": settings.p_value,
-            "window": {"from": iso(span.start), "to": iso(span.end), "n": span.rows},
-            "reference_version": reference_version,
-            "at": iso(now),
-        }
+        DriftEvent(
+            id=event_id(model, outcome.feature, reference_version, span.offsets),
+            model=model,
+            feature=outcome.feature,
+            distance=outcome.effect,
+            p_value=_published(outcome, len(outcomes), span.elapsed, settings),
+            threshold=settings.p_value,
+            window=window,
+            reference_version=reference_version,
+            at=_moment(now),
+        )
         for outcome in outcomes
     ]
+
+
+def _moment(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
 
 
 def _published(outcome: Outcome, tests: int, elapsed: float, settings: DriftSettings) -> float:

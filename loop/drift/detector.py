@@ -6,7 +6,6 @@ twice: commit where the complete window ends, publish and wait for the broker, c
 """
 
 import argparse
-import json
 import logging
 import os
 import signal
@@ -18,11 +17,12 @@ from typing import Any, Final, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from loop.contract import DRIFT_TOPIC, PREDICTIONS_TOPIC
+from contract.drift import DriftSettings
+from contract.names import DRIFT_TOPIC, METRICS_PORT, PREDICTIONS_TOPIC
 from loop.drift import metrics
 from loop.drift.decision import Outcome, Span, events
 from loop.drift.reference import Reference, Watcher, season_of
-from loop.drift.settings import DriftSettings, add_arguments, from_arguments
+from loop.drift.settings import add_arguments, from_arguments
 from loop.drift.window import Bookmark, MalformedError, Row, Windows, parse
 from loop.runtime.kafka import client_settings
 from loop.runtime.probes import serve
@@ -161,12 +161,12 @@ class Detector:
         span = Span(start, end, len(times), offsets, elapsed)
         found = events(self._model, reference.version, span, outcomes, settings=self._settings, now=self._clock())
         for event in found:
-            metrics.SCORE.labels(self._model, event["feature"]).set(event["ks"])
-            metrics.P_VALUE.labels(self._model, event["feature"]).set(event["p_value"])
-            drift = event["p_value"] < event["threshold"]
-            metrics.EVENTS.labels(self._model, event["feature"], str(drift).lower()).inc()
-            _log.log(logging.WARNING if drift else logging.INFO, "%s: %s", "drift" if drift else "no drift", event)
-        return [json.dumps(event, allow_nan=False).encode() for event in found]
+            metrics.SCORE.labels(self._model, event.feature).set(event.distance)
+            metrics.P_VALUE.labels(self._model, event.feature).set(event.p_value)
+            metrics.EVENTS.labels(self._model, event.feature, str(event.drift).lower()).inc()
+            level, said = (logging.WARNING, "drift") if event.drift else (logging.INFO, "no drift")
+            _log.log(level, "%s: %s", said, dict(event.fields()))
+        return [event.encode() for event in found]
 
     def _test(self, reference: Reference, season: str) -> Compare:
         known, tests = self._tests
@@ -213,7 +213,7 @@ def _arguments() -> tuple[argparse.Namespace, DriftSettings]:
     parser = argparse.ArgumentParser(prog="python3 -m loop detect", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--model", required=True, help="the registered model's name")
     parser.add_argument("--feature", action="append", required=True, help="a feature to watch; once for each")
-    parser.add_argument("--port", type=int, default=9090, help="of /metrics, /healthz and /readyz")
+    parser.add_argument("--port", type=int, default=METRICS_PORT, help="of /metrics, /healthz and /readyz")
     add_arguments(parser)
     arguments = parser.parse_args()
     try:

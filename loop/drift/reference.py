@@ -20,8 +20,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from loop.contract import REFERENCE_ARTIFACT, Alias
-from loop.drift.settings import Seasons
+from contract.drift import DriftReference
+from contract.names import REFERENCE_ARTIFACT, Alias
 
 _log = logging.getLogger(__name__)
 
@@ -49,15 +49,15 @@ class Reference:
         return wanted if wanted in self.rows else ALWAYS
 
 
-def season_of(at: float, seasons: Seasons) -> str:
+def season_of(at: float, seasons: DriftReference) -> str:
     """Name of the season of an event time in epoch seconds: the stem of its file."""
     moment = datetime.fromtimestamp(at, UTC)
     match seasons:
-        case Seasons.TRAINING:
+        case DriftReference.TRAINING:
             return ALWAYS
-        case Seasons.MONTHLY:
+        case DriftReference.MONTHLY:
             return f"month-{moment.month:02}"
-        case Seasons.WEEKLY:
+        case DriftReference.WEEKLY:
             return f"weekday-{moment.isoweekday()}"
 
 

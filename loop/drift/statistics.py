@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import kstwo
 
-from loop.drift.settings import DriftSettings
+from contract.drift import DriftSettings
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]

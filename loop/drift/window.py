@@ -10,8 +10,9 @@ ids.
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import NamedTuple
+
+from contract.messages import Malformed, Prediction, number
 
 CLOCK_SKEW = 300.0
 """Seconds that a row's `at` may be ahead of the detector's clock."""
@@ -34,32 +35,23 @@ def parse(value: bytes | None, model: str, columns: tuple[int, ...], width: int,
     `width` is how many features a prediction has, `columns` which of them are watched, `now` the wall clock in epoch
     seconds.
     """
-    try:
-        message = json.loads(value or b"")
-        if message["model"] != model:
+    message = Prediction.parse(value, model)
+    match message:
+        case None:
             return None
-        features, at = message["features"], datetime.fromisoformat(message["at"])
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise MalformedError(f"not a prediction: {type(error).__name__} {error}") from None
-    if not isinstance(features, list) or len(features) != width:
+        case Malformed(reason):
+            raise MalformedError(reason)
+        case Prediction():
+            pass
+    if len(message.features) != width:
         raise MalformedError(f"features is not a list of {width}")
-    if at.tzinfo is None:
-        raise MalformedError("at has no time zone")
-    if at.timestamp() > now + CLOCK_SKEW:
+    at = message.at.timestamp()
+    if at > now + CLOCK_SKEW:
         raise MalformedError("at is in the future")
-    return Row(at.timestamp(), tuple(_number(features[column]) for column in columns))
-
-
-def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):  # to Python a bool is an int
-        raise MalformedError("a watched feature is not a number")
-    try:
-        number = float(value)
-    except OverflowError:
-        raise MalformedError("a watched feature is not finite") from None
-    if not -float("inf") < number < float("inf"):
-        raise MalformedError("a watched feature is not finite")
-    return number
+    watched = [number(message.features[column]) for column in columns]
+    if None in watched:
+        raise MalformedError("a watched feature is not a finite number")
+    return Row(at, tuple(each for each in watched if each is not None))
 
 
 class Bookmark(NamedTuple):
@@ -148,8 +140,3 @@ class Windows:
         later, self._later = self._later, []
         self._next = {partition: mark.start for partition, mark in self.bookmarks.items()}
         return later
-
-
-def iso(at: float) -> str:
-    """Epoch seconds as RFC 3339 in UTC, to the millisecond."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -20,7 +20,7 @@ from typing import Final, Protocol
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from prometheus_client import Counter, Gauge
 
-from loop.contract import PRODUCTION_TAG, Alias, Tag
+from contract.names import METRICS_PORT, PRODUCTION_TAG, Alias, Tag
 from loop.promotion.change import Change
 from loop.runtime import probes
 from loop.runtime.registry import Registry, RegistryError
@@ -182,7 +182,7 @@ def main() -> int:
     parser.add_argument("--heal", action="store_true", help="put back what was moved by hand")
     parser.add_argument("--namespace", help="of the service, to heal")
     parser.add_argument("--service", help="the production InferenceService's name, to heal")
-    parser.add_argument("--port", type=int, default=9090, help="of /metrics, /healthz and /readyz")
+    parser.add_argument("--port", type=int, default=METRICS_PORT, help="of /metrics, /healthz and /readyz")
     arguments = parser.parse_args()
     if arguments.heal and not (arguments.namespace and arguments.service):
         parser.error("--heal needs --namespace and --service")

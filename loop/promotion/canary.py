@@ -12,7 +12,7 @@ import argparse
 from dataclasses import dataclass
 from typing import NoReturn
 
-from loop.contract import CANARY, Alias, Gate, Tag
+from contract.names import CANARY, Alias, Gate, Tag
 from loop.promotion import watch
 from loop.promotion.promote import Live, Production, Say
 from loop.promotion.watch import Baseline

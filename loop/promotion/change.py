@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 from mlflow.entities.model_registry import RegisteredModel
 
-from loop.contract import PROMOTION_TAG
+from contract.names import PROMOTION_TAG
 from loop.promotion.traffic import Traffic
 
 

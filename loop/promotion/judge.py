@@ -9,6 +9,7 @@ from typing import Final
 
 from scipy import stats
 
+from contract.watching import Limits
 from loop.promotion.traffic import MIN_REQUESTS, Traffic
 
 ALPHA: Final = 1e-4
@@ -20,15 +21,6 @@ LATENCY_FLOOR: Final = 0.005
 MISSING: Final = "missing: "
 """Stands before the reason where there is no number."""
 ALONE: Final = "there is no version to compare with"
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What the settings allow (`models.<name>.promotion`)."""
-
-    max_error_rate: float = 0.01
-    max_latency_ratio: float = 1.5
-    max_prediction_shift: float = 0.5
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ import urllib3
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
-from loop.contract import PREDICTIONS_TOPIC, Env
+from contract.messages import Prediction, number
+from contract.names import PREDICTIONS_TOPIC, SERVER_PORT, Env
 from loop.promotion.judge import Sample
 from loop.promotion.traffic import Traffic
-from loop.runtime.inference import PORT, InferenceService, Pod
+from loop.runtime.inference import InferenceService, Pod
 from loop.runtime.kafka import client_settings
 
 LOOKBACK: Final = timedelta(minutes=10)
@@ -33,7 +34,7 @@ def traffic(service: InferenceService, version: str) -> Traffic | None:
 
 def _scraped(http: urllib3.PoolManager, pod: Pod) -> Traffic | None:
     try:
-        response = http.request("GET", f"http://{pod.status.pod_ip}:{PORT}/metrics")
+        response = http.request("GET", f"http://{pod.status.pod_ip}:{SERVER_PORT}/metrics")
     except urllib3.exceptions.HTTPError:
         return None
     return counted(response.data.decode()) if response.status == 200 else None
@@ -67,20 +68,22 @@ def samples(model: str, versions: Iterable[str]) -> dict[str, Sample]:
     if not os.environ.get(Env.KAFKA):
         return {}
     rows: dict[str, list[tuple[list[Any], list[Any]]]] = {version: [] for version in versions}
-    for message in _messages(datetime.now(UTC) - LOOKBACK):
-        if message.get("model") == model and (kept := rows.get(message.get("version", ""))) is not None:
-            kept.append((message["features"], message["predictions"]))
+    for value in _messages(datetime.now(UTC) - LOOKBACK):
+        # Anybody may write to the topic: what is no prediction counts for no version.
+        message = Prediction.parse(value, model)
+        if isinstance(message, Prediction) and (kept := rows.get(message.version)) is not None:
+            kept.append((message.features, message.predictions))
     return {version: sample(kept[-MOST:]) for version, kept in rows.items()}
 
 
 def sample(rows: list[tuple[list[Any], list[Any]]]) -> Sample:
     """From (features, predictions) of each row. What is no number, such as a label, is left out."""
     columns = zip(*(predictions for _, predictions in rows), strict=False)
-    outputs = tuple(tuple(float(value) for value in column if isinstance(value, int | float)) for column in columns)
+    outputs = tuple(tuple(each for value in column if (each := number(value)) is not None) for column in columns)
     return Sample(outputs, len({json.dumps(features) for features, _ in rows}))
 
 
-def _messages(since: datetime) -> Iterable[dict[str, Any]]:
+def _messages(since: datetime) -> Iterable[bytes]:
     """All of the topic from `since` to its end of now. No offset is committed: nobody else's reading is disturbed."""
     consumer = Consumer(
         client_settings(os.environ)
@@ -102,7 +105,7 @@ def _messages(since: datetime) -> Iterable[dict[str, Any]]:
                 raise KafkaException(f"no answer for {PATIENCE:.0f} s")
             partition, offset, value = message.partition(), message.offset(), message.value()
             if message.error() is None and value is not None:
-                yield json.loads(value)
+                yield value
             over = message.error() is not None or offset is None or partition is None or offset + 1 >= ends[partition]
             if over and partition is not None:
                 open_ones.discard(partition)

@@ -21,7 +21,7 @@ from kubernetes.client.exceptions import ApiException
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 
-from loop.contract import EXIT_TRY_AGAIN, EXIT_VERDICT, PRODUCTION_TAG, PROMOTION_TAG, Alias, Gate, Tag
+from contract.names import EXIT_TRY_AGAIN, EXIT_VERDICT, PRODUCTION_TAG, PROMOTION_TAG, Alias, Gate, Tag
 from loop.promotion import observation, watch
 from loop.promotion.change import Change
 from loop.promotion.judge import Verdict

@@ -15,7 +15,7 @@ from typing import Any, Final
 from mlflow import get_tracking_uri
 from mlflow.entities.model_registry import ModelVersion
 
-from loop.contract import CANARY, Alias, Gate, Tag
+from contract.names import CANARY, Alias, Gate, Tag
 from loop.runtime.registry import Registry, RegistryError
 
 FOOTER: Final = (

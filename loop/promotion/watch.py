@@ -8,8 +8,9 @@ from typing import Final
 
 from confluent_kafka import KafkaException
 
+from contract.watching import LIMITS, ROLLOUT_SECONDS, WATCH_SECONDS, Limits
 from loop.promotion import observation
-from loop.promotion.judge import Limits, Observation, Sample, Verdict, judge
+from loop.promotion.judge import Observation, Sample, Verdict, judge
 from loop.promotion.traffic import Traffic
 from loop.runtime.inference import InferenceService
 
@@ -67,15 +68,14 @@ def _seen(service: InferenceService, version: str) -> Observation:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options that `from_arguments` reads, and those that name the model and where it is served."""
-    defaults = Limits()
     parser.add_argument("--model", required=True, help="the registered model's name")
     parser.add_argument("--version", required=True)
     parser.add_argument("--namespace", required=True)
-    parser.add_argument("--timeout", type=float, default=300, help="seconds until a rollout is given up")
-    parser.add_argument("--watch", type=float, default=60, help="seconds to watch the version for")
-    parser.add_argument("--max-error-rate", type=float, default=defaults.max_error_rate)
-    parser.add_argument("--max-latency-ratio", type=float, default=defaults.max_latency_ratio)
-    parser.add_argument("--max-prediction-shift", type=float, default=defaults.max_prediction_shift)
+    parser.add_argument("--timeout", type=float, default=ROLLOUT_SECONDS, help="seconds until a rollout is given up")
+    parser.add_argument("--watch", type=float, default=WATCH_SECONDS, help="seconds to watch the version for")
+    parser.add_argument("--max-error-rate", type=float, default=LIMITS.max_error_rate)
+    parser.add_argument("--max-latency-ratio", type=float, default=LIMITS.max_latency_ratio)
+    parser.add_argument("--max-prediction-shift", type=float, default=LIMITS.max_prediction_shift)
 
 
 def from_arguments(arguments: argparse.Namespace) -> Watch:

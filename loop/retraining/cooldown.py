@@ -12,7 +12,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from loop.contract import Env
+from contract.names import Env
 from loop.retraining.decision import Event, lease_name
 from loop.retraining.leases import ContendedError, KubernetesStore, Store, take
 

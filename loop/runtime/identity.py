@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mlflow.tracking.request_header.abstract_request_header_provider import RequestHeaderProvider
 
-from loop.contract import Env
+from contract.names import Env
 
 
 class ServiceAccountToken(RequestHeaderProvider):

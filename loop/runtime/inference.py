@@ -11,7 +11,7 @@ from kubernetes import client, config
 from kubernetes.client.api_client import ApiClient
 from kubernetes.client.exceptions import ApiException
 
-from loop.contract import VERSION_ANNOTATION
+from contract.names import SERVER_PORT, VERSION_ANNOTATION, VERSION_HEADER
 
 GROUP, VERSION, PLURAL = "serving.kserve.io", "v1beta1", "inferenceservices"
 FIELD_MANAGER = "ml-loop-rollout"
@@ -19,7 +19,6 @@ SERVICE_LABEL = f"{GROUP}/inferenceservice"
 """KServe puts it on Deployments and Pods, in Standard and in Knative mode."""
 REVISION_LABEL = "serving.knative.dev/revision"
 """In Knative mode each rollout has a Deployment of its own, and those of earlier ones stay."""
-PORT = 8080
 
 
 class RolloutError(Exception):
@@ -120,12 +119,12 @@ class InferenceService:
 
     def answers(self, pod: Pod) -> str | None:
         """The version a pod says it serves; None when it does not answer."""
-        url = f"http://{pod.status.pod_ip}:{PORT}/v1/models/{self.model}"
+        url = f"http://{pod.status.pod_ip}:{SERVER_PORT}/v1/models/{self.model}"
         try:
             response = self._http.request("GET", url)
         except urllib3.exceptions.HTTPError:
             return None
-        return response.headers.get("X-Model-Version") if response.status == 200 else None
+        return response.headers.get(VERSION_HEADER) if response.status == 200 else None
 
     def _where(self) -> str:
         return f"{self._namespace}/{self._name}"

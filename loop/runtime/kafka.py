@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from loop.contract import Env
+from contract.names import Env
 
 _NAMED: Final = (
     "security.protocol",

@@ -18,7 +18,8 @@ import orjson
 from confluent_kafka import KafkaError, KafkaException, Producer
 from prometheus_client import Counter, Gauge
 
-from loop.contract import PREDICTIONS_TOPIC, Env
+from contract import messages as topics
+from contract.names import PREDICTIONS_TOPIC, Env
 from loop.runtime.kafka import client_settings
 from loop.serving.served import ServedModel
 
@@ -111,15 +112,17 @@ class Capture:
 
 
 def messages(prediction: Prediction, served: ServedModel, at: datetime) -> list[bytes]:
-    """One JSON message per row, as `loop.contract` describes it. Numbers that are not finite become null."""
-    head = {"tenant": prediction.tenant, "user_id": prediction.user_id}
-    tail = {
-        "at": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "model": served.name,
-        "version": served.version,
-    }
+    """One message per row."""
     return [
-        orjson.dumps(head | {"features": row, "predictions": answer if isinstance(answer, list) else [answer]} | tail)
+        topics.Prediction(
+            tenant=prediction.tenant,
+            user_id=prediction.user_id,
+            features=row,
+            predictions=answer if isinstance(answer, list) else [answer],
+            at=at,
+            model=served.name,
+            version=served.version,
+        ).encode(orjson.dumps)
         for row, answer in zip(prediction.rows, prediction.predictions, strict=True)
     ]
 

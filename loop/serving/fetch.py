@@ -21,7 +21,7 @@ from mlflow.models import Model
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from loop.contract import Env
+from contract.names import Env
 from loop.runtime.registry import Registry, RegistryError, UnavailableError
 from loop.serving import uri as storage_uri
 from loop.serving.resolve import NoVersionYetError, refusal, resolve

@@ -14,6 +14,7 @@ import orjson
 from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from contract.names import VERSION_HEADER
 from loop.serving.validation import RejectedError
 
 REQUESTS = Counter("ml_loop_requests_total", "Inference requests by protocol and status code", ["protocol", "code"])
@@ -44,7 +45,7 @@ class Guard:
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], (b"x-model-version", self._version.encode())]
+                message["headers"] = [*message["headers"], (VERSION_HEADER.lower().encode(), self._version.encode())]
                 if self._draining:  # routers keep connections open: this moves them to another pod
                     message["headers"].append((b"connection", b"close"))
                 if predict:

@@ -6,7 +6,7 @@ import re
 from mlflow import get_tracking_uri
 from mlflow.exceptions import MlflowException
 
-from loop.contract import Env
+from contract.names import Env
 from loop.runtime.registry import Registry, RegistryError
 from loop.serving.served import ServedModel
 from loop.serving.uri import ModelRef

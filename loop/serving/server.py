@@ -31,6 +31,7 @@ from kserve.utils.utils import get_predict_response
 from prometheus_client import Counter, Info
 from starlette.exceptions import HTTPException
 
+from contract.names import SERVER_PORT, TENANT_HEADER, USER_HEADER
 from loop.serving.capture import Capture, Prediction, from_environment
 from loop.serving.guard import Guard
 from loop.serving.served import ServedModel, leave_reason
@@ -58,11 +59,11 @@ class Caller:
     @classmethod
     def of(cls, headers: Mapping[str, str]) -> "Caller":
         """From X-Tenant and X-User-Id; raises RejectedError."""
-        caller = cls(headers.get("x-tenant", "default"), headers.get("x-user-id", ""))
+        caller = cls(headers.get(TENANT_HEADER.lower(), "default"), headers.get(USER_HEADER.lower(), ""))
         if not _TENANT.fullmatch(caller.tenant):
-            raise RejectedError("the header X-Tenant must be 1 to 64 of A-Z a-z 0-9 . _ -")
+            raise RejectedError(f"the header {TENANT_HEADER} must be 1 to 64 of A-Z a-z 0-9 . _ -")
         if not _USER.fullmatch(caller.user_id):
-            raise RejectedError("the header X-User-Id must be at most 128 printable ASCII characters")
+            raise RejectedError(f"the header {USER_HEADER} must be at most 128 printable ASCII characters")
         return caller
 
 
@@ -195,7 +196,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="loop serve", description=__doc__)
     parser.add_argument("--model_name", required=True, help="the InferenceService's name")
     parser.add_argument("--model_dir", type=Path, default=Path("/mnt/models"), help="where fetch put the model")
-    parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--port", type=int, default=SERVER_PORT)
     parser.add_argument("--max_body_bytes", type=int, default=1024 * 1024, help="larger requests get a 413")
     parser.add_argument("--max_rows", type=int, default=1000, help="rows of one request, more get a 413")
     parser.add_argument("--drain_seconds", type=float, default=5.0, help="answers go on this long after SIGTERM")

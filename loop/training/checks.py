@@ -12,7 +12,7 @@ from mlflow.entities import LoggedModel
 from mlflow.models import Model
 from mlflow.types.schema import DataType
 
-from loop.contract import DATA_FINGERPRINT_PARAM, MODEL_ARTIFACT, REFERENCE_ARTIFACT, REFERENCE_MIN_ROWS
+from contract.names import DATA_FINGERPRINT_PARAM, MODEL_ARTIFACT, REFERENCE_ARTIFACT, REFERENCE_MIN_ROWS
 from loop.runtime.registry import Registry
 from loop.training.step import StepError
 

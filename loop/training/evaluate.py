@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from loop.contract import DATA_FINGERPRINT_FILE, EVALUATION_FILE, METRICS_FILE, MODEL_ARTIFACT, Env
+from contract.names import DATA_FINGERPRINT_FILE, EVALUATION_FILE, METRICS_FILE, MODEL_ARTIFACT, Env
 from loop.runtime.registry import ALIAS_URI, Registry
 from loop.training import checks
 from loop.training.gate import Evaluation

@@ -6,7 +6,7 @@ already, written by the step that failed.
 
 import json
 
-from loop.contract import FAILURE_TAG, Env
+from contract.names import FAILURE_TAG, Env
 from loop.runtime.registry import Registry
 from loop.training.step import TERMINATION_LOG, optional, run_step, setting
 

@@ -4,7 +4,7 @@ import json
 import math
 from dataclasses import dataclass
 
-from loop.contract import Gate
+from contract.names import Gate
 from loop.training.step import StepError
 
 

@@ -7,7 +7,7 @@ Idempotent by the workflow's name: a retried step finds the version it made.
 
 import json
 
-from loop.contract import GATE_FILE, GIT_COMMIT_TAG, RUN_ID_FILE, VERSION_FILE, Env, Tag
+from contract.names import GATE_FILE, GIT_COMMIT_TAG, RUN_ID_FILE, VERSION_FILE, Env, Tag
 from loop.runtime.registry import Registry
 from loop.training import checks
 from loop.training.gate import Decision, Evaluation, Rule, decide

@@ -3,7 +3,7 @@
 Idempotent; a late retry never moves `staging` back from a newer version.
 """
 
-from loop.contract import Alias, Env, Gate, Tag
+from contract.names import Alias, Env, Gate, Tag
 from loop.runtime.registry import Registry
 from loop.training.step import StepError, run_step, setting
 

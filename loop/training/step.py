@@ -11,10 +11,9 @@ from pathlib import Path
 
 from mlflow.exceptions import MlflowException
 
-from loop.contract import Env
+from contract.names import Env, Trigger
 from loop.runtime.registry import PROXIED_TRANSFERS, RegistryError
 
-TRIGGERS = ("manual", "schedule", "drift")
 TERMINATION_LOG = Path("/dev/termination-log")
 
 
@@ -45,8 +44,8 @@ def setting(name: Env) -> str:
 def trigger() -> str:
     """Why the run was started."""
     given = setting(Env.TRIGGER)
-    if given not in TRIGGERS:
-        raise StepError(f"{Env.TRIGGER} is {given!r}: it must be one of {', '.join(TRIGGERS)}")
+    if given not in list(Trigger):
+        raise StepError(f"{Env.TRIGGER} is {given!r}: it must be one of {', '.join(Trigger)}")
     return given
 
 

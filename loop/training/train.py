@@ -8,7 +8,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from loop.contract import GIT_COMMIT_TAG, REFERENCE_ARTIFACT, RUN_ID_FILE, Env
+from contract.names import GIT_COMMIT_TAG, REFERENCE_ARTIFACT, RUN_ID_FILE, Env
 from loop.runtime.registry import Registry
 from loop.training import checks
 from loop.training.step import (

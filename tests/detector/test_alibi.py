@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from contract.drift import DriftSettings, DriftTest
 from loop.drift.alibi import Ks, Mmd, MMDDriftNumpy, make
-from loop.drift.settings import DriftSettings, Test
 from loop.drift.statistics import cumulative_counts, ks_distances, ks_p_value, reference_p_value
 
 HOUR = 3600.0
@@ -62,7 +62,7 @@ def test_mmd_sees_a_changed_correlation_that_no_single_feature_shows() -> None:
     random = np.random.default_rng(5)
     reference, window = random.normal(size=(500, 2)), random.normal(size=(500, 2))
     window[:, 1] = 0.9 * window[:, 0] + np.sqrt(1 - 0.9**2) * window[:, 1]
-    settings = DriftSettings(features=("a", "b"), test=Test.MMD)
+    settings = DriftSettings(features=("a", "b"), test=DriftTest.MMD)
     (outcome,) = make(settings, reference)(window, HOUR)
     assert outcome.feature == "*"
     assert outcome.p_value == pytest.approx(1 / 8768), "as small as the hour's level needs it, by more permutations"
@@ -81,14 +81,14 @@ def test_mmd_p_values_are_uniform_enough_without_drift() -> None:
 
 def test_features_of_any_scale_and_constant_ones_count_alike() -> None:
     reference, window = sample(300, 1), sample(300, 2, 0.7)
-    settings = DriftSettings(features=("a", "b", "c"), test=Test.MMD)
+    settings = DriftSettings(features=("a", "b", "c"), test=DriftTest.MMD)
     scale = np.array([1e6, 1e-6, 1.0])
     plain, scaled = Mmd(settings, reference)(window, HOUR), Mmd(settings, reference * scale)(window * scale, HOUR)
     assert scaled[0].effect == pytest.approx(plain[0].effect, rel=1e-6)
 
 
 def test_a_constant_reference_is_left_by_a_window_that_moves_and_not_by_one_that_does_not() -> None:
-    settings, constant = DriftSettings(features=("a", "b", "c"), test=Test.MMD), np.ones((300, 3))
+    settings, constant = DriftSettings(features=("a", "b", "c"), test=DriftTest.MMD), np.ones((300, 3))
     test = make(settings, constant)
     assert test(constant, HOUR)[0].effect == 0
     (moved,) = test(constant + 2, HOUR)
@@ -98,5 +98,5 @@ def test_a_constant_reference_is_left_by_a_window_that_moves_and_not_by_one_that
 
 def test_the_same_window_gives_the_same_p_value_whenever_it_is_asked() -> None:
     reference, window = sample(300, 1), sample(300, 2, 0.2)
-    test = Mmd(DriftSettings(features=("a", "b", "c"), test=Test.MMD), reference)
+    test = Mmd(DriftSettings(features=("a", "b", "c"), test=DriftTest.MMD), reference)
     assert test(window, HOUR) == test(window, HOUR)

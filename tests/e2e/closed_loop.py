@@ -16,10 +16,10 @@ from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from mlflow.entities.model_registry import ModelVersion
 
+from contract.names import DRIFT_TOPIC, PREDICTIONS_TOPIC, REFERENCE_ARTIFACT, Alias, Tag
 from local.node.node import Node
 from local.paths import REPOSITORY, Paths
 from local.shell import run
-from loop.contract import DRIFT_TOPIC, PREDICTIONS_TOPIC, REFERENCE_ARTIFACT, Alias, Tag
 from tests.e2e.kafka import READ
 from tests.e2e.scratch_model import eventually
 

@@ -28,6 +28,7 @@ from components.platform.operators import operators
 from components.serving.gateway import Gateway, GatewayArgs
 from components.serving.model_storage import ModelStorage, ModelStorageArgs
 from components.tracking.mlflow import APP, PORT
+from contract.names import VERSION_ANNOTATION
 from local import stack
 from local.images.oci import Archive
 from local.images.table import IMAGES
@@ -35,7 +36,6 @@ from local.operators.gateway import CLASS, NAMESPACE
 from local.paths import REPOSITORY, Paths
 from local.shell import run
 from local.toolchain import pulumi as toolchain
-from loop.contract import VERSION_ANNOTATION
 from settings import KServeMode, Model, Platform
 from tests.e2e.scratch_model import BROKERS, TRACKING_URL
 

@@ -27,13 +27,13 @@ from components.serving.model_storage import ModelStorage, ModelStorageArgs
 from components.serving.serving import PORT as SERVER_PORT
 from components.serving.serving import Serving, ServingArgs
 from components.tracking.mlflow import APP, PORT
+from contract.names import PREDICTIONS_TOPIC, VERSION_ANNOTATION
 from local.images.oci import Archive
 from local.images.table import IMAGES
 from local.node.node import Node
 from local.operators.gateway import CLASS, NAMESPACE
 from local.paths import REPOSITORY, Paths
 from local.shell import run
-from loop.contract import PREDICTIONS_TOPIC, VERSION_ANNOTATION
 from tests.e2e.kafka import READ
 from tests.program.mocks import record
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 import pytest
 from mlflow import MlflowClient
 
-from loop.contract import Alias, Tag
+from contract.names import Alias, Tag
 from tests.e2e.closed_loop import (
     FEATURES,
     MODEL,

@@ -7,7 +7,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from components.tracking.identity import METRICS_PORT
-from loop.contract import Alias, Gate, Tag
+from contract.names import Alias, Gate, Tag
 from tests.e2e.station import NAMESPACE, Station
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]

@@ -7,10 +7,10 @@ import yaml
 from mlflow import MlflowClient
 from pulumi.automation import ConfigValue
 
+from contract.names import PRODUCTION_TAG, Alias, Gate, Tag
 from local import check, stack
 from local.check import promotion, serving
 from local.check.live import Live
-from loop.contract import PRODUCTION_TAG, Alias, Gate, Tag
 from tests.e2e.scratch_model import eventually
 from tests.e2e.station import Station, Timed
 

@@ -12,7 +12,7 @@ import pytest
 from mlflow import MlflowClient
 
 from components.serving.serving import PORT
-from loop.contract import CANARY, VERSION_ANNOTATION
+from contract.names import CANARY, VERSION_ANNOTATION
 from tests.e2e.promotion_stack import PromotionStack
 from tests.e2e.scratch_model import eventually
 from tests.e2e.station import NAMESPACE, Station, Timed

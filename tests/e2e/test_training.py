@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 
 from components.training.steps import Commands
 from components.training.training import EXAMPLE
-from loop.contract import FAILURE_TAG, Alias, Tag
+from contract.names import FAILURE_TAG, Alias, Tag
 from tests.e2e.scratch_model import eventually
 from tests.e2e.scratch_training import ScratchTraining, scratch_training
 from tests.e2e.station import Station

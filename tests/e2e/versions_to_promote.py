@@ -14,7 +14,7 @@ import pandas as pd
 from mlflow.models import infer_signature
 from mlflow.pyfunc.model import PythonModel
 
-from loop.contract import Gate, Tag
+from contract.names import Gate, Tag
 
 SECONDS = 0.02
 ROWS = pd.DataFrame({"a": np.linspace(0.0, 1.0, 10), "b": np.linspace(1.0, 3.0, 10)})

@@ -9,7 +9,7 @@ from scipy.stats import ks_2samp
 
 from benchmarks import simulate
 from benchmarks.simulation import Scenario, delays, distances, retrain, year
-from loop.drift.settings import DriftSettings
+from contract.drift import DriftSettings
 
 SCENARIO = Scenario(DriftSettings(features=("a", "b")), predictions_per_hour=100)
 OURS, SLIDING = "this detector", "naive p < threshold, sliding"

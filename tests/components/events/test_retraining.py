@@ -10,7 +10,7 @@ import pytest
 from components.events.retraining import Retraining, RetrainingArgs
 from components.events.sensor import FROM_EVENT, filters, kafka_source, malformed, trigger
 from components.kit.connections import KafkaConnection
-from loop import contract
+from contract import names
 from settings.kafka import Sasl
 from tests.components.table import drift, kafka, providers, retraining_args
 from tests.program.mocks import Recording, record
@@ -162,7 +162,7 @@ def test_an_event_stays_on_the_bus_until_the_workflow_is_there_and_a_taken_name_
 
 def test_events_come_from_the_loop_s_topic_and_the_oldest_count() -> None:
     source = kafka_source("recommender", kafka())
-    assert source["topic"] == contract.DRIFT_TOPIC
+    assert source["topic"] == names.DRIFT_TOPIC
     assert source["jsonBody"] is True
     assert source["consumerGroup"] == {
         "groupName": "ml-loop-retraining-recommender",

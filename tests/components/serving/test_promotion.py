@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from components.serving.promotion import AGAIN, Promotion, PromotionArgs, watch_options
+from contract.names import EXIT_TRY_AGAIN, EXIT_VERDICT
 from loop.__main__ import COMMANDS
-from loop.contract import EXIT_TRY_AGAIN, EXIT_VERDICT
 from settings.model import Promotion as PromotionSettings
 from tests.components.table import promotion_args, providers
 from tests.program.mocks import Recording, record

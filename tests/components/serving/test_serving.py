@@ -13,7 +13,7 @@ from components.serving import model_storage, serving
 from components.serving.gateway import Gateway
 from components.serving.model_storage import ModelStorage
 from components.serving.serving import PORT, Serving, ServingArgs, Slot
-from loop import contract
+from contract import names
 from loop.serving import uri
 from settings.kafka import Sasl
 from tests.components.table import (
@@ -51,7 +51,7 @@ def test_there_is_a_service_for_each_alias_that_the_loop_moves_traffic_to() -> N
 @pytest.mark.parametrize("slot", Slot)
 def test_the_initializer_reads_the_uri_of_a_service_as_the_alias_of_the_same_name(slot: Slot) -> None:
     ref = uri.parse(predictor(served(), slot)["model"]["storageUri"])
-    assert (ref.name, ref.alias, ref.version) == ("recommender", str(contract.Alias(slot)), None)
+    assert (ref.name, ref.alias, ref.version) == ("recommender", str(names.Alias(slot)), None)
 
 
 @pytest.mark.parametrize("slot", SLOTS)
@@ -237,9 +237,9 @@ def test_the_initializer_is_the_loop_s_image_and_asks_the_stack_s_registry(stora
 
 
 def test_the_initializer_learns_the_version_of_its_rollout(storage: dict[str, Any]) -> None:
-    (version,) = [each for each in storage["container"]["env"] if each["name"] == contract.Env.MODEL_VERSION]
+    (version,) = [each for each in storage["container"]["env"] if each["name"] == names.Env.MODEL_VERSION]
     path = version["valueFrom"]["fieldRef"]["fieldPath"]
-    assert path == f"metadata.annotations['{contract.VERSION_ANNOTATION}']"
+    assert path == f"metadata.annotations['{names.VERSION_ANNOTATION}']"
 
 
 def test_the_initializer_writes_to_the_model_s_volume_alone(storage: dict[str, Any]) -> None:
@@ -249,4 +249,4 @@ def test_the_initializer_writes_to_the_model_s_volume_alone(storage: dict[str, A
 
 
 def test_the_slots_are_aliases_of_the_registry() -> None:
-    assert {str(slot) for slot in serving.Slot} < {str(alias) for alias in contract.Alias}
+    assert {str(slot) for slot in serving.Slot} < {str(alias) for alias in names.Alias}

@@ -11,7 +11,7 @@ from pulumi import Output
 from components.streaming.brokers import external_brokers
 from components.streaming.kafka import TOPICS, Kafka, KafkaArgs
 from components.streaming.properties import properties
-from loop import contract
+from contract import names
 from settings.kafka import ExternalKafka
 from tests.components.table import KAFKA_IMAGE, LOOP_IMAGE, kafka_args, providers
 from tests.program.mocks import Recording, record
@@ -94,7 +94,7 @@ def test_a_volume_is_formatted_once_and_then_kept(recording: Recording) -> None:
 
 
 def test_the_topics_are_those_of_the_loop_s_contract() -> None:
-    assert set(TOPICS) == {contract.PREDICTIONS_TOPIC, contract.DRIFT_TOPIC}
+    assert set(TOPICS) == {names.PREDICTIONS_TOPIC, names.DRIFT_TOPIC}
 
 
 def test_the_servers_are_known_once_the_topics_are_made(recording: Recording) -> None:

@@ -15,7 +15,7 @@ from pulumi.runtime import rpc
 from components.serving.promotion import watch_options
 from components.training.steps import PARAMETERS, TRIGGERS
 from components.training.training import EXAMPLE, Training, TrainingArgs, accounts
-from loop import contract
+from contract import names
 from loop.__main__ import COMMANDS
 from loop.retraining import cooldown
 from policy.pods import containers, pods
@@ -259,14 +259,14 @@ def test_the_rollout_step_rolls_staging(recording: Recording) -> None:
 
 def test_variables_and_files_are_those_of_the_loop_s_contract(recording: Recording) -> None:
     ours = {name for each in pod_templates(recording) for name in environment(recording, each) if "ML_LOOP" in name}
-    assert ours <= set(contract.Env)
+    assert ours <= set(names.Env)
     files = {
         each["valueFrom"]["path"]
         for found in pod_templates(recording).values()
         for each in found.get("outputs", {}).get("parameters", [])
     }
-    names = (contract.RUN_ID_FILE, contract.EVALUATION_FILE, contract.VERSION_FILE, contract.GATE_FILE, "granted")
-    assert files == {f"{environment(recording, 'train')['ML_LOOP_OUTPUT']}/{name}" for name in names}
+    left = (names.RUN_ID_FILE, names.EVALUATION_FILE, names.VERSION_FILE, names.GATE_FILE, "granted")
+    assert files == {f"{environment(recording, 'train')['ML_LOOP_OUTPUT']}/{name}" for name in left}
 
 
 def test_settings_reach_the_steps() -> None:

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from contract import names
 from local import check
 from local.check import drift, live, serving
 from local.check.answer import Answer
 from local.check.live import Reply
-from loop import contract
 from tests.local.check.station import ALIASES, METRICS, PREDICT, Station, version, workflow
 
 FIRST = {"aliases": {"staging": "3"}, "weights": {"staging": 100}, "served": {"3": 1}}
@@ -325,7 +325,7 @@ def test_the_bounds_are_wide_enough_for_chance_and_no_wider() -> None:
 
 def test_the_questions_use_the_loop_s_own_names() -> None:
     """The driver does not import the package of the pods, so the names are written twice."""
-    assert (live.TAG_GATE, live.TAG_GATE_REPORT) == (contract.Tag.GATE, contract.Tag.GATE_REPORT)
-    assert (live.TAG_TRIGGER, live.TAG_WORKFLOW) == (contract.Tag.TRIGGER, contract.Tag.WORKFLOW)
-    assert (live.REFERENCE, live.PASSED) == (contract.REFERENCE_ARTIFACT, contract.Gate.PASSED)
-    assert drift.DRIFT_TOPIC == contract.DRIFT_TOPIC
+    assert (live.TAG_GATE, live.TAG_GATE_REPORT) == (names.Tag.GATE, names.Tag.GATE_REPORT)
+    assert (live.TAG_TRIGGER, live.TAG_WORKFLOW) == (names.Tag.TRIGGER, names.Tag.WORKFLOW)
+    assert (live.REFERENCE, live.PASSED) == (names.REFERENCE_ARTIFACT, names.Gate.PASSED)
+    assert drift.DRIFT_TOPIC == names.DRIFT_TOPIC

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from memory_kafka import Broker, Crash, Process, TopicPartition
 from prometheus_client import REGISTRY
 
-from loop.contract import DRIFT_TOPIC, PREDICTIONS_TOPIC
+from contract.drift import DriftSettings
+from contract.names import DRIFT_TOPIC, PREDICTIONS_TOPIC
 from loop.drift.decision import Outcome
 from loop.drift.detector import Detector, consumer_settings, publisher
 from loop.drift.reference import Reference
-from loop.drift.settings import DriftSettings
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SIZE = 30

@@ -9,8 +9,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow_server import MlflowServer
 
+from contract.drift import DriftReference
 from loop.drift.reference import BadReferenceError, Watcher, parse, season_of
-from loop.drift.settings import Seasons
 
 ROWS = "age,price\n" + "1,2.5\n" * 30
 
@@ -88,9 +88,9 @@ def test_a_season_has_its_own_reference_and_training_stands_in_for_one_that_is_m
 def test_seasons_are_in_utc() -> None:
     moment = datetime.fromisoformat("2026-12-31T23:30:00-05:00").timestamp()  # New Year's day in UTC, a Friday
     assert datetime.fromtimestamp(moment, UTC).day == 1
-    assert season_of(moment, Seasons.MONTHLY) == "month-01"
-    assert season_of(moment, Seasons.WEEKLY) == "weekday-5"
-    assert season_of(moment, Seasons.TRAINING) == "window"
+    assert season_of(moment, DriftReference.MONTHLY) == "month-01"
+    assert season_of(moment, DriftReference.WEEKLY) == "weekday-5"
+    assert season_of(moment, DriftReference.TRAINING) == "window"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 
-from loop.drift.settings import DriftSettings
+from contract.drift import DriftSettings
 from loop.drift.statistics import (
     BAD_REFERENCE,
     YEAR,

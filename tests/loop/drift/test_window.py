@@ -36,15 +36,15 @@ def test_another_models_prediction_is_none_whatever_its_features() -> None:
     ("change", "why"),
     [
         ({"features": [1, 2]}, "features is not a list of 3"),
-        ({"features": "123"}, "features is not a list of 3"),
-        ({"features": [1, None, 3]}, "a watched feature is not a number"),
-        ({"features": [True, 2, 3]}, "a watched feature is not a number"),
-        ({"features": [1, "2", 3]}, "a watched feature is not a number"),
-        ({"features": [1, float("nan"), 3]}, "a watched feature is not finite"),
-        ({"features": [1, 10**400, 3]}, "a watched feature is not finite"),
-        ({"at": "2026-01-01T00:00:00"}, "at has no time zone"),
+        ({"features": "123"}, "not a prediction: features is not a list"),
+        ({"features": [1, None, 3]}, "a watched feature is not a finite number"),
+        ({"features": [True, 2, 3]}, "a watched feature is not a finite number"),
+        ({"features": [1, "2", 3]}, "a watched feature is not a finite number"),
+        ({"features": [1, float("nan"), 3]}, "a watched feature is not a finite number"),
+        ({"features": [1, 10**400, 3]}, "a watched feature is not a finite number"),
+        ({"at": "2026-01-01T00:00:00"}, "not a prediction: at has no time zone"),
         ({"at": "2026-01-01T00:05:01Z"}, "at is in the future"),
-        ({"at": 7}, "not a prediction: TypeError fromisoformat: argument must be str"),
+        ({"at": 7}, "not a prediction: at is not a text"),
     ],
 )
 def test_a_malformed_message_says_why(change: dict[str, object], why: str) -> None:

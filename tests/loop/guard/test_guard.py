@@ -7,10 +7,10 @@ from guarded_server import DENIED, GATE, HEAL, OTHER, PROMOTE, STRANGER, TRAIN, 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from token_reviews import ACCOUNTS, TokenReviews
 
+from contract.names import PRODUCTION_TAG, PROMOTION_TAG, Alias, Gate, Tag
 from identity import guard
 from identity.guard import PRODUCTION, PROMOTION_TAGS, STAGING
 from identity.operations import SETS, Right, flask_app, short
-from loop.contract import PRODUCTION_TAG, PROMOTION_TAG, Alias, Gate, Tag
 
 V2 = "/api/2.0/mlflow"
 ALIAS = f"{V2}/registered-models/alias"

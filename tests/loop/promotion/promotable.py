@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 from mlflow import MlflowClient
 
-from loop.contract import PRODUCTION_TAG, PROMOTION_TAG, Tag
+from contract.names import PRODUCTION_TAG, PROMOTION_TAG, Tag
 from loop.promotion.canary import Canary
 from loop.promotion.judge import Verdict
 from loop.promotion.promote import Promotion, PromotionError

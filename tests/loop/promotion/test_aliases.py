@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import REGISTRY
 from promotable import Died, Loop
 
-from loop.contract import PRODUCTION_TAG, PROMOTION_TAG, Tag
+from contract.names import PRODUCTION_TAG, PROMOTION_TAG, Tag
 from loop.promotion import aliases
 from loop.promotion.aliases import AGAIN, PERIOD, STALE, STUCK, AliasWatch
 from loop.runtime.inference import RolloutError

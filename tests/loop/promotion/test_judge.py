@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loop.promotion.judge import Limits, Observation, Sample, judge
+from contract.watching import Limits
+from loop.promotion.judge import Observation, Sample, judge
 from loop.promotion.traffic import Traffic
 
 LIMITS = Limits()

@@ -5,7 +5,7 @@ from contextlib import nullcontext
 import pytest
 from promotable import Died, FakeService, Loop
 
-from loop.contract import CANARY, PRODUCTION_TAG, Tag
+from contract.names import CANARY, PRODUCTION_TAG, Tag
 from loop.promotion.promote import PromotionError
 from loop.promotion.traffic import Traffic
 from loop.promotion.watch import Baseline

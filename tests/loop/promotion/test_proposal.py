@@ -10,8 +10,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow_server import MlflowServer
 
+from contract.names import Tag
 from loop.__main__ import main
-from loop.contract import Tag
 from loop.promotion.proposal import code
 
 DATA, ROWS = "d" * 64, "e" * 64

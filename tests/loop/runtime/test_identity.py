@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from mlflow.tracking.request_header.registry import RequestHeaderProviderRegistry
 
-from loop.contract import Env
+from contract.names import Env
 
 METADATA = Path(__file__).parents[3] / "images/loop/ml_loop.dist-info"
 

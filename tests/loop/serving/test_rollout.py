@@ -131,7 +131,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
     cluster = FakeCluster()
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler(cluster))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setattr(inference, "PORT", server.server_port)
+    monkeypatch.setattr(inference, "SERVER_PORT", server.server_port)
     monkeypatch.setattr(rollout, "POLL_SECONDS", 0.05)
     api = ApiClient(Configuration(host=f"http://127.0.0.1:{server.server_port}"))
     yield cluster, InferenceService(api, namespace="ml", name="books-production", model="books")

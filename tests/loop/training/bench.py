@@ -14,8 +14,8 @@ from mlflow.entities import LoggedModelOutput
 from mlflow.models import ModelSignature, infer_signature
 from mlflow.pyfunc.model import PythonModel
 
+from contract.names import EVALUATION_FILE, Env
 from loop.__main__ import main
-from loop.contract import EVALUATION_FILE, Env
 from loop.training.gate import Evaluation
 
 FEATURES = ["price", "pages"]

@@ -9,7 +9,7 @@ from mlflow.sklearn import log_model
 from mlflow_server import MlflowServer
 from sklearn.linear_model import LinearRegression
 
-from loop.contract import Env
+from contract.names import Env
 from loop.runtime import registry
 
 

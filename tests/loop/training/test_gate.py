@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.contract import Gate
+from contract.names import Gate
 from loop.training.gate import Evaluation, Rule, decide
 from loop.training.step import StepError
 

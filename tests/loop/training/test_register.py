@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils import rest_utils
 from mlflow_server import MlflowServer
 
-from loop.contract import Tag
+from contract.names import Tag
 from loop.training.gate import Evaluation
 
 

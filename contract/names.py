@@ -1,19 +1,16 @@
-"""Every name that two parts of the loop share: environment variables, tags, aliases, artifacts, messages.
-
-One place, so that the stack's templates, the pods and the tests cannot drift apart. Values only, no behavior.
-"""
+"""Every name that two parts of the loop share: aliases, environment variables, tags, labels, files, topics, ports."""
 
 from enum import StrEnum
 from typing import Final
 
 
 class Alias(StrEnum):
-    """Aliases of a registered model. They are the loop's only run-time state."""
+    """Aliases of a registered model: which of its versions is where."""
 
     STAGING = "staging"
     """Set by the training workflow: the newest version that passed its gate."""
     PRODUCTION = "production"
-    """Set by the promotion workflow only."""
+    """Set by a promotion, and put back by whoever heals it; by nobody else."""
     PREVIOUS = "previous"
     """What `production` was before the last promotion: the rollback target."""
 
@@ -60,6 +57,19 @@ class Env(StrEnum):
     TRACKING_TOKEN_FILE = "ML_LOOP_TRACKING_TOKEN_FILE"  # noqa: S105  a variable's name
     """File with the token that says to MLflow who the pod is; without it the pod only reads."""
     KAFKA = "KAFKA_BOOTSTRAP_SERVERS"
+    IDENTITY_POLICY = "ML_LOOP_IDENTITY_POLICY"
+    """File with the guarded models and who may change what of them; MLflow's servers read it."""
+    IDENTITY_METRICS_PORT = "ML_LOOP_IDENTITY_METRICS_PORT"
+    """Port at which MLflow's servers answer Prometheus."""
+
+
+class Trigger(StrEnum):
+    """Why a training was started."""
+
+    MANUAL = "manual"
+    SCHEDULE = "schedule"
+    DRIFT = "drift"
+    """Needs the event's feature, p-value and id."""
 
 
 class Tag(StrEnum):
@@ -109,6 +119,9 @@ PROMOTION_TAG: Final = "ml-loop.promotion"
 PRODUCTION_TAG: Final = "ml-loop.production"
 """Tag of a registered model: the version that the last promotion left in production."""
 
+PROMOTION_TAGS: Final = frozenset({PROMOTION_TAG, PRODUCTION_TAG, Tag.PROMOTED})
+"""What a promotion remembers by, at a model and at a version: who could forge it could say what goes to production."""
+
 REFERENCE_ARTIFACT: Final = "reference/window.csv"
 """Artifact of every training run: the rows drift is measured against. CSV, header = feature names, numbers."""
 
@@ -143,6 +156,27 @@ EXIT_TRY_AGAIN: Final = 75
 """It ends with this one while nothing is known about the version, as MLflow or the API server did not answer."""
 
 PREDICTIONS_TOPIC: Final = "ml.predictions"
-"""Key: tenant. Value: `{tenant, user_id, features[], predictions[], at, model, version}`."""
+"""Key: tenant. Value: `messages.Prediction`."""
 DRIFT_TOPIC: Final = "ml.drift"
-"""Key: model. Value: `{id, model, feature, ks, p_value, threshold, window: {from, to, n}, reference_version, at}`."""
+"""Key: model. Value: `messages.DriftEvent`."""
+
+MODEL_LABEL: Final = "ml-loop.dev/model"
+"""Label of what belongs to one model's loop."""
+TRIGGER_LABEL: Final = "ml-loop.dev/trigger"
+"""Label of a Workflow: its `Trigger`."""
+
+VERSION_HEADER: Final = "X-Model-Version"
+"""Header of a model server's answers: the version it serves."""
+TENANT_HEADER: Final = "X-Tenant"
+USER_HEADER: Final = "X-User-Id"
+"""Headers of a request: whose the prediction is. The model servers believe them."""
+
+SERVER_PORT: Final = 8080
+"""Port of the model servers: predictions and metrics."""
+METRICS_PORT: Final = 9090
+"""Port of the detector and of the alias watch: /metrics for Prometheus, /healthz and /readyz for the kubelet."""
+
+TRACKING_AUDIENCE: Final = "mlflow"
+"""Whom tokens for MLflow are made out to: no other server takes them, and MLflow takes no other."""
+IDENTITY_APP: Final = "ml-loop-identity"
+"""Entry point of the plugin of MLflow's server that tells who asks."""

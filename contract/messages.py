@@ -1,0 +1,235 @@
+"""The messages of the two Kafka topics, with one encoder and one parser each.
+
+Anybody may write to a topic, and what is read is not believed: a parser never raises. What is no message is a
+`Malformed`, which its reader counts and skips.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+ALL_FEATURES: Final = "*"
+"""The feature named by a test that looks at all of them together."""
+EVENT_ID: Final = "[0-9a-f]{32}"
+"""Pattern of a drift event's id, as Python and Go read it."""
+_EVENT_ID: Final = re.compile(EVENT_ID)
+_NO_MESSAGE: Final = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
+"""What reading anything at all may raise: text that is not UTF-8, brackets by the thousand, years before the first."""
+
+Scalar = str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class Malformed:
+    """Something on a topic that is no message of it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prediction:
+    """One row that a model answered, on `ml.predictions` under its tenant."""
+
+    model: str
+    version: str
+    features: list[Scalar]
+    predictions: list[Any]
+    """JSON values, one for each output of the model."""
+    at: datetime
+    """In UTC."""
+    tenant: str = ""
+    user_id: str = ""
+
+    def encode(self, dumps: Callable[[object], bytes] | None = None) -> bytes:
+        """As JSON, in which a number that is not finite is null. `dumps` is a faster encoder with that property."""
+        message = {
+            "tenant": self.tenant,
+            "user_id": self.user_id,
+            "features": self.features,
+            "predictions": self.predictions,
+            "at": rfc3339(self.at),
+            "model": self.model,
+            "version": self.version,
+        }
+        return dumps(message) if dumps else json.dumps(_finite(message), allow_nan=False).encode()
+
+    @classmethod
+    def parse(cls, value: bytes | None, model: str) -> "Prediction | Malformed | None":
+        """A message's prediction; None when it is another model's."""
+        try:
+            message = json.loads(value or b"")
+            if _text(message, "model") != model:
+                return None
+            return cls(
+                model=model,
+                version=_text(message, "version", ""),
+                features=_features(message),
+                predictions=_list(message, "predictions", []),
+                at=_moment(message, "at"),
+                tenant=_text(message, "tenant", ""),
+                user_id=_text(message, "user_id", ""),
+            )
+        except _NO_MESSAGE as error:
+            return Malformed(f"not a prediction: {_said(error)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """The predictions that an event is about."""
+
+    start: datetime
+    """Event times of the first row and of the last, in UTC."""
+    end: datetime
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DriftEvent:
+    """What one test said of one window, drift or not, on `ml.drift` under its model."""
+
+    id: str
+    """The same for the same window of the same feature against the same reference."""
+    model: str
+    feature: str
+    """`ALL_FEATURES`, where one test looks at all of them."""
+    distance: float
+    """KS distance, or MMD."""
+    p_value: float
+    """Adjusted: below the threshold it is drift."""
+    threshold: float
+    window: Window
+    reference_version: str
+    at: datetime
+
+    @property
+    def drift(self) -> bool:
+        return self.p_value < self.threshold
+
+    def fields(self) -> Mapping[str, Any]:
+        """The message as JSON has it."""
+        window = {"from": rfc3339(self.window.start), "to": rfc3339(self.window.end), "n": self.window.rows}
+        return {
+            "id": self.id,
+            "model": self.model,
+            "feature": self.feature,
+            "ks": self.distance,
+            "p_value": self.p_value,
+            "threshold": self.threshold,
+            "window": window,
+            "reference_version": self.reference_version,
+            "at": rfc3339(self.at),
+        }
+
+    def encode(self) -> bytes:
+        """As JSON. Raises ValueError for a number that is not finite: such a test has said nothing."""
+        return json.dumps(self.fields(), allow_nan=False).encode()
+
+    @classmethod
+    def parse(cls, value: bytes | None) -> "DriftEvent | Malformed":
+        """What a message says, or why it is none."""
+        try:
+            message = json.loads(value or b"")
+            window = message["window"]
+            return cls(
+                id=_id(message),
+                model=_text(message, "model"),
+                feature=_text(message, "feature"),
+                distance=_number(message, "ks"),
+                p_value=_number(message, "p_value", most=1.0),
+                threshold=_number(message, "threshold", most=1.0),
+                window=Window(start=_moment(window, "from"), end=_moment(window, "to"), rows=_count(window, "n")),
+                reference_version=_text(message, "reference_version"),
+                at=_moment(message, "at"),
+            )
+        except _NO_MESSAGE as error:
+            return Malformed(f"not a drift event: {_said(error)}")
+
+
+def number(value: object) -> float | None:
+    """A finite number of a message; None for anything else, such as a label, a boolean or null."""
+    if isinstance(value, bool) or not isinstance(value, int | float):  # to Python a bool is an int
+        return None
+    try:
+        found = float(value)
+    except OverflowError:  # an integer with hundreds of digits
+        return None
+    return found if -float("inf") < found < float("inf") else None
+
+
+def rfc3339(moment: datetime) -> str:
+    """A time in UTC, to the millisecond."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _text(message: Any, key: str, default: str | None = None) -> str:
+    value = message[key] if default is None else message.get(key, default)
+    if not isinstance(value, str):
+        raise TypeError(f"{key} is not a text")
+    value.encode()  # half of a character, which JSON can spell, cannot be logged or become a label
+    return value
+
+
+def _id(message: Any) -> str:
+    text = _text(message, "id")
+    if not _EVENT_ID.fullmatch(text):
+        raise ValueError(f"id is not {EVENT_ID}")
+    return text
+
+
+def _number(message: Any, key: str, most: float = float("inf")) -> float:
+    found = number(message[key])
+    if found is None or not 0 <= found <= most:
+        raise ValueError(
+            f"{key} is not a number" + (f" from 0 to {most:g}" if most < float("inf") else " of at least 0")
+        )
+    return found
+
+
+def _count(message: Any, key: str) -> int:
+    value = message[key]
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise TypeError(f"{key} is not a whole number of at least 0")
+    return value
+
+
+def _moment(message: Any, key: str) -> datetime:
+    at = datetime.fromisoformat(_text(message, key))
+    if at.tzinfo is None:
+        raise ValueError(f"{key} has no time zone")
+    return at.astimezone(UTC)  # of some first or last hours of time: OverflowError
+
+
+def _list(message: Any, key: str, default: list[Any] | None = None) -> list[Any]:
+    value = message[key] if default is None else message.get(key, default)
+    if not isinstance(value, list):
+        raise TypeError(f"{key} is not a list")
+    return value
+
+
+def _features(message: Any) -> list[Scalar]:
+    found = _list(message, "features")
+    if any(isinstance(each, list | dict) for each in found):
+        raise TypeError("features holds a list or an object")
+    return found
+
+
+def _finite(value: Any) -> Any:
+    """The same JSON with null for each number that is not finite."""
+    match value:
+        case float():
+            return value if -float("inf") < value < float("inf") else None
+        case list():
+            return [_finite(each) for each in value]
+        case dict():
+            return {key: _finite(each) for key, each in value.items()}
+        case _:
+            return value
+
+
+def _said(error: Exception) -> str:
+    """What is wrong, and no more of what a stranger has written than fits a line."""
+    text = str(error) if type(error) in {ValueError, TypeError} else f"{type(error).__name__} {error}"
+    return text[:200]
