@@ -13,7 +13,7 @@ LOOP_PYTHON := images/loop/.venv/bin/python
 IMAGES := loop detector mlflow
 
 .DEFAULT_GOAL := help
-.PHONY: help up down restore env logs check test test-detector e2e ci promtool knative-pods lint format types mirror schema clean
+.PHONY: help up down restore env logs check test test-detector e2e ci promtool knative-pods lint format types mirror chart-keys schema clean
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -67,6 +67,9 @@ types: .venv/ready $(IMAGES:%=images/%/.venv/ready) ## the type checker, on each
 
 mirror: .venv/ready ## list every chart and image; ARGS=--sbom, --licenses, "--charts FOLDER" or "--images REGISTRY"
 	@$(PYTHON) -m versions.mirror $(ARGS)
+
+chart-keys: .venv/ready ## write which keys the pinned charts know; CHARTS=FOLDER of `make mirror ARGS="--charts FOLDER"`
+	$(PYTHON) -m tests.charts.keys $(CHARTS)
 
 schema: .venv/ready ## write the JSON schema of the stack files
 	$(PYTHON) -m settings.schema

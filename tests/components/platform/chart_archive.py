@@ -1,4 +1,4 @@
-"""What a packed chart knows: its values, and where its templates hand a whole map of them on.
+"""A packed chart: the keys that it knows, and what Helm makes of it.
 
 Charts are not part of this repository. `make mirror ARGS="--charts FOLDER"` pulls them; with `ML_LOOP_CHARTS=FOLDER`
 tests read them, and render them where `helm` is on PATH. What cannot be had is skipped, and the skip says what is
@@ -20,6 +20,7 @@ import yaml
 
 from policy.lint import load
 from policy.rule import Resource
+from tests.charts.keys import ANYTHING, Keys
 
 
 def archive(name: str, version: str) -> "Archive":
@@ -57,25 +58,27 @@ class Archive:
                     templates.append(text)
         return cls(path, yaml.safe_load(defaults) or {}, "\n".join(templates))
 
-    def unknown_keys(self, values: Mapping[str, Any]) -> Iterator[str]:
-        """The dotted paths of keys that neither values.yaml nor a template has: they would do nothing, silently."""
-        return self._unknown(values, self.defaults, ())
+    def keys(self) -> Keys:
+        """Every key that values.yaml or a template has: others would do nothing, silently."""
+        # A key that only a template mentions has no defaults that could say what is below it.
+        mentioned = {path + ANYTHING for path in re.findall(r"\.Values\.([\w.-]+\w)", self.templates)}
+        kept = frozenset(self._keys(self.defaults, ""))
+        return Keys(kept | {path for path in mentioned if path.removesuffix(ANYTHING) not in kept})
 
-    def _unknown(self, values: Mapping[str, Any], defaults: Mapping[str, Any], above: tuple[str, ...]) -> Iterator[str]:
-        for key, value in values.items():
-            path = (*above, key)
-            known = defaults.get(key)
-            if key not in defaults and not self._mentions(path):
-                yield ".".join(path)
-            elif isinstance(value, Mapping) and isinstance(known, Mapping) and known and not self._hands_on(path):
-                yield from self._unknown(cast("Mapping[str, Any]", value), cast("Mapping[str, Any]", known), path)
+    def _keys(self, defaults: Mapping[str, Any], above: str) -> Iterator[str]:
+        for key, value in defaults.items():
+            path = f"{above}{key}"
+            if not isinstance(value, Mapping):
+                yield path if value is not None else path + ANYTHING
+            elif not value or self._hands_on(path):
+                yield path + ANYTHING
+            else:
+                yield path
+                yield from self._keys(cast("Mapping[str, Any]", value), f"{path}.")
 
-    def _mentions(self, path: tuple[str, ...]) -> bool:
-        return re.search(rf"\.Values\.{re.escape('.'.join(path))}\b", self.templates) is not None
-
-    def _hands_on(self, path: tuple[str, ...]) -> bool:
+    def _hands_on(self, path: str) -> bool:
         """Whether the whole map goes into the manifest, so that its keys are Kubernetes' own."""
-        return re.search(rf"\.Values\.{re.escape('.'.join(path))}(?![\w.])", self.templates) is not None
+        return re.search(rf"\.Values\.{re.escape(path)}(?![\w.])", self.templates) is not None
 
     def render(self, name: str, namespace: str, values: Mapping[str, Any]) -> list[Resource]:
         """The objects that Helm makes of it, without those of hooks."""

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+import versions
 from policy.manifest import get
 from policy.rule import Level, Stack
 from policy.rules import RULES
 from policy.verdict import judge
+from tests.charts.keys import HERE, Keys, file
 from tests.components.platform.chart_archive import Archive, archive
 from tests.components.table import station
 from tests.program.mocks import Registered, record
@@ -82,7 +84,14 @@ def values(chart: Registered) -> Mapping[str, Any]:
 @pytest.mark.parametrize("name", EXPECTED)
 def test_every_value_is_one_that_the_chart_knows(name: str) -> None:
     chart = registered(name)
-    assert list(found(chart).unknown_keys(values(chart))) == []
+    known = Keys.read(chart.inputs["name"], chart.inputs["version"])
+    assert list(known.unknown(values(chart))) == []
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_the_keys_that_are_kept_are_the_chart_s(name: str) -> None:
+    chart = registered(name)
+    assert found(chart).keys() == Keys.read(chart.inputs["name"], chart.inputs["version"])
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -134,7 +143,7 @@ CHART = {
     ids=["a value", "a map without defaults", "in a template alone", "a map that goes into the manifest"],
 )
 def test_a_key_that_does_something_is_known(tmp_path: Path, known: Mapping[str, Any]) -> None:
-    assert list(packed(tmp_path, CHART).unknown_keys(known)) == []
+    assert list(packed(tmp_path, CHART).keys().unknown(known)) == []
 
 
 @pytest.mark.parametrize(
@@ -146,7 +155,7 @@ def test_a_key_that_does_something_is_known(tmp_path: Path, known: Mapping[str, 
     ],
 )
 def test_a_key_that_would_do_nothing_is_named(tmp_path: Path, misspelt: Mapping[str, Any], path: str) -> None:
-    assert list(packed(tmp_path, CHART).unknown_keys(misspelt)) == [path]
+    assert list(packed(tmp_path, CHART).keys().unknown(misspelt)) == [path]
 
 
 def test_every_pinned_chart_of_an_operator_is_expected_here() -> None:
@@ -154,3 +163,8 @@ def test_every_pinned_chart_of_an_operator_is_expected_here() -> None:
     recordings = [record(lambda each=each: station(f"platform.{each}")) for each in operators]
     charts = {chart.inputs["name"] for recording in recordings for chart in recording.of("Chart")}
     assert charts == set(EXPECTED)
+
+
+def test_every_pin_has_its_keys_and_no_other_chart_has() -> None:
+    pins = {file(pin.name, pin.version) for pin in vars(versions).values() if isinstance(pin, versions.Chart)}
+    assert set(HERE.glob("*.keys")) == pins
