@@ -90,9 +90,7 @@ def _operators(stack: Settings) -> Iterator[tuple[str, str, Mapping[str, Sequenc
         yield "argoWorkflows", "Argo Workflows 3.6 or later", {ARGO: ("WorkflowTemplate", "CronWorkflow", "Workflow")}
     if not platform.argo_events.install and any(model.retraining for model in models):
         yield "argoEvents", "Argo Events 1.9.6 or later", {ARGO: ("EventBus", "EventSource", "Sensor")}
-    # Ours ask it for the certificates of their webhooks.
-    asked = platform.kserve.install or (backups and platform.cloud_native_pg.install)
-    if not platform.cert_manager.install and asked:
+    if not platform.cert_manager.install and stack.asks_cert_manager:
         yield "certManager", "cert-manager", {"cert-manager.io/v1": ("Issuer", "Certificate")}
     if platform.knative is not None and not platform.knative.install:
         yield "knative", "Knative Serving with Kourier", {"serving.knative.dev/v1": ("Service",)}

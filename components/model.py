@@ -12,9 +12,10 @@ from components.events.bus import EventBus
 from components.events.retraining import Retraining, RetrainingArgs
 from components.kit.connections import Bucket, KafkaConnection
 from components.kit.network import Traffic
+from components.kit.options import after
 from components.monitoring.alias_watch import AliasWatch, AliasWatchArgs
 from components.monitoring.detector import DriftMonitor, DriftMonitorArgs
-from components.platform.operators import Operators, after
+from components.platform.operators import Operators
 from components.serving.front import Front, FrontArgs
 from components.serving.gateway import Gateway
 from components.serving.model_storage import ModelStorage
@@ -62,7 +63,7 @@ def model_loop(model: str, its: Model, args: ModelLoopArgs, opts: ResourceOption
     split = FrontArgs(gateway=args.gateway, serving=serving, canary_percent=its.serving.canary_percent)
     promotion = _promotion(model, its, args, serving, opts)
     # A version that could not be put into production gets no share of the requests.
-    front = Front(f"{model}-front", split, ResourceOptions.merge(opts, ResourceOptions(depends_on=promotion)))
+    front = Front(f"{model}-front", split, after(opts, *promotion))
     training = _training(model, its, args, opts)
     _watch(model, its, training, args, opts)
     return {"predict": front.predict_url, "submit": training.submit, "logs": training.logs}
@@ -86,7 +87,7 @@ def _serving(model: str, its: Model, args: ModelLoopArgs, opts: ResourceOptions)
             egress=args.egress,
             kafka=args.kafka,
         ),
-        after(args.operators.kserve, opts),
+        after(opts, args.operators.kserve),
     )
 
 
@@ -103,8 +104,7 @@ def _promotion(model: str, its: Model, args: ModelLoopArgs, serving: Serving, op
         promotion=its.promotion,
         kafka=args.kafka,
     )
-    # No data flows from the services, but without them there is nothing to promote to.
-    return [Promotion(f"{model}-promotion", made, ResourceOptions.merge(opts, ResourceOptions(depends_on=[serving])))]
+    return [Promotion(f"{model}-promotion", made, after(opts, serving))]
 
 
 def _training(model: str, its: Model, args: ModelLoopArgs, opts: ResourceOptions) -> Training:
@@ -125,7 +125,7 @@ def _training(model: str, its: Model, args: ModelLoopArgs, opts: ResourceOptions
             kafka=args.kafka,
             logs=args.logs,
         ),
-        after(args.operators.argo_workflows, opts),
+        after(opts, args.operators.argo_workflows),
     )
 
 
@@ -169,5 +169,5 @@ def _watch(model: str, its: Model, training: Training, args: ModelLoopArgs, opts
                 bus=args.bus,
                 kafka=args.kafka,
             ),
-            after(args.operators.argo_events, opts),
+            after(opts, args.operators.argo_events),
         )

@@ -9,8 +9,9 @@ from components.kit.connections import Bucket, KafkaConnection
 from components.kit.images import image
 from components.kit.labels import selector
 from components.kit.network import Traffic, pods
+from components.kit.options import after
 from components.model import ModelLoopArgs, model_loop
-from components.platform.operators import Operators, after
+from components.platform.operators import Operators
 from components.serving.gateway import Gateway
 from components.serving.model_storage import ModelStorage, ModelStorageArgs
 from components.tracking import MLFLOW
@@ -53,7 +54,7 @@ def model_loops(
         detector_image=image(stack, ImageName.DETECTOR),
         example_image=image(stack, ImageName.RECOMMENDER),
         mode=stack.platform.kserve.mode,
-        storage=ModelStorage("model-storage", storage, after(operators.kserve, opts)),
+        storage=ModelStorage("model-storage", storage, after(opts, operators.kserve)),
         tracking_url=mlflow.url,
         egress=[Traffic(ports=(PORT,), peers=(servers,))],
         gateway=gateway,

@@ -84,6 +84,12 @@ class Settings(Section):
     tracking_secret_key: Annotated[StackSecret, stack_secret("trackingSecretKey")]
     """Key that MLflow signs its sessions with."""
 
+    @property
+    def asks_cert_manager(self) -> bool:
+        """Whether anything that the stack installs has its certificates from cert-manager."""
+        backups = self.tracking.postgres.backup is not None
+        return self.platform.kserve.install or (backups and self.platform.cloud_native_pg.install)
+
     def contradictions(self) -> Iterator[Problem]:
         yield from self._distinct_namespaces()
         yield from self._complete_store()

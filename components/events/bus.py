@@ -17,9 +17,10 @@ from components.kit.custom import custom_resource, object_name
 from components.kit.images import image
 from components.kit.labels import labels, selector
 from components.kit.network import Traffic, allow, pods
-from components.kit.pod import resources
+from components.kit.options import after
+from components.kit.pod import resources, spread
 from components.kit.restricted import container_security_context, pod_security_context
-from components.platform.operators import Operators, after
+from components.platform.operators import Operators
 from settings import ImageName, Settings
 
 APP: Final = "event-bus"
@@ -95,7 +96,7 @@ def event_bus(
     """The bus between drift and training, of all models; None where drift starts no training."""
     if not any(model.retraining for model in stack.models.values()):
         return None
-    return EventBus("event-bus", EventBusArgs(servers=_servers(stack, namespace)), after(operators.argo_events, opts))
+    return EventBus("event-bus", EventBusArgs(servers=_servers(stack, namespace)), after(opts, operators.argo_events))
 
 
 def _servers(stack: Settings, namespace: pulumi.Input[str]) -> JetStreamArgs | NatsServerArgs:
@@ -122,17 +123,12 @@ def _allow(name: str, namespace: pulumi.Input[str], clients: dict[str, str], chi
 
 def _jetstream(name: str, args: JetStreamArgs) -> dict[str, Any]:
     secured = {"securityContext": container_security_context(), "imagePullPolicy": "IfNotPresent"}
-    apart = {"labelSelector": {"matchLabels": selector(APP, name, "server")}, "topologyKey": "kubernetes.io/hostname"}
     return {
         "version": args.version,
         "replicas": REPLICAS,
         "metadata": {"labels": labels(APP, name, "server")},
         "persistence": {"accessMode": "ReadWriteOnce", "volumeSize": args.storage},
-        "affinity": {
-            "podAntiAffinity": {
-                "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": apart}]
-            }
-        },
+        "affinity": spread(selector(APP, name, "server")),
         "securityContext": pod_security_context(),
         "containerTemplate": {
             **secured,

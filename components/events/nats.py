@@ -11,6 +11,7 @@ from components.kit.custom import object_name
 from components.kit.identities import RoleRule, account_with
 from components.kit.labels import labels, selector
 from components.kit.network import API_SERVER, Traffic, allow, pods
+from components.kit.options import after
 from components.kit.pod import (
     Container,
     PodSpec,
@@ -144,8 +145,7 @@ def _make_credentials(name: str, args: NatsServerArgs, host: Output[str], child:
             "backoff_limit": 5,
             "template": {"metadata": {"labels": labels(APP, name, "credentials")}, "spec": spec},
         },
-        # No data flows from the policy, but without it the pod reaches nothing.
-        opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[policy])),
+        opts=after(child, policy),
     )
     return object_name(job).apply(lambda _: secret_name)
 

@@ -31,6 +31,7 @@ from components.kit.custom import custom_resource, object_name
 from components.kit.identities import account_with
 from components.kit.labels import labels, selector
 from components.kit.network import API_SERVER, Traffic, allow
+from components.kit.options import after
 from settings.model import Drift
 
 APP: Final = "retraining"
@@ -82,7 +83,7 @@ class Retraining(pulumi.ComponentResource):
                 "triggers": [trigger(args.model, args.template), show(REJECTED)],
             },
             wait_for="condition=Deployed",
-            opts=_after(child, _allow(name, "sensor", args, [API_SERVER], child)),
+            opts=after(child, _allow(name, "sensor", args, [API_SERVER], child)),
         )
         source = custom_resource(
             f"{name}-source",
@@ -95,8 +96,8 @@ class Retraining(pulumi.ComponentResource):
                 "kafka": {EVENT: kafka_source(args.model, args.kafka)},
             },
             wait_for="condition=Deployed",
-            # No data flows from the sensor, but what reaches the bus before it has subscribed is not for it.
-            opts=_after(child, sensor, _allow(name, "source", args, args.kafka.egress, child)),
+            # What reaches the bus before it has subscribed is not for it.
+            opts=after(child, sensor, _allow(name, "source", args, args.kafka.egress, child)),
         )
         self.sensor = object_name(sensor)
         self.register_outputs({"sensor": self.sensor, "source": object_name(source)})
@@ -141,7 +142,3 @@ def _allow(
         egress=[*args.bus.egress, *egress],
         opts=child,
     )
-
-
-def _after(child: ResourceOptions, *resources: pulumi.Resource) -> ResourceOptions:
-    return ResourceOptions.merge(child, ResourceOptions(depends_on=resources))

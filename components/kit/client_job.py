@@ -9,6 +9,7 @@ from components.kit.connections import Bucket, KafkaConnection
 from components.kit.custom import object_name
 from components.kit.labels import labels, selector
 from components.kit.network import allow
+from components.kit.options import after
 from components.kit.pod import SCRATCH, Container, Env, job_name, plain_env, pod, resources, restricted_container
 
 
@@ -44,8 +45,7 @@ def client_job(
             "backoff_limit": 5,
             "template": _template(_container(f"create-{role}", server, image, script, env), server, pod_labels),
         },
-        # No data flows from the policy, but without it nothing reaches the server.
-        opts=ResourceOptions.merge(opts, ResourceOptions(depends_on=[policy])),
+        opts=after(opts, policy),
     )
     return object_name(job)
 

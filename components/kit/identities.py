@@ -8,11 +8,31 @@ from pulumi import Output, ResourceOptions
 
 from components.kit.custom import object_name
 from components.kit.labels import labels
+from components.kit.options import after
 
 RoleRule = k8s.rbac.v1.PolicyRuleArgsDict
 
 RESULTS: RoleRule = {"api_groups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}
 """What the executor beside every step needs: it hands the step's output parameters to the controller."""
+
+
+def changes(service: str) -> RoleRule:
+    """May read and change one InferenceService."""
+    return {
+        "api_groups": ["serving.kserve.io"],
+        "resources": ["inferenceservices"],
+        "resource_names": [service],
+        "verbs": ["get", "patch"],
+    }
+
+
+def rolls(service: str) -> list[RoleRule]:
+    """May change one InferenceService, and watch its pods come up."""
+    return [
+        changes(service),
+        {"api_groups": ["apps"], "resources": ["deployments"], "verbs": ["list"]},
+        {"api_groups": [""], "resources": ["pods"], "verbs": ["list"]},
+    ]
 
 
 def step_identity(
@@ -71,6 +91,6 @@ def account_with(
         role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "Role", "name": object_name(role)},
         # By its name in the text: a preview that does not know an annotation knows none of the account's metadata.
         subjects=[{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
-        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[made])),
+        opts=after(opts, made),
     )
     return object_name(binding)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import pulumi_kubernetes as k8s
 from pulumi import Input, Output, ResourceOptions
@@ -63,6 +63,13 @@ def plain_env(values: Mapping[str, Input[str]]) -> list[Env]:
 def secret_env(variable: str, secret: Input[str], key: str) -> Env:
     """An environment variable that the kubelet reads from a Secret, so that its value is in no object but that."""
     return {"name": variable, "value_from": {"secret_key_ref": {"name": secret, "key": key}}}
+
+
+def spread(labels: Mapping[str, str]) -> Any:
+    """The affinity of pods that stand on different nodes, where there are several: in the API's own spelling."""
+    term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": dict(labels)}}
+    preferred = [{"weight": 100, "podAffinityTerm": term}]
+    return {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferred}}
 
 
 def volume_claim(storage: str) -> k8s.core.v1.PersistentVolumeClaimSpecArgsDict:

@@ -14,9 +14,10 @@ from pulumi import Output, ResourceOptions
 
 from components.kit import metrics
 from components.kit.custom import object_name
-from components.kit.identities import RoleRule, account_with
+from components.kit.identities import RoleRule, account_with, changes
 from components.kit.labels import labels, selector
 from components.kit.network import API_SERVER, Traffic, allow
+from components.kit.options import after
 from components.kit.pod import (
     SCRATCH,
     Container,
@@ -28,6 +29,7 @@ from components.kit.pod import (
     resources,
     restricted_container,
 )
+from components.kit.probes import probes
 from components.serving.serving import Slot
 from components.training.pods import TRACKING_TOKEN, TRACKING_TOKEN_ENV, TRACKING_TOKEN_MOUNT
 
@@ -85,22 +87,15 @@ class AliasWatch(pulumi.ComponentResource):
                     "spec": _pod(args, account),
                 },
             },
-            # No data flows from the policy, but without it the pod reaches nothing.
-            opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[policy])),
+            opts=after(child, policy),
         )
         self.name = object_name(deployment)
         self.register_outputs({"name": self.name})
 
 
 def _rights(args: AliasWatchArgs) -> list[RoleRule]:
-    """None where nothing is put back."""
-    service: RoleRule = {
-        "api_groups": ["serving.kserve.io"],
-        "resources": ["inferenceservices"],
-        "resource_names": [f"{args.model}-{Slot.PRODUCTION}"],
-        "verbs": ["get", "patch"],
-    }
-    return [service] if args.healing else []
+    """Empty where nothing is put back."""
+    return [changes(f"{args.model}-{Slot.PRODUCTION}")] if args.healing else []
 
 
 def _pod(args: AliasWatchArgs, account: Output[str]) -> PodSpec:
@@ -110,7 +105,6 @@ def _pod(args: AliasWatchArgs, account: Output[str]) -> PodSpec:
         if args.healing
         else ([], [], {})
     )
-    alive: k8s.core.v1.ProbeArgsDict = {"http_get": {"path": "/healthz", "port": "metrics"}, "timeout_seconds": 5}
     container: Container = {
         **restricted_container(
             "aliases", args.loop_image, resources(cpu="20m", memory="128Mi", memory_limit="512Mi"), mounts
@@ -119,10 +113,7 @@ def _pod(args: AliasWatchArgs, account: Output[str]) -> PodSpec:
         "args": [f"--model={args.model}", *(_healing(args) if args.healing else []), f"--port={METRICS_PORT}"],
         "env": plain_env({"MLFLOW_TRACKING_URI": args.tracking_uri, "HOME": SCRATCH, **env}),
         "ports": [{"name": "metrics", "container_port": METRICS_PORT}],
-        # Importing MLflow's client takes seconds, and a minute where the node is busy.
-        "startup_probe": {**alive, "period_seconds": 2, "failure_threshold": 60},
-        "readiness_probe": {**alive, "http_get": {"path": "/readyz", "port": "metrics"}, "period_seconds": 5},
-        "liveness_probe": {**alive, "period_seconds": 20, "failure_threshold": 3},
+        **probes(starting_seconds=2),
     }
     return {
         **pod(container, volumes=volumes, service_account=account),

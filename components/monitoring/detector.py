@@ -17,7 +17,9 @@ from components.kit.connections import KafkaConnection
 from components.kit.custom import object_name
 from components.kit.labels import labels, selector
 from components.kit.network import Traffic, allow
+from components.kit.options import after
 from components.kit.pod import SCRATCH, Container, Resources, plain_env, pod, resources, restricted_container
+from components.kit.probes import probes
 from settings.model import Drift
 
 APP: Final = "drift-detector"
@@ -82,15 +84,13 @@ class DriftMonitor(pulumi.ComponentResource):
                     "spec": pod(_detector(args), volumes=args.kafka.volumes(), service_account=object_name(account)),
                 },
             },
-            # No data flows from the policy, but without it the detector reaches nothing.
-            opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[policy])),
+            opts=after(child, policy),
         )
         self.name = object_name(deployment)
         self.register_outputs({"name": self.name})
 
 
 def _detector(args: DriftMonitorArgs) -> Container:
-    alive: k8s.core.v1.ProbeArgsDict = {"http_get": {"path": "/healthz", "port": "metrics"}, "timeout_seconds": 5}
     return {
         **restricted_container("detector", args.image, args.resources, args.kafka.mounts()),
         "command": ["python3", "-m", "loop", "detect"],
@@ -107,10 +107,7 @@ def _detector(args: DriftMonitorArgs) -> Container:
             ),
         ],
         "ports": [{"name": "metrics", "container_port": METRICS_PORT}],
-        # Importing alibi-detect takes seconds, and a minute where the node is busy.
-        "startup_probe": {**alive, "period_seconds": 3, "failure_threshold": 60},
-        "readiness_probe": {**alive, "http_get": {"path": "/readyz", "port": "metrics"}, "period_seconds": 5},
-        "liveness_probe": {**alive, "period_seconds": 20, "failure_threshold": 3},
+        **probes(starting_seconds=3),
     }
 
 

@@ -15,6 +15,7 @@ from pulumi import ResourceOptions
 from components.kit.custom import custom_resource
 from components.kit.labels import labels
 from components.kit.network import Traffic, allow, namespaced
+from components.kit.options import after
 from components.observability.alerts import Watched, alerts
 from components.observability.dashboard import dashboard
 
@@ -115,8 +116,7 @@ def _monitor(name: str, target: Target, args: ObservabilityArgs, child: Resource
             "selector": {"matchLabels": dict(target.pods)},
             "podMetricsEndpoints": [_endpoint(target)],
         },
-        # No data flows from the policy, but without it the monitor finds nothing.
-        opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[policy])),
+        opts=after(child, policy),
     )
 
 

@@ -5,7 +5,7 @@ workflows can be started is one more thing to defend.
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import pulumi
 from pulumi import Output, ResourceOptions
@@ -14,9 +14,10 @@ import versions
 from components.kit.chart import chart
 from components.kit.pod import resources
 from components.kit.restricted import NONROOT, container_security_context, pod_security_context
-from components.platform.operator import BROUGHT, operator_namespace
+from components.platform.operator import Operator, OperatorArgs, operator_namespace
 
 DAY: Final = 24 * 60 * 60
+NAMESPACE: Final = "argo"
 METRICS_PORT: Final = 9090
 REQUEUE: Final = {"name": "DEFAULT_REQUEUE_TIME", "value": "2s"}
 """How long the controller waits before it looks at a workflow whose pod has changed; its own default is 10 s, between
@@ -25,45 +26,34 @@ any two steps. See docs/decisions/0024.
 
 
 @dataclass(frozen=True, kw_only=True)
-class ArgoWorkflowsArgs:
+class ArgoWorkflowsArgs(OperatorArgs):
     """How Argo Workflows comes into the cluster."""
 
-    install: bool
-    """False: the cluster has 3.6 or later already."""
     workflow_namespace: pulumi.Input[str]
     """Where the loop's workflows run."""
-    namespace: str = "argo"
-    chart_mirror: str | None = None
-    """Where charts come from instead of their own repositories."""
 
 
-class ArgoWorkflows(pulumi.ComponentResource):
+class ArgoWorkflows(Operator[ArgoWorkflowsArgs]):
     """Creates a restricted namespace and the chart's objects in it, CRDs included; nothing where `install` is false.
 
     External: the chart's repository. Removing the chart leaves the CRDs, and so every workflow
     (`helm.sh/resource-policy: keep`).
     """
 
-    version: str
-    """The installed chart and its version, or that the cluster brings its own."""
-    namespace: Output[str] | None
+    INSTALLED: ClassVar = str(versions.ARGO_WORKFLOWS)
+    namespace: Output[str] | None = None
     """Where the controller runs, and nothing else. None: the cluster brings its own."""
 
-    def __init__(self, name: str, args: ArgoWorkflowsArgs, opts: ResourceOptions | None = None) -> None:
-        super().__init__("ml-loop:platform:ArgoWorkflows", name, None, opts)
-        child = ResourceOptions(parent=self)
-        self.version = str(versions.ARGO_WORKFLOWS) if args.install else BROUGHT
-        self.namespace = operator_namespace(name, args.namespace, opts=child) if args.install else None
-        if self.namespace:
-            chart(
-                f"{name}-chart",
-                versions.ARGO_WORKFLOWS,
-                namespace=self.namespace,
-                values=_values(args.workflow_namespace),
-                mirror=args.chart_mirror,
-                opts=child,
-            )
-        self.register_outputs({"version": self.version})
+    def install(self, name: str, args: ArgoWorkflowsArgs, child: ResourceOptions) -> None:
+        self.namespace = operator_namespace(name, NAMESPACE, opts=child)
+        chart(
+            f"{name}-chart",
+            versions.ARGO_WORKFLOWS,
+            namespace=self.namespace,
+            values=_values(args.workflow_namespace),
+            mirror=args.chart_mirror,
+            opts=child,
+        )
 
 
 def _values(workflow_namespace: pulumi.Input[str]) -> dict[str, Any]:

@@ -1,54 +1,36 @@
 """The operator that issues certificates for webhooks: installed by a pinned chart, or already part of the cluster."""
 
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-import pulumi
 from pulumi import ResourceOptions
 
 import versions
 from components.kit.chart import chart
 from components.kit.pod import resources
-from components.platform.operator import BROUGHT, HAS_AUTHORITY, operator_namespace
+from components.platform.operator import HAS_AUTHORITY, Operator, OperatorArgs, operator_namespace
 
 WEBHOOK_PORT: Final = 10250
+NAMESPACE: Final = "cert-manager"
 
 
-@dataclass(frozen=True, kw_only=True)
-class CertManagerArgs:
-    """How cert-manager comes into the cluster."""
-
-    install: bool
-    """False: the cluster has one already, and its webhook answers."""
-    namespace: str = "cert-manager"
-    chart_mirror: str | None = None
-    """Where charts come from instead of their own repositories."""
-
-
-class CertManager(pulumi.ComponentResource):
+class CertManager(Operator[OperatorArgs]):
     """Creates a restricted namespace and the chart's objects in it, CRDs included; nothing where `install` is false.
 
     External: the chart's repository. Removing the chart leaves the CRDs, and so every certificate
     (`helm.sh/resource-policy: keep`). What depends on this may create an Issuer at once.
     """
 
-    version: str
-    """The installed chart and its version, or that the cluster brings its own."""
+    INSTALLED: ClassVar = str(versions.CERT_MANAGER)
 
-    def __init__(self, name: str, args: CertManagerArgs, opts: ResourceOptions | None = None) -> None:
-        super().__init__("ml-loop:platform:CertManager", name, None, opts)
-        child = ResourceOptions(parent=self)
-        self.version = str(versions.CERT_MANAGER) if args.install else BROUGHT
-        if args.install:
-            chart(
-                f"{name}-chart",
-                versions.CERT_MANAGER,
-                namespace=operator_namespace(name, args.namespace, webhooks=(WEBHOOK_PORT,), opts=child),
-                values=_values(args.namespace),
-                mirror=args.chart_mirror,
-                opts=child,
-            )
-        self.register_outputs({"version": self.version})
+    def install(self, name: str, args: OperatorArgs, child: ResourceOptions) -> None:
+        chart(
+            f"{name}-chart",
+            versions.CERT_MANAGER,
+            namespace=operator_namespace(name, NAMESPACE, webhooks=(WEBHOOK_PORT,), opts=child),
+            values=_values(NAMESPACE),
+            mirror=args.chart_mirror,
+            opts=child,
+        )
 
 
 def _values(namespace: str) -> dict[str, Any]:

@@ -1,14 +1,14 @@
 """The operator that runs PostgreSQL: installed by a pinned chart, or already part of the cluster."""
 
-from dataclasses import dataclass
+from typing import ClassVar, Final
 
-import pulumi
 from pulumi import ResourceOptions
 
 import versions
 from components.kit.chart import chart
 from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArgs
 from components.kit.network import ANYWHERE, API_SERVER, Peer, Traffic, allow
+from components.platform.operator import Operator, OperatorArgs
 
 INSTANCE_PORTS = (5432, 8000)
 """PostgreSQL, and the status: where an instance answers its operator and the other instances."""
@@ -17,65 +17,43 @@ OPERATOR = {"app.kubernetes.io/name": versions.CLOUDNATIVE_PG.name}
 WEBHOOK_PORT = 9443
 
 
-@dataclass(frozen=True, kw_only=True)
-class CloudNativePgArgs:
-    """How the operator comes into the cluster."""
-
-    install: bool
-    """False: the cluster has one already, 1.27 or later."""
-    namespace: str = "cnpg-system"
-    """Where the operator runs. Its pods may reach the instances."""
-    chart_mirror: str | None = None
-    """Where charts come from instead of their own repositories."""
-
-
-class CloudNativePg(pulumi.ComponentResource):
+class CloudNativePg(Operator[OperatorArgs]):
     """Creates a restricted namespace and the chart's objects in it, CRDs included; nothing where `install` is false.
 
     External: the chart's repository. A `Postgres` depends on this: a Cluster means nothing before its CRD and webhook.
     Removing the chart leaves the CRDs, and so every database (`helm.sh/resource-policy: keep`).
     """
 
-    namespace: str
-    """Where the operator runs."""
-    version: str
-    """The installed chart and its version, or that the cluster brings its own."""
+    namespace: Final = "cnpg-system"
+    """Where the operator runs. Its pods may reach the instances."""
+    INSTALLED: ClassVar = str(versions.CLOUDNATIVE_PG)
 
-    def __init__(self, name: str, args: CloudNativePgArgs, opts: ResourceOptions | None = None) -> None:
-        super().__init__("ml-loop:platform:CloudNativePg", name, None, opts)
-        child = ResourceOptions(parent=self)
-        self.namespace = args.namespace
-        self.version = str(versions.CLOUDNATIVE_PG) if args.install else "brought by the cluster"
-
-        if args.install:
-            home = RestrictedNamespace(
-                f"{name}-namespace", RestrictedNamespaceArgs(namespace=args.namespace), opts=child
-            )
-            allow(
-                f"{name}-operator",
-                namespace=home.name,
-                selector=OPERATOR,
-                # The API server calls the webhook from an address that no selector can name.
-                ingress=[Traffic(ports=(WEBHOOK_PORT,), peers=ANYWHERE)],
-                egress=[API_SERVER, Traffic(ports=INSTANCE_PORTS, peers=(_every_instance(),))],
-                opts=child,
-            )
-            chart(
-                f"{name}-chart",
-                versions.CLOUDNATIVE_PG,
-                namespace=home.name,
-                values={
-                    "replicaCount": 2,
-                    "crds": {"create": True},
-                    "resources": {
-                        "requests": {"cpu": "100m", "memory": "128Mi"},
-                        "limits": {"memory": "256Mi"},
-                    },
+    def install(self, name: str, args: OperatorArgs, child: ResourceOptions) -> None:
+        home = RestrictedNamespace(f"{name}-namespace", RestrictedNamespaceArgs(namespace=self.namespace), child)
+        allow(
+            f"{name}-operator",
+            namespace=home.name,
+            selector=OPERATOR,
+            # The API server calls the webhook from an address that no selector can name.
+            ingress=[Traffic(ports=(WEBHOOK_PORT,), peers=ANYWHERE)],
+            egress=[API_SERVER, Traffic(ports=INSTANCE_PORTS, peers=(_every_instance(),))],
+            opts=child,
+        )
+        chart(
+            f"{name}-chart",
+            versions.CLOUDNATIVE_PG,
+            namespace=home.name,
+            values={
+                "replicaCount": 2,
+                "crds": {"create": True},
+                "resources": {
+                    "requests": {"cpu": "100m", "memory": "128Mi"},
+                    "limits": {"memory": "256Mi"},
                 },
-                mirror=args.chart_mirror,
-                opts=child,
-            )
-        self.register_outputs({"namespace": self.namespace, "version": self.version})
+            },
+            mirror=args.chart_mirror,
+            opts=child,
+        )
 
 
 def _every_instance() -> Peer:

@@ -3,10 +3,8 @@
 Kourier carries the requests, as the smallest of the ingresses whose pods pass Pod Security restricted.
 """
 
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-import pulumi
 from pulumi import Output, ResourceOptions
 
 import versions
@@ -15,10 +13,12 @@ from components.kit.custom import custom_resource
 from components.kit.labels import labels
 from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArgs
 from components.kit.network import ANYWHERE, API_SERVER, Traffic, allow, pods
-from components.platform.operator import BROUGHT, keep_definitions, operator_namespace
+from components.kit.options import after
+from components.platform.operator import Operator, OperatorArgs, keep_definitions, operator_namespace
 
 NAMESPACE: Final = "knative-serving"
 """Of Knative Serving and of Kourier."""
+OPERATOR_NAMESPACE: Final = "knative-operator"
 INTERNAL_SERVICE: Final = "kourier-internal"
 """Where Kourier takes the requests of the cluster's own pods: it knows a model's server by the host name."""
 WEBHOOK_PORT: Final = 8443
@@ -36,54 +36,35 @@ UNASKED: Final = ("kind.local", "ko.local", "dev.local")
 DOCKER_HUB: Final = "index.docker.io"
 
 
-@dataclass(frozen=True, kw_only=True)
-class KnativeArgs:
-    """How Knative comes into the cluster."""
-
-    install: bool
-    """False: the cluster has Knative Serving already, with `secure-pod-defaults: enabled`."""
-    operator_namespace: str = "knative-operator"
-    chart_mirror: str | None = None
-    """Where charts come from instead of their own repositories."""
-
-
-class Knative(pulumi.ComponentResource):
+class Knative(Operator[OperatorArgs]):
     """Creates two restricted namespaces, the operator's chart and a KnativeServing; nothing where `install` is false.
 
     External: the chart's repository; the manifests of Knative Serving are part of the operator. Removing the chart
     leaves the CRDs. What depends on this may create a Service of Knative at once.
     """
 
-    version: str
-    """The installed chart and Knative Serving, or that the cluster brings its own."""
+    INSTALLED: ClassVar = f"{versions.KNATIVE_OPERATOR}, Knative Serving {versions.KNATIVE_SERVING}"
 
-    def __init__(self, name: str, args: KnativeArgs, opts: ResourceOptions | None = None) -> None:
-        super().__init__("ml-loop:platform:Knative", name, None, opts)
-        child = ResourceOptions(parent=self)
-        installed = f"{versions.KNATIVE_OPERATOR}, Knative Serving {versions.KNATIVE_SERVING}"
-        self.version = installed if args.install else BROUGHT
-        if args.install:
-            operator = chart(
-                f"{name}-chart",
-                versions.KNATIVE_OPERATOR,
-                namespace=operator_namespace(name, args.operator_namespace, webhooks=(WEBHOOK_PORT,), opts=child),
-                values=_values(),
-                mirror=args.chart_mirror,
-                opts=ResourceOptions.merge(child, ResourceOptions(transforms=[keep_definitions])),
-            )
-            home = RestrictedNamespace(f"{name}-serving-namespace", RestrictedNamespaceArgs(namespace=NAMESPACE), child)
-            _policies(name, home.name, child)
-            custom_resource(
-                f"{name}-serving",
-                "operator.knative.dev/v1beta1",
-                "KnativeServing",
-                {"name": "knative-serving", "namespace": home.name, "labels": labels("knative-serving", name)},
-                _serving(air_gapped=args.chart_mirror is not None),
-                wait_for="condition=Ready",
-                # No data flows from the operator, but without its CRD and webhook the object means nothing.
-                opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[operator])),
-            )
-        self.register_outputs({"version": self.version})
+    def install(self, name: str, args: OperatorArgs, child: ResourceOptions) -> None:
+        operator = chart(
+            f"{name}-chart",
+            versions.KNATIVE_OPERATOR,
+            namespace=operator_namespace(name, OPERATOR_NAMESPACE, webhooks=(WEBHOOK_PORT,), opts=child),
+            values=_values(),
+            mirror=args.chart_mirror,
+            opts=ResourceOptions.merge(child, ResourceOptions(transforms=[keep_definitions])),
+        )
+        home = RestrictedNamespace(f"{name}-serving-namespace", RestrictedNamespaceArgs(namespace=NAMESPACE), child)
+        _policies(name, home.name, child)
+        custom_resource(
+            f"{name}-serving",
+            "operator.knative.dev/v1beta1",
+            "KnativeServing",
+            {"name": "knative-serving", "namespace": home.name, "labels": labels("knative-serving", name)},
+            _serving(air_gapped=args.chart_mirror is not None),
+            wait_for="condition=Ready",
+            opts=after(child, operator),
+        )
 
 
 def _values() -> dict[str, Any]:

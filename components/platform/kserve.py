@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-import pulumi
 from pulumi import ResourceOptions
 
 import versions
 from components.kit.chart import chart
 from components.kit.restricted import container_security_context
-from components.platform.operator import BROUGHT, await_authority, keep_definitions, operator_namespace
+from components.platform.operator import Operator, OperatorArgs, await_authority, keep_definitions, operator_namespace
 from settings import KServeMode
 
 WEBHOOK_PORT: Final = 9443
@@ -21,21 +20,17 @@ GATEWAYS: Final[Mapping[KServeMode, Mapping[str, bool]]] = {
     KServeMode.KNATIVE: {"disableIstioVirtualHost": True},
 }
 RESTRICTED: Final = {"runAsNonRoot": True, "privileged": False, "seccompProfile": {"type": "RuntimeDefault"}}
+NAMESPACE: Final = "kserve"
 
 
 @dataclass(frozen=True, kw_only=True)
-class KServeArgs:
+class KServeArgs(OperatorArgs):
     """How KServe comes into the cluster, and how it runs model servers."""
 
-    install: bool
-    """False: the cluster has 0.20 or later already, in this mode."""
     mode: KServeMode
-    namespace: str = "kserve"
-    chart_mirror: str | None = None
-    """Where charts come from instead of their own repositories."""
 
 
-class KServe(pulumi.ComponentResource):
+class KServe(Operator[KServeArgs]):
     """Creates a restricted namespace and the objects of two charts in it; nothing where `install` is false.
 
     External: the charts' repository; cert-manager, which issues the webhooks' certificate and must be there first;
@@ -43,36 +38,30 @@ class KServe(pulumi.ComponentResource):
     What depends on this may create an InferenceService at once.
     """
 
-    version: str
-    """The installed chart and its version, or that the cluster brings its own."""
+    INSTALLED: ClassVar = str(versions.KSERVE_RESOURCES)
 
-    def __init__(self, name: str, args: KServeArgs, opts: ResourceOptions | None = None) -> None:
-        super().__init__("ml-loop:platform:KServe", name, None, opts)
-        child = ResourceOptions(parent=self)
-        self.version = str(versions.KSERVE_RESOURCES) if args.install else BROUGHT
-        if args.install:
-            namespace = operator_namespace(name, args.namespace, webhooks=(WEBHOOK_PORT,), opts=child)
-            definitions = chart(
-                f"{name}-definitions",
-                versions.KSERVE_CRD,
-                namespace=namespace,
-                values={},
-                mirror=args.chart_mirror,
-                opts=ResourceOptions.merge(child, ResourceOptions(transforms=[keep_definitions])),
-            )
-            chart(
-                f"{name}-chart",
-                versions.KSERVE_RESOURCES,
-                namespace=namespace,
-                values=_values(args.mode),
-                mirror=args.chart_mirror,
-                opts=ResourceOptions.merge(
-                    child,
-                    # The controller ends where its kinds are missing.
-                    ResourceOptions(transforms=[await_authority], depends_on=[definitions]),
-                ),
-            )
-        self.register_outputs({"version": self.version})
+    def install(self, name: str, args: KServeArgs, child: ResourceOptions) -> None:
+        namespace = operator_namespace(name, NAMESPACE, webhooks=(WEBHOOK_PORT,), opts=child)
+        definitions = chart(
+            f"{name}-definitions",
+            versions.KSERVE_CRD,
+            namespace=namespace,
+            values={},
+            mirror=args.chart_mirror,
+            opts=ResourceOptions.merge(child, ResourceOptions(transforms=[keep_definitions])),
+        )
+        chart(
+            f"{name}-chart",
+            versions.KSERVE_RESOURCES,
+            namespace=namespace,
+            values=_values(args.mode),
+            mirror=args.chart_mirror,
+            opts=ResourceOptions.merge(
+                child,
+                # The controller ends where its kinds are missing.
+                ResourceOptions(transforms=[await_authority], depends_on=[definitions]),
+            ),
+        )
 
 
 def _values(mode: KServeMode) -> dict[str, Any]:

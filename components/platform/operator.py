@@ -3,8 +3,10 @@
 Each operator's component makes its chart's hooks superfluous, as Chart v4 runs none.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 import pulumi
 from pulumi import Output, ResourceOptions, ResourceTransformArgs, ResourceTransformResult
@@ -18,6 +20,42 @@ CRD: Final = "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition"
 MUTATING: Final = "kubernetes:admissionregistration.k8s.io/v1:MutatingWebhookConfiguration"
 HAS_AUTHORITY: Final = {"pulumi.com/waitFor": "jsonpath={.webhooks[0].clientConfig.caBundle}"}
 """A webhook configuration counts as created once somebody has told it whom to trust."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorArgs:
+    """How an operator comes into the cluster."""
+
+    install: bool
+    """False: the cluster has it already, as `checks.operators` asks."""
+    chart_mirror: str | None = None
+    """Where charts come from instead of their own repositories."""
+
+
+Args = TypeVar("Args", bound=OperatorArgs)
+
+
+class Operator(pulumi.ComponentResource, ABC, Generic[Args]):
+    """Creates what an operator is made of; nothing where `install` is false.
+
+    External: the repositories of its charts.
+    """
+
+    INSTALLED: ClassVar[str]
+    """Its version where it is installed."""
+    version: str
+    """The installed charts and their version, or that the cluster brings its own."""
+
+    def __init__(self, name: str, args: Args, opts: ResourceOptions | None = None) -> None:
+        super().__init__(f"ml-loop:platform:{type(self).__name__}", name, None, opts)
+        self.version = self.INSTALLED if args.install else BROUGHT
+        if args.install:
+            self.install(name, args, ResourceOptions(parent=self))
+        self.register_outputs({"version": self.version})
+
+    @abstractmethod
+    def install(self, name: str, args: Args, child: ResourceOptions) -> None:
+        """Creates the objects, with the options `child`."""
 
 
 def operator_namespace(

@@ -3,26 +3,27 @@
 from dataclasses import dataclass
 from typing import Final
 
-from pulumi import Input, Resource, ResourceOptions
+from pulumi import Input, ResourceOptions
 
 from components.kit.images import image
+from components.kit.options import after
 from components.platform.argo_events import ArgoEvents, ArgoEventsArgs
 from components.platform.argo_workflows import ArgoWorkflows, ArgoWorkflowsArgs
 from components.platform.barman_cloud import BarmanCloud, BarmanCloudArgs
-from components.platform.cert_manager import CertManager, CertManagerArgs
-from components.platform.cloudnativepg import CloudNativePg, CloudNativePgArgs
-from components.platform.knative import Knative, KnativeArgs
+from components.platform.cert_manager import CertManager
+from components.platform.cloudnativepg import CloudNativePg
+from components.platform.knative import Knative
 from components.platform.kserve import KServe, KServeArgs
-from components.platform.operator import BROUGHT
-from settings import ImageName, Settings
+from components.platform.operator import OperatorArgs
+from settings import ImageName, Operator, Settings
 
 UNUSED: Final = "not used"
-"""The version of an operator that the settings leave out."""
+"""The version of an operator that nothing of the stack asks."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Operators:
-    """What the rest of the stack comes `after`."""
+    """What the rest of the stack comes after."""
 
     argo_workflows: ArgoWorkflows
     argo_events: ArgoEvents
@@ -31,24 +32,8 @@ class Operators:
     kserve: KServe
     cloud_native_pg: CloudNativePg
     barman_cloud: BarmanCloud | None
-
-    @property
-    def versions(self) -> dict[str, str]:
-        """Each operator's version, by its key in `ml-loop:platform`."""
-        return {
-            "argoWorkflows": self.argo_workflows.version,
-            "argoEvents": self.argo_events.version,
-            "certManager": UNUSED if self._nothing_needs_cert_manager else self.cert_manager.version,
-            "knative": self.knative.version if self.knative else UNUSED,
-            "kserve": self.kserve.version,
-            "cloudNativePg": self.cloud_native_pg.version,
-            "barmanCloud": self.barman_cloud.version if self.barman_cloud else UNUSED,
-        }
-
-    @property
-    def _nothing_needs_cert_manager(self) -> bool:
-        """Only our own KServe asks it for a certificate; a cluster that brings KServe need not have it."""
-        return self.cert_manager.version == self.kserve.version == BROUGHT
+    versions: dict[str, str]
+    """Each operator's version, by its key in `ml-loop:platform`."""
 
 
 def operators(stack: Settings, workflow_namespace: Input[str], opts: ResourceOptions) -> Operators:
@@ -57,51 +42,45 @@ def operators(stack: Settings, workflow_namespace: Input[str], opts: ResourceOpt
     With backups, our own CloudNativePG gets the plugin that archives databases; the cluster's has one already.
     """
     platform, mirror = stack.platform, stack.platform.chart_mirror
-    cert_manager = CertManager(
-        "cert-manager", CertManagerArgs(install=platform.cert_manager.install, chart_mirror=mirror), opts
-    )
-    knative = platform.knative and Knative(
-        "knative", KnativeArgs(install=platform.knative.install, chart_mirror=mirror), opts
-    )
+
+    def plain(operator: Operator) -> OperatorArgs:
+        return OperatorArgs(install=operator.install, chart_mirror=mirror)
+
+    cert_manager = CertManager("cert-manager", plain(platform.cert_manager), opts)
+    knative = platform.knative and Knative("knative", plain(platform.knative), opts)
     # cert-manager issues the certificate of KServe's webhooks, Knative has the kinds that its controller watches.
-    needed = [cert_manager, *([knative] if knative else [])]
-    cloud_native_pg = CloudNativePg(
-        "cloudnative-pg", CloudNativePgArgs(install=platform.cloud_native_pg.install, chart_mirror=mirror), opts
+    served = after(opts, cert_manager, *([knative] if knative else []))
+    kserve_args = KServeArgs(install=platform.kserve.install, mode=platform.kserve.mode, chart_mirror=mirror)
+    kserve = KServe("kserve", kserve_args, served)
+    workflows_args = ArgoWorkflowsArgs(
+        install=platform.argo_workflows.install, workflow_namespace=workflow_namespace, chart_mirror=mirror
     )
-    plugin = stack.tracking.postgres.backup is not None and platform.cloud_native_pg.install
+    argo_workflows = ArgoWorkflows("argo-workflows", workflows_args, opts)
+    events_args = ArgoEventsArgs(
+        install=platform.argo_events.install, nats_image=image(stack, ImageName.NATS), chart_mirror=mirror
+    )
+    argo_events = ArgoEvents("argo-events", events_args, opts)
+    cloud_native_pg = CloudNativePg("cloudnative-pg", plain(platform.cloud_native_pg), opts)
+    barman_cloud = None
+    if stack.tracking.postgres.backup is not None and platform.cloud_native_pg.install:
+        barman_args = BarmanCloudArgs(namespace=cloud_native_pg.namespace, chart_mirror=mirror)
+        barman_cloud = BarmanCloud("barman-cloud", barman_args, after(opts, cert_manager, cloud_native_pg))
+    asked = platform.cert_manager.install or stack.asks_cert_manager
     return Operators(
+        argo_workflows=argo_workflows,
+        argo_events=argo_events,
         cert_manager=cert_manager,
         knative=knative,
-        kserve=KServe(
-            "kserve",
-            KServeArgs(install=platform.kserve.install, mode=platform.kserve.mode, chart_mirror=mirror),
-            ResourceOptions.merge(opts, ResourceOptions(depends_on=needed)),
-        ),
-        argo_workflows=ArgoWorkflows(
-            "argo-workflows",
-            ArgoWorkflowsArgs(
-                install=platform.argo_workflows.install, workflow_namespace=workflow_namespace, chart_mirror=mirror
-            ),
-            opts,
-        ),
-        argo_events=ArgoEvents(
-            "argo-events",
-            ArgoEventsArgs(
-                install=platform.argo_events.install, nats_image=image(stack, ImageName.NATS), chart_mirror=mirror
-            ),
-            opts,
-        ),
+        kserve=kserve,
         cloud_native_pg=cloud_native_pg,
-        barman_cloud=BarmanCloud(
-            "barman-cloud",
-            BarmanCloudArgs(namespace=cloud_native_pg.namespace, chart_mirror=mirror),
-            ResourceOptions.merge(opts, ResourceOptions(depends_on=[cert_manager, cloud_native_pg])),
-        )
-        if plugin
-        else None,
+        barman_cloud=barman_cloud,
+        versions={
+            "argoWorkflows": argo_workflows.version,
+            "argoEvents": argo_events.version,
+            "certManager": cert_manager.version if asked else UNUSED,
+            "knative": knative.version if knative else UNUSED,
+            "kserve": kserve.version,
+            "cloudNativePg": cloud_native_pg.version,
+            "barmanCloud": barman_cloud.version if barman_cloud else UNUSED,
+        },
     )
-
-
-def after(operator: Resource, opts: ResourceOptions) -> ResourceOptions:
-    """The options of what is of an operator's kinds: no data flows from one, but before it its kinds are not there."""
-    return ResourceOptions.merge(opts, ResourceOptions(depends_on=[operator]))

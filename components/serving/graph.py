@@ -12,6 +12,7 @@ from pulumi import Output, ResourceOptions
 from components.kit.custom import custom_resource, object_name
 from components.kit.labels import labels
 from components.kit.network import Traffic, allow, namespaced, pods
+from components.kit.options import after
 from components.platform.knative import GATEWAY, GATEWAY_PORTS, NAMESPACE, QUEUE_PROXY
 from components.serving.serving import MODE, Serving, Slot
 
@@ -62,8 +63,7 @@ def inference_graph(name: str, serving: Serving, weights: Mapping[Slot, int], op
                 }
             },
         },
-        # No data flows from the policy, but without it the router reaches no server.
-        opts=ResourceOptions.merge(opts, ResourceOptions(depends_on=[policy])),
+        opts=after(opts, policy),
     )
     return Output.concat(object_name(graph), ".", args.namespace, ".", CLUSTER_DOMAIN)
 

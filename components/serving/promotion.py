@@ -15,9 +15,10 @@ from pulumi import CustomTimeouts, Output, ResourceOptions
 
 from components.kit.connections import KafkaConnection
 from components.kit.custom import object_name
-from components.kit.identities import RoleRule, account_with
+from components.kit.identities import account_with, rolls
 from components.kit.labels import labels, selector
 from components.kit.network import API_SERVER, Traffic, allow, pods
+from components.kit.options import after
 from components.kit.pod import SCRATCH, Container, Mount, Volume, plain_env, pod, resources, restricted_container
 from components.serving.serving import APP as SERVERS
 from components.serving.serving import PORT as SERVER_PORT
@@ -104,10 +105,8 @@ class Promotion(pulumi.ComponentResource):
                 },
             },
             opts=ResourceOptions.merge(
-                child,
+                after(child, policy),
                 ResourceOptions(
-                    # No data flows from the policy, but without it the pod reaches nothing.
-                    depends_on=[policy],
                     # Two at once would move the alias to and fro.
                     delete_before_replace=True,
                     custom_timeouts=CustomTimeouts(create=f"{seconds + 60}s"),
@@ -120,20 +119,10 @@ class Promotion(pulumi.ComponentResource):
 
 def _account(name: str, args: PromotionArgs, child: ResourceOptions) -> Output[str]:
     """May change the one service, and watch its pods. Known once it has its rights."""
-    rules: list[RoleRule] = [
-        {
-            "api_groups": ["serving.kserve.io"],
-            "resources": ["inferenceservices"],
-            "resource_names": [f"{args.model}-{Slot.PRODUCTION}"],
-            "verbs": ["get", "patch"],
-        },
-        {"api_groups": ["apps"], "resources": ["deployments"], "verbs": ["list"]},
-        {"api_groups": [""], "resources": ["pods"], "verbs": ["list"]},
-    ]
     return account_with(
         name,
         f"{args.model}-promote",
-        rules,
+        rolls(f"{args.model}-{Slot.PRODUCTION}"),
         namespace=args.namespace,
         labels=labels(APP, args.model),
         opts=child,

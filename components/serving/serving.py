@@ -18,7 +18,8 @@ from components.kit.connections import KafkaConnection
 from components.kit.custom import custom_resource, object_name, spelled
 from components.kit.labels import labels, selector
 from components.kit.network import Traffic, allow, namespaced, pods
-from components.kit.pod import SCRATCH, Container, Resources, plain_env, restricted_container
+from components.kit.options import after
+from components.kit.pod import SCRATCH, Container, Resources, plain_env, restricted_container, spread
 from components.kit.restricted import pod_security_context
 from components.platform.knative import NAMESPACE as KNATIVE_NAMESPACE
 from components.platform.knative import QUEUE_PROXY
@@ -114,8 +115,7 @@ class Serving(pulumi.ComponentResource):
             _runtime(args),
             opts=child,
         )
-        # No data flows from the policy, but without it no pod reaches the registry.
-        allowed = ResourceOptions.merge(child, ResourceOptions(depends_on=[policy]))
+        allowed = after(child, policy)
         self.args = args
         self.backends = {
             slot: _service(
@@ -177,7 +177,7 @@ def _predictor(slot: Slot, args: ServingArgs, account: Output[str], runtime: Out
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": _security_context(args.mode),
-        "affinity": _spread(selector(APP, args.model, slot)),
+        "affinity": spread(selector(APP, args.model, slot)),
         "storageContainerName": args.storage,
         "model": {
             "modelFormat": {"name": FORMAT},
@@ -232,14 +232,4 @@ def _runtime(args: ServingArgs) -> dict[str, Any]:
         "protocolVersions": ["v1", "v2"],
         "containers": [spelled(server)],
         "volumes": spelled([{"name": "tmp", "empty_dir": {}}, *volumes]),
-    }
-
-
-def _spread(labels: Mapping[str, str]) -> dict[str, Any]:
-    """Servers on different nodes, where there are several."""
-    term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": labels}}
-    return {
-        "podAntiAffinity": {
-            "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": term}]
-        }
     }

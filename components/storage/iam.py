@@ -15,6 +15,7 @@ import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 
 from components.kit.network import EKS_POD_IDENTITY, Traffic
+from components.kit.options import after
 
 ROLE_ARN: Final = "eks.amazonaws.com/role-arn"
 """Annotation that has EKS hand a pod the means to take its account's role."""
@@ -104,7 +105,7 @@ def account_role(
         namespace=namespace,
         service_account=account,
         role_arn=role.arn,
-        # No data flows from the policy, but pods that start before it would be refused.
-        opts=ResourceOptions.merge(opts, ResourceOptions(depends_on=[granted])),
+        # Pods that start before it would be refused.
+        opts=after(opts, granted),
     )
     return association.association_id.apply(lambda _: {})

@@ -15,6 +15,7 @@ from pulumi import Output, ResourceOptions
 
 from components.kit.connections import Bucket
 from components.kit.network import ANYWHERE, Traffic
+from components.kit.options import after
 from components.storage.iam import Irsa, PodIdentity, Statement, account_role, document
 from components.storage.log_archive import FOLDER as LOGS
 from components.storage.log_archive import folder as log_folder
@@ -140,7 +141,7 @@ def _harden(name: str, bucket: aws.s3.Bucket, args: S3BucketArgs, child: Resourc
         bucket=bucket.id,
         policy=bucket.arn.apply(lambda arn: document(_deny_plain_http(arn))),
         # S3 refuses a second change of the same bucket's access while the first is under way (OperationAborted).
-        opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[block])),
+        opts=after(child, block),
     )
 
 

@@ -12,6 +12,7 @@ from components.kit.connections import ACCESS_KEY_ID, SECRET_ACCESS_KEY, Bucket
 from components.kit.custom import object_name
 from components.kit.labels import labels, selector
 from components.kit.network import Peer, Traffic, allow, pods
+from components.kit.options import after
 from components.kit.pod import (
     Container,
     Volume,
@@ -102,8 +103,7 @@ class VersityGw(pulumi.ComponentResource):
                 "selector": selector(APP, name, "server"),
                 "ports": [{"name": "s3", "port": PORT, "target_port": "s3"}],
             },
-            # No data flows from the Deployment, but without it the Service has nobody to wait for.
-            opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[server])),
+            opts=after(child, server),
         )
         store = Bucket(
             name=Output.from_input(args.bucket),

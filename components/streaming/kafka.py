@@ -18,6 +18,7 @@ from components.kit.connections import KafkaConnection
 from components.kit.custom import object_name
 from components.kit.labels import labels, selector
 from components.kit.network import ANYWHERE, Traffic, allow, pods
+from components.kit.options import after
 from components.kit.pod import (
     SCRATCH,
     Container,
@@ -109,8 +110,7 @@ class Kafka(pulumi.ComponentResource):
             ],
             opts=child,
         )
-        # No data flows from the broker, but without it the Service has nobody to wait for.
-        service = _service(name, args, ResourceOptions.merge(child, ResourceOptions(depends_on=[broker])))
+        service = _service(name, args, after(child, broker))
         server = pods(selector(APP, name, "broker"), args.namespace)
         connection = KafkaConnection(
             bootstrap_servers=Output.concat(object_name(service), ".", args.namespace, f".svc.cluster.local:{PORT}"),

@@ -16,6 +16,7 @@ from pulumi import Output, ResourceOptions
 from components.kit.custom import object_name
 from components.kit.labels import labels, selector
 from components.kit.network import ANYWHERE, Peers, Traffic, allow
+from components.kit.options import after
 from components.kit.pod import Container, Mount, pod, resources, restricted_container
 from settings.tracking import Oidc
 
@@ -89,8 +90,8 @@ class OAuth2Proxy(pulumi.ComponentResource):
                     ),
                 },
             },
-            # No data flows from the policy, but a server does not start without its issuer's answer.
-            opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[policy])),
+            # A server does not start without its issuer's answer.
+            opts=after(child, policy),
         )
         k8s.policy.v1.PodDisruptionBudget(
             f"{name}-disruption",
@@ -102,8 +103,7 @@ class OAuth2Proxy(pulumi.ComponentResource):
             f"{name}-service",
             metadata=metadata,
             spec={"selector": servers, "ports": [{"name": "http", "port": PORT, "target_port": "http"}]},
-            # No data flows from the Deployment, but without it the Service has nobody to wait for.
-            opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[deployment])),
+            opts=after(child, deployment),
         )
         self.service = object_name(service)
         self.register_outputs({"service": self.service})

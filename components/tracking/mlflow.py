@@ -16,6 +16,7 @@ from components.kit.connections import Bucket, Database
 from components.kit.custom import object_name
 from components.kit.labels import labels, selector
 from components.kit.network import ANYWHERE, API_SERVER, Peers, Traffic, allow, namespaced
+from components.kit.options import after
 from components.kit.pod import (
     Container,
     Resources,
@@ -25,6 +26,7 @@ from components.kit.pod import (
     resources,
     restricted_container,
     secret_env,
+    spread,
 )
 from components.tracking import identity
 from components.tracking.addresses import allowed_hosts, allowed_origins
@@ -114,8 +116,7 @@ class Mlflow(pulumi.ComponentResource):
             opts=child,
         )
         policies = _policies(name, args, child)
-        # No data flows from the policies, but without them nothing reaches the database.
-        allowed = ResourceOptions.merge(child, ResourceOptions(depends_on=policies))
+        allowed = after(child, *policies)
         migration = migrate(name, APP, namespace=args.namespace, image=args.image, database=args.database, opts=allowed)
         reviewer = identity.may_review(name, args.namespace, object_name(account), APP, child)
         guarding = identity.volumes(name, args.namespace, APP, args.guards, child)
@@ -140,8 +141,8 @@ class Mlflow(pulumi.ComponentResource):
                 "selector": server,
                 "ports": [port],
             },
-            # No data flows from the servers, but whoever knows the URL expects an answer.
-            opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[delivered])),
+            # Whoever knows the URL expects an answer.
+            opts=after(child, delivered),
         )
 
         self.service = object_name(service)
@@ -231,19 +232,7 @@ def _servers(
                 **pod(container, volumes=[args.database.volume(), *guarding], service_account=account),
                 "automount_service_account_token": True,
                 "termination_grace_period_seconds": DRAIN_SECONDS + 50,
-                "affinity": {
-                    "pod_anti_affinity": {
-                        "preferred_during_scheduling_ignored_during_execution": [
-                            {
-                                "weight": 100,
-                                "pod_affinity_term": {
-                                    "topology_key": "kubernetes.io/hostname",
-                                    "label_selector": {"match_labels": server},
-                                },
-                            }
-                        ]
-                    }
-                },
+                "affinity": spread(server),
             },
         },
     }

@@ -14,6 +14,7 @@ from components.kit.connections import ACCESS_KEY_ID, SECRET_ACCESS_KEY, Bucket,
 from components.kit.custom import custom_resource, object_name
 from components.kit.labels import labels
 from components.kit.network import API_SERVER, Traffic, allow, pods
+from components.kit.options import after
 from components.kit.pod import Resources, resources
 from components.platform.cloudnativepg import INSTANCE_PORTS, OPERATOR
 from settings.values.cron import with_seconds
@@ -125,11 +126,10 @@ class Postgres(pulumi.ComponentResource):
             "Cluster",
             {"name": name, "namespace": args.namespace, "labels": labels("postgresql", name)},
             spec,
-            # No data flows from the policy, but without it the first instance never reaches the API server.
             wait_for="condition=Ready",
             # Pods, volumes and services are named after it: a restore makes the new one when the old one is gone.
             opts=ResourceOptions.merge(
-                child, ResourceOptions(depends_on=[policy], protect=args.protect, delete_before_replace=True)
+                after(child, policy), ResourceOptions(protect=args.protect, delete_before_replace=True)
             ),
         )
         ready = object_name(cluster)

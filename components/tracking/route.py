@@ -9,6 +9,7 @@ from pulumi import ResourceOptions
 
 from components.kit.custom import custom_resource
 from components.kit.labels import labels
+from components.kit.options import after
 from components.serving.gateway import API_VERSION, Gateway
 from components.tracking.mlflow import APP, PORT
 
@@ -65,8 +66,7 @@ class MlflowRoute(pulumi.ComponentResource):
                 "hostnames": [args.host],
                 "rules": [rule],
             },
-            # No data flows from the grant, but without it the route leads nowhere.
-            opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[grant])),
+            opts=after(child, grant),
         )
         self.url = f"{args.gateway.scheme}://{args.host}"
         self.register_outputs({"url": self.url})

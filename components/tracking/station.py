@@ -6,7 +6,8 @@ from components.kit.connections import Bucket, Database
 from components.kit.images import image
 from components.kit.labels import selector
 from components.kit.network import ANYWHERE, Peers, pods
-from components.platform.operators import Operators, after
+from components.kit.options import after
+from components.platform.operators import Operators
 from components.serving.gateway import Gateway
 from components.tracking import DATABASE, LOGIN, MLFLOW, login
 from components.tracking.application import ArgoCd
@@ -36,7 +37,7 @@ def database(
         protect=protect,
         backup=_archive(stack, bucket),
     )
-    return Postgres(DATABASE, args, after(operators.barman_cloud or operators.cloud_native_pg, opts)).database
+    return Postgres(DATABASE, args, after(opts, operators.barman_cloud or operators.cloud_native_pg)).database
 
 
 def _archive(stack: Settings, bucket: Bucket) -> PostgresBackup | None:

@@ -14,7 +14,7 @@ from pulumi import Output, ResourceOptions
 
 from components.kit.connections import Bucket, KafkaConnection
 from components.kit.custom import custom_resource, object_name
-from components.kit.identities import RoleRule, step_identity
+from components.kit.identities import RoleRule, rolls, step_identity
 from components.kit.labels import labels, selector
 from components.kit.network import API_SERVER, Traffic, allow, pods
 from components.serving.promotion import watch_options
@@ -198,15 +198,7 @@ def _rollout_identity(name: str, args: TrainingArgs, child: ResourceOptions) -> 
     """May change the one service, and watch its pods come up."""
     if args.staging_service is None:
         return None
-    service: RoleRule = {
-        "api_groups": ["serving.kserve.io"],
-        "resources": ["inferenceservices"],
-        "resource_names": [args.staging_service],
-        "verbs": ["get", "patch"],
-    }
-    deployments: RoleRule = {"api_groups": ["apps"], "resources": ["deployments"], "verbs": ["list"]}
-    its_pods: RoleRule = {"api_groups": [""], "resources": ["pods"], "verbs": ["list"]}
-    return _identity(f"{name}-rollout", args, "rollout", [service, deployments, its_pods], child)
+    return _identity(f"{name}-rollout", args, "rollout", rolls(args.staging_service), child)
 
 
 def _policies(name: str, args: TrainingArgs, child: ResourceOptions) -> None:

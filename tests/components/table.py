@@ -22,10 +22,11 @@ from components.observability.observability import Observability, ObservabilityA
 from components.platform.argo_events import ArgoEvents, ArgoEventsArgs
 from components.platform.argo_workflows import ArgoWorkflows, ArgoWorkflowsArgs
 from components.platform.barman_cloud import BarmanCloud, BarmanCloudArgs
-from components.platform.cert_manager import CertManager, CertManagerArgs
-from components.platform.cloudnativepg import CloudNativePg, CloudNativePgArgs
-from components.platform.knative import Knative, KnativeArgs
+from components.platform.cert_manager import CertManager
+from components.platform.cloudnativepg import CloudNativePg
+from components.platform.knative import Knative
 from components.platform.kserve import KServe, KServeArgs
+from components.platform.operator import OperatorArgs
 from components.serving.front import Front, FrontArgs
 from components.serving.gateway import Gateway, GatewayArgs
 from components.serving.model_storage import ModelStorage, ModelStorageArgs
@@ -393,19 +394,19 @@ def observed(opts: ResourceOptions) -> Observability:
 
 def plugged(opts: ResourceOptions) -> BarmanCloud:
     """The plugin with the operator that it belongs to."""
-    operator = CloudNativePg("operator", CloudNativePgArgs(install=True), opts)
+    operator = CloudNativePg("operator", OperatorArgs(install=True), opts)
     return BarmanCloud("it", BarmanCloudArgs(namespace=operator.namespace), opts)
 
 
 COMPONENTS: Mapping[str, Callable[[ResourceOptions], pulumi.ComponentResource]] = {
     "kit.namespace": lambda opts: RestrictedNamespace("it", RestrictedNamespaceArgs(namespace="loop"), opts),
-    "platform.cloudnativepg": lambda opts: CloudNativePg("it", CloudNativePgArgs(install=True), opts),
+    "platform.cloudnativepg": lambda opts: CloudNativePg("it", OperatorArgs(install=True), opts),
     "monitoring.alias_watch": lambda opts: AliasWatch("it", alias_watch_args(), opts),
     "platform.barman_cloud": plugged,
-    "platform.cert_manager": lambda opts: CertManager("it", CertManagerArgs(install=True), opts),
+    "platform.cert_manager": lambda opts: CertManager("it", OperatorArgs(install=True), opts),
     "platform.argo_workflows": lambda opts: ArgoWorkflows("it", argo_workflows_args(), opts),
     "platform.argo_events": lambda opts: ArgoEvents("it", argo_events_args(), opts),
-    "platform.knative": lambda opts: Knative("it", KnativeArgs(install=True), opts),
+    "platform.knative": lambda opts: Knative("it", OperatorArgs(install=True), opts),
     "platform.kserve": lambda opts: KServe("it", kserve_args(), opts),
     "tracking.postgres": lambda opts: Postgres("it", postgres_args(), opts),
     "storage.versitygw": lambda opts: VersityGw("it", versitygw_args(), opts),

@@ -30,7 +30,8 @@ def classes() -> dict[str, type[ComponentResource]]:
     found: dict[str, type[ComponentResource]] = {}
     for module in pkgutil.walk_packages(components.__path__, "components."):
         for _, value in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
-            if issubclass(value, ComponentResource) and value.__module__ == module.name:
+            own = issubclass(value, ComponentResource) and value.__module__ == module.name
+            if own and not inspect.isabstract(value):
                 found[module.name.removeprefix("components.")] = value
     return found
 

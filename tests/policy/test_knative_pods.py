@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 import versions
-from components.platform.knative import Knative, KnativeArgs
+from components.platform.knative import Knative
+from components.platform.operator import OperatorArgs
 from components.serving.front import Front, FrontArgs
 from components.serving.model_storage import ModelStorage
 from components.serving.serving import Serving
@@ -48,7 +49,7 @@ def objects() -> list[Object]:
 
 
 def features() -> dict[str, str]:
-    serving = record(lambda: Knative("it", KnativeArgs(install=True), providers())).inputs("KnativeServing")
+    serving = record(lambda: Knative("it", OperatorArgs(install=True), providers())).inputs("KnativeServing")
     return serving["spec"]["config"]["features"]
 
 

@@ -21,6 +21,11 @@ SECRETS: Final = {
     "ml-loop:logsSecretKey": "logs-key-of-the-test",
     "ml-loop:trackingSecretKey": "session-key-of-the-test",
 }
+KNATIVE: Final = {
+    **{key: {"install": True} for key in ("argoWorkflows", "argoEvents", "certManager", "knative", "cloudNativePg")},
+    "kserve": {"install": True, "mode": "knative"},
+}
+"""The setting `platform` of a stack that serves on Knative."""
 IMAGES: Final = {name: f"{pin.repository}:{pin.tag}@sha256:{64 * '0'}" for name, pin in versions.IMAGES.items()}
 """Every image by a digest, as a stack's `images` setting has them."""
 

@@ -28,7 +28,7 @@ OBSERVED: Final = {"namespace": "monitoring", "labels": {"release": "example"}}
 STACKS: Final[Mapping[str, Mapping[str, Any]]] = {
     "local": {},
     "dev": {"models": {"recommender": MODEL}, "observability": OBSERVED},
-    "prod": {},
+    "prod": {"platform": program.KNATIVE},
 }
 EXCEPTED: Final[Mapping[str, str]] = {
     r"securityContext\.fsGroup removed": "then a pod can write to fewer volumes, not to more",

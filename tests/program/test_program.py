@@ -69,7 +69,7 @@ def test_production_s_outputs_name_the_public_host_and_the_charts(run: Run) -> N
         "argoWorkflows": "argo-workflows 1.0.18",
         "argoEvents": "argo-events 2.4.22",
         "certManager": "cert-manager v1.21.1",
-        "knative": "knative-operator v1.23.0, Knative Serving 1.21.3",
+        "knative": "not used",
         "kserve": "kserve-resources v0.20.0",
         "cloudNativePg": "cloudnative-pg 0.29.0",
         "barmanCloud": "plugin-barman-cloud 0.7.0",
@@ -317,10 +317,17 @@ def test_a_stack_without_a_gateway_serves_its_models_inside_the_cluster_only(run
     assert len(recording.of("InferenceService")) == 2
 
 
-def test_models_in_knative_mode_pass_the_policy_pack_and_have_the_gateway_s_address(run: Run) -> None:
-    images = {name: f"{pin.repository}:{pin.tag}@sha256:{64 * '0'}" for name, pin in versions.IMAGES.items()}
-    model = GATE | {"production": 1, "serving": {"replicas": {"min": 0, "max": 4}}}
-    recording = run("prod", {"images": images, "models": {"recommender": model}})
+@pytest.mark.parametrize(
+    ("changes", "replicas"),
+    [({}, {"min": 2, "max": 4}), ({"platform": program.KNATIVE}, {"min": 0, "max": 4})],
+    ids=["standard", "knative"],
+)
+def test_models_in_either_mode_pass_the_policy_pack_and_have_the_gateway_s_address(
+    run: Run, changes: Mapping[str, Any], replicas: Mapping[str, int]
+) -> None:
+    images = program.IMAGES
+    model = GATE | {"production": 1, "serving": {"replicas": replicas}}
+    recording = run("prod", {"images": images, "models": {"recommender": model}, **changes})
     assert recording.exports["models"]["recommender"]["predict"] == "https://192.0.2.1/v1/models/recommender:predict"
     judged = walk.as_stack(recording, "prod")
     verdicts = [judge(rule, resource, judged, (), date(2026, 1, 1)) for rule in RULES for resource in judged.resources]

@@ -7,34 +7,35 @@ from pulumi import ResourceOptions
 
 import versions
 from components.kit.chart import chart
-from components.platform.cloudnativepg import CloudNativePg, CloudNativePgArgs
+from components.platform.cloudnativepg import CloudNativePg
+from components.platform.operator import OperatorArgs
 from tests.components.table import providers
 from tests.program.mocks import Recording, record
 
 
-def build(args: CloudNativePgArgs) -> Recording:
+def build(args: OperatorArgs) -> Recording:
     return record(lambda: CloudNativePg("it", args, providers()))
 
 
 def test_an_operator_that_is_there_already_is_left_alone() -> None:
-    recording = build(CloudNativePgArgs(install=False))
+    recording = build(OperatorArgs(install=False))
     components = [resource for resource in recording.resources if not resource.type.startswith("pulumi:providers:")]
     assert [resource.name for resource in components] == ["it"]
-    assert components[0].outputs == {"namespace": "cnpg-system", "version": "brought by the cluster"}
+    assert components[0].outputs == {"version": "brought by the cluster"}
 
 
 def test_the_chart_is_the_pinned_one_in_a_restricted_namespace() -> None:
-    recording = build(CloudNativePgArgs(install=True))
+    recording = build(OperatorArgs(install=True))
     chart = recording.inputs("Chart")
     assert (chart["chart"], chart["version"], chart["namespace"]) == ("cloudnative-pg", "0.29.0", "cnpg-system")
     assert chart["repositoryOpts"] == {"repo": "https://cloudnative-pg.github.io/charts"}
     assert recording.inputs("Namespace")["metadata"]["name"] == "cnpg-system"
     assert "it-namespace-namespace" in recording.only("Chart").depends_on
-    assert recording.only("CloudNativePg").outputs == {"namespace": "cnpg-system", "version": "cloudnative-pg 0.29.0"}
+    assert recording.only("CloudNativePg").outputs == {"version": "cloudnative-pg 0.29.0"}
 
 
 def test_the_operator_reaches_databases_in_every_namespace_and_no_other_pod() -> None:
-    egress = build(CloudNativePgArgs(install=True)).inputs("NetworkPolicy", "it-operator")["spec"]["egress"]
+    egress = build(OperatorArgs(install=True)).inputs("NetworkPolicy", "it-operator")["spec"]["egress"]
     databases = {"matchExpressions": [{"key": "cnpg.io/cluster", "operator": "Exists"}]}
     api, instances = egress
     assert (api.get("to"), [port["port"] for port in api["ports"]]) == (None, [443, 6443])
@@ -50,7 +51,7 @@ def test_the_operator_reaches_databases_in_every_namespace_and_no_other_pod() ->
     ],
 )
 def test_a_mirror_replaces_the_chart_s_repository(mirror: str, location: str) -> None:
-    inputs = build(CloudNativePgArgs(install=True, chart_mirror=mirror)).inputs("Chart")
+    inputs = build(OperatorArgs(install=True, chart_mirror=mirror)).inputs("Chart")
     assert inputs["chart"] == location
     assert "repositoryOpts" not in inputs
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from components.platform.knative import Knative, KnativeArgs
+from components.platform.knative import Knative
 from components.platform.kserve import KServe, KServeArgs
+from components.platform.operator import OperatorArgs
 from policy.rule import Resource, Stack
 from policy.rules.restricted import RESTRICTED_OPERATED_PODS
 from settings import KServeMode
@@ -189,7 +190,7 @@ def test_knative_serving_is_pinned_private_and_secures_pods() -> None:
 
 
 def test_with_a_chart_mirror_knative_asks_docker_hub_for_no_digest() -> None:
-    args = KnativeArgs(install=True, chart_mirror="oci://mirror.example/charts")
+    args = OperatorArgs(install=True, chart_mirror="oci://mirror.example/charts")
     config = record(lambda: Knative("it", args, providers())).inputs("KnativeServing")["spec"]["config"]
     skipped = {"registries-skipping-tag-resolving": "kind.local,ko.local,dev.local,index.docker.io"}
     assert config["deployment"] == skipped

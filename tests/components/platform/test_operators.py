@@ -9,10 +9,10 @@ from pulumi import ResourceOptions, ResourceTransformArgs
 
 from components.platform.argo_events import ArgoEvents, ArgoEventsArgs
 from components.platform.argo_workflows import ArgoWorkflows, ArgoWorkflowsArgs
-from components.platform.cert_manager import CertManager, CertManagerArgs
-from components.platform.knative import Knative, KnativeArgs
+from components.platform.cert_manager import CertManager
+from components.platform.knative import Knative
 from components.platform.kserve import KServe, KServeArgs
-from components.platform.operator import await_authority, keep_definitions
+from components.platform.operator import OperatorArgs, await_authority, keep_definitions
 from components.platform.operators import Operators, operators
 from settings import KServeMode, Platform, Settings
 from tests.components.table import NATS_IMAGE, providers, secret, station
@@ -111,8 +111,8 @@ ABSENT: Mapping[str, Callable[[ResourceOptions], object]] = {
         "it", ArgoWorkflowsArgs(install=False, workflow_namespace="loop"), opts
     ),
     "argo_events": lambda opts: ArgoEvents("it", ArgoEventsArgs(install=False, nats_image=NATS_IMAGE), opts),
-    "cert_manager": lambda opts: CertManager("it", CertManagerArgs(install=False), opts),
-    "knative": lambda opts: Knative("it", KnativeArgs(install=False), opts),
+    "cert_manager": lambda opts: CertManager("it", OperatorArgs(install=False), opts),
+    "knative": lambda opts: Knative("it", OperatorArgs(install=False), opts),
     "kserve": lambda opts: KServe("it", KServeArgs(install=False, mode=KServeMode.STANDARD), opts),
 }
 
@@ -213,19 +213,28 @@ def test_a_mirror_replaces_every_chart_s_repository() -> None:
     assert all(location.startswith("oci://mirror.example/charts/") for location in locations)
 
 
-def versions_of(settings: Mapping[str, object]) -> dict[str, str]:
+def versions_of(settings: Mapping[str, object], *, backups: bool = False) -> dict[str, str]:
     versions: dict[str, str] = {}
-    record(lambda: versions.update(chosen(settings).versions))
+    record(lambda: versions.update(chosen(settings, backups=backups).versions))
     return versions
 
 
 @pytest.mark.parametrize(
-    ("cert_manager", "kserve", "told"),
-    [(False, False, "not used"), (False, True, "brought by the cluster"), (True, False, "cert-manager v1.21.1")],
+    ("installed", "backups", "told"),
+    [
+        ((), False, "not used"),
+        ((), True, "not used"),
+        (("kserve",), False, "brought by the cluster"),
+        (("cloudNativePg",), False, "not used"),
+        (("cloudNativePg",), True, "brought by the cluster"),
+        (("certManager",), False, "cert-manager v1.21.1"),
+    ],
 )
-def test_a_cert_manager_that_nothing_of_ours_asks_is_not_used(cert_manager: bool, kserve: bool, told: str) -> None:
-    settings = {"certManager": {"install": cert_manager}, "kserve": {"install": kserve}}
-    assert versions_of(settings)["certManager"] == told
+def test_a_cert_manager_that_nothing_of_ours_asks_is_not_used(
+    installed: tuple[str, ...], backups: bool, told: str
+) -> None:
+    settings = {key: {"install": key in installed} for key in ("certManager", "kserve", "cloudNativePg")}
+    assert versions_of(settings, backups=backups)["certManager"] == told
 
 
 def test_the_versions_name_what_is_installed_brought_and_not_used() -> None:
