@@ -2,14 +2,18 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
 
-from settings.problem import Problem, SettingsError, dotted
+from settings.problem import Problem, Rule, SettingsError, dotted
 from settings.section import Section
-from settings.values.network import Host, KubeconfigPath, KubeContext
+from settings.values.network import AddressBlock, ClusterIdentifier, Host, KubeconfigPath, KubeContext
 from settings.values.number import Flag
+
+AddressBlocks = Annotated[
+    tuple[AddressBlock, ...], Rule("a list of addresses, such as [10.0.0.10]", "Put it in brackets")
+]
 
 
 class Cluster(Section):
@@ -23,6 +27,19 @@ class Cluster(Section):
     """Address of a node, at which node ports are reached from outside. Unset: outputs name no such URL."""
     enforces_network_policies: Flag = False
     """Whether the cluster's network plugin enforces NetworkPolicies. They are made anyway; false adds a warning."""
+    identifier: ClusterIdentifier | None = None
+    """What Pulumi knows the cluster by, such as the uid of its namespace kube-system; another one replaces every
+    object. Unset: the context's name. Set it to the old name where a context was renamed."""
+    dns: AddressBlocks = ()
+    """Where pods ask for names, besides kube-dns and link-local addresses (NodeLocal DNSCache). Port 53 only."""
+    api_server: AddressBlocks = ()
+    """Addresses of the API server, as `kubectl get endpointslices kubernetes` prints them. Empty: unknown; pods that
+    call it may reach the ports 443 and 6443 anywhere."""
+
+    @property
+    def identity(self) -> str:
+        """What Pulumi knows the cluster by."""
+        return self.identifier or self.context
 
 
 def check_context(cluster: Cluster) -> None:

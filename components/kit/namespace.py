@@ -8,6 +8,7 @@ from pulumi import Output, ResourceOptions
 
 from components.kit.custom import object_name
 from components.kit.labels import labels
+from components.kit.network import dns
 from policy.pod_security import PINNED_VERSION
 
 
@@ -58,17 +59,7 @@ class RestrictedNamespace(pulumi.ComponentResource):
             spec={
                 "pod_selector": {},
                 "policy_types": ["Egress"],
-                # No port: policies see the DNS pod's own, which is 53, 1053 or 5353 from cluster to cluster.
-                "egress": [
-                    {
-                        "to": [
-                            {
-                                "namespace_selector": {"match_labels": {"kubernetes.io/metadata.name": "kube-system"}},
-                                "pod_selector": {"match_labels": {"k8s-app": "kube-dns"}},
-                            }
-                        ]
-                    }
-                ],
+                "egress": dns(),
             },
             opts=child,
         )

@@ -4,6 +4,7 @@ What they are worth depends on the cluster: a network plugin that enforces none 
 """
 
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,8 +41,32 @@ def namespaced(namespace: pulumi.Input[str]) -> Peer:
     return {"namespace_selector": {"match_labels": {"kubernetes.io/metadata.name": namespace}}}
 
 
+def blocks(addresses: Sequence[str]) -> tuple[Peer, ...]:
+    """Peers outside the cluster's pods, by their addresses."""
+    return tuple({"ip_block": {"cidr": address}} for address in addresses)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterAddresses:
+    """What each policy of a stack must know of its cluster, and no selector can name."""
+
+    dns: tuple[str, ...] = ()
+    """Blocks in which names are asked for, besides the usual ones."""
+    api_server: tuple[str, ...] = ()
+    """Blocks in which the API server is; empty: it is not known where."""
+
+
+_UNKNOWN: Final = ClusterAddresses()
+CLUSTER_ADDRESSES: Final = ContextVar("cluster_addresses", default=_UNKNOWN)
+"""Of the running program's cluster: set before anything is made, as its provider is. Every component needs them."""
+
 API_SERVER: Final = Traffic(ports=(443, 6443), peers=ANYWHERE)
-"""Kubernetes' API. Policies see the address behind the Service, a node's or a provider's: no selector can name it."""
+"""Kubernetes' API. Policies see the address behind the Service, a node's or a provider's: no selector can name it, so
+that `allow` lets it be anywhere unless `CLUSTER_ADDRESSES` says where it is."""
+
+LINK_LOCAL: Final = ("169.254.0.0/16", "fe80::/10")
+"""NodeLocal DNSCache (169.254.20.10) and the DNS of GKE Autopilot and EKS Auto Mode. Cloud metadata is here as well, at
+the ports 80 and 443."""
 
 EKS_POD_IDENTITY: Final = Traffic(
     ports=(80,), peers=({"ip_block": {"cidr": "169.254.170.23/32"}}, {"ip_block": {"cidr": "fd00:ec2::23/128"}})
@@ -75,7 +100,20 @@ def _ingress(rule: Traffic) -> k8s.networking.v1.NetworkPolicyIngressRuleArgsDic
 
 def _egress(rule: Traffic) -> k8s.networking.v1.NetworkPolicyEgressRuleArgsDict:
     ports = _ports(rule)
-    return {"ports": ports} if rule.peers is ANYWHERE else {"ports": ports, "to": rule.peers}
+    peers = blocks(CLUSTER_ADDRESSES.get().api_server) or ANYWHERE if rule is API_SERVER else rule.peers
+    return {"ports": ports} if peers is ANYWHERE else {"ports": ports, "to": peers}
+
+
+def dns() -> list[k8s.networking.v1.NetworkPolicyEgressRuleArgsDict]:
+    """Egress to whoever answers for names in the cluster."""
+    # No port: policies see the DNS pod's own, which is 53, 1053 or 5353 from cluster to cluster.
+    by_label = pods({"k8s-app": "kube-dns"}, "kube-system")
+    # calico#3795, gardener#2745: what listens on the node has no labels that a policy sees.
+    by_address = blocks([*LINK_LOCAL, *CLUSTER_ADDRESSES.get().dns])
+    port_53: list[k8s.networking.v1.NetworkPolicyPortArgsDict] = [
+        {"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")
+    ]
+    return [{"to": [by_label]}, {"to": by_address, "ports": port_53}]
 
 
 def _ports(rule: Traffic) -> list[k8s.networking.v1.NetworkPolicyPortArgsDict]:

@@ -8,6 +8,7 @@ import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 from pulumi import ResourceOptions
 
+from components.kit.network import CLUSTER_ADDRESSES, ClusterAddresses
 from settings import AwsS3, Settings
 
 UNENFORCED: Final = (
@@ -25,8 +26,9 @@ def providers(stack: Settings) -> ResourceOptions:
         context=stack.cluster.context,
         kubeconfig=stack.cluster.kubeconfig and str(Path(stack.cluster.kubeconfig).expanduser()),
         # Without it a rotated certificate in the kubeconfig replaces the provider, and with it every object.
-        cluster_identifier=stack.cluster.context,
+        cluster_identifier=stack.cluster.identity,
     )
+    CLUSTER_ADDRESSES.set(ClusterAddresses(dns=stack.cluster.dns, api_server=stack.cluster.api_server))
     clouds = [aws.Provider("aws", region=stack.artifacts.region)] if isinstance(stack.artifacts, AwsS3) else []
     if not stack.cluster.enforces_network_policies:
         pulumi.log.warn(UNENFORCED)

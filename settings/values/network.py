@@ -1,8 +1,9 @@
 """Host names, ports and addresses."""
 
+from ipaddress import ip_network
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from settings.problem import Rule
 
@@ -45,6 +46,20 @@ BootstrapServers = Annotated[
     Rule("Kafka brokers as host:port, separated by commas", "Name each broker with a port from 1 to 65535"),
 ]
 
+
+def _block(text: str) -> str:
+    return str(ip_network(text, strict=False))
+
+
+AddressBlock = Annotated[
+    str,
+    AfterValidator(_block),
+    Rule(
+        "an address or a block of addresses, such as 10.0.0.10 or 10.96.0.0/12", "Write numbers: policies know no names"
+    ),
+]
+"""IPv4 or IPv6: an address alone becomes a block, bits behind the length are cut, as NetworkPolicies want it."""
+
 ChartMirror = Annotated[
     str,
     Field(pattern=r"^(oci://[^\s:@]+(:[0-9]+)?[^\s:@]*|[./~][^\s:]*)$"),
@@ -61,6 +76,15 @@ KubeContext = Annotated[
     str,
     Field(min_length=1),
     Rule("the name of a context in the kubeconfig", "Run kubectl config get-contexts -o name and choose one"),
+]
+
+ClusterIdentifier = Annotated[
+    str,
+    Field(min_length=1),
+    Rule(
+        "a text that identifies the cluster",
+        "Write the context's first name, or what kubectl get namespace kube-system -o jsonpath={.metadata.uid} prints",
+    ),
 ]
 
 KubeconfigPath = Annotated[

@@ -5,6 +5,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,7 +99,7 @@ def record(build: Callable[[], object], stack: str = "test") -> Recording:
 
     @pulumi.runtime.test
     def run() -> None:
-        build()
+        copy_context().run(build)  # what one program says of its cluster is not said of the next one's
         root = settings.get_root_resource()
         assert isinstance(root, Stack)
         pulumi.Output.from_input(root.outputs).apply(monitor.recording.exports.update)

@@ -1,7 +1,7 @@
 """The program itself, run with the stack files of this repository."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -127,6 +127,41 @@ def test_a_cluster_that_enforces_policies_gets_no_warning(run: Run) -> None:
 def test_the_provider_is_bound_to_the_context_of_the_settings(run: Run) -> None:
     provider = run("dev").inputs("kubernetes", "cluster")
     assert (provider["context"], provider["clusterIdentifier"]) == ("example-dev", "example-dev")
+
+
+def test_a_renamed_context_is_the_same_cluster_where_the_settings_say_so(run: Run) -> None:
+    provider = run("dev", {"cluster": {"context": "renamed", "identifier": "example-dev"}}).inputs(
+        "kubernetes", "cluster"
+    )
+    assert (provider["context"], provider["clusterIdentifier"]) == ("renamed", "example-dev")
+
+
+def _egress(recording: Recording) -> Iterator[tuple[list[str] | None, list[int]]]:
+    """(blocks of addresses, None for anywhere; ports) of each rule that names no pods."""
+    for policy in recording.of("NetworkPolicy"):
+        for rule in policy.inputs["spec"].get("egress", ()):
+            ports = [port["port"] for port in rule.get("ports", ())]
+            peers = rule.get("to")
+            if peers is None or all("ipBlock" in peer for peer in peers):
+                yield peers and [peer["ipBlock"]["cidr"] for peer in peers], ports
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_who_calls_the_api_server_reaches_it_alone_where_its_addresses_are_known(stack: str, run: Run) -> None:
+    cluster = {"context": "here", "apiServer": ["10.96.0.1", "10.0.0.0/28"]}
+    rules = list(_egress(run(stack, {"cluster": cluster})))
+    assert (["10.96.0.1/32", "10.0.0.0/28"], [443, 6443]) in rules
+    assert (None, [443, 6443]) not in rules
+    assert (None, [443, 6443]) in list(_egress(run(stack)))
+
+
+def test_names_are_asked_for_where_the_settings_say_in_every_namespace(run: Run) -> None:
+    recording = run("prod", {"cluster": {"context": "here", "dns": ["10.96.0.10", "fd00::a"]}})
+    policies = [policy for policy in recording.of("NetworkPolicy") if policy.inputs["metadata"]["name"] == "allow-dns"]
+    assert len(policies) == len(recording.of("RestrictedNamespace"))
+    for policy in policies:
+        by_address = [peer["ipBlock"]["cidr"] for peer in policy.inputs["spec"]["egress"][1]["to"]]
+        assert by_address == ["169.254.0.0/16", "fe80::/10", "10.96.0.10/32", "fd00::a/128"]
 
 
 def test_the_stack_s_own_image_replaces_the_pinned_one(run: Run) -> None:

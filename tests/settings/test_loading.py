@@ -68,7 +68,8 @@ def test_a_section_that_was_encrypted_by_mistake_is_refused_without_showing_it(s
     configure(stack, secrets=[SECRET, "ml-loop:cluster"])
     assert refusal() == (
         "ml-loop:cluster: a Pulumi secret is not allowed; "
-        "expected a mapping of context, kubeconfig, nodeAddress, enforcesNetworkPolicies. Indent its keys below it."
+        "expected a mapping of context, kubeconfig, nodeAddress, enforcesNetworkPolicies, identifier, dns, apiServer. "
+        "Indent its keys below it."
     )
 
 

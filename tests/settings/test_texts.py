@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from settings.values.cron import BackupCron, Cron, with_seconds, zoned
 from settings.values.duration import Duration
 from settings.values.moment import Moment
+from settings.values.network import AddressBlock
 from settings.values.quantity import Cpu, Size, amount
 from settings.values.uri import DataUri
 
@@ -237,3 +238,22 @@ def test_what_names_no_place_or_a_secret_is_no_uri_of_data(uri: str) -> None:
 def test_no_table_is_short() -> None:
     assert all(len(table(name)) >= 30 for name in ("cron", "quantity", "moment"))
     assert min(len(TAKEN), len(REFUSED), len(DURATIONS) + NO_DURATIONS.count("|")) >= 30
+
+
+BLOCKS = {
+    "10.0.0.10": "10.0.0.10/32",
+    "10.96.0.0/12": "10.96.0.0/12",
+    "10.96.0.10/12": "10.96.0.0/12",
+    "169.254.20.10/32": "169.254.20.10/32",
+    "0.0.0.0/0": "0.0.0.0/0",
+    "fd00::a": "fd00::a/128",
+    "FD00::/8": "fd00::/8",
+    "2001:db8::/32": "2001:db8::/32",
+    **dict.fromkeys(["", "10.0.0", "10.0.0.256", "10.0.0.0/33", "010.0.0.1", "kube-dns", "10.0.0.10:53", "[fd00::a]"]),
+    **dict.fromkeys(["10.0.0.1-10.0.0.9", "10.0.0.1,10.0.0.2", "fd00::/129", "10.0.0.0/-1", " 10.0.0.1", "*"]),
+}
+
+
+@pytest.mark.parametrize(("text", "block"), BLOCKS.items())
+def test_an_address_is_a_block_as_policies_name_it(text: str, block: str | None) -> None:
+    assert read(AddressBlock, text) == block

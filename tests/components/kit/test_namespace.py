@@ -31,7 +31,16 @@ def test_all_pods_may_ask_the_cluster_s_dns_and_nothing_else_in_kube_system(reco
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
         "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
     }
-    assert spec == {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"to": [dns]}]}
+    assert spec["podSelector"] == {}
+    assert spec["policyTypes"] == ["Egress"]
+    assert spec["egress"][0] == {"to": [dns]}
+
+
+def test_dns_on_the_node_is_reached_and_the_cloud_s_metadata_beside_it_is_not(recording: Recording) -> None:
+    # The metadata service answers at 169.254.169.254 and fd00:ec2::254, by HTTP.
+    (_, on_the_node) = recording.inputs("NetworkPolicy", "it-allow-dns")["spec"]["egress"]
+    assert on_the_node["ports"] == [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]
+    assert [peer["ipBlock"]["cidr"] for peer in on_the_node["to"]] == ["169.254.0.0/16", "fe80::/10"]
 
 
 def test_containers_without_limits_get_some(recording: Recording) -> None:
