@@ -150,10 +150,10 @@ GATE_FILE: Final = "gate"
 VERSION_ANNOTATION: Final = "ml-loop.dev/model-version"
 """Annotation of an InferenceService's predictor: the version all pods of this rollout serve."""
 
-EXIT_VERDICT: Final = 1
-"""A promotion ends with it: the version was refused or taken back, and would be again."""
+EXIT_VERDICT: Final = 3
+"""A promotion or a canary ends with it: the version was refused or taken back. No crash ends a process with it."""
 EXIT_TRY_AGAIN: Final = 75
-"""It ends with this one while nothing is known about the version, as MLflow or the API server did not answer."""
+"""It ends with this one while nothing is known about the version, whatever the reason."""
 
 PREDICTIONS_TOPIC: Final = "ml.predictions"
 """Key: tenant. Value: `messages.Prediction`."""

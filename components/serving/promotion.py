@@ -24,6 +24,7 @@ from components.serving.serving import APP as SERVERS
 from components.serving.serving import PORT as SERVER_PORT
 from components.serving.serving import Slot
 from components.training.pods import TRACKING_TOKEN, TRACKING_TOKEN_ENV, TRACKING_TOKEN_MOUNT
+from contract.names import EXIT_VERDICT
 from settings.model import Promotion as PromotionSettings
 
 APP: Final = "promotion"
@@ -31,8 +32,6 @@ ROLLOUT_SECONDS: Final = 300
 """For the servers to take a version up, and as long again to go back."""
 SLACK_SECONDS: Final = 300
 """For an MLflow that is away, and a pod that is made again."""
-AGAIN: Final = [75, 137, 143]
-"""Exit codes that say nothing of the version: MLflow did not answer, or the pod was killed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +75,8 @@ class Promotion(pulumi.ComponentResource):
             ],
             opts=child,
         )
-        seconds = int(2 * ROLLOUT_SECONDS + args.promotion.watch.total_seconds() + SLACK_SECONDS)
+        # To go forward, once again after a pod that died late, and back.
+        seconds = int(3 * ROLLOUT_SECONDS + 2 * args.promotion.watch.total_seconds() + SLACK_SECONDS)
         job = k8s.batch.v1.Job(
             f"{name}-job",
             metadata={
@@ -94,7 +94,7 @@ class Promotion(pulumi.ComponentResource):
                 "pod_failure_policy": {
                     "rules": [
                         {"action": "Ignore", "on_pod_conditions": [{"type": "DisruptionTarget", "status": "True"}]},
-                        {"action": "Ignore", "on_exit_codes": {"operator": "In", "values": AGAIN}},
+                        {"action": "Ignore", "on_exit_codes": {"operator": "NotIn", "values": [EXIT_VERDICT]}},
                     ]
                 },
                 "template": {

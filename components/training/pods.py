@@ -14,6 +14,7 @@ from components.kit.custom import spelled
 from components.kit.pod import SCRATCH, Resources, resources
 from components.kit.restricted import container_security_context, pod_security_context
 from components.kit.tokens import SOURCES, TOKEN_MOUNT, VOLUME
+from contract.names import EXIT_VERDICT
 
 OUTPUT: Final = "/mnt/output"
 SHORT: Final = 600
@@ -22,6 +23,8 @@ SMALL: Final = resources(cpu="100m", memory="256Mi", memory_limit="1Gi")
 DIED: Final = "lastRetry.status == 'Error' || lastRetry.exitCode != '1'"
 """The pod was deleted, evicted or killed. A step that ends with 1 has said why, and would only say so again."""
 DAY: Final = 24 * 60 * 60
+UNJUDGED: Final = f"lastRetry.status == 'Error' || lastRetry.exitCode != '{EXIT_VERDICT}'"
+"""The same of a canary: a crash is no verdict."""
 TOKEN: Final[Mapping[str, Any]] = {
     "name": VOLUME,
     "projected": {

@@ -24,6 +24,7 @@ from components.training.metrics import CANARIES, COOLDOWNS, TRAININGS
 from components.training.pods import (
     OUTPUT,
     SHORT,
+    UNJUDGED,
     KafkaClient,
     LoopPod,
     input_parameter,
@@ -263,6 +264,7 @@ def _pods(plan: Plan) -> dict[str, LoopPod]:
             calls_api=True,
             seconds=SHORT + plan.canary.seconds,
             kafka=plan.canary.kafka,
+            retry=UNJUDGED,
             counted=CANARIES.counter(plan.model),
         )
     return pods

@@ -2,7 +2,8 @@
 
 It is compared with the version in production, and what was seen is kept as tags (`CANARY`). One that fails is tagged
 rejected and loses `staging` to the version in production; before the first of these, to the newest version below it
-that passed and was not rejected; where there is none, nothing is staged.
+that passed and was not rejected; where there is none, nothing is staged. One that could not be seen loses it, too, and
+is not rejected.
 
 Needs: what a rollout needs of the staging service, port 8080 of the production servers, and in MLflow the rights of the
 gate.
@@ -10,15 +11,18 @@ gate.
 
 import argparse
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from contract.names import CANARY, Alias, Gate, Tag
 from loop.promotion import watch
+from loop.promotion.ending import TakenBackError, ended
 from loop.promotion.promote import Live, Production, Say
-from loop.promotion.watch import Baseline
-from loop.runtime.inference import InferenceService, RolloutError, api_client
+from loop.promotion.watch import Baseline, UnjudgedError
+from loop.runtime.inference import InferenceService, api_client
 from loop.runtime.registry import Registry
-from loop.training.step import StepError, run_step
+
+UNJUDGED: Final = f"{CANARY}unjudged"
+"""Tag of a version that lost staging as nothing could be seen of it: why. It may be staged again."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +37,13 @@ class Canary:
     say: Say = print
 
     def run(self) -> None:
-        """Raises StepError when the version was taken back."""
-        if reason := self.registry.resolve(self.model, self.number).tags.get(Tag.REJECTED):
+        """Raises TakenBackError when the version was taken back; anything else says nothing of it."""
+        tags = self.registry.resolve(self.model, self.number).tags
+        if reason := tags.get(Tag.REJECTED):
             self._take_back(reason)  # a pod died on the way back
         if self._named(Alias.STAGING) != self.number:
+            if reason := tags.get(UNJUDGED):
+                self._take_back(reason)  # likewise
             self.say(f"staging: version {self.number} of {self.model} is not staged any more")
             return
         live = self._named(Alias.PRODUCTION)
@@ -44,7 +51,11 @@ class Canary:
             self.say(f"staging: version {self.number} of {self.model} is in production already")
             return
         before = Baseline(live, self.production.traffic(live)) if live else None
-        verdict = self.staging.watch(self.number, before)
+        try:
+            verdict = self.staging.watch(self.number, before)
+        except UnjudgedError as error:
+            self.registry.tag_version(self.model, self.number, UNJUDGED, str(error))
+            self._take_back(str(error))
         for name, number in verdict.numbers.items():
             self.registry.tag_version(self.model, self.number, f"{CANARY}{name}", number)
         if verdict.failures:
@@ -65,7 +76,7 @@ class Canary:
         else:
             self.staging.release()
         now = f"version {staged} is staged" if staged else "nothing is staged"
-        raise StepError(f"version {self.number} of {self.model} lost staging: {reason}; {now}")
+        raise TakenBackError(f"version {self.number} of {self.model} lost staging: {reason}; {now}")
 
     def _instead(self) -> str | None:
         if live := self._named(Alias.PRODUCTION):
@@ -79,12 +90,7 @@ class Canary:
         return None if found is None else str(found.version)
 
 
-def canary() -> None:
-    parser = argparse.ArgumentParser(prog="loop canary", description=__doc__)
-    watch.add_arguments(parser)
-    parser.add_argument("--staging", required=True, help="the staging InferenceService's name")
-    parser.add_argument("--production", required=True, help="the production InferenceService's name")
-    arguments = parser.parse_args()
+def canary(arguments: argparse.Namespace) -> None:
     api, watching = api_client(), watch.from_arguments(arguments)
 
     def live(name: str) -> Live:
@@ -92,11 +98,13 @@ def canary() -> None:
         return Live(service, arguments.timeout, watching)
 
     services = live(arguments.staging), live(arguments.production)
-    try:
-        Canary(Registry(), *services, arguments.model, arguments.version).run()
-    except RolloutError as error:
-        raise StepError(str(error)) from error
+    Canary(Registry(), *services, arguments.model, arguments.version).run()
 
 
 def main() -> int:
-    return run_step(canary)
+    parser = argparse.ArgumentParser(prog="loop canary", description=__doc__)
+    watch.add_arguments(parser)
+    parser.add_argument("--staging", required=True, help="the staging InferenceService's name")
+    parser.add_argument("--production", required=True, help="the production InferenceService's name")
+    arguments = parser.parse_args()
+    return ended("canary", lambda: canary(arguments))

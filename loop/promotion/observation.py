@@ -2,15 +2,17 @@
 
 import json
 import os
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import urllib3
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
-from contract.messages import Prediction, number
+from contract.messages import Malformed, Prediction, Scalar, number
 from contract.names import PREDICTIONS_TOPIC, SERVER_PORT, Env
 from loop.promotion.judge import Sample
 from loop.promotion.traffic import Traffic
@@ -23,21 +25,61 @@ MOST: Final = 10_000
 """Rows of each version that are kept, the latest."""
 PATIENCE: Final = 30.0
 """Seconds for Kafka to hand over what it has."""
+Row = tuple[list[Scalar], list[Any]]
+"""Features and predictions."""
 
 
-def traffic(service: InferenceService, version: str) -> Traffic | None:
-    """What all servers of the version counted; None where none answers."""
+class UnseenError(Exception):
+    """What there is could not be looked at. One sentence."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """What was read of a topic: the latest predictions by version, and how many messages were none."""
+
+    samples: dict[str, Sample]
+    skipped: int = 0
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What the service on the cluster shows of its versions."""
+
+    service: InferenceService
+
+    def crashes(self, version: str) -> tuple[str, ...]:
+        return crashes(self.service, version)
+
+    def traffic(self, version: str) -> Traffic:
+        return traffic(self.service, version)
+
+    def published(self, versions: Iterable[str]) -> Published:
+        """Empty where none are published. Raises KafkaException."""
+        if not os.environ.get(Env.KAFKA):
+            return Published({})
+        return published(self.service.model, versions, _messages(datetime.now(UTC) - LOOKBACK))
+
+
+def pods(service: InferenceService, version: str) -> list[Pod]:
+    """Those of the version's last rollout: in Knative mode an earlier revision of the same version may still run."""
+    newest = service.deployment(version)
+    return [pod for pod in service.pods(version) if newest is None or pod.revision == newest.revision]
+
+
+def traffic(service: InferenceService, version: str) -> Traffic:
+    """What all servers of the version counted that are ready. Raises UnseenError when one of them does not answer."""
     http = urllib3.PoolManager(retries=1, timeout=5.0)
-    found = [counted for pod in service.pods(version) if (counted := _scraped(http, pod)) is not None]
-    return sum(found, Traffic()) if found else None
+    return sum((_scraped(http, pod) for pod in pods(service, version) if pod.ready), Traffic())
 
 
-def _scraped(http: urllib3.PoolManager, pod: Pod) -> Traffic | None:
+def _scraped(http: urllib3.PoolManager, pod: Pod) -> Traffic:
     try:
         response = http.request("GET", f"http://{pod.status.pod_ip}:{SERVER_PORT}/metrics")
-    except urllib3.exceptions.HTTPError:
-        return None
-    return counted(response.data.decode()) if response.status == 200 else None
+    except urllib3.exceptions.HTTPError as error:
+        raise UnseenError(f"pod {pod.name} does not say what it has counted: {error}") from error
+    if response.status != 200:
+        raise UnseenError(f"pod {pod.name} does not say what it has counted: it answers {response.status}")
+    return counted(response.data.decode())
 
 
 def counted(text: str) -> Traffic:
@@ -57,33 +99,34 @@ def crashes(service: InferenceService, version: str) -> tuple[str, ...]:
     """Why containers of the version's servers ended since they were made."""
     return tuple(
         f"pod {pod.name}: {(ended.message or f'{ended.reason}, exit code {ended.exit_code}').strip()}"
-        for pod in service.pods(version)
+        for pod in pods(service, version)
         for status in pod.status.container_statuses or []
         if (ended := status.last_state and status.last_state.terminated) and ended.exit_code != 0
     )
 
 
-def samples(model: str, versions: Iterable[str]) -> dict[str, Sample]:
-    """The latest predictions by version; empty where none are published. Raises KafkaException."""
-    if not os.environ.get(Env.KAFKA):
-        return {}
-    rows: dict[str, list[tuple[list[Any], list[Any]]]] = {version: [] for version in versions}
-    for value in _messages(datetime.now(UTC) - LOOKBACK):
-        # Anybody may write to the topic: what is no prediction counts for no version.
+def published(model: str, versions: Iterable[str], messages: Iterable[bytes]) -> Published:
+    """The latest rows of each version; what is no prediction is skipped, as anybody may have written it."""
+    rows: dict[str, deque[Row]] = {version: deque(maxlen=MOST) for version in versions}
+    skipped = 0
+    for value in messages:
         message = Prediction.parse(value, model)
-        if isinstance(message, Prediction) and (kept := rows.get(message.version)) is not None:
+        if isinstance(message, Malformed):
+            skipped += 1
+        elif message is not None and (kept := rows.get(message.version)) is not None:
             kept.append((message.features, message.predictions))
-    return {version: sample(kept[-MOST:]) for version, kept in rows.items()}
+    return Published({version: sample(kept) for version, kept in rows.items()}, skipped)
 
 
-def sample(rows: list[tuple[list[Any], list[Any]]]) -> Sample:
+def sample(rows: Iterable[Row]) -> Sample:
     """From (features, predictions) of each row. What is no number, such as a label, is left out."""
-    columns = zip(*(predictions for _, predictions in rows), strict=False)
+    kept = list(rows)
+    columns = zip(*(predictions for _, predictions in kept), strict=False)
     outputs = tuple(tuple(each for value in column if (each := number(value)) is not None) for column in columns)
-    return Sample(outputs, len({json.dumps(features) for features, _ in rows}))
+    return Sample(outputs, len({json.dumps(features) for features, _ in kept}))
 
 
-def _messages(since: datetime) -> Iterable[bytes]:
+def _messages(since: datetime) -> Iterator[bytes]:
     """All of the topic from `since` to its end of now. No offset is committed: nobody else's reading is disturbed."""
     consumer = Consumer(
         client_settings(os.environ)
@@ -91,10 +134,14 @@ def _messages(since: datetime) -> Iterable[bytes]:
     )
     try:
         topic = consumer.list_topics(PREDICTIONS_TOPIC, PATIENCE).topics[PREDICTIONS_TOPIC]
+        if topic.error is not None and topic.error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise KafkaException(topic.error)  # a topic that is not there holds nothing, one that is forbidden may
         at = int(since.timestamp() * 1000)
         starts = consumer.offsets_for_times(
             [TopicPartition(PREDICTIONS_TOPIC, number, at) for number in topic.partitions], PATIENCE
         )
+        if broken := next((each.error for each in starts if each.error), None):
+            raise KafkaException(broken)
         ends = {each.partition: consumer.get_watermark_offsets(each, PATIENCE)[1] for each in starts}
         # The offset is -1 where nothing is as young.
         open_ones = {each.partition for each in starts if 0 <= each.offset < ends[each.partition]}
@@ -103,11 +150,12 @@ def _messages(since: datetime) -> Iterable[bytes]:
             message = consumer.poll(PATIENCE)
             if message is None:
                 raise KafkaException(f"no answer for {PATIENCE:.0f} s")
-            partition, offset, value = message.partition(), message.offset(), message.value()
-            if message.error() is None and value is not None:
-                yield value
-            over = message.error() is not None or offset is None or partition is None or offset + 1 >= ends[partition]
-            if over and partition is not None:
+            error, partition = message.error(), message.partition()
+            if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  its public name
+                raise KafkaException(error)
+            if error is None:
+                yield message.value() or b""
+            if partition is not None and (error or (message.offset() or 0) + 1 >= ends[partition]):
                 open_ones.discard(partition)
     finally:
         consumer.close()

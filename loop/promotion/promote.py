@@ -12,30 +12,27 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NoReturn, Protocol
 
-import urllib3
-from kubernetes import config
-from kubernetes.client.exceptions import ApiException
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 
-from contract.names import EXIT_TRY_AGAIN, EXIT_VERDICT, PRODUCTION_TAG, PROMOTION_TAG, Alias, Gate, Tag
+from contract.names import PRODUCTION_TAG, PROMOTION_TAG, Alias, Gate, Tag
 from loop.promotion import observation, watch
 from loop.promotion.change import Change
+from loop.promotion.ending import TakenBackError, ended
 from loop.promotion.judge import Verdict
 from loop.promotion.traffic import Traffic
-from loop.promotion.watch import Baseline, Watch
+from loop.promotion.watch import GRACE_SECONDS, Baseline, UnjudgedError, Watch
 from loop.runtime.inference import InferenceService, RolloutError, api_client
-from loop.runtime.registry import Registry, RegistryError
+from loop.runtime.registry import Registry
 from loop.serving.rollout import roll
-from loop.serving.served import leave_reason
 
 Say = Callable[[str], None]
 
 
-class PromotionError(Exception):
+class PromotionError(TakenBackError):
     """The version is not in production. One sentence for whoever merged the change."""
 
 
@@ -51,9 +48,12 @@ class Production(Protocol):
     def release(self) -> None:
         """Leaves the service without a version of a rollout's, as it was before the first."""
 
-    def traffic(self, version: str) -> Traffic | None: ...
+    def traffic(self, version: str) -> Traffic | None:
+        """What its servers counted; None where they do not say."""
 
-    def watch(self, version: str, before: Baseline | None) -> Verdict: ...
+    def watch(self, version: str, before: Baseline | None) -> Verdict:
+        """Raises UnjudgedError when nothing could be seen until the end."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -79,10 +79,14 @@ class Live:
         self.inference.annotate(None)
 
     def traffic(self, version: str) -> Traffic | None:
-        return observation.traffic(self.inference, version)
+        try:
+            return observation.traffic(self.inference, version)
+        except observation.UnseenError as error:
+            self.say(f"version {version} is not compared with: {error}")
+            return None
 
     def watch(self, version: str, before: Baseline | None) -> Verdict:
-        return self.watching.over(self.inference, version, before, self.say)
+        return self.watching.over(observation.Looks(self.inference), version, before, self.say)
 
 
 @dataclass(frozen=True)
@@ -94,15 +98,20 @@ class Promotion:
     model: str
     number: str
     say: Say = print
+    patience: float = 900.0
+    """Seconds after its beginning from which a version that nobody could judge is taken back."""
 
     def run(self) -> None:
-        """Raises PromotionError when the version is refused or was taken back."""
+        """Raises PromotionError when the version is refused or was taken back; anything else says nothing of it."""
         model = self.registry.model(self.model)
         if model is None:
             raise PromotionError(f"the registry has no model {self.model!r}: train and register one first")
         change = Change.of(model)
         if change is not None and change.to == self.number and change.reason:
             self._take_back(change)  # a pod died on the way back
+        if change is not None and change.to == self.number and self._late(change):
+            reason = f"it could not be judged within {self.patience:.0f} s"
+            self._take_back(self._turned(change, reason, rejected=False))
         version = self._approved()
         if change is not None and change.to != self.number:
             self.say(f"version {change.to} was not judged before it was given up: going back to where it began")
@@ -140,7 +149,10 @@ class Promotion:
         traffic = self.service.traffic(compared) if compared else None
         now = datetime.now(UTC).isoformat(timespec="seconds")
         change = Change(self.number, origin, model.aliases.get(Alias.PREVIOUS), now, traffic)
-        self.registry.tag_model(self.model, PROMOTION_TAG, change.to_json())
+        try:
+            self.registry.tag_model(self.model, PROMOTION_TAG, change.to_json())
+        except MlflowException as refusal:
+            raise PromotionError(f"MLflow refuses the promotion, and nothing was changed: {refusal}") from refusal
         return change
 
     def _go(self, change: Change, version: ModelVersion) -> None:
@@ -154,13 +166,20 @@ class Promotion:
             self._take_back(self._turned(change, str(error), rejected=False))
         compared = change.origin and Tag.PROMOTED not in version.tags
         before = Baseline(change.origin, change.traffic) if change.origin and compared else None
-        if failures := self.service.watch(self.number, before).failures:
+        try:
+            failures = self.service.watch(self.number, before).failures
+        except UnjudgedError as error:
+            self._take_back(self._turned(change, str(error), rejected=False))
+        if failures:
             self._take_back(self._turned(change, "; ".join(failures), rejected=True))
         if Tag.PROMOTED not in version.tags:
             self.registry.tag_version(self.model, self.number, Tag.PROMOTED, change.since)
         self.registry.tag_model(self.model, PRODUCTION_TAG, self.number)
         self.registry.untag_model(self.model, PROMOTION_TAG)
         self.say(f"version {self.number} of {self.model} is in production")
+
+    def _late(self, change: Change) -> bool:
+        return datetime.now(UTC) - datetime.fromisoformat(change.since) > timedelta(seconds=self.patience)
 
     def _turned(self, change: Change, reason: str, *, rejected: bool) -> Change:
         turned = replace(change, reason=reason[:2000], rejected=rejected)
@@ -207,21 +226,14 @@ def main() -> int:
     watch.add_arguments(parser)
     parser.add_argument("--service", required=True, help="the production InferenceService's name")
     arguments = parser.parse_args()
-    try:
-        service = InferenceService(
-            api_client(), namespace=arguments.namespace, name=arguments.service, model=arguments.model
-        )
-        live = Live(service, arguments.timeout, watch.from_arguments(arguments))
-        Promotion(Registry(), live, arguments.model, arguments.version).run()
-    except (PromotionError, RolloutError, MlflowException, config.ConfigException) as error:
-        return _ended(str(error), EXIT_VERDICT)
-    except (RegistryError, ApiException, urllib3.exceptions.HTTPError) as error:
-        return _ended(f"interrupted, to be tried again: {error}", EXIT_TRY_AGAIN)
-    return 0
+    return ended("promote", lambda: promote(arguments))
 
 
-def _ended(sentence: str, code: int) -> int:
-    sentence = " ".join(sentence.split())
-    print(f"promote: {sentence}", file=sys.stderr)
-    leave_reason(sentence)
-    return code
+def promote(arguments: argparse.Namespace) -> None:
+    service = InferenceService(
+        api_client(), namespace=arguments.namespace, name=arguments.service, model=arguments.model
+    )
+    watching = watch.from_arguments(arguments)
+    live = Live(service, arguments.timeout, watching)
+    patience = arguments.timeout + watching.seconds + 2 * GRACE_SECONDS
+    Promotion(Registry(), live, arguments.model, arguments.version, patience=patience).run()

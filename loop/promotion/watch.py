@@ -1,20 +1,28 @@
-"""Watching a version that has just gone live, beside the one before it."""
+"""Watching a version that has just gone live, beside the one before it.
+
+A look that fails, for whatever reason, says nothing of the version: the next one is made. Once the time is up and the
+looks still fail, the version was not judged (`UnjudgedError`), and must not stay on trust.
+"""
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Final
-
-from confluent_kafka import KafkaException
+from typing import Final, Protocol
 
 from contract.watching import LIMITS, ROLLOUT_SECONDS, WATCH_SECONDS, Limits
-from loop.promotion import observation
 from loop.promotion.judge import Observation, Sample, Verdict, judge
+from loop.promotion.observation import Published
 from loop.promotion.traffic import Traffic
-from loop.runtime.inference import InferenceService
 
 POLL_SECONDS: Final = 5.0
+GRACE_SECONDS: Final = 60.0
+"""After the watch, for what could not be seen by then."""
+
+
+class UnjudgedError(Exception):
+    """Nothing is known of the version. One sentence."""
+
 
 Say = Callable[[str], None]
 
@@ -27,43 +35,62 @@ class Baseline:
     traffic: Traffic | None
 
 
+class Looks(Protocol):
+    """What a service shows of its versions. Each may raise anything: then nothing is known."""
+
+    def crashes(self, version: str) -> tuple[str, ...]: ...
+
+    def traffic(self, version: str) -> Traffic: ...
+
+    def published(self, versions: Iterable[str]) -> Published: ...
+
+
 @dataclass(frozen=True)
 class Watch:
     """For how long, and what is allowed."""
 
     seconds: float
     limits: Limits
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
 
-    def over(self, service: InferenceService, version: str, before: Baseline | None, say: Say) -> Verdict:
-        """Ends as soon as something speaks against the version."""
+    def over(self, looks: Looks, version: str, before: Baseline | None, say: Callable[[str], None]) -> Verdict:
+        """Ends as soon as something speaks against the version. Raises UnjudgedError."""
         say(f"watching version {version} for {self.seconds:.0f} s")
+        deadline, told = self.clock() + self.seconds, ""
+        while True:
+            left = deadline - self.clock()
+            self.sleep(min(left, POLL_SECONDS) if left > 0 else POLL_SECONDS)
+            last = self.clock() >= deadline
+            try:
+                verdict = self._look(looks, version, before, last=last)
+            except Exception as error:
+                reason = " ".join(f"{type(error).__name__}: {error}".split())[:500]
+                if self.clock() >= deadline + GRACE_SECONDS:
+                    raise UnjudgedError(f"it could not be judged within {self.seconds:.0f} s: {reason}") from error
+                if reason != told:
+                    say(f"nothing can be seen, which says nothing of version {version}: {reason}")
+                told = reason
+                continue
+            if last or verdict.failures:
+                for note in verdict.notes:
+                    say(note)
+                return verdict
+
+    def _look(self, looks: Looks, version: str, before: Baseline | None, *, last: bool) -> Verdict:
         old = before and Observation(before.version, before.traffic)
-        deadline = time.monotonic() + self.seconds
-        while (left := deadline - time.monotonic()) > 0:
-            time.sleep(min(left, POLL_SECONDS))
-            verdict = judge(self.limits, _seen(service, version), old)
-            if verdict.failures:
-                break
-        else:
-            verdict = self._finally(service, version, old, say)
-        for note in verdict.notes:
-            say(note)
+        new = Observation(version, crashes=looks.crashes(version))
+        if not new.crashes:  # a server that ended answers nothing, and what is known of it is enough
+            new = replace(new, traffic=looks.traffic(version))
+        verdict = judge(self.limits, new, old)
+        if not last or verdict.failures:
+            return verdict
+        read = looks.published([version, *([old.version] if old else [])])
+        old = old and replace(old, sample=read.samples.get(old.version))
+        verdict = judge(self.limits, replace(new, sample=read.samples.get(version, Sample())), old)
+        if read.skipped:
+            verdict.notes.append(f"{read.skipped} messages were skipped: they are no predictions")
         return verdict
-
-    def _finally(self, service: InferenceService, version: str, old: Observation | None, say: Say) -> Verdict:
-        """The last look takes the predictions in, too."""
-        new = _seen(service, version)
-        try:
-            samples = observation.samples(service.model, [version, *([old.version] if old else [])])
-        except KafkaException as error:
-            say(f"Kafka cannot be read: {error}")
-            samples = {}
-        old = old and replace(old, sample=samples.get(old.version))
-        return judge(self.limits, replace(new, sample=samples.get(version, Sample())), old)
-
-
-def _seen(service: InferenceService, version: str) -> Observation:
-    return Observation(version, observation.traffic(service, version), crashes=observation.crashes(service, version))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

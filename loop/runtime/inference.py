@@ -45,6 +45,11 @@ class Pod:
     status: client.V1PodStatus
     revision: str | None
 
+    @property
+    def ready(self) -> bool:
+        """Whether the kubelet calls it so."""
+        return any(c.type == "Ready" and c.status == "True" for c in self.status.conditions or [])
+
 
 class InferenceService:
     """One InferenceService, and the registered model behind it."""

@@ -64,7 +64,7 @@ def _progress(service: InferenceService, deployment: Deployment | None, pods: li
         if condition.type == "ReplicaFailure" and condition.status == "True":
             raise RolloutError(f"no pod can be made: {condition.message}")
     current = (status.observed_generation or 0) >= deployment.generation
-    up, old = sum(_ready(pod) for pod in pods), (status.replicas or 0) - (status.updated_replicas or 0)
+    up, old = sum(pod.ready for pod in pods), (status.replicas or 0) - (status.updated_replicas or 0)
     if not current or up < wanted or old > 0:
         leaving = f"; {old} of the old version are still there" if old > 0 else ""
         return f"{up} of {wanted} pods are ready{leaving}" + "".join(f"; {text}" for text in _waiting(pods))
@@ -95,10 +95,6 @@ def _waiting(pods: list[Pod]) -> Iterator[str]:
 
 def _statuses(pod: Pod) -> list[client.V1ContainerStatus]:
     return [*(pod.status.init_container_statuses or []), *(pod.status.container_statuses or [])]
-
-
-def _ready(pod: Pod) -> bool:
-    return any(c.type == "Ready" and c.status == "True" for c in pod.status.conditions or [])
 
 
 def _named(pod: Pod, status: client.V1ContainerStatus) -> str:

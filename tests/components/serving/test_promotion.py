@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from components.serving.promotion import AGAIN, Promotion, PromotionArgs, watch_options
-from contract.names import EXIT_TRY_AGAIN, EXIT_VERDICT
+from components.serving.promotion import Promotion, PromotionArgs, watch_options
+from contract.names import EXIT_VERDICT
 from loop.__main__ import COMMANDS
 from settings.model import Promotion as PromotionSettings
 from tests.components.table import promotion_args, providers
@@ -39,14 +39,12 @@ def test_a_verdict_fails_the_job_at_once_and_a_death_is_no_verdict(recording: Re
     assert [rule["action"] for rule in spec["podFailurePolicy"]["rules"]] == ["Ignore", "Ignore"]
     by_node, by_code = spec["podFailurePolicy"]["rules"]
     assert by_node["onPodConditions"] == [{"type": "DisruptionTarget", "status": "True"}]
-    assert by_code["onExitCodes"] == {"operator": "In", "values": AGAIN}
-    assert EXIT_VERDICT not in AGAIN
-    assert EXIT_TRY_AGAIN in AGAIN
+    assert by_code["onExitCodes"] == {"operator": "NotIn", "values": [EXIT_VERDICT]}
 
 
 def test_a_job_whose_pods_never_end_ends_with_a_reason() -> None:
     args = replace(promotion_args(), promotion=PromotionSettings.model_validate({"watch": "10m"}))
-    assert build(args).inputs("Job")["spec"]["activeDeadlineSeconds"] == 2 * 300 + 600 + 300
+    assert build(args).inputs("Job")["spec"]["activeDeadlineSeconds"] == 3 * 300 + 2 * 600 + 300
 
 
 def test_the_command_says_which_version_and_what_is_allowed(recording: Recording) -> None:

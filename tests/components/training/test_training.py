@@ -294,6 +294,7 @@ def test_a_dead_pod_is_replaced_and_an_answer_is_final(recording: Recording) -> 
     found = {name: each["retryStrategy"].get("expression") for name, each in pod_templates(recording).items()}
     unconditional = {"cooldown", "report-failure"}
     assert {name for name, expression in found.items() if expression is None} == unconditional
+    assert found.pop("canary") == f"lastRetry.status == 'Error' || lastRetry.exitCode != '{names.EXIT_VERDICT}'"
     assert {expression for name, expression in found.items() if name not in unconditional} == {died}
 
 

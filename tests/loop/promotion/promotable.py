@@ -11,7 +11,7 @@ from loop.promotion.canary import Canary
 from loop.promotion.judge import Verdict
 from loop.promotion.promote import Promotion, PromotionError
 from loop.promotion.traffic import Traffic
-from loop.promotion.watch import Baseline
+from loop.promotion.watch import Baseline, UnjudgedError
 from loop.runtime.inference import RolloutError
 from loop.runtime.registry import Registry
 
@@ -29,6 +29,8 @@ class FakeService:
     """Version → what the watch will say against it."""
     broken: set[str] = field(default_factory=set[str])
     """Versions that no server can load."""
+    unseen: dict[str, str] = field(default_factory=dict[str, str])
+    """Version → why the watch could not see it."""
     baselines: list[Baseline | None] = field(default_factory=list[Baseline | None])
     history: list[str | None] = field(default_factory=list[str | None])
 
@@ -50,6 +52,8 @@ class FakeService:
 
     def watch(self, version: str, before: Baseline | None) -> Verdict:
         self.baselines.append(before)
+        if version in self.unseen:
+            raise UnjudgedError(self.unseen[version])
         failures = [self.failing[version]] if version in self.failing else []
         return Verdict(failures, numbers={"requests": "412", "prediction-shift": "missing: too few"})
 

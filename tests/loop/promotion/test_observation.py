@@ -4,7 +4,7 @@ import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from loop.promotion.judge import Sample
-from loop.promotion.observation import counted, sample
+from loop.promotion.observation import Row, counted, sample
 from loop.promotion.traffic import Traffic
 
 
@@ -25,7 +25,7 @@ def test_a_server_that_was_asked_nothing_has_no_traffic() -> None:
 
 
 def test_predictions_become_columns_of_numbers_and_rows_are_told_apart() -> None:
-    rows = [([1.0, 2.0], [0.5, "cat"]), ([1.0, 2.0], [0.25, "dog"]), ([3.0, 4.0], [1, None])]
+    rows: list[Row] = [([1, 2], [0.5, "cat"]), ([1, 2], [0.25, "dog"]), ([3, 4], [1, None])]
     assert sample(rows) == Sample(((0.5, 0.25, 1.0), ()), 2)
 
 

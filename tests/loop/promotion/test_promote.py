@@ -1,16 +1,21 @@
 """Promotion and canary against a real registry; the service is one that remembers what it was told."""
 
+import subprocess
+import sys
 from contextlib import nullcontext
 
 import pytest
+from kubernetes.client.exceptions import ApiException
+from mlflow.exceptions import MlflowException
 from promotable import Died, FakeService, Loop
 
-from contract.names import CANARY, PRODUCTION_TAG, Tag
-from loop.promotion.promote import PromotionError
+from contract.names import CANARY, EXIT_TRY_AGAIN, EXIT_VERDICT, PRODUCTION_TAG, Tag
+from loop.promotion.ending import TakenBackError, ended
+from loop.promotion.promote import Promotion, PromotionError
 from loop.promotion.traffic import Traffic
 from loop.promotion.watch import Baseline
-from loop.runtime.registry import Registry
-from loop.training.step import StepError
+from loop.runtime.inference import RolloutError
+from loop.runtime.registry import Registry, RegistryError
 
 
 def test_versions_go_forward_and_back_and_the_one_before_is_remembered(loop: Loop) -> None:
@@ -77,6 +82,58 @@ def test_a_version_that_no_server_can_load_is_taken_back_but_not_condemned(loop:
     assert "version 3 does not serve: it is broken" in loop.refused(3)
     assert loop.state == ("2", None, "2")
     assert Tag.REJECTED not in loop.tags(3)
+
+
+def test_a_version_that_could_not_be_seen_is_taken_back_and_not_condemned(loop: Loop) -> None:
+    loop.promote(2)
+    loop.service.unseen["3"] = "it could not be judged within 60 s: Kafka is down"
+    assert loop.refused(3) == (
+        f"version 3 of {loop.model} was taken back: it could not be judged within 60 s: Kafka is down; "
+        "version 2 is in production again"
+    )
+    assert loop.state == ("2", None, "2")
+    assert Tag.REJECTED not in loop.tags(3)
+    del loop.service.unseen["3"]
+    loop.promote(3)
+    assert loop.state == ("3", "2", "3")
+
+
+def test_a_version_that_every_attempt_leaves_unjudged_is_taken_back_at_the_deadline(loop: Loop) -> None:
+    loop.promote(2)
+    dying_at(loop, 5, after=False)  # the watch
+    with pytest.raises(Died):
+        loop.promote(3)
+    loop.registry, loop.service = Registry(), FakeService(loop.service.served)
+    late = Promotion(loop.registry, loop.service, loop.model, "3", patience=0)
+    with pytest.raises(PromotionError, match="could not be judged within 0 s; version 2 is in production again"):
+        late.run()
+    assert loop.state == ("2", None, "2")
+    assert Tag.REJECTED not in loop.tags(3)
+    assert not loop.under_way
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (PromotionError("version 3 was taken back"), EXIT_VERDICT),
+        (RolloutError("version 3 does not serve"), EXIT_VERDICT),
+        (RegistryError("gave up after 180 s"), EXIT_TRY_AGAIN),
+        (MlflowException("forbidden"), EXIT_TRY_AGAIN),
+        (ApiException(500), EXIT_TRY_AGAIN),
+        (RecursionError("anything else"), EXIT_TRY_AGAIN),
+    ],
+)
+def test_only_an_answer_is_a_verdict(error: Exception, code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    def act() -> None:
+        raise error
+
+    assert ended("promote", act) == code
+    assert str(error).split("\n")[0] in capsys.readouterr().err
+
+
+def test_no_crash_of_a_process_looks_like_a_verdict() -> None:
+    for program in ("1/0", "import nothing_such", "import argparse; argparse.ArgumentParser().parse_args(['--no'])"):
+        assert subprocess.run([sys.executable, "-c", program], check=False).returncode != EXIT_VERDICT
 
 
 UNGATED = "it must have passed the gate of its training, and its tag ml-loop.gate is"
@@ -202,7 +259,7 @@ def test_what_the_canary_saw_is_kept_at_the_version_whatever_becomes_of_it(loop:
     loop.promote(1)
     loop.stage(3)
     loop.staging.failing = failing
-    with pytest.raises(StepError) if failing else nullcontext():
+    with pytest.raises(TakenBackError) if failing else nullcontext():
         loop.canary(3)
     kept = {key: value for key, value in loop.tags(3).items() if key.startswith(CANARY)}
     assert kept == {"ml-loop.canary.requests": "412", "ml-loop.canary.prediction-shift": "missing: too few"}
@@ -213,17 +270,37 @@ def test_a_staging_version_that_fails_loses_staging_to_the_version_in_production
     loop.promote(1)
     loop.stage(3)
     loop.staging.failing["3"] = "too slow"
-    with pytest.raises(StepError, match=f"^version 3 of {loop.model} lost staging: too slow; version 1 is staged$"):
+    with pytest.raises(
+        TakenBackError, match=f"^version 3 of {loop.model} lost staging: too slow; version 1 is staged$"
+    ):
         loop.canary(3)
     assert (loop.aliases["staging"], loop.staging.served) == ("1", "1")
     assert "it was rejected: too slow" in loop.refused(3)
+
+
+def test_a_staging_version_that_could_not_be_seen_loses_staging_and_may_be_staged_again(loop: Loop) -> None:
+    loop.promote(1)
+    loop.stage(3)
+    loop.staging.unseen["3"] = "nothing could be seen"
+    with pytest.raises(TakenBackError, match=r"lost staging: nothing could be seen; version 1 is staged$"):
+        loop.canary(3)
+    assert (loop.aliases["staging"], loop.staging.served) == ("1", "1")
+    assert Tag.REJECTED not in loop.tags(3)
+    loop.staging.served = "3"  # a pod died before the service was told
+    with pytest.raises(TakenBackError, match=r"version 1 is staged$"):
+        loop.canary(3)
+    assert loop.staging.served == "1"
+    loop.staging.unseen.clear()
+    loop.stage(3)
+    loop.canary(3)
+    assert loop.aliases["staging"] == "3"
 
 
 def test_without_production_staging_goes_back_to_the_newest_good_version(loop: Loop) -> None:
     loop.client.set_model_version_tag(loop.model, "3", Tag.REJECTED, "constant")
     loop.stage(4)
     loop.staging.failing["4"] = "too slow"
-    with pytest.raises(StepError, match=r"version 2 is staged$"):
+    with pytest.raises(TakenBackError, match=r"version 2 is staged$"):
         loop.canary(4)
     assert (loop.aliases["staging"], loop.staging.served) == ("2", "2")
 
@@ -231,7 +308,7 @@ def test_without_production_staging_goes_back_to_the_newest_good_version(loop: L
 def test_with_nothing_to_go_back_to_nothing_is_staged(loop: Loop) -> None:
     loop.stage(1)
     loop.staging.failing["1"] = "too slow"
-    with pytest.raises(StepError, match=r"too slow; nothing is staged$"):
+    with pytest.raises(TakenBackError, match=r"too slow; nothing is staged$"):
         loop.canary(1)
     assert (loop.aliases, loop.staging.served) == ({}, None)
 
@@ -241,7 +318,7 @@ def test_a_canary_whose_pod_died_on_the_way_back_finishes_it(loop: Loop) -> None
     loop.stage(3)
     loop.client.set_model_version_tag(loop.model, "3", Tag.REJECTED, "too slow")
     loop.client.set_registered_model_alias(loop.model, "staging", "1")
-    with pytest.raises(StepError, match=r"too slow; version 1 is staged$"):
+    with pytest.raises(TakenBackError, match=r"too slow; version 1 is staged$"):
         loop.canary(3)
     assert loop.staging.served == "1"
 

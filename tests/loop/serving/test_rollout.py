@@ -11,6 +11,7 @@ from json_handler import JsonHandler
 from kubernetes.client.api_client import ApiClient
 from kubernetes.client.configuration import Configuration
 
+from loop.promotion import observation
 from loop.runtime import inference
 from loop.runtime.inference import InferenceService, RolloutError
 from loop.serving import rollout
@@ -255,3 +256,12 @@ def test_in_knative_mode_the_pods_of_an_earlier_rollout_of_the_version_do_not_co
     said: list[str] = []
     roll(cluster, "2", 5, said.append)
     assert said[-1] == "version 2 answers from all 1 pods"
+
+
+@pytest.mark.parametrize(("newest", "seen"), [("2", ["revision-1"]), ("3", ["revision-0", "revision-1"])])
+def test_a_watch_looks_at_the_pods_of_a_version_s_last_revision_while_it_is_the_newest(
+    fake: Fake, newest: str, seen: list[str]
+) -> None:
+    cluster, service = fake
+    cluster.revisions = ["2", "2"] if newest == "2" else ["2", "2", newest]
+    assert [pod.name for pod in observation.pods(service, "2")] == seen

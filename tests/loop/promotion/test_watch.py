@@ -1,0 +1,131 @@
+"""A watch judges by what it knows: junk is skipped, and what cannot be known is never a verdict."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from random import Random
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from contract.watching import Limits
+from loop.promotion import observation
+from loop.promotion.judge import Sample, Verdict
+from loop.promotion.observation import Published
+from loop.promotion.traffic import Traffic
+from loop.promotion.watch import UnjudgedError, Watch
+
+GOOD = {"model": "films", "version": "2", "features": [1.0, 2.0], "predictions": [0.5], "at": "2026-01-01T00:00:00Z"}
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+DISTORTED = st.tuples(st.sampled_from(sorted(GOOD)), JSON).map(lambda field: json.dumps(GOOD | dict([field])).encode())
+
+
+@settings(max_examples=200, deadline=None)
+@given(junk=st.binary(max_size=40) | DISTORTED)
+@example(b"[" * 100_000)
+@example(json.dumps(GOOD | {"predictions": [10**400]}).encode())
+@example(b'{"model": "films", "version": "2", "features": [1], "predictions": [' + b"9" * 5000 + b"]}")
+@example(json.dumps(GOOD | {"version": ["2"]}).encode())
+@example(b"\xff\xfe")
+def test_no_message_whatever_it_is_ends_a_watch(junk: bytes) -> None:
+    read = observation.published("films", ["1", "2"], [junk, json.dumps(GOOD).encode()])
+    assert read.samples["2"].inputs >= 1
+
+
+def test_ten_thousand_damaged_messages_are_read_without_an_error() -> None:
+    chance, whole = Random(0), json.dumps(GOOD).encode()
+
+    def damaged() -> bytes:
+        at, length = chance.randrange(len(whole)), chance.randrange(5)
+        return whole[:at] + chance.randbytes(chance.randrange(3)) + whole[at + length :]
+
+    read = observation.published("films", ["2"], [*(damaged() for _ in range(10_000)), whole])
+    assert read.skipped > 5000
+    assert read.samples["2"].inputs > 1
+
+
+def test_what_is_no_prediction_is_counted_and_another_model_s_is_not() -> None:
+    other = GOOD | {"model": "books"}
+    values = [b"not json", b"[]", json.dumps(other).encode(), json.dumps(GOOD | {"predictions": 5}).encode()]
+    read = observation.published("films", ["2"], [*values, json.dumps(GOOD).encode()])
+    assert (read.skipped, read.samples) == (3, {"2": Sample(((0.5,),), 1)})
+
+
+@dataclass
+class Clock:
+    """Time that passes by sleeping."""
+
+    now: float = 0.0
+
+    def time(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@dataclass
+class Service:
+    """What a service shows; each part may be an error, for as many looks as it is listed."""
+
+    errors: dict[str, int] = field(default_factory=dict[str, int])
+    failed: int = 0
+    crash: tuple[str, ...] = ()
+    said: list[str] = field(default_factory=list[str])
+    clock: Clock = field(default_factory=Clock)
+
+    def crashes(self, version: str) -> tuple[str, ...]:
+        self._maybe("crashes")
+        return self.crash
+
+    def traffic(self, version: str) -> Traffic:
+        self._maybe("traffic")
+        return Traffic(answered=400 - self.failed, failed=self.failed)
+
+    def published(self, versions: Iterable[str]) -> Published:
+        self._maybe("published")
+        return Published({}, 7)
+
+    def _maybe(self, part: str) -> None:
+        if self.errors.get(part, 0) > 0:
+            self.errors[part] -= 1
+            raise RecursionError(f"{part} cannot be seen")
+
+    def watch(self) -> Verdict:
+        return Watch(60, Limits(), self.clock.time, self.clock.sleep).over(self, "2", None, self.said.append)
+
+
+FOREVER = 10**6
+
+
+@pytest.mark.parametrize("part", ["crashes", "traffic", "published"])
+def test_a_look_that_fails_is_made_again(part: str) -> None:
+    service = Service({part: 3})
+    assert service.watch().failures == []
+    assert (
+        f"nothing can be seen, which says nothing of version 2: RecursionError: {part} cannot be seen" in service.said
+    )
+    assert service.said[-1] == "7 messages were skipped: they are no predictions"
+
+
+@pytest.mark.parametrize("part", ["crashes", "traffic", "published"])
+def test_what_cannot_be_seen_until_the_end_is_not_judged(part: str) -> None:
+    service = Service({part: FOREVER})
+    reason = f"it could not be judged within 60 s: RecursionError: {part} cannot be seen"
+    with pytest.raises(UnjudgedError, match=f"^{reason}$"):
+        service.watch()
+    assert 120 <= service.clock.now < 130
+
+
+@pytest.mark.parametrize("part", ["traffic", "published"])
+def test_what_is_known_already_speaks_against_a_version_whatever_cannot_be_seen(part: str) -> None:
+    crashing = Service({part: FOREVER}, crash=("pod a: OOMKilled",))
+    assert crashing.watch().failures == ["a server ended: pod a: OOMKilled"]
+    failing = Service({"published": FOREVER}, failed=40)
+    assert failing.watch().failures == ["40 of 400 requests failed (10.0%, allowed 1.0%)"]
+    assert failing.clock.now == 5.0
