@@ -71,7 +71,7 @@ mirror: .venv/ready ## list every chart and image; ARGS=--sbom, --licenses, "--c
 chart-keys: .venv/ready ## write which keys the pinned charts know; CHARTS=FOLDER of `make mirror ARGS="--charts FOLDER"`
 	$(PYTHON) -m tests.charts.keys $(CHARTS)
 
-schema: .venv/ready ## write the JSON schema of the stack files
+schema: .venv/ready ## write the JSON schema of the stack files and docs/settings.md
 	$(PYTHON) -m settings.schema
 
 schema-check: .venv/ready

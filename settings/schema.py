@@ -1,4 +1,7 @@
-"""The JSON schema of `Pulumi.<stack>.yaml`, for editors: `python -m settings.schema` writes it, `--check` compares."""
+"""The JSON schema of `Pulumi.<stack>.yaml`, for editors, and the page of its keys.
+
+`python -m settings.schema` writes both, `--check` compares them.
+"""
 
 import argparse
 import json
@@ -7,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from settings.problem import PROJECT
+from settings.reference import PAGE, page
 from settings.root import Settings
 
 SCHEMA_FILE = Path(__file__).parent.parent / "settings.schema.json"
@@ -37,15 +41,18 @@ def schema() -> dict[str, Any]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m settings.schema", description=__doc__)
+    described = "Write settings.schema.json and docs/settings.md."
+    parser = argparse.ArgumentParser(prog="python -m settings.schema", description=described)
     parser.add_argument("--check", action="store_true", help="write nothing; fail if the file is not current")
     check = parser.parse_args().check
-    text = json.dumps(schema(), indent=2) + "\n"
-    if not check:
-        SCHEMA_FILE.write_text(text, encoding="utf-8")
-    elif not SCHEMA_FILE.exists() or SCHEMA_FILE.read_text(encoding="utf-8") != text:
-        print(f"{SCHEMA_FILE.name} is not current; run: make schema", file=sys.stderr)
-        return 1
+    made = schema()
+    texts = {SCHEMA_FILE: json.dumps(made, indent=2) + "\n", PAGE: page(made)}
+    for file, text in texts.items():
+        if not check:
+            file.write_text(text, encoding="utf-8")
+        elif not file.exists() or file.read_text(encoding="utf-8") != text:
+            print(f"{file.name} is not current; run: make schema", file=sys.stderr)
+            return 1
     return 0
 
 

@@ -1,15 +1,15 @@
 """The files of the repository that speak of settings agree with the models."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jsonschema
 import pulumi
 import pytest
 import yaml
 
-from settings import Settings, parse, schema
+from settings import Settings, parse, reference, schema
 from settings.section import Section
 
 ROOT = Path(__file__).parents[2]
@@ -76,10 +76,30 @@ def test_a_schema_that_is_not_current_is_found_and_rewritten(
     monkeypatch.setattr("sys.argv", ["schema", "--check"])
     assert schema.main() == 1
     assert capsys.readouterr().err == "settings.schema.json is not current; run: make schema\n"
+    monkeypatch.setattr(schema, "PAGE", tmp_path / "settings.md")
     monkeypatch.setattr("sys.argv", ["schema"])
     assert schema.main() == 0
     monkeypatch.setattr("sys.argv", ["schema", "--check"])
     assert schema.main() == 0
+
+
+def test_the_page_has_every_key_of_a_stack_file_with_its_default_and_what_is_allowed() -> None:
+    page = reference.page(schema.schema())
+    for key in used_keys():
+        assert f"| `{key}` |" in page, f"docs/settings.md does not tell of {key}"
+    assert '| `platform.kserve.mode` | text | `"standard"` | `knative`, `standard` |' in page
+
+
+def used_keys() -> set[str]:
+    """The keys of the repository's stack files, with names that a user chooses left open."""
+
+    def below(path: str, value: object) -> Iterator[str]:
+        yield path
+        if isinstance(value, Mapping) and path.rpartition(".")[2] not in ("images", "labels", "parameters"):
+            for key, item in cast("Mapping[str, object]", value).items():
+                yield from below(f"{path}.{'<name>' if path == 'models' else key}", item)
+
+    return {found for stack in STACKS for key, value in own_settings(stack).items() for found in below(key, value)}
 
 
 def test_the_project_declares_the_keys_of_the_settings_in_their_words() -> None:
