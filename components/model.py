@@ -3,15 +3,14 @@
 A function, no component: what it makes has the stack as its parent.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pulumi import Input, ResourceOptions
 
 from components.events.bus import EventBus
 from components.events.retraining import Retraining, RetrainingArgs
-from components.kit.connections import Bucket, KafkaConnection
-from components.kit.network import Traffic
+from components.kit.access import NOTHING, Access
+from components.kit.connections import Bucket, KafkaConnection, Tracking
 from components.kit.options import after
 from components.monitoring.alias_watch import AliasWatch, AliasWatchArgs
 from components.monitoring.detector import DriftMonitor, DriftMonitorArgs
@@ -39,10 +38,7 @@ class ModelLoopArgs:
     """The example model's, for a model that names no image of its own."""
     mode: KServeMode
     storage: ModelStorage
-    tracking_url: Input[str]
-    """Where pods reach MLflow."""
-    egress: Sequence[Traffic]
-    """What it takes to reach MLflow."""
+    tracking: Tracking
     gateway: Gateway | None
     """None: models are served inside the cluster only, in Standard mode without a split."""
     kafka: KafkaConnection | None
@@ -52,119 +48,122 @@ class ModelLoopArgs:
     logs: Bucket | None
     """None: logs of trainings stay with their pods."""
 
+    @property
+    def publishing(self) -> Access:
+        """What pods use that write or read predictions."""
+        return self.kafka.access if self.kafka else NOTHING
 
-def model_loop(model: str, its: Model, args: ModelLoopArgs, opts: ResourceOptions) -> dict[str, Input[str] | None]:
+
+def model_loop(name: str, model: Model, args: ModelLoopArgs, opts: ResourceOptions) -> dict[str, Input[str] | None]:
     """Makes what the settings say of one model.
 
     Returns its part of the stack's outputs: `predict`, the URL for predictions or None; `submit`, the command that
     starts a training; `logs`, the folder of the trainings' logs or None.
     """
-    serving = _serving(model, its, args, opts)
-    split = FrontArgs(gateway=args.gateway, serving=serving, canary_percent=its.serving.canary_percent)
-    promotion = _promotion(model, its, args, serving, opts)
+    serving = _serving(name, model, args, opts)
+    split = FrontArgs(gateway=args.gateway, serving=serving, canary_percent=model.serving.canary_percent)
+    promotion = _promotion(name, model, args, serving, opts)
     # A version that could not be put into production gets no share of the requests.
-    front = Front(f"{model}-front", split, after(opts, *promotion))
-    training = _training(model, its, args, opts)
-    _watch(model, its, training, args, opts)
+    front = Front(f"{name}-front", split, after(opts, *promotion))
+    training = _training(name, model, args, opts)
+    _watch(name, model, training, args, opts)
     return {"predict": front.predict_url, "submit": training.submit, "logs": training.logs}
 
 
-def _serving(model: str, its: Model, args: ModelLoopArgs, opts: ResourceOptions) -> Serving:
+def _serving(name: str, model: Model, args: ModelLoopArgs, opts: ResourceOptions) -> Serving:
     return Serving(
-        f"{model}-serving",
+        f"{name}-serving",
         ServingArgs(
             namespace=args.namespace,
-            model=model,
-            image=its.training.image or args.example_image,
+            model=name,
+            image=model.training.image or args.example_image,
             storage=args.storage.name,
             mode=args.mode,
-            in_production=its.production is not None,
-            min_replicas=its.serving.replicas.min,
-            max_replicas=its.serving.replicas.max,
-            cpu_percent=its.serving.replicas.cpu_percent,
-            resources=its.serving.resources.model_dump(exclude_none=True),
+            in_production=model.production is not None,
+            min_replicas=model.serving.replicas.min,
+            max_replicas=model.serving.replicas.max,
+            cpu_percent=model.serving.replicas.cpu_percent,
+            resources=model.serving.resources.model_dump(exclude_none=True),
             gateway=args.gateway,
-            egress=args.egress,
-            kafka=args.kafka,
+            tracking=args.tracking,
+            kafka=args.publishing,
         ),
         after(opts, args.operators.kserve),
     )
 
 
-def _promotion(model: str, its: Model, args: ModelLoopArgs, serving: Serving, opts: ResourceOptions) -> list[Promotion]:
-    if its.production is None:
+def _promotion(
+    name: str, model: Model, args: ModelLoopArgs, serving: Serving, opts: ResourceOptions
+) -> list[Promotion]:
+    if model.production is None:
         return []
     made = PromotionArgs(
-        model=model,
-        version=its.production,
+        model=name,
+        version=model.production,
         namespace=args.namespace,
         loop_image=args.loop_image,
-        tracking_uri=args.tracking_url,
-        egress=args.egress,
-        promotion=its.promotion,
-        kafka=args.kafka,
+        tracking=args.tracking,
+        promotion=model.promotion,
+        kafka=args.publishing,
     )
-    return [Promotion(f"{model}-promotion", made, after(opts, serving))]
+    return [Promotion(f"{name}-promotion", made, after(opts, serving))]
 
 
-def _training(model: str, its: Model, args: ModelLoopArgs, opts: ResourceOptions) -> Training:
+def _training(name: str, model: Model, args: ModelLoopArgs, opts: ResourceOptions) -> Training:
     return Training(
-        f"{model}-training",
+        f"{name}-training",
         TrainingArgs(
-            model=model,
+            model=name,
             namespace=args.namespace,
             loop_image=args.loop_image,
-            image=its.training.image or args.example_image,
-            commands=Commands() if its.training.image else EXAMPLE,
-            tracking_uri=args.tracking_url,
-            egress=args.egress,
-            training=its.training,
-            cooldown=its.retraining and its.retraining.cooldown,
+            image=model.training.image or args.example_image,
+            commands=Commands() if model.training.image else EXAMPLE,
+            tracking=args.tracking,
+            training=model.training,
+            cooldown=model.retraining and model.retraining.cooldown,
             serving=True,
-            promotion=its.promotion,
-            kafka=args.kafka,
+            promotion=model.promotion,
+            kafka=args.publishing,
             logs=args.logs,
         ),
         after(opts, args.operators.argo_workflows),
     )
 
 
-def _watch(model: str, its: Model, training: Training, args: ModelLoopArgs, opts: ResourceOptions) -> None:
+def _watch(name: str, model: Model, training: Training, args: ModelLoopArgs, opts: ResourceOptions) -> None:
     """Who looks after the aliases; the detector, and the training that its findings start."""
     AliasWatch(
-        f"{model}-aliases",
+        f"{name}-aliases",
         AliasWatchArgs(
             namespace=args.namespace,
-            model=model,
+            model=name,
             loop_image=args.loop_image,
-            healing=its.promotion.healing,
-            tracking_uri=args.tracking_url,
-            egress=args.egress,
+            healing=model.promotion.healing,
+            tracking=args.tracking,
         ),
         opts,
     )
-    if not (its.drift and args.kafka):
+    if not (model.drift and args.kafka):
         return
     DriftMonitor(
-        f"{model}-drift",
+        f"{name}-drift",
         DriftMonitorArgs(
             namespace=args.namespace,
-            model=model,
+            model=name,
             image=args.detector_image,
-            drift=its.drift,
-            kafka=args.kafka,
-            tracking_uri=args.tracking_url,
-            egress=args.egress,
+            drift=model.drift,
+            kafka=args.kafka.access,
+            tracking=args.tracking,
         ),
         opts,
     )
-    if its.retraining and args.bus:
+    if model.retraining and args.bus:
         Retraining(
-            f"{model}-retraining",
+            f"{name}-retraining",
             RetrainingArgs(
                 namespace=args.namespace,
-                model=model,
-                drift=its.drift,
+                model=name,
+                drift=model.drift,
                 template=training.template,
                 bus=args.bus,
                 kafka=args.kafka,

@@ -7,15 +7,12 @@ from pulumi import Input, Output, ResourceOptions
 from components.events.bus import EventBus
 from components.kit.connections import Bucket, KafkaConnection
 from components.kit.images import image
-from components.kit.labels import selector
-from components.kit.network import Traffic, pods
 from components.kit.options import after
 from components.model import ModelLoopArgs, model_loop
 from components.platform.operators import Operators
 from components.serving.gateway import Gateway
 from components.serving.model_storage import ModelStorage, ModelStorageArgs
-from components.tracking import MLFLOW
-from components.tracking.mlflow import APP, PORT, Mlflow
+from components.tracking.mlflow import Mlflow
 from components.training.training import accounts
 from settings import ImageName, Settings
 
@@ -46,7 +43,6 @@ def model_loops(
         return {}
     loop_image = image(stack, ImageName.LOOP)
     storage = ModelStorageArgs(namespace=stack.namespace, image=loop_image, tracking_url=mlflow.url)
-    servers = pods(selector(APP, MLFLOW, "server"), stack.tracking.namespace)
     shared = ModelLoopArgs(
         namespace=namespace,
         operators=operators,
@@ -55,8 +51,7 @@ def model_loops(
         example_image=image(stack, ImageName.RECOMMENDER),
         mode=stack.platform.kserve.mode,
         storage=ModelStorage("model-storage", storage, after(opts, operators.kserve)),
-        tracking_url=mlflow.url,
-        egress=[Traffic(ports=(PORT,), peers=(servers,))],
+        tracking=mlflow.tracking,
         gateway=gateway,
         kafka=kafka,
         bus=bus,

@@ -13,6 +13,7 @@ from pulumi import Output, ResourceOptions
 
 import versions
 from components.events.nats import PORT, NatsServer, NatsServerArgs, exotic
+from components.kit.access import Access
 from components.kit.custom import custom_resource, object_name
 from components.kit.images import image
 from components.kit.labels import labels, selector
@@ -59,23 +60,22 @@ class EventBus(pulumi.ComponentResource):
 
     name: Output[str]
     """The bus's name, known once event sources and sensors can be deployed on it."""
-    client_labels: dict[str, str]
-    """Labels of the pods that the servers let in."""
-    egress: tuple[Traffic, ...]
-    """What a client's NetworkPolicy has to allow."""
+    access: Access
+    """A client's."""
 
     def __init__(self, name: str, args: EventBusArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("ml-loop:events:EventBus", name, None, opts)
         child = ResourceOptions(parent=self)
         match args.servers:
             case JetStreamArgs():
-                self.client_labels = {f"ml-loop.dev/client-of-{name}": "true"}
-                self.egress = (Traffic(ports=(PORT,), peers=(pods(selector(APP, name, "server")),)),)
-                _allow(name, args.servers.namespace, self.client_labels, child)
+                clients = {f"ml-loop.dev/client-of-{name}": "true"}
+                servers = Traffic(ports=(PORT,), peers=(pods(selector(APP, name, "server")),))
+                self.access = Access(labels=clients, egress=[servers])
+                _allow(name, args.servers.namespace, clients, child)
                 spec = {"jetstream": _jetstream(name, args.servers)}
             case NatsServerArgs():
                 server = NatsServer(f"{name}-nats", args.servers, child)
-                self.client_labels, self.egress = server.client_labels, server.egress
+                self.access = server.access
                 spec = {"jetstreamExotic": exotic(server, _stream_config(replicas=1))}
         bus = custom_resource(
             f"{name}-bus",

@@ -7,6 +7,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 from pulumi import Output, ResourceOptions
 
+from components.kit.access import Access
 from components.kit.custom import object_name
 from components.kit.identities import RoleRule, account_with
 from components.kit.labels import labels, selector
@@ -64,22 +65,20 @@ class NatsServer(pulumi.ComponentResource):
     """Secret with `tls.crt`, which clients trust, and `auth.yaml`, which Argo Events logs in with."""
     url: Output[str]
     """Known once the server answers."""
-    client_labels: dict[str, str]
-    """Labels of the pods that the server lets in."""
-    egress: tuple[Traffic, ...]
-    """What a client's NetworkPolicy has to allow."""
+    access: Access
+    """A client's."""
 
     def __init__(self, name: str, args: NatsServerArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("ml-loop:events:NatsServer", name, None, opts)
         child = ResourceOptions(parent=self)
         server = selector(APP, name, "server")
-        self.client_labels = {f"ml-loop.dev/client-of-{name}": "true"}
-        self.egress = (Traffic(ports=(PORT,), peers=(pods(server),)),)
+        clients = {f"ml-loop.dev/client-of-{name}": "true"}
+        self.access = Access(labels=clients, egress=[Traffic(ports=(PORT,), peers=(pods(server),))])
         allow(
             f"{name}-server",
             namespace=args.namespace,
             selector=server,
-            ingress=[Traffic(ports=(PORT,), peers=(pods(self.client_labels),))],
+            ingress=[Traffic(ports=(PORT,), peers=(pods(clients),))],
             opts=child,
         )
         service = k8s.core.v1.Service(

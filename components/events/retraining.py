@@ -64,8 +64,8 @@ class Retraining(pulumi.ComponentResource):
         child = ResourceOptions(parent=self)
         drift_name = f"{args.model}-drift"
         where: k8s.meta.v1.ObjectMetaArgsDict = {"name": drift_name, "namespace": args.namespace}
-        source_labels = {**labels(APP, name, "source"), **args.bus.client_labels, **args.kafka.client_labels}
-        sensor_labels = {**labels(APP, name, "sensor"), **args.bus.client_labels}
+        source_labels = {**labels(APP, name, "source"), **args.bus.access.labels, **args.kafka.access.labels}
+        sensor_labels = {**labels(APP, name, "sensor"), **args.bus.access.labels}
         event = {"eventSourceName": drift_name, "eventName": EVENT}
 
         sensor = custom_resource(
@@ -97,7 +97,7 @@ class Retraining(pulumi.ComponentResource):
             },
             wait_for="condition=Deployed",
             # What reaches the bus before it has subscribed is not for it.
-            opts=after(child, sensor, _allow(name, "source", args, args.kafka.egress, child)),
+            opts=after(child, sensor, _allow(name, "source", args, args.kafka.access.egress, child)),
         )
         self.sensor = object_name(sensor)
         self.register_outputs({"sensor": self.sensor, "source": object_name(source)})
@@ -139,6 +139,6 @@ def _allow(
         namespace=args.namespace,
         selector=selector(APP, name, role),
         ingress=[metrics.ingress(METRICS_PORT)],
-        egress=[*args.bus.egress, *egress],
+        egress=[*args.bus.access.egress, *egress],
         opts=child,
     )

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pulumi_kubernetes as k8s
 from pulumi import Input, Output, ResourceOptions
 
-from components.kit.connections import Bucket, KafkaConnection
+from components.kit.access import Access
 from components.kit.custom import object_name
 from components.kit.labels import labels, selector
 from components.kit.network import allow
@@ -16,7 +16,7 @@ from components.kit.pod import SCRATCH, Container, Env, job_name, plain_env, pod
 def client_job(
     name: str,
     role: str,
-    server: KafkaConnection | Bucket,
+    uses: Access,
     *,
     app: str,
     namespace: Input[str],
@@ -35,7 +35,7 @@ def client_job(
         f"{name}-{role}",
         namespace=namespace,
         selector=selector(app, name, role),
-        egress=server.egress,
+        egress=uses.egress,
         opts=opts,
     )
     job = k8s.batch.v1.Job(
@@ -43,7 +43,7 @@ def client_job(
         metadata={"name": job_name(f"{name}-{role}", image, work), "namespace": namespace, "labels": pod_labels},
         spec={
             "backoff_limit": 5,
-            "template": _template(_container(f"create-{role}", server, image, script, env), server, pod_labels),
+            "template": _template(_container(f"create-{role}", uses, image, script, env), uses, pod_labels),
         },
         opts=after(opts, policy),
     )
@@ -53,7 +53,7 @@ def client_job(
 def client_cron_job(
     name: str,
     role: str,
-    server: KafkaConnection | Bucket,
+    uses: Access,
     *,
     app: str,
     namespace: Input[str],
@@ -69,7 +69,7 @@ def client_cron_job(
         f"{name}-{role}",
         namespace=namespace,
         selector=selector(app, name, role),
-        egress=server.egress,
+        egress=uses.egress,
         opts=opts,
     )
     k8s.batch.v1.CronJob(
@@ -83,7 +83,7 @@ def client_cron_job(
             "job_template": {
                 "spec": {
                     "backoff_limit": 2,
-                    "template": _template(_container(role, server, image, script, env), server, pod_labels),
+                    "template": _template(_container(role, uses, image, script, env), uses, pod_labels),
                 }
             },
         },
@@ -91,18 +91,16 @@ def client_cron_job(
     )
 
 
-def _container(name: str, server: KafkaConnection | Bucket, image: str, script: str, env: Sequence[Env]) -> Container:
+def _container(name: str, uses: Access, image: str, script: str, env: Sequence[Env]) -> Container:
     return {
         **restricted_container(name, image, resources(cpu="50m", memory="96Mi", memory_limit="256Mi")),
         "command": ["python3", "-c", script],
-        "env": [*server.env(), *env, *plain_env({"HOME": SCRATCH})],
+        "env": [*uses.env, *env, *plain_env({"HOME": SCRATCH})],
     }
 
 
-def _template(
-    container: Container, server: KafkaConnection | Bucket, pod_labels: Mapping[str, str]
-) -> k8s.core.v1.PodTemplateSpecArgsDict:
+def _template(container: Container, uses: Access, pod_labels: Mapping[str, str]) -> k8s.core.v1.PodTemplateSpecArgsDict:
     return {
-        "metadata": {"labels": {**pod_labels, **server.client_labels}},
+        "metadata": {"labels": {**pod_labels, **uses.labels}},
         "spec": {**pod(container), "restart_policy": "OnFailure"},
     }

@@ -7,8 +7,10 @@ from typing import Final
 import pulumi_kubernetes as k8s
 from pulumi import Output
 
+from components.kit.access import Access
 from components.kit.network import Traffic
-from components.kit.pod import Env, Mount, Volume, plain_env, secret_env
+from components.kit.pod import SCRATCH, Env, Volume, plain_env, secret_env
+from components.kit.tokens import TRACKING_TOKEN, TRACKING_TOKEN_ENV, TRACKING_TOKEN_MOUNT
 from settings.kafka import Sasl
 
 ACCESS_KEY_ID: Final = "access-key-id"
@@ -39,22 +41,24 @@ class Database:
     egress: tuple[Traffic, ...]
     """What a client's NetworkPolicy has to allow."""
 
-    def env(self) -> list[Env]:
+    @property
+    def access(self) -> Access:
+        """A client's."""
+        return Access(
+            env=self._env(),
+            mounts=[{"name": "database-ca", "mount_path": CA_FOLDER, "read_only": True}],
+            volumes=[_certificate("database-ca", self.ca_secret)],
+            labels=self.client_labels,
+            egress=self.egress,
+        )
+
+    def _env(self) -> list[Env]:
         """What libpq reads by itself: no password in a URL, which an error message could show."""
         return [
             secret_env("PGUSER", self.credentials_secret, "username"),
             secret_env("PGPASSWORD", self.credentials_secret, "password"),
             *plain_env({"PGSSLMODE": "verify-full", "PGSSLROOTCERT": f"{CA_FOLDER}/ca.crt"}),
         ]
-
-    def volume(self) -> Volume:
-        """The authority's certificate, for `mount`. Nothing else: the Secret has the authority's key as well."""
-        items: list[k8s.core.v1.KeyToPathArgsDict] = [{"key": "ca.crt", "path": "ca.crt"}]
-        return {"name": "database-ca", "secret": {"secret_name": self.ca_secret, "items": items}}
-
-    def mount(self) -> Mount:
-        """Where `env` says the certificate is."""
-        return {"name": "database-ca", "mount_path": CA_FOLDER, "read_only": True}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +79,12 @@ class Bucket:
     annotations: Mapping[str, Output[Mapping[str, str]]] = field(default_factory=dict[str, Output[Mapping[str, str]]])
     """Service account → the annotations that bring its pods their role; none where there are no roles."""
 
-    def env(self) -> list[Env]:
+    @property
+    def access(self) -> Access:
+        """A client's; where there are roles, its service account needs its `annotations` as well."""
+        return Access(env=self._env(), labels=self.client_labels, egress=self.egress)
+
+    def _env(self) -> list[Env]:
         """What boto3 reads by itself."""
         env = plain_env({"AWS_DEFAULT_REGION": self.region})
         if self.endpoint is not None:
@@ -104,7 +113,18 @@ class KafkaConnection:
     egress: tuple[Traffic, ...]
     """What a client's NetworkPolicy has to allow."""
 
-    def env(self) -> list[Env]:
+    @property
+    def access(self) -> Access:
+        """A client's."""
+        trusted = Access(labels=self.client_labels, egress=self.egress, env=self._env())
+        if self.ca_secret is None:
+            return trusted
+        return trusted + Access(
+            mounts=[{"name": "kafka-ca", "mount_path": KAFKA_CA_FOLDER, "read_only": True}],
+            volumes=[_certificate("kafka-ca", self.ca_secret)],
+        )
+
+    def _env(self) -> list[Env]:
         """What the loop's pods read (`loop.runtime.kafka.client_settings`). The password stays in its Secret."""
         protocol = ("SASL_" if self.sasl else "") + ("SSL" if self.tls else "PLAINTEXT")
         env = plain_env({"KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers, "KAFKA_SECURITY_PROTOCOL": protocol})
@@ -118,15 +138,30 @@ class KafkaConnection:
             ]
         return env
 
-    def volumes(self) -> list[Volume]:
-        """The authority's certificate, for `mounts`; none where the public ones are trusted."""
-        if self.ca_secret is None:
-            return []
-        items: list[k8s.core.v1.KeyToPathArgsDict] = [{"key": "ca.crt", "path": "ca.crt"}]
-        return [{"name": "kafka-ca", "secret": {"secret_name": self.ca_secret, "items": items}}]
 
-    def mounts(self) -> list[Mount]:
-        """Where `env` says the certificate is."""
-        if self.ca_secret is None:
-            return []
-        return [{"name": "kafka-ca", "mount_path": KAFKA_CA_FOLDER, "read_only": True}]
+@dataclass(frozen=True, kw_only=True)
+class Tracking:
+    """MLflow, and how pods of the loop's namespace reach it."""
+
+    url: Output[str]
+    """Known once it answers."""
+    egress: tuple[Traffic, ...]
+    """What a client's NetworkPolicy has to allow."""
+
+    @property
+    def reading(self) -> Access:
+        """A client's that says to nobody who it is. MLflow's client keeps files in its home."""
+        return Access(env=plain_env({"MLFLOW_TRACKING_URI": self.url, "HOME": SCRATCH}), egress=self.egress)
+
+    @property
+    def writing(self) -> Access:
+        """A client's that MLflow knows by its service account."""
+        return self.reading + Access(
+            env=plain_env(TRACKING_TOKEN_ENV), mounts=[TRACKING_TOKEN_MOUNT], volumes=[TRACKING_TOKEN]
+        )
+
+
+def _certificate(name: str, secret: str) -> Volume:
+    """An authority's certificate, and nothing else: the Secret may have the authority's key as well."""
+    items: list[k8s.core.v1.KeyToPathArgsDict] = [{"key": "ca.crt", "path": "ca.crt"}]
+    return {"name": name, "secret": {"secret_name": secret, "items": items}}

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final, TypedDict, cast
 
 import pulumi_kubernetes as k8s
 from pulumi import Input, Output, ResourceOptions
@@ -18,6 +18,15 @@ PodSpec = k8s.core.v1.PodSpecArgsDict
 Volume = k8s.core.v1.VolumeArgsDict
 Resources = Mapping[str, Mapping[str, str]]
 """`requests` and `limits`, each of `cpu` and `memory`."""
+
+
+class Probes(TypedDict):
+    """The probes of a container, to be spread into it."""
+
+    startup_probe: k8s.core.v1.ProbeArgsDict
+    readiness_probe: k8s.core.v1.ProbeArgsDict
+    liveness_probe: k8s.core.v1.ProbeArgsDict
+
 
 SCRATCH: Final = "/tmp"  # noqa: S108  in the container
 """The only folder that every container may write to; its root is read-only."""

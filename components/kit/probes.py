@@ -2,10 +2,10 @@
 
 import pulumi_kubernetes as k8s
 
-from components.kit.pod import Container
+from components.kit.pod import Probes
 
 
-def probes(*, starting_seconds: int) -> Container:
+def probes(*, starting_seconds: int) -> Probes:
     """A container's three probes; it is asked sixty times, `starting_seconds` apart, whether it has started.
 
     Importing MLflow's client or alibi-detect takes seconds, and a minute where the node is busy.

@@ -1,4 +1,6 @@
-"""A pod's token for the API server, mounted by name: for containers of pods whose account hands none out by itself."""
+"""Tokens of a pod's service account, mounted by name: that for the API server, where the account hands none out by
+itself, and that for MLflow.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -15,3 +17,21 @@ TOKEN_MOUNT: Final[Mapping[str, Any]] = {
     "readOnly": True,
 }
 """Where clients look for it."""
+TRACKING_AUDIENCE: Final = "mlflow"
+"""Whom tokens for MLflow are made out to: no other server takes them, and MLflow takes no other."""
+TRACKING_TOKEN: Final[Any] = {
+    "name": "tracking-token",
+    "projected": {
+        "sources": [{"serviceAccountToken": {"path": "token", "audience": TRACKING_AUDIENCE, "expirationSeconds": 600}}]
+    },
+}
+"""The account's token for MLflow, which by it knows who asks (docs/identities.md). The kubelet renews it."""
+TRACKING_TOKEN_MOUNT: Final[Any] = {
+    "name": TRACKING_TOKEN["name"],
+    "mountPath": "/var/run/secrets/ml-loop.dev/tracking",
+    "readOnly": True,
+}
+TRACKING_TOKEN_ENV: Final[Mapping[str, str]] = {
+    "ML_LOOP_TRACKING_TOKEN_FILE": f"{TRACKING_TOKEN_MOUNT['mountPath']}/token"
+}
+"""Where `loop.runtime.identity` finds it, in whatever program of the pod calls MLflow."""

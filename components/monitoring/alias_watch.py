@@ -4,34 +4,30 @@ External: the command (`python3 -m loop watch-aliases`), MLflow. What is to be i
 promotion has left it: a new number in the settings changes nothing here.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final
 
 import pulumi
 import pulumi_kubernetes as k8s
 from pulumi import Output, ResourceOptions
 
 from components.kit import metrics
+from components.kit.access import Access
+from components.kit.connections import Tracking
 from components.kit.custom import object_name
 from components.kit.identities import RoleRule, account_with, changes
 from components.kit.labels import labels, selector
-from components.kit.network import API_SERVER, Traffic, allow
+from components.kit.network import API_SERVER, allow
 from components.kit.options import after
 from components.kit.pod import (
-    SCRATCH,
     Container,
-    Mount,
     PodSpec,
-    Volume,
-    plain_env,
     pod,
     resources,
     restricted_container,
 )
 from components.kit.probes import probes
 from components.serving.serving import Slot
-from components.training.pods import TRACKING_TOKEN, TRACKING_TOKEN_ENV, TRACKING_TOKEN_MOUNT
 
 APP: Final = "alias-watch"
 METRICS_PORT: Final = 9090
@@ -46,9 +42,12 @@ class AliasWatchArgs:
     model: str
     loop_image: str
     healing: bool
-    tracking_uri: pulumi.Input[str]
-    egress: Sequence[Traffic]
-    """What it takes to reach MLflow."""
+    tracking: Tracking
+
+    @property
+    def uses(self) -> Access:
+        """What the pod uses. Only healing says who asks: whoever reads need not."""
+        return self.tracking.writing if self.healing else self.tracking.reading
 
 
 class AliasWatch(pulumi.ComponentResource):
@@ -71,7 +70,7 @@ class AliasWatch(pulumi.ComponentResource):
             namespace=args.namespace,
             selector=selector(APP, args.model),
             ingress=[metrics.ingress(METRICS_PORT)],
-            egress=[*args.egress, *([API_SERVER] if args.healing else [])],
+            egress=[*args.uses.egress, *([API_SERVER] if args.healing else [])],
             opts=child,
         )
         deployment = k8s.apps.v1.Deployment(
@@ -99,24 +98,18 @@ def _rights(args: AliasWatchArgs) -> list[RoleRule]:
 
 
 def _pod(args: AliasWatchArgs, account: Output[str]) -> PodSpec:
-    """Only healing needs tokens: whoever reads says to nobody who they are."""
-    mounts, volumes, env = (
-        ([cast("Mount", TRACKING_TOKEN_MOUNT)], [cast("Volume", TRACKING_TOKEN)], TRACKING_TOKEN_ENV)
-        if args.healing
-        else ([], [], {})
-    )
     container: Container = {
         **restricted_container(
-            "aliases", args.loop_image, resources(cpu="20m", memory="128Mi", memory_limit="512Mi"), mounts
+            "aliases", args.loop_image, resources(cpu="20m", memory="128Mi", memory_limit="512Mi"), args.uses.mounts
         ),
         "command": ["python3", "-m", "loop", "watch-aliases"],
         "args": [f"--model={args.model}", *(_healing(args) if args.healing else []), f"--port={METRICS_PORT}"],
-        "env": plain_env({"MLFLOW_TRACKING_URI": args.tracking_uri, "HOME": SCRATCH, **env}),
+        "env": args.uses.env,
         "ports": [{"name": "metrics", "container_port": METRICS_PORT}],
         **probes(starting_seconds=2),
     }
     return {
-        **pod(container, volumes=volumes, service_account=account),
+        **pod(container, volumes=args.uses.volumes, service_account=account),
         "automount_service_account_token": args.healing,
     }
 

@@ -4,7 +4,6 @@ External: the command (`python3 -m loop detect`), MLflow with the reference, Kaf
 pod keeps nothing: it may be killed at any time.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,10 +12,11 @@ import pulumi_kubernetes as k8s
 from pulumi import Output, ResourceOptions
 
 from components.kit import metrics
-from components.kit.connections import KafkaConnection
+from components.kit.access import Access
+from components.kit.connections import Tracking
 from components.kit.custom import object_name
 from components.kit.labels import labels, selector
-from components.kit.network import Traffic, allow
+from components.kit.network import allow
 from components.kit.options import after
 from components.kit.pod import SCRATCH, Container, Resources, plain_env, pod, resources, restricted_container
 from components.kit.probes import probes
@@ -35,10 +35,8 @@ class DriftMonitorArgs:
     model: str
     image: str
     drift: Drift
-    kafka: KafkaConnection
-    tracking_uri: pulumi.Input[str]
-    egress: Sequence[Traffic]
-    """How the pod gets to MLflow."""
+    kafka: Access
+    tracking: Tracking
     resources: Resources = field(default_factory=lambda: resources(cpu="100m", memory="512Mi", memory_limit="1Gi"))
 
 
@@ -67,7 +65,7 @@ class DriftMonitor(pulumi.ComponentResource):
             namespace=args.namespace,
             selector=selector(APP, name),
             ingress=[metrics.ingress(METRICS_PORT)],
-            egress=[*args.egress, *args.kafka.egress],
+            egress=[*args.tracking.egress, *args.kafka.egress],
             opts=child,
         )
         scraped = metrics.annotations(METRICS_PORT)
@@ -80,8 +78,8 @@ class DriftMonitor(pulumi.ComponentResource):
                 "strategy": {"type": "Recreate"},
                 "selector": {"match_labels": selector(APP, name)},
                 "template": {
-                    "metadata": {"labels": {**labels(APP, name), **args.kafka.client_labels}, "annotations": scraped},
-                    "spec": pod(_detector(args), volumes=args.kafka.volumes(), service_account=object_name(account)),
+                    "metadata": {"labels": {**labels(APP, name), **args.kafka.labels}, "annotations": scraped},
+                    "spec": pod(_detector(args), volumes=args.kafka.volumes, service_account=object_name(account)),
                 },
             },
             opts=after(child, policy),
@@ -92,19 +90,13 @@ class DriftMonitor(pulumi.ComponentResource):
 
 def _detector(args: DriftMonitorArgs) -> Container:
     return {
-        **restricted_container("detector", args.image, args.resources, args.kafka.mounts()),
+        **restricted_container("detector", args.image, args.resources, args.kafka.mounts),
         "command": ["python3", "-m", "loop", "detect"],
         "args": _arguments(args),
         "env": [
-            *args.kafka.env(),
-            *plain_env(
-                {
-                    "MLFLOW_TRACKING_URI": args.tracking_uri,
-                    "HOME": SCRATCH,
-                    # alibi-detect compiles when it is imported, and caches beside its code where it may.
-                    "NUMBA_CACHE_DIR": f"{SCRATCH}/numba",
-                }
-            ),
+            *(args.kafka + args.tracking.reading).env,
+            # alibi-detect compiles when it is imported, and caches beside its code where it may.
+            *plain_env({"NUMBA_CACHE_DIR": f"{SCRATCH}/numba"}),
         ],
         "ports": [{"name": "metrics", "container_port": METRICS_PORT}],
         **probes(starting_seconds=3),

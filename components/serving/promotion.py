@@ -5,25 +5,24 @@ the version: another number in the settings is another Job. One that runs again 
 new image, finds nothing to do.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import pulumi
 import pulumi_kubernetes as k8s
 from pulumi import CustomTimeouts, Output, ResourceOptions
 
-from components.kit.connections import KafkaConnection
+from components.kit.access import NOTHING, Access
+from components.kit.connections import Tracking
 from components.kit.custom import object_name
 from components.kit.identities import account_with, rolls
 from components.kit.labels import labels, selector
 from components.kit.network import API_SERVER, Traffic, allow, pods
 from components.kit.options import after
-from components.kit.pod import SCRATCH, Container, Mount, Volume, plain_env, pod, resources, restricted_container
+from components.kit.pod import Container, pod, resources, restricted_container
 from components.serving.serving import APP as SERVERS
 from components.serving.serving import PORT as SERVER_PORT
 from components.serving.serving import Slot
-from components.training.pods import TRACKING_TOKEN, TRACKING_TOKEN_ENV, TRACKING_TOKEN_MOUNT
 from contract.names import EXIT_VERDICT
 from settings.model import Promotion as PromotionSettings
 
@@ -42,12 +41,15 @@ class PromotionArgs:
     version: int
     namespace: pulumi.Input[str]
     loop_image: str
-    tracking_uri: pulumi.Input[str]
-    egress: Sequence[Traffic]
-    """What it takes to reach MLflow."""
+    tracking: Tracking
     promotion: PromotionSettings
-    kafka: KafkaConnection | None
-    """Where predictions are read. None: they are not judged."""
+    kafka: Access = NOTHING
+    """Where predictions are read. NOTHING: they are not judged."""
+
+    @property
+    def uses(self) -> Access:
+        """What the Job's pod uses."""
+        return self.tracking.writing + self.kafka
 
 
 class Promotion(pulumi.ComponentResource):
@@ -70,8 +72,7 @@ class Promotion(pulumi.ComponentResource):
             egress=[
                 API_SERVER,
                 Traffic(ports=(SERVER_PORT,), peers=(pods(selector(SERVERS, args.model, Slot.PRODUCTION)),)),
-                *args.egress,
-                *(args.kafka.egress if args.kafka else ()),
+                *args.uses.egress,
             ],
             opts=child,
         )
@@ -98,9 +99,7 @@ class Promotion(pulumi.ComponentResource):
                     ]
                 },
                 "template": {
-                    "metadata": {
-                        "labels": labels(APP, args.model) | dict(args.kafka.client_labels if args.kafka else {})
-                    },
+                    "metadata": {"labels": {**labels(APP, args.model), **args.uses.labels}},
                     "spec": _pod(args, account),
                 },
             },
@@ -130,13 +129,12 @@ def _account(name: str, args: PromotionArgs, child: ResourceOptions) -> Output[s
 
 
 def _pod(args: PromotionArgs, account: Output[str]) -> k8s.core.v1.PodSpecArgsDict:
-    env, mounts, volumes = (kafka.env(), kafka.mounts(), kafka.volumes()) if (kafka := args.kafka) else ([], [], [])
     container: Container = {
         **restricted_container(
             "promote",
             args.loop_image,
             resources(cpu="100m", memory="256Mi", memory_limit="1Gi"),
-            [cast("Mount", TRACKING_TOKEN_MOUNT), *mounts],
+            args.uses.mounts,
         ),
         "command": ["python3", "-m", "loop", "promote"],
         "args": [
@@ -147,13 +145,10 @@ def _pod(args: PromotionArgs, account: Output[str]) -> k8s.core.v1.PodSpecArgsDi
             f"--timeout={ROLLOUT_SECONDS}",
             *watch_options(args.promotion),
         ],
-        "env": [
-            *plain_env({"MLFLOW_TRACKING_URI": args.tracking_uri, "HOME": SCRATCH, **TRACKING_TOKEN_ENV}),
-            *env,
-        ],
+        "env": args.uses.env,
     }
     return {
-        **pod(container, volumes=[cast("Volume", TRACKING_TOKEN), *volumes], service_account=account),
+        **pod(container, volumes=args.uses.volumes, service_account=account),
         "automount_service_account_token": True,
         "restart_policy": "Never",
     }

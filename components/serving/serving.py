@@ -5,7 +5,7 @@ annotations as a field manager of its own (`python3 -m loop rollout`); nothing h
 takes it away. A pod without it resolves the alias when it starts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -14,7 +14,8 @@ import pulumi
 import pulumi_kubernetes as k8s
 from pulumi import Output, ResourceOptions
 
-from components.kit.connections import KafkaConnection
+from components.kit.access import NOTHING, Access
+from components.kit.connections import Tracking
 from components.kit.custom import custom_resource, object_name, spelled
 from components.kit.labels import labels, selector
 from components.kit.network import Traffic, allow, namespaced, pods
@@ -70,10 +71,10 @@ class ServingArgs:
     resources: Resources
     gateway: Gateway | None
     """Lets its requests reach the servers; those of pods in their own namespace do anyway."""
-    egress: Sequence[Traffic]
-    """What it takes to reach the registry."""
-    kafka: KafkaConnection | None = None
-    """Where predictions are published. None: they are not, and nothing sees drift."""
+    tracking: Tracking
+    """The registry, which the storage initializer of `storage` asks."""
+    kafka: Access = NOTHING
+    """Where predictions are published. NOTHING: they are not, and nothing sees drift."""
 
 
 class Serving(pulumi.ComponentResource):
@@ -104,7 +105,7 @@ class Serving(pulumi.ComponentResource):
             namespace=args.namespace,
             selector=selector(APP, args.model),
             ingress=callers,
-            egress=[*args.egress, *(args.kafka.egress if args.kafka else ())],
+            egress=[*args.tracking.egress, *args.kafka.egress],
             opts=child,
         )
         runtime = custom_resource(
@@ -168,7 +169,7 @@ def _service(
 def _predictor(slot: Slot, args: ServingArgs, account: Output[str], runtime: Output[str]) -> dict[str, Any]:
     """The pods of a service. It has no annotations: they are the rollout's."""
     return {
-        "labels": labels(APP, args.model, slot) | dict(args.kafka.client_labels if args.kafka else {}),
+        "labels": {**labels(APP, args.model, slot), **args.kafka.labels},
         "minReplicas": args.min_replicas,
         "maxReplicas": args.max_replicas,
         **({"scaleMetric": "cpu", "scaleTarget": args.cpu_percent} if args.cpu_percent is not None else {}),
@@ -214,12 +215,11 @@ def _runtime(args: ServingArgs) -> dict[str, Any]:
     """How one version is served. KServe puts the InferenceService's name in place of `{{.Name}}`."""
     alive: Probe = {"http_get": {"path": "/v2/health/live", "port": PORT}, "timeout_seconds": 5}
     ready: Probe = {"http_get": {"path": "/v2/health/ready", "port": PORT}, "timeout_seconds": 5}
-    mounts, volumes, env = (kafka.mounts(), kafka.volumes(), kafka.env()) if (kafka := args.kafka) else ([], [], [])
     server: Container = {
-        **restricted_container("kserve-container", args.image, args.resources, mounts),
+        **restricted_container("kserve-container", args.image, args.resources, args.kafka.mounts),
         "command": ["python3", "-m", "loop", "serve"],
         "args": ["--model_name={{.Name}}", f"--model_dir={MODEL_FOLDER}", f"--port={PORT}"],
-        "env": [*plain_env({"HOME": SCRATCH}), *env],
+        "env": [*plain_env({"HOME": SCRATCH}), *args.kafka.env],
         "ports": [{"container_port": PORT, "protocol": "TCP"}],
         # The server listens once its model has answered; a large one takes minutes to load.
         "startup_probe": {**alive, "period_seconds": 2, "failure_threshold": 150},
@@ -231,5 +231,5 @@ def _runtime(args: ServingArgs) -> dict[str, Any]:
         "supportedModelFormats": [{"name": FORMAT}],
         "protocolVersions": ["v1", "v2"],
         "containers": [spelled(server)],
-        "volumes": spelled([{"name": "tmp", "empty_dir": {}}, *volumes]),
+        "volumes": spelled([{"name": "tmp", "empty_dir": {}}, *args.kafka.volumes]),
     }

@@ -86,7 +86,7 @@ def expire(
     client_cron_job(
         name,
         "expiry",
-        store,
+        store.access,
         app=app,
         namespace=namespace,
         image=image,

@@ -200,7 +200,7 @@ def _create_buckets(name: str, args: VersityGwArgs, store: Bucket, child: Resour
     return client_job(
         name,
         "bucket",
-        store,
+        store.access,
         app=APP,
         namespace=args.namespace,
         image=args.client_image,

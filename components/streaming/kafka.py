@@ -230,7 +230,7 @@ def _create_topics(name: str, args: KafkaArgs, connection: KafkaConnection, chil
     job = client_job(
         name,
         "topics",
-        connection,
+        connection.access,
         app=APP,
         namespace=args.namespace,
         image=args.client_image,

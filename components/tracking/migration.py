@@ -23,7 +23,7 @@ def migrate(
     )
     container: Container = {
         **restricted_container(
-            "migrate", image, resources(cpu="100m", memory="384Mi", memory_limit="1Gi"), [database.mount()]
+            "migrate", image, resources(cpu="100m", memory="384Mi", memory_limit="1Gi"), database.access.mounts
         ),
         # The URL has no password in it, see `Database.env`.
         "command": ["python3", "-m", "mlflow", "db", "upgrade", "$(MLFLOW_BACKEND_STORE_URI)"],
@@ -35,9 +35,9 @@ def migrate(
         spec={
             "backoff_limit": 4,
             "template": {
-                "metadata": {"labels": {**labels(app, name, "migration"), **database.client_labels}},
+                "metadata": {"labels": {**labels(app, name, "migration"), **database.access.labels}},
                 "spec": {
-                    **pod(container, volumes=[database.volume()], service_account=object_name(account)),
+                    **pod(container, volumes=database.access.volumes, service_account=object_name(account)),
                     "restart_policy": "Never",
                 },
             },
@@ -52,6 +52,6 @@ def database_env(database: Database) -> list[Env]:
     # The driver is named because SQLAlchemy 2.1 takes plain postgresql:// for psycopg 3, which the image doesn't have.
     url = Output.concat("postgresql+psycopg2://", database.host, f":{database.port}/{database.name}")
     return [
-        *database.env(),
+        *database.access.env,
         *plain_env({"MLFLOW_BACKEND_STORE_URI": url, "MLFLOW_DISABLE_TELEMETRY": "true", "HOME": SCRATCH}),
     ]

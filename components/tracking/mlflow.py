@@ -12,10 +12,10 @@ import pulumi_kubernetes as k8s
 from pulumi import Output, ResourceOptions
 
 from components.kit import metrics
-from components.kit.connections import Bucket, Database
+from components.kit.connections import Bucket, Database, Tracking
 from components.kit.custom import object_name
 from components.kit.labels import labels, selector
-from components.kit.network import ANYWHERE, API_SERVER, Peers, Traffic, allow, namespaced
+from components.kit.network import ANYWHERE, API_SERVER, Peers, Traffic, allow, namespaced, pods
 from components.kit.options import after
 from components.kit.pod import (
     Container,
@@ -86,6 +86,8 @@ class Mlflow(pulumi.ComponentResource):
     ones answer until then, as they read the schema's version at start only.
     """
 
+    tracking: Tracking
+    """How pods of the client namespaces use it."""
     url: Output[str]
     """Where pods reach the server: scheme, host and port, no trailing slash. Known once a server answers."""
     external_url: str | None
@@ -147,6 +149,8 @@ class Mlflow(pulumi.ComponentResource):
 
         self.service = object_name(service)
         self.url = Output.concat("http://", self.service, ".", args.namespace, f".svc.cluster.local:{PORT}")
+        servers = pods(selector(APP, name, "server"), args.namespace)
+        self.tracking = Tracking(url=self.url, egress=(Traffic(ports=(PORT,), peers=(servers,)),))
         self.external_url = _external_url(args)
         self.register_outputs({"url": self.url, "external_url": self.external_url, "service": self.service})
 
@@ -167,7 +171,7 @@ def _policies(name: str, args: MlflowArgs, child: ResourceOptions) -> list[k8s.n
             f"{name}-egress",
             namespace=args.namespace,
             selector=selector(APP, name),
-            egress=[*args.database.egress, *args.bucket.egress],
+            egress=[*args.database.access.egress, *args.bucket.access.egress],
             opts=child,
         ),
         allow(
@@ -214,7 +218,7 @@ def _servers(
 ) -> k8s.apps.v1.DeploymentSpecArgsDict:
     """The servers: spread over nodes, replaced one by one, and none before the migration has finished."""
     server = selector(APP, name, "server")
-    pod_labels = {**labels(APP, name, "server"), **args.database.client_labels, **args.bucket.client_labels}
+    pod_labels = {**labels(APP, name, "server"), **args.database.access.labels, **args.bucket.access.labels}
     return {
         "replicas": args.replicas,
         "strategy": {"type": "RollingUpdate", "rolling_update": {"max_unavailable": 0, "max_surge": 1}},
@@ -229,7 +233,7 @@ def _servers(
                 },
             },
             "spec": {
-                **pod(container, volumes=[args.database.volume(), *guarding], service_account=account),
+                **pod(container, volumes=[*args.database.access.volumes, *guarding], service_account=account),
                 "automount_service_account_token": True,
                 "termination_grace_period_seconds": DRAIN_SECONDS + 50,
                 "affinity": spread(server),
@@ -244,7 +248,7 @@ def _server(name: str, args: MlflowArgs, session: Output[str]) -> Container:
     origins = allowed_origins(_external_url(args), args.host, args.scheme)
     hosts = Output.from_input(args.namespace).apply(lambda namespace: allowed_hosts(name, namespace, *public))
     return {
-        **restricted_container("mlflow", args.image, args.resources, [args.database.mount(), *identity.MOUNTS]),
+        **restricted_container("mlflow", args.image, args.resources, [*args.database.access.mounts, *identity.MOUNTS]),
         "command": [
             *("python3", "-m", "mlflow", "server", "--app-name", identity.PLUGIN),
             *("--host", "0.0.0.0", "--port", str(PORT), "--workers", str(args.workers)),  # noqa: S104  in a pod
@@ -252,7 +256,7 @@ def _server(name: str, args: MlflowArgs, session: Output[str]) -> Container:
         ],
         "env": [
             *database_env(args.database),
-            *args.bucket.env(),
+            *args.bucket.access.env,
             *identity.plugin_env(),
             *plain_env(
                 {

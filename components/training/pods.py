@@ -2,18 +2,18 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from hera.workflows import Container, Counter, Parameter, RetryStrategy, Step
 from hera.workflows import models as argo
 from pulumi import Output
 
-from components.kit.connections import KafkaConnection
+from components.kit.access import NOTHING, Access
 from components.kit.custom import spelled
 from components.kit.pod import SCRATCH, Resources, resources
 from components.kit.restricted import container_security_context, pod_security_context
-from components.kit.tokens import SOURCES, TOKEN_MOUNT, VOLUME
+from components.kit.tokens import SOURCES, TOKEN_MOUNT, TRACKING_TOKEN, TRACKING_TOKEN_ENV, TRACKING_TOKEN_MOUNT, VOLUME
 from contract.names import EXIT_VERDICT
 
 OUTPUT: Final = "/mnt/output"
@@ -35,34 +35,6 @@ TOKEN: Final[Mapping[str, Any]] = {
     },
 }
 """The account's token as the kubelet itself would mount it."""
-TRACKING_AUDIENCE: Final = "mlflow"
-"""Whom tokens for MLflow are made out to: no other server takes them, and MLflow takes no other."""
-TRACKING_TOKEN: Final[Mapping[str, Any]] = {
-    "name": "tracking-token",
-    "projected": {
-        "sources": [{"serviceAccountToken": {"path": "token", "audience": TRACKING_AUDIENCE, "expirationSeconds": 600}}]
-    },
-}
-"""The account's token for MLflow, which by it knows who asks (docs/identities.md). The kubelet renews it."""
-TRACKING_TOKEN_MOUNT: Final[Mapping[str, Any]] = {
-    "name": TRACKING_TOKEN["name"],
-    "mountPath": "/var/run/secrets/ml-loop.dev/tracking",
-    "readOnly": True,
-}
-TRACKING_TOKEN_ENV: Final[Mapping[str, str]] = {
-    "ML_LOOP_TRACKING_TOKEN_FILE": f"{TRACKING_TOKEN_MOUNT['mountPath']}/token"
-}
-"""Where `loop.runtime.identity` finds it, in whatever program of the pod calls MLflow."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class KafkaClient:
-    """A `KafkaConnection` with everything known, in the API's spelling."""
-
-    env: Sequence[Mapping[str, Any]]
-    mounts: Sequence[Mapping[str, Any]]
-    volumes: Sequence[Mapping[str, Any]]
-    labels: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,23 +55,20 @@ class LoopPod:
     resources: Resources = field(default_factory=lambda: SMALL)
     retry: str | None = DIED
     """When another attempt is made; None: whenever one fails."""
-    kafka: KafkaClient | None = None
-    """What a command needs that reads Kafka."""
+    uses: Access = NOTHING
+    """What the command uses besides MLflow, with everything known and in the API's spelling."""
     counted: Counter | None = None
     """What the controller counts when it has ended."""
 
 
-def kafka_client(connection: KafkaConnection | None) -> Output[KafkaClient] | None:
-    """A connection once everything is known of it."""
-    if connection is None:
-        return None
-    parts = {"env": connection.env(), "mounts": connection.mounts(), "volumes": connection.volumes()}
-    return Output.from_input(spelled(parts)).apply(lambda known: KafkaClient(**known, labels=connection.client_labels))
+def known(access: Access) -> Output[Access]:
+    """The access once everything is known of it, in the API's spelling."""
+    parts = {"env": access.env, "mounts": access.mounts, "volumes": access.volumes}
+    return Output.from_input(spelled(parts)).apply(lambda found: replace(access, **found))
 
 
 def pod_template(name: str, pod: LoopPod) -> None:
     """Adds the template `name` to the workflow that is being written."""
-    kafka = pod.kafka or KafkaClient(env=(), mounts=(), volumes=(), labels={})
     Container(
         name=name,
         image=pod.image,
@@ -108,7 +77,7 @@ def pod_template(name: str, pod: LoopPod) -> None:
         command=["python3", "-m", "loop", *pod.command],
         env=[
             *(argo.EnvVar(name=key, value=value) for key, value in (dict(TRACKING_TOKEN_ENV) | dict(pod.env)).items()),
-            *(argo.EnvVar.model_validate(each) for each in kafka.env),
+            *(argo.EnvVar.model_validate(each) for each in pod.uses.env),
         ],
         resources=argo.ResourceRequirements.model_validate(pod.resources),
         security_context=argo.SecurityContext.model_validate(container_security_context()),
@@ -116,13 +85,13 @@ def pod_template(name: str, pod: LoopPod) -> None:
             argo.VolumeMount(name="tmp", mount_path=SCRATCH),
             argo.VolumeMount(name="output", mount_path=OUTPUT),
             argo.VolumeMount.model_validate(TRACKING_TOKEN_MOUNT),
-            *(argo.VolumeMount.model_validate(each) for each in kafka.mounts),
+            *(argo.VolumeMount.model_validate(each) for each in pod.uses.mounts),
         ],
-        volumes=[argo.Volume.model_validate(each) for each in kafka.volumes] or None,
+        volumes=[argo.Volume.model_validate(each) for each in pod.uses.volumes] or None,
         inputs=[Parameter(name=each) for each in pod.inputs],
         outputs=list(pod.outputs),
         metrics=pod.counted,
-        labels={"app.kubernetes.io/component": name, **kafka.labels},
+        labels={"app.kubernetes.io/component": name, **pod.uses.labels},
         service_account_name=pod.account,
         pod_spec_patch=json.dumps({"containers": [{"name": "main", "volumeMounts": [TOKEN_MOUNT]}]})
         if pod.calls_api

@@ -19,13 +19,13 @@ from typing import Any, Final
 from hera.workflows import Parameter, Step, Steps, WorkflowTemplate
 from hera.workflows import models as argo
 
+from components.kit.access import Access
 from components.kit.pod import SCRATCH, Resources
 from components.training.metrics import CANARIES, COOLDOWNS, TRAININGS
 from components.training.pods import (
     OUTPUT,
     SHORT,
     UNJUDGED,
-    KafkaClient,
     LoopPod,
     input_parameter,
     pod_template,
@@ -78,7 +78,7 @@ class Canary:
     options: Sequence[str]
     """Limits, as `components.serving.promotion.watch_options` gives them."""
     seconds: int
-    kafka: KafkaClient | None
+    kafka: Access
     """Where predictions are read. None: they are not judged."""
 
 
@@ -263,7 +263,7 @@ def _pods(plan: Plan) -> dict[str, LoopPod]:
             account=plan.accounts.rollout,
             calls_api=True,
             seconds=SHORT + plan.canary.seconds,
-            kafka=plan.canary.kafka,
+            uses=plan.canary.kafka,
             retry=UNJUDGED,
             counted=CANARIES.counter(plan.model),
         )

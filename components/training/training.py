@@ -12,7 +12,8 @@ from typing import Any, Final
 import pulumi
 from pulumi import Output, ResourceOptions
 
-from components.kit.connections import Bucket, KafkaConnection
+from components.kit.access import NOTHING, Access
+from components.kit.connections import Bucket, Tracking
 from components.kit.custom import custom_resource, object_name
 from components.kit.identities import RoleRule, rolls, step_identity
 from components.kit.labels import labels, selector
@@ -22,7 +23,7 @@ from components.serving.serving import APP as SERVERS
 from components.serving.serving import PORT as PREDICTOR_PORT
 from components.serving.serving import Slot
 from components.storage.log_archive import address, archived
-from components.training.pods import KafkaClient, kafka_client
+from components.training.pods import known
 from components.training.steps import Accounts, Canary, Commands, Gate, Plan, schedule_spec, workflow_spec
 from settings.model import Promotion
 from settings.model import Training as TrainingSettings
@@ -51,9 +52,7 @@ class TrainingArgs:
     """Image of the loop's own steps."""
     image: str
     """Image with `commands`; it derives from the loop's."""
-    tracking_uri: pulumi.Input[str]
-    egress: Sequence[Traffic]
-    """Where all pods go: MLflow, and the data where it is neither in the image nor behind port 443."""
+    tracking: Tracking
     training: TrainingSettings
     commands: Commands = field(default_factory=Commands)
     cooldown: timedelta | None = None
@@ -62,8 +61,8 @@ class TrainingArgs:
     """Whether the model is served: the run then rolls its staging service out, and watches it."""
     promotion: Promotion = field(default_factory=Promotion)
     """How it is watched."""
-    kafka: KafkaConnection | None = None
-    """Where predictions are read. None: they are not judged."""
+    kafka: Access = NOTHING
+    """Where predictions are read. NOTHING: they are not judged."""
     logs: Bucket | None = None
     """Where the steps' logs go, for pods of the namespace. None: they stay with their pods."""
 
@@ -95,13 +94,13 @@ class Training(pulumi.ComponentResource):
 
         plan = Output.all(
             namespace=namespace,
-            tracking_uri=args.tracking_uri,
+            tracking_uri=args.tracking.url,
             train=_identity(name, args, "train", (), child),
             gate=_identity(f"{name}-gate", args, "gate", (), child),
             cooldown=_cooldown_identity(name, args, child),
             rollout=_rollout_identity(name, args, child),
-            kafka=kafka_client(args.kafka),
-        ).apply(lambda known: _plan(name, args, known))
+            kafka=known(args.kafka),
+        ).apply(lambda found: _plan(name, args, found))
         _policies(name, args, child)
 
         template = custom_resource(
@@ -179,7 +178,7 @@ def _identity(
     )
 
 
-def _canary(args: TrainingArgs, kafka: KafkaClient | None) -> Canary:
+def _canary(args: TrainingArgs, kafka: Access) -> Canary:
     return Canary(
         production_service=f"{args.model}-{Slot.PRODUCTION}",
         options=watch_options(args.promotion),
@@ -210,13 +209,12 @@ def _policies(name: str, args: TrainingArgs, child: ResourceOptions) -> None:
         f"{name}-steps",
         namespace=args.namespace,
         selector=selector(APP, name),
-        egress=[API_SERVER, *args.egress, *(args.logs.egress if args.logs else ())],
+        egress=[API_SERVER, *args.tracking.egress, *(args.logs.egress if args.logs else ())],
         opts=child,
     )
     if args.serving:
         staging, production = (pods(selector(SERVERS, args.model, slot)) for slot in (Slot.STAGING, Slot.PRODUCTION))
-        kafka = args.kafka.egress if args.kafka else ()
-        for step, peers, more in (("rollout", (staging,), ()), ("canary", (staging, production), kafka)):
+        for step, peers, more in (("rollout", (staging,), ()), ("canary", (staging, production), args.kafka.egress)):
             allow(
                 f"{name}-{step}",
                 namespace=args.namespace,

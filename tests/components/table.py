@@ -11,7 +11,7 @@ from pulumi import Output, ResourceOptions
 from components.events.bus import EventBus, EventBusArgs, JetStreamArgs
 from components.events.nats import NatsServer, NatsServerArgs
 from components.events.retraining import Retraining, RetrainingArgs
-from components.kit.connections import Bucket, Database, KafkaConnection
+from components.kit.connections import Bucket, Database, KafkaConnection, Tracking
 from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArgs
 from components.kit.network import ANYWHERE, Traffic, namespaced, pods
 from components.kit.pod import resources
@@ -109,6 +109,14 @@ def bucket() -> Bucket:
     )
 
 
+def tracking() -> Tracking:
+    servers = pods({"app": "mlflow"}, "mlflow")
+    return Tracking(
+        url=Output.from_input("http://mlflow.mlflow.svc.cluster.local:5000"),
+        egress=(Traffic(ports=(5000,), peers=(servers,)),),
+    )
+
+
 def aws_bucket() -> Bucket:
     return Bucket(
         name=Output.from_input("artifacts"),
@@ -195,7 +203,7 @@ def serving_args() -> ServingArgs:
         max_replicas=4,
         resources=resources(cpu="250m", memory="512Mi", memory_limit="1Gi"),
         gateway=None,
-        egress=[Traffic(ports=(5000,), peers=(pods({"app": "mlflow"}, "mlflow"),))],
+        tracking=tracking(),
     )
 
 
@@ -252,9 +260,8 @@ def drift_monitor_args() -> DriftMonitorArgs:
         model="recommender",
         image=DETECTOR_IMAGE,
         drift=drift(),
-        kafka=kafka(),
-        tracking_uri="http://mlflow.mlflow.svc.cluster.local:5000",
-        egress=[Traffic(ports=(5000,), peers=ANYWHERE)],
+        kafka=kafka().access,
+        tracking=tracking(),
     )
 
 
@@ -273,8 +280,7 @@ def training(opts: ResourceOptions) -> Training:
         namespace=NAMESPACE,
         loop_image=LOOP_IMAGE,
         image=MODEL_IMAGE,
-        tracking_uri="http://mlflow.mlflow.svc.cluster.local:5000",
-        egress=[Traffic(ports=(5000,), peers=ANYWHERE)],
+        tracking=tracking(),
         training=TrainingSettings.model_validate({"gate": gate}),
         cooldown=timedelta(hours=6),
     )
@@ -313,8 +319,7 @@ def training_args() -> TrainingArgs:
         namespace=NAMESPACE,
         loop_image=LOOP_IMAGE,
         image=MODEL_IMAGE,
-        tracking_uri="http://mlflow.mlflow.svc.cluster.local:5000",
-        egress=[Traffic(ports=(5000,), peers=(pods({"app": "mlflow"}, "mlflow"),))],
+        tracking=tracking(),
         training=TrainingSettings.model_validate(TRAINING),
         cooldown=timedelta(hours=6),
         serving=True,
@@ -334,8 +339,7 @@ def alias_watch_args() -> AliasWatchArgs:
         model="recommender",
         loop_image=LOOP_IMAGE,
         healing=True,
-        tracking_uri="http://mlflow.mlflow.svc.cluster.local:5000",
-        egress=[Traffic(ports=(5000,), peers=ANYWHERE)],
+        tracking=tracking(),
     )
 
 
@@ -345,10 +349,9 @@ def promotion_args() -> PromotionArgs:
         version=3,
         namespace=NAMESPACE,
         loop_image=LOOP_IMAGE,
-        tracking_uri="http://mlflow.mlflow.svc.cluster.local:5000",
-        egress=[Traffic(ports=(5000,), peers=(pods({"app": "mlflow"}, "mlflow"),))],
+        tracking=tracking(),
         promotion=PromotionSettings(),
-        kafka=kafka(),
+        kafka=kafka().access,
     )
 
 

@@ -68,7 +68,7 @@ def test_the_servers_let_in_clients_with_the_bus_s_label_only(servers: JetStream
     recording, bus = build(servers)
     rules = [rule for each in recording.of("NetworkPolicy") for rule in each.inputs["spec"].get("ingress", [])]
     (peers,) = [rule["from"] for rule in rules if rule["ports"][0]["port"] == 4222]
-    assert peers == [{"podSelector": {"matchLabels": bus.client_labels}}]
+    assert peers == [{"podSelector": {"matchLabels": bus.access.labels}}]
 
 
 def test_it_is_the_namespace_s_default_and_counts_as_made_once_it_is_deployed(own: Recording) -> None:

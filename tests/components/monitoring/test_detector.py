@@ -98,7 +98,7 @@ def secured(kafka: KafkaConnection) -> KafkaConnection:
 
 
 def test_with_tls_and_sasl_the_password_comes_from_its_secret_and_the_authority_from_a_file() -> None:
-    recording = build(replace(drift_monitor_args(), kafka=secured(kafka())))
+    recording = build(replace(drift_monitor_args(), kafka=secured(kafka()).access))
     found = env(recording)
     assert found["KAFKA_SECURITY_PROTOCOL"] == "SASL_SSL"
     assert found["KAFKA_SASL_MECHANISM"] == "SCRAM-SHA-512"

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from components.kit.access import NOTHING
 from components.serving.promotion import Promotion, PromotionArgs, watch_options
 from contract.names import EXIT_VERDICT
 from loop.__main__ import COMMANDS
@@ -99,7 +100,7 @@ def test_it_says_to_mlflow_who_it_is_by_a_token_for_mlflow_only(recording: Recor
 def test_it_reads_predictions_where_there_is_kafka_and_does_without_elsewhere(recording: Recording) -> None:
     names = {each["name"] for each in container(recording)["env"]}
     assert "KAFKA_BOOTSTRAP_SERVERS" in names
-    without = build(replace(promotion_args(), kafka=None))
+    without = build(replace(promotion_args(), kafka=NOTHING))
     assert "KAFKA_BOOTSTRAP_SERVERS" not in {each["name"] for each in container(without)["env"]}
 
 

@@ -173,7 +173,7 @@ def brokers() -> KafkaConnection:
 
 
 def test_the_server_publishes_to_the_brokers_with_a_password_that_stays_in_its_secret() -> None:
-    runtime = container(served(kafka=brokers()))
+    runtime = container(served(kafka=brokers().access))
     environment = {each["name"]: each.get("value", each.get("valueFrom")) for each in runtime["env"]}
     assert environment == {
         "HOME": SCRATCH,
@@ -187,7 +187,7 @@ def test_the_server_publishes_to_the_brokers_with_a_password_that_stays_in_its_s
 
 
 def test_the_brokers_authority_is_mounted_where_the_server_is_told_to_look() -> None:
-    recording = served(kafka=brokers())
+    recording = served(kafka=brokers().access)
     volumes = recording.inputs("ServingRuntime")["spec"]["volumes"]
     assert [each["secret"]["secretName"] for each in volumes if "secret" in each] == ["kafka-ca"]
     mount = {"name": "kafka-ca", "mountPath": "/etc/kafka-ca", "readOnly": True}
@@ -196,7 +196,7 @@ def test_the_brokers_authority_is_mounted_where_the_server_is_told_to_look() -> 
 
 @pytest.mark.parametrize("slot", SLOTS)
 def test_the_brokers_let_the_servers_in_and_the_servers_may_go_there(slot: str) -> None:
-    recording = served(kafka=brokers())
+    recording = served(kafka=brokers().access)
     assert predictor(recording, slot)["labels"]["ml-loop.dev/client-of-kafka"] == "true"
     assert {"ports": [{"port": 9094, "protocol": "TCP"}]} in recording.inputs("NetworkPolicy")["spec"]["egress"]
 

@@ -404,4 +404,4 @@ def test_clients_on_aws_may_reach_s3_and_the_agent_with_their_credentials() -> N
     _, store = build(s3_bucket_args())
     assert [rule.ports for rule in store.bucket.egress] == [(443,), (80,)]
     assert store.bucket.credentials_secret is None
-    assert [variable["name"] for variable in store.bucket.env()] == ["AWS_DEFAULT_REGION"]
+    assert [variable["name"] for variable in store.bucket.access.env] == ["AWS_DEFAULT_REGION"]

@@ -134,7 +134,9 @@ def test_external_brokers_are_reached_on_their_ports_with_a_password_that_stays_
     }
     connection = external_brokers(ExternalKafka.model_validate(given))
     assert [traffic.ports for traffic in connection.egress] == [(9094, 9095)]
-    env = {each["name"]: each.get("value") or each.get("value_from") for each in connected(connection.env)}
+    env = {
+        each["name"]: each.get("value") or each.get("value_from") for each in connected(lambda: connection.access.env)
+    }
     assert env == {
         "KAFKA_BOOTSTRAP_SERVERS": "a.example.com:9094,b.example.com:9095",
         "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
@@ -147,8 +149,8 @@ def test_external_brokers_are_reached_on_their_ports_with_a_password_that_stays_
 
 def test_external_brokers_without_tls_and_password_are_plain_text() -> None:
     connection = external_brokers(ExternalKafka.model_validate({"bootstrapServers": "kafka:9092"}))
-    assert {each["name"]: each["value"] for each in connected(connection.env)} == {
+    assert {each["name"]: each["value"] for each in connected(lambda: connection.access.env)} == {
         "KAFKA_BOOTSTRAP_SERVERS": "kafka:9092",
         "KAFKA_SECURITY_PROTOCOL": "PLAINTEXT",
     }
-    assert connection.volumes() == connection.mounts() == []
+    assert connection.access.volumes == connection.access.mounts == ()

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 import versions
+from components.kit.access import Access
 from components.kit.connections import Bucket
 from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArgs
-from components.kit.pod import Env, secret_env
+from components.kit.pod import secret_env
 from components.tracking.application import ArgoCd
 from components.tracking.mlflow import Mlflow, MlflowArgs
 from policy.rules import RULES
@@ -161,8 +162,9 @@ def test_a_role_instead_of_keys_names_no_secret_of_a_bucket() -> None:
 class Locked(Bucket):
     """A bucket that needs one more key."""
 
-    def env(self) -> list[Env]:
-        return [*super().env(), secret_env("BUCKET_TOKEN", "s3", "token")]
+    @property
+    def access(self) -> Access:
+        return super().access + Access(env=[secret_env("BUCKET_TOKEN", "s3", "token")])
 
 
 def test_a_variable_from_a_secret_that_the_chart_has_no_value_for_is_refused() -> None:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from components.kit.tokens import TRACKING_AUDIENCE
 from components.tracking import identity
 from components.tracking.identity import guards
 from components.tracking.mlflow import Mlflow, MlflowArgs
-from components.training.pods import TRACKING_AUDIENCE
 from tests.components.table import mlflow_args, providers, station
 from tests.program.mocks import Recording, record
 

@@ -474,7 +474,7 @@ def test_the_canary_watches_the_staged_version_beside_production(recording: Reco
 
 
 def test_the_canary_alone_reads_predictions_from_kafka(recording: Recording) -> None:
-    found = build(replace(training_args(), kafka=kafka()))
+    found = build(replace(training_args(), kafka=kafka().access))
     assert "KAFKA_BOOTSTRAP_SERVERS" not in environment(recording, "canary")
     reading = [name for name in pod_templates(found) if "KAFKA_BOOTSTRAP_SERVERS" in environment(found, name)]
     assert reading == ["canary"]
