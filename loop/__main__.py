@@ -6,6 +6,8 @@ A command's module is imported when it is called, so that pods start fast.
 import sys
 from importlib import import_module
 
+from loop.runtime import command
+
 COMMANDS = {
     "train": ("loop.training.train", "run the image's train command and check what it left behind"),
     "evaluate": ("loop.training.evaluate", "measure one model version with the image's evaluate command"),
@@ -34,7 +36,10 @@ def main() -> int:
     if name not in COMMANDS:
         print(f"loop: unknown command {name!r}; one of: {', '.join(COMMANDS)}", file=sys.stderr)
         return 2
-    return int(import_module(COMMANDS[name][0]).main() or 0)
+    try:
+        return int(import_module(COMMANDS[name][0]).main() or 0)
+    except Exception as error:  # noqa: BLE001  whatever it is, its exit code must say that it is no verdict
+        return command.crash(error)
 
 
 if __name__ == "__main__":

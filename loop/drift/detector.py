@@ -8,7 +8,6 @@ twice: commit where the complete window ends, publish and wait for the broker, c
 import argparse
 import logging
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -24,8 +23,8 @@ from loop.drift.decision import Outcome, Span, events
 from loop.drift.reference import Reference, Watcher, season_of
 from loop.drift.settings import add_arguments, from_arguments
 from loop.drift.window import Bookmark, MalformedError, Row, Windows, parse
+from loop.runtime import command, watcher
 from loop.runtime.kafka import client_settings
-from loop.runtime.probes import serve
 
 _log = logging.getLogger(__name__)
 
@@ -95,21 +94,24 @@ class Detector:
         """Forget the open window: whoever gets the partitions reads it again."""
         self._windows = Windows(self._settings.window)
 
-    def step(self, timeout: float = 0.5) -> None:
-        """Read what there is, at most 1000 messages, and close the windows that are complete."""
+    def step(self, timeout: float = 0.5) -> float:
+        """Read what there is, at most 1000 messages, and close the windows that are complete.
+
+        Returns the seconds until the next step.
+        """
         self.last_step = self._clock()
         reference = self._watcher.reference
         metrics.REFERENCE_OK.labels(self._model).set(not self._watcher.problem)
         metrics.REFERENCE.labels(self._model).set(float(reference.version) if reference else 0)
         if reference is None:
-            time.sleep(timeout)  # nothing to compare with: the predictions wait in Kafka
-            return
+            return timeout  # nothing to compare with: the predictions wait in Kafka
         for message in self._consumer.consume(num_messages=1000, timeout=timeout):
             if message.error() is not None:
                 self._kafka_error(message.error())
             else:
                 self._take(message.partition(), message.offset(), self._row(message.value(), reference))
         metrics.OPEN_ROWS.labels(self._model).set(len(self._windows.rows))
+        return 0.0
 
     def alive(self) -> tuple[bool, str]:
         """Not alive when reading or comparing has hung; a broker or an MLflow that is away is no reason to restart."""
@@ -210,7 +212,7 @@ def publisher(producer: Any, model: str) -> Callable[[list[bytes]], None]:
 
 
 def _arguments() -> tuple[argparse.Namespace, DriftSettings]:
-    parser = argparse.ArgumentParser(prog="python3 -m loop detect", description=(__doc__ or "").partition("\n")[0])
+    parser = command.parser("detect", "compare windows of predictions with the reference, and publish what was found")
     parser.add_argument("--model", required=True, help="the registered model's name")
     parser.add_argument("--feature", action="append", required=True, help="a feature to watch; once for each")
     parser.add_argument("--port", type=int, default=METRICS_PORT, help="of /metrics, /healthz and /readyz")
@@ -224,10 +226,7 @@ def _arguments() -> tuple[argparse.Namespace, DriftSettings]:
 
 def main() -> int:
     arguments, settings = _arguments()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    stop = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):  # process 1 has no default handlers
-        signal.signal(name, lambda _number, _frame: stop.set())
+    watcher.log_to_stderr()
     from confluent_kafka import Consumer as KafkaConsumer  # noqa: PLC0415  # --help need not wait for all of these
     from confluent_kafka import Producer, TopicPartition  # noqa: PLC0415
     from mlflow import MlflowClient  # noqa: PLC0415
@@ -237,26 +236,23 @@ def main() -> int:
     connection = client_settings(os.environ)
     consumer = KafkaConsumer(connection | consumer_settings(arguments.model))
     producer = Producer(connection | {"enable.idempotence": True, "message.timeout.ms": int(FLUSH_SECONDS * 1000)})
-    watcher = Watcher(MlflowClient(), arguments.model, settings.features)
+    references = Watcher(MlflowClient(), arguments.model, settings.features)
     detector = Detector(
         model=arguments.model,
         settings=settings,
         consumer=consumer,
         publish=publisher(producer, arguments.model),
-        watcher=watcher,
+        watcher=references,
         make_test=make,
         partition=TopicPartition,
     )
-    threading.Thread(target=watcher.run, name="reference", daemon=True).start()
-    server = serve(arguments.port, detector.alive, detector.ready)
+    threading.Thread(target=references.run, name="reference", daemon=True).start()
     consumer.subscribe([PREDICTIONS_TOPIC], on_assign=detector.assigned, on_revoke=detector.revoked)
     try:
-        while not stop.is_set():
-            detector.step()
+        watcher.run(detector.step, port=arguments.port, alive=detector.alive, ready=detector.ready)
     finally:
-        watcher.stop()
+        references.stop()
         consumer.close()
-        server.shutdown()
     return 0
 
 

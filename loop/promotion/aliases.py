@@ -10,8 +10,6 @@ put `production` back.
 
 import argparse
 import logging
-import signal
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,7 +20,7 @@ from prometheus_client import Counter, Gauge
 
 from contract.names import METRICS_PORT, PRODUCTION_TAG, Alias, Tag
 from loop.promotion.change import Change
-from loop.runtime import probes
+from loop.runtime import command, watcher
 from loop.runtime.registry import Registry, RegistryError
 
 _log = logging.getLogger(__name__)
@@ -177,7 +175,7 @@ def _name(version: str | None) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="loop watch-aliases", description=(__doc__ or "").partition("\n")[0])
+    parser = command.parser("watch-aliases", "show what the aliases name, and put production back if told to")
     parser.add_argument("--model", required=True, help="the registered model's name")
     parser.add_argument("--heal", action="store_true", help="put back what was moved by hand")
     parser.add_argument("--namespace", help="of the service, to heal")
@@ -186,20 +184,14 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.heal and not (arguments.namespace and arguments.service):
         parser.error("--heal needs --namespace and --service")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    stop = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):  # process 1 has no default handlers
-        signal.signal(name, lambda _number, _frame: stop.set())
+    watcher.log_to_stderr()
     service = _service(arguments) if arguments.heal else None
     try:
         # The next look is the next attempt.
         watch = AliasWatch(Registry(patience=0), arguments.model, service)
     except RegistryError as error:
         parser.error(str(error))
-    server = probes.serve(arguments.port, watch.alive, watch.ready)
-    while not stop.wait(watch.step()):
-        pass
-    server.shutdown()
+    watcher.run(watch.step, port=arguments.port, alive=watch.alive, ready=watch.ready)
     return 0
 
 

@@ -18,6 +18,7 @@ from loop.promotion import watch
 from loop.promotion.ending import TakenBackError, ended
 from loop.promotion.promote import Live, Production, Say
 from loop.promotion.watch import Baseline, UnjudgedError
+from loop.runtime import command
 from loop.runtime.inference import InferenceService, api_client
 from loop.runtime.registry import Registry
 
@@ -102,9 +103,9 @@ def canary(arguments: argparse.Namespace) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="loop canary", description=__doc__)
+    parser = command.parser("canary", "watch the staging version, and take it back if it is worse")
     watch.add_arguments(parser)
     parser.add_argument("--staging", required=True, help="the staging InferenceService's name")
     parser.add_argument("--production", required=True, help="the production InferenceService's name")
     arguments = parser.parse_args()
-    return ended("canary", lambda: canary(arguments))
+    return ended(lambda: canary(arguments))

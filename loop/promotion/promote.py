@@ -8,8 +8,6 @@ Needs: what a rollout needs of the production service, and in MLflow the right t
 """
 
 import argparse
-import signal
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -25,6 +23,7 @@ from loop.promotion.ending import TakenBackError, ended
 from loop.promotion.judge import Verdict
 from loop.promotion.traffic import Traffic
 from loop.promotion.watch import GRACE_SECONDS, Baseline, UnjudgedError, Watch
+from loop.runtime import command
 from loop.runtime.inference import InferenceService, RolloutError, api_client
 from loop.runtime.registry import Registry
 from loop.serving.rollout import roll
@@ -220,13 +219,11 @@ class Promotion:
 
 
 def main() -> int:
-    # Process 1 of a container ignores what it has no handler for, and would be killed half a minute later.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    parser = argparse.ArgumentParser(prog="loop promote", description=__doc__)
+    parser = command.parser("promote", "put a version into production, watch it, and take it back if it is worse")
     watch.add_arguments(parser)
     parser.add_argument("--service", required=True, help="the production InferenceService's name")
     arguments = parser.parse_args()
-    return ended("promote", lambda: promote(arguments))
+    return ended(lambda: promote(arguments))
 
 
 def promote(arguments: argparse.Namespace) -> None:

@@ -7,7 +7,6 @@ was measured with and against, why it was trained, what the canary saw. Nothing 
 import argparse
 import json
 import re
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +15,7 @@ from mlflow import get_tracking_uri
 from mlflow.entities.model_registry import ModelVersion
 
 from contract.names import CANARY, Alias, Gate, Tag
+from loop.runtime import command
 from loop.runtime.registry import Registry, RegistryError
 
 FOOTER: Final = (
@@ -115,18 +115,18 @@ def code(text: str) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="loop evidence", description=(__doc__ or "").partition("\n")[0])
+    parser = command.parser("evidence", "write the pull request that would put a version into production")
     parser.add_argument("--model", required=True, help="the registered model's name")
     parser.add_argument("--version", default=Alias.STAGING, help="number or alias (default: staging)")
     parser.add_argument("--link", help="MLflow's address for the reader's browser (default: the tracking URI)")
     parser.add_argument("--output", type=Path, help="folder for the files version, title and body.md")
     arguments = parser.parse_args()
     link = (arguments.link or get_tracking_uri()).rstrip("/")
-    try:
-        found = propose(Registry(), arguments.model, arguments.version, link)
-    except (RegistryError, NotProposedError) as error:
-        print(f"evidence: {error}", file=sys.stderr)
-        return 1
+    return command.run(lambda: _propose(arguments, link), RegistryError, NotProposedError)
+
+
+def _propose(arguments: argparse.Namespace, link: str) -> None:
+    found = propose(Registry(), arguments.model, arguments.version, link)
     if isinstance(found, str):
         print(f"{arguments.model}: nothing to propose, as {found}")
     elif arguments.output is None:
@@ -135,4 +135,3 @@ def main() -> int:
         arguments.output.mkdir(parents=True, exist_ok=True)
         for name, text in (("version", found.version), ("title", found.title), ("body.md", found.body)):
             (arguments.output / name).write_text(text, encoding="utf-8")
-    return 0

@@ -8,15 +8,14 @@ refusals.
 import argparse
 import os
 import re
-import sys
 from datetime import timedelta
 from pathlib import Path
 
 from contract.names import Env
 from loop.retraining.decision import Event, lease_name
 from loop.retraining.leases import ContendedError, KubernetesStore, Store, take
+from loop.runtime import command, pod
 
-_NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -41,7 +40,7 @@ def ask(store: Store, model: str, event: Event, cooldown: timedelta, coalesce: t
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python3 -m loop cooldown", description=(__doc__ or "").partition("\n")[0])
+    parser = command.parser("cooldown", "grant a training that drift asked for, or end it as skipped")
     parser.add_argument("--model", required=True)
     parser.add_argument("--feature", required=True, help="the feature that drifted")
     parser.add_argument("--event-id", required=True, help="the drift event's id")
@@ -58,20 +57,19 @@ def _store(arguments: argparse.Namespace) -> KubernetesStore:
     from kubernetes import client, config  # noqa: PLC0415  # --help need not wait for it
 
     config.load_config()
-    namespace = arguments.namespace or _NAMESPACE_FILE.read_text("utf-8").strip()
+    namespace = arguments.namespace or pod.namespace()
     return KubernetesStore(client.CoordinationV1Api(), namespace, {"app.kubernetes.io/managed-by": "ml-loop"})
 
 
 def main() -> int:
     arguments = _parser().parse_args()
+    return command.run(lambda: _cooldown(arguments), ContendedError)
+
+
+def _cooldown(arguments: argparse.Namespace) -> None:
     event = Event(arguments.event_id, arguments.feature, arguments.run)
-    try:
-        granted, message = ask(_store(arguments), arguments.model, event, arguments.cooldown, arguments.coalesce)
-    except ContendedError as error:
-        print(f"cooldown: {error}; try again", file=sys.stderr)
-        return 1
+    granted, message = ask(_store(arguments), arguments.model, event, arguments.cooldown, arguments.coalesce)
     print(message, flush=True)
     if folder := os.environ.get(Env.OUTPUT):
         Path(folder, "granted").write_text(str(granted).lower(), "utf-8")
         Path(folder, "message").write_text(message, "utf-8")
-    return 0

@@ -9,12 +9,12 @@ import base64
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Final
+
+from loop.runtime import command, pod
 
 USERNAME: Final = "argo-events"
 LIFETIME: Final = timedelta(days=3650)
-_NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
 def credentials(host: str, now: datetime) -> Mapping[str, str]:
@@ -51,22 +51,24 @@ def credentials(host: str, now: datetime) -> Mapping[str, str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python3 -m loop bus-credentials", description=(__doc__ or "").partition("\n")[0]
-    )
+    parser = command.parser("bus-credentials", "make a certificate and a password for the event bus, once")
     parser.add_argument("--secret", required=True, help="name of the Secret to fill")
     parser.add_argument("--host", required=True, help="the bus's name in the cluster")
     parser.add_argument("--namespace", help="of the Secret; default: this pod's")
     arguments = parser.parse_args()
+    return command.run(lambda: _fill(arguments))
+
+
+def _fill(arguments: argparse.Namespace) -> None:
     from kubernetes import client, config  # noqa: PLC0415
 
     config.load_config()
-    namespace = arguments.namespace or _NAMESPACE_FILE.read_text("utf-8").strip()
+    namespace = arguments.namespace or pod.namespace()
     api = client.CoreV1Api()
     found = api.read_namespaced_secret(arguments.secret, namespace)
     if found.data:
         print(f"Secret {arguments.secret} is filled already: nothing to do")
-        return 0
+        return
     made = credentials(arguments.host, datetime.now(UTC))
     data = {key: base64.b64encode(value.encode()).decode() for key, value in made.items()}
     assert found.metadata is not None  # noqa: S101  # it was read by its name
@@ -74,4 +76,3 @@ def main() -> int:
     version = found.metadata.resource_version
     api.patch_namespaced_secret(arguments.secret, namespace, {"metadata": {"resourceVersion": version}, "data": data})
     print(f"Secret {arguments.secret} holds a certificate for {arguments.host}")
-    return 0

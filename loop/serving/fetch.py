@@ -5,11 +5,8 @@ says so; a final answer (no such version, forbidden, disk full, not a model) end
 also the container's termination message.
 """
 
-import argparse
 import os
 import shutil
-import signal
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -22,10 +19,11 @@ from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from contract.names import Env
+from loop.runtime import command
 from loop.runtime.registry import Registry, RegistryError, UnavailableError
 from loop.serving import uri as storage_uri
 from loop.serving.resolve import NoVersionYetError, refusal, resolve
-from loop.serving.served import ServedModel, leave_reason
+from loop.serving.served import ServedModel
 from loop.serving.uri import ModelRef
 
 PATIENCE = 300.0
@@ -126,18 +124,14 @@ def _verify(folder: Path, sizes: dict[str, int], served: ServedModel, wanted: st
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="loop fetch", description=__doc__)
+    parser = command.parser("fetch", "KServe's storage initializer: download one model version, and note which it is")
     parser.add_argument("uri", help=storage_uri.ALLOWED)
     parser.add_argument("folder", type=Path)
     arguments = parser.parse_args()
-    # As process 1 it would ignore the signal, and a pod that waits would take its whole grace period to go.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    try:
-        served = fetch(arguments.uri, arguments.folder)
-    except (RegistryError, storage_uri.BadUriError) as error:
-        print(f"fetch: {error}", file=sys.stderr)
-        leave_reason(str(error))
-        return 1
+    return command.run(lambda: _fetch(arguments.uri, arguments.folder), RegistryError, storage_uri.BadUriError)
+
+
+def _fetch(uri: str, folder: Path) -> None:
+    served = fetch(uri, folder)
     pinned = " (pinned by the rollout)" if os.environ.get(Env.MODEL_VERSION) else ""
-    print(f"{arguments.uri}: version {served.version}{pinned}, run {served.run_id}, in {arguments.folder}")
-    return 0
+    print(f"{uri}: version {served.version}{pinned}, run {served.run_id}, in {folder}")

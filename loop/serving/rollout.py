@@ -7,13 +7,13 @@ Needs: `get` and `patch` on the InferenceService, `list` on Deployments and Pods
 """
 
 import argparse
-import sys
 import time
 from collections.abc import Callable, Iterator
 
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
+from loop.runtime import command
 from loop.runtime.inference import Deployment, InferenceService, Pod, RolloutError, api_client, said
 from loop.runtime.registry import Registry, RegistryError
 from loop.serving.resolve import resolve
@@ -102,20 +102,19 @@ def _named(pod: Pod, status: client.V1ContainerStatus) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="loop rollout", description=__doc__)
+    parser = command.parser("rollout", "roll a service to the version its alias names")
     parser.add_argument("--namespace", required=True)
     parser.add_argument("--service", required=True, help="the InferenceService's name")
     parser.add_argument("--model", required=True, help="the registered model's name")
     parser.add_argument("--alias", required=True)
     parser.add_argument("--timeout", type=float, default=300, help="seconds until the rollout is given up")
     arguments = parser.parse_args()
-    try:
-        wanted = resolve(Registry(), ModelRef(arguments.model, alias=arguments.alias))
-        service = InferenceService(
-            api_client(), namespace=arguments.namespace, name=arguments.service, model=arguments.model
-        )
-        roll(service, wanted.version, arguments.timeout)
-    except (RolloutError, RegistryError, config.ConfigException) as error:
-        print(f"rollout: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return command.run(lambda: _rollout(arguments), RolloutError, RegistryError, config.ConfigException)
+
+
+def _rollout(arguments: argparse.Namespace) -> None:
+    wanted = resolve(Registry(), ModelRef(arguments.model, alias=arguments.alias))
+    service = InferenceService(
+        api_client(), namespace=arguments.namespace, name=arguments.service, model=arguments.model
+    )
+    roll(service, wanted.version, arguments.timeout)

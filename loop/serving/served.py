@@ -1,12 +1,10 @@
-"""What a serving pod serves: the note `fetch` leaves beside the model, and the sentence a pod leaves when it dies."""
+"""What a serving pod serves: the note `fetch` leaves beside the model."""
 
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 NOTE = "served-model.json"
-TERMINATION_LOG = Path("/dev/termination-log")
-"""The kubelet mounts it into every container; what it holds becomes the container's termination message."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +23,3 @@ class ServedModel:
     def read(cls, folder: Path) -> "ServedModel":
         """Raises FileNotFoundError when `fetch` did not finish in this folder."""
         return cls(**json.loads((folder / NOTE).read_text(encoding="utf-8")))
-
-
-def leave_reason(reason: str) -> None:
-    """Make `reason` the container's termination message: `rollout` and `kubectl describe` show it."""
-    if TERMINATION_LOG.exists():
-        TERMINATION_LOG.write_text(reason[:4000], encoding="utf-8")  # the kubelet keeps 4096 bytes

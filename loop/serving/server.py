@@ -32,9 +32,10 @@ from prometheus_client import Counter, Info
 from starlette.exceptions import HTTPException
 
 from contract.names import SERVER_PORT, TENANT_HEADER, USER_HEADER
+from loop.runtime import command
 from loop.serving.capture import Capture, Prediction, from_environment
 from loop.serving.guard import Guard
-from loop.serving.served import ServedModel, leave_reason
+from loop.serving.served import ServedModel
 from loop.serving.validation import Batch, InputCheck, RejectedError
 
 SERVED = Info("ml_loop_served_model", "The model version this pod serves")
@@ -193,7 +194,7 @@ def serve(arguments: argparse.Namespace) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="loop serve", description=__doc__)
+    parser = command.parser("serve", "answer v1 and v2 inference requests for one model version")
     parser.add_argument("--model_name", required=True, help="the InferenceService's name")
     parser.add_argument("--model_dir", type=Path, default=Path("/mnt/models"), help="where fetch put the model")
     parser.add_argument("--port", type=int, default=SERVER_PORT)
@@ -205,7 +206,5 @@ def main() -> int:
     try:
         serve(arguments)
     except LoadError as error:
-        print(f"serve: {error}", file=sys.stderr)
-        leave_reason(str(error))
-        return 1
+        return command.end(str(error))
     return 0

@@ -7,16 +7,16 @@ already, written by the step that failed.
 import json
 
 from contract.names import FAILURE_TAG, Env
+from loop.runtime import command
 from loop.runtime.registry import Registry
-from loop.training.step import TERMINATION_LOG, optional, run_step, setting
+from loop.training.step import optional, run_step, setting
 
 
 def report_failure() -> None:
     name, workflow, run_id = setting(Env.MODEL), setting(Env.WORKFLOW), optional(Env.RUN_ID)
     sentence = f"{workflow}: {reason(optional(Env.FAILURES))}"
     print(sentence)
-    if TERMINATION_LOG.exists():
-        TERMINATION_LOG.write_text(sentence[:4096])
+    command.leave(sentence)
     registry = Registry()
     if run_id and registry.run(run_id) is not None:
         registry.tag_run(run_id, FAILURE_TAG, sentence[:5000])

@@ -12,9 +12,8 @@ from pathlib import Path
 from mlflow.exceptions import MlflowException
 
 from contract.names import Env, Trigger
+from loop.runtime import command
 from loop.runtime.registry import PROXIED_TRANSFERS, RegistryError
-
-TERMINATION_LOG = Path("/dev/termination-log")
 
 
 class StepError(Exception):
@@ -22,16 +21,8 @@ class StepError(Exception):
 
 
 def run_step(step: Callable[[], None]) -> int:
-    """Run a step; a failure is one sentence on stderr and in the pod's status, never a stack trace."""
-    try:
-        step()
-    except (StepError, RegistryError, MlflowException) as error:
-        sentence = " ".join(str(error).split())
-        print(f"error: {sentence}", file=sys.stderr)
-        if TERMINATION_LOG.exists():
-            TERMINATION_LOG.write_text(sentence[:4096])
-        return 1
-    return 0
+    """The exit code of a step: what it refuses, and what MLflow refuses it, is a sentence for the user."""
+    return command.run(step, StepError, RegistryError, MlflowException)
 
 
 def setting(name: Env) -> str:
@@ -80,7 +71,7 @@ def user_command(name: str) -> list[str]:
     return sys.argv[2:]
 
 
-def run_user_command(name: str, command: list[str], environment: Mapping[str, str]) -> None:
+def run_user_command(name: str, arguments: list[str], environment: Mapping[str, str]) -> None:
     """Run the image's command with the contract's environment. Raises `StepError` unless it ends with exit code 0.
 
     Its output goes through as it comes; the last line of stderr is kept for the sentence, as that is where Python names
@@ -89,19 +80,23 @@ def run_user_command(name: str, command: list[str], environment: Mapping[str, st
     last = ""
     try:
         process = subprocess.Popen(
-            command,
+            arguments,
             env={**os.environ, **PROXIED_TRANSFERS, **environment},
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
         )
     except OSError as error:
-        raise StepError(f"the {name} command {command[0]!r} cannot be started: {error.strerror}") from None
+        raise StepError(f"the {name} command {arguments[0]!r} cannot be started: {error.strerror}") from None
     with process:
         assert process.stderr is not None  # noqa: S101 - a pipe was asked for
-        for line in process.stderr:
-            sys.stderr.write(line)
-            last = line.strip() or last
+        try:
+            for line in process.stderr:
+                sys.stderr.write(line)
+                last = line.strip() or last
+        except BaseException:  # SIGTERM, too: whoever stops the step stops the command
+            process.terminate()
+            raise
     if process.returncode != 0:
         said = f": {last[:500]}" if last else ""
         raise StepError(f"the {name} command must end with exit code 0, and ended with {process.returncode}{said}")

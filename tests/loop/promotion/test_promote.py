@@ -127,7 +127,7 @@ def test_only_an_answer_is_a_verdict(error: Exception, code: int, capsys: pytest
     def act() -> None:
         raise error
 
-    assert ended("promote", act) == code
+    assert ended(act) == code
     assert str(error).split("\n")[0] in capsys.readouterr().err
 
 

@@ -145,14 +145,14 @@ def test_a_version_that_failed_its_gate_is_not_proposed(
     rejected: dict[str, Any] = {Tag.GATE: "rejected"}
     shelf.add(**rejected)
     sentence = f"version 1 of {shelf.model} must have passed its gate: its tag ml-loop.gate is rejected"
-    assert told(shelf, monkeypatch, capsys, "--version", "1") == (1, f"evidence: {sentence}\n")
+    assert told(shelf, monkeypatch, capsys, "--version", "1") == (1, f"error: {sentence}\n")
 
 
 def test_a_version_that_is_not_there_is_told_so(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tracking: MlflowServer
 ) -> None:
     sentence = f"model {shelf.model} has no version 9 in the registry at {tracking.url}"
-    assert told(shelf, monkeypatch, capsys, "--version", "9") == (1, f"evidence: {sentence}\n")
+    assert told(shelf, monkeypatch, capsys, "--version", "9") == (1, f"error: {sentence}\n")
 
 
 def test_the_pull_request_s_parts_are_files_for_whoever_opens_it(

@@ -15,19 +15,19 @@ from mlflow.store.artifact.models_artifact_repo import ModelsArtifactRepository
 from mlflow_server import MlflowServer
 from serving_helpers import COLUMNS, ROOT, Entrance, free_port
 
+from loop.runtime import command
 from loop.runtime.registry import Registry, RegistryError
 from loop.serving import fetch as fetch_module
-from loop.serving import served as served_module
 from loop.serving.fetch import fetch, main
 from loop.serving.resolve import resolve
-from loop.serving.served import ServedModel
+from loop.serving.served import NOTE, ServedModel
 from loop.serving.uri import ModelRef
 
 
 def refusal(uri: str, folder: Path, patience: float = 5) -> str:
     with pytest.raises(RegistryError) as caught:
         fetch(uri, folder, patience)
-    assert not (folder / served_module.NOTE).exists(), "a failed fetch must not look like a finished one"
+    assert not (folder / NOTE).exists(), "a failed fetch must not look like a finished one"
     assert not list(folder.glob(".fetch-*")), "a failed fetch must leave no half model behind"
     return str(caught.value)
 
@@ -239,11 +239,11 @@ def test_the_command_leaves_its_reason_as_the_containers_termination_message(
 ) -> None:
     log = tmp_path / "termination-log"
     log.touch()
-    monkeypatch.setattr(served_module, "TERMINATION_LOG", log)
+    monkeypatch.setattr(command, "TERMINATION_LOG", log)
     monkeypatch.setattr(sys, "argv", ["loop fetch", "mlflow://books/99", str(tmp_path / "models")])
     assert main() == 1
     assert log.read_text() == "model 'books' has no version 99"
-    assert capsys.readouterr().err == f"fetch: {log.read_text()}\n"
+    assert capsys.readouterr().err == f"error: {log.read_text()}\n"
 
 
 def test_the_command_says_which_version_it_fetched(

@@ -209,7 +209,7 @@ def test_a_model_that_cannot_load_ends_the_server_with_the_reason(
     monkeypatch.setattr(sys, "argv", ["loop serve", "--model_name=books", f"--model_dir={tmp_path}"])
     monkeypatch.delenv("KAFKA_BOOTSTRAP_SERVERS", raising=False)
     assert server_module.main() == 1
-    assert capsys.readouterr().err.splitlines()[-1].startswith("serve: version 9 of books cannot be served: ")
+    assert capsys.readouterr().err.splitlines()[-1].startswith("error: version 9 of books cannot be served: ")
 
 
 def test_a_folder_that_fetch_did_not_finish_ends_the_server_with_the_reason(
@@ -218,5 +218,5 @@ def test_a_folder_that_fetch_did_not_finish_ends_the_server_with_the_reason(
     monkeypatch.setattr(sys, "argv", ["loop serve", "--model_name=books", f"--model_dir={tmp_path}"])
     assert server_module.main() == 1
     assert capsys.readouterr().err.splitlines()[-1] == (
-        f"serve: {tmp_path}/served-model.json is missing: the storage initializer did not finish"
+        f"error: {tmp_path}/served-model.json is missing: the storage initializer did not finish"
     )

@@ -1,0 +1,64 @@
+"""How a command of a pod ends: SIGTERM at once, a failure in one sentence, a crash with an exit code of its own.
+
+The sentence goes to stderr and becomes the container's termination message, which `rollout`, `kubectl describe` and
+Argo's list of failed steps show.
+"""
+
+import argparse
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+FAILED: Final = 1
+"""Exit code of a command that has said why, and would only say so again."""
+CRASHED: Final = 70
+"""Exit code of a command that met what it does not know (`EX_SOFTWARE` in sysexits.h): neither a failure nor a verdict.
+
+Python itself ends with 1 then, which a workflow would not try again."""
+TERMINATION_LOG = Path("/dev/termination-log")
+"""The kubelet mounts it into every container; what it holds becomes the container's termination message."""
+MOST_BYTES: Final = 4096
+"""Of a termination message, the kubelet keeps no more."""
+
+
+def parser(name: str, summary: str) -> argparse.ArgumentParser:
+    """For the command's arguments, with the two lines that `--help` begins with."""
+    return argparse.ArgumentParser(prog=f"python3 -m loop {name}", description=summary)
+
+
+def run(act: Callable[[], None], *said: type[Exception]) -> int:
+    """The exit code of a command that does `act`. Exceptions of the kinds `said` hold a sentence for the user."""
+    end_on_sigterm()
+    try:
+        act()
+    except said as error:
+        return end(str(error))
+    return 0
+
+
+def end(sentence: str, code: int = FAILED) -> int:
+    """Say why the command ends with this exit code."""
+    print(f"error: {leave(sentence)}", file=sys.stderr)
+    return code
+
+
+def crash(error: Exception) -> int:
+    """Say where a command broke, and what its exit code is."""
+    traceback.print_exception(error)
+    return end(f"crashed: {type(error).__name__}: {error}", CRASHED)
+
+
+def leave(sentence: str) -> str:
+    """Make the sentence the container's termination message. Returns it as one line."""
+    line = " ".join(sentence.split())
+    if TERMINATION_LOG.exists():
+        TERMINATION_LOG.write_text(line.encode()[:MOST_BYTES].decode(errors="ignore"), encoding="utf-8")
+    return line
+
+
+def end_on_sigterm() -> None:
+    """Python as process 1 of a container ignores the signal, and would be killed half a minute later."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))

@@ -1,0 +1,28 @@
+"""A process that watches: it steps until it is told to stop, and says at its addresses whether it works."""
+
+import logging
+import signal
+import threading
+from collections.abc import Callable
+
+from loop.runtime import probes
+from loop.runtime.probes import Check
+
+
+def run(step: Callable[[], float], *, port: int, alive: Check, ready: Check) -> None:
+    """Call `step` until SIGTERM or SIGINT; it returns the seconds until its next call."""
+    stop = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):  # process 1 of a container has no default handlers
+        signal.signal(name, lambda _number, _frame: stop.set())
+    server = probes.serve(port, alive, ready)
+    try:
+        while not stop.wait(step()):
+            pass
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def log_to_stderr() -> None:
+    """One line per event, with its time: for the program's start, before anything is logged."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
