@@ -11,8 +11,6 @@ _NAMED: Final = (
     "sasl.username",
     "sasl.password",
     "ssl.ca.location",
-    "ssl.certificate.location",
-    "ssl.key.location",
 )
 
 
