@@ -19,7 +19,7 @@ import pulumi_kubernetes as k8s
 from mlflow import MlflowClient
 from pulumi import Output, ResourceOptions, automation
 
-from components.kit.connections import KafkaConnection
+from components.kit.connections import KafkaConnection, Tracking
 from components.kit.labels import selector
 from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArgs
 from components.kit.network import Traffic, pods
@@ -36,7 +36,7 @@ from local.operators.gateway import CLASS, NAMESPACE
 from local.paths import REPOSITORY, Paths
 from local.shell import run
 from local.toolchain import pulumi as toolchain
-from settings import KServeMode, Model, Platform
+from settings import KServeMode, Model, Settings
 from tests.e2e.scratch_model import BROKERS, TRACKING_URL
 
 CLIENTS: Final = 3
@@ -90,8 +90,14 @@ class PromotionStack:
         here = ResourceOptions(providers=[cluster])
         home = RestrictedNamespace("home", RestrictedNamespaceArgs(namespace=self.name), here)
         names = ("argoWorkflows", "argoEvents", "certManager", "cloudNativePg")
-        platform = Platform.model_validate(dict.fromkeys(names, OFF) | {"kserve": {**OFF, "mode": "standard"}})
-        brought = operators(platform, workflow_namespace=home.name, nats_image="", backups=False, opts=here)
+        values = {
+            "cluster": {"context": "promotion"},
+            "namespace": self.name,
+            "artifacts": {"kind": "aws-s3", "region": "eu-west-1"},
+            "platform": dict.fromkeys(names, OFF) | {"kserve": {**OFF, "mode": "standard"}},
+            "trackingSecretKey": Output.secret("of no server"),
+        }
+        brought = operators(Settings.model_validate(values), home.name, here)
         storage = ModelStorageArgs(namespace=self.name, image=image, tracking_url=TRACKING_URL)
         shared = ModelLoopArgs(
             namespace=home.name,
@@ -101,8 +107,10 @@ class PromotionStack:
             example_image=image,
             mode=KServeMode.STANDARD,
             storage=ModelStorage("storage", storage, here),
-            tracking_url=TRACKING_URL,
-            egress=[Traffic(ports=(PORT,), peers=(pods(selector(APP, "mlflow", "server"), "mlflow"),))],
+            tracking=Tracking(
+                url=Output.from_input(TRACKING_URL),
+                egress=(Traffic(ports=(PORT,), peers=(pods(selector(APP, "mlflow", "server"), "mlflow"),)),),
+            ),
             gateway=Gateway("gateway", GatewayArgs(namespace=home.name, class_name=CLASS, proxies=NAMESPACE), here),
             kafka=KafkaConnection(
                 bootstrap_servers=Output.from_input(BROKERS),

@@ -15,7 +15,7 @@ from urllib.error import HTTPError
 from mlflow import MlflowClient
 from pulumi import Output, ResourceOptions
 
-from components.kit.connections import KafkaConnection
+from components.kit.connections import KafkaConnection, Tracking
 from components.kit.labels import selector
 from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArgs
 from components.kit.network import Traffic, pods
@@ -149,8 +149,11 @@ class ScratchModel:
                 gateway=gateway,
                 kafka=KafkaConnection(
                     bootstrap_servers=Output.from_input(BROKERS), tls=False, client_labels={}, egress=()
+                ).access,
+                tracking=Tracking(
+                    url=Output.from_input(TRACKING_URL),
+                    egress=(Traffic(ports=(PORT,), peers=(pods(selector(APP, "mlflow", "server"), "mlflow"),)),),
                 ),
-                egress=[Traffic(ports=(PORT,), peers=(pods(selector(APP, "mlflow", "server"), "mlflow"),))],
             )
             serving = Serving("serving", args, opts)
             Front("front", FrontArgs(gateway=gateway, serving=serving, canary_percent=10), opts)

@@ -15,7 +15,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from pulumi import Output, ResourceOptions
 
-from components.kit.connections import Bucket
+from components.kit.connections import Bucket, Tracking
 from components.kit.labels import selector
 from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArgs
 from components.kit.network import Traffic
@@ -70,8 +70,10 @@ class ScratchTraining:
                 loop_image=self.image("loop"),
                 image=self.image("recommender"),
                 commands=commands,
-                tracking_uri=TRACKING_URL,
-                egress=[Traffic(ports=(PORT,), peers=(pods_with(selector(APP, "mlflow", "server"), "mlflow"),))],
+                tracking=Tracking(
+                    url=Output.from_input(TRACKING_URL),
+                    egress=(Traffic(ports=(PORT,), peers=(pods_with(selector(APP, "mlflow", "server"), "mlflow"),)),),
+                ),
                 training=TrainingSettings.model_validate(SETTINGS | settings),
                 cooldown=timedelta(hours=6),
                 logs=Bucket(
