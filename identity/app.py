@@ -8,12 +8,14 @@ import errno
 import json
 import logging
 import os
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Final
 
 import anyio
 from fastapi import FastAPI
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import PERMISSION_DENIED, TEMPORARILY_UNAVAILABLE
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, PERMISSION_DENIED, TEMPORARILY_UNAVAILABLE
 from mlflow.server.fastapi_app import app
 from prometheus_client import CollectorRegistry, Counter, start_http_server
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -21,6 +23,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from identity.accounts import Accounts
+from identity.bodies import UPLOAD_SECONDS, Bodies, BodyError, BusyError, TooLargeError, TooSlowError, drain
 from identity.guard import Guard, Refusal
 from identity.operations import READING, Right, right
 from identity.policy import load
@@ -29,7 +32,12 @@ from identity.requests import Request
 METRICS_PORT: Final = "ML_LOOP_IDENTITY_METRICS_PORT"
 """Environment variable with the port that Prometheus asks."""
 STREAMED: Final = "PUT mlflow-artifacts/artifacts/<path:artifact_path>"
-"""An upload, whose body is its file: it is not read here."""
+"""An upload, whose body is its file: it is not held here."""
+CODES: Final = {
+    TooSlowError.status: INVALID_PARAMETER_VALUE,
+    TooLargeError.status: INVALID_PARAMETER_VALUE,
+    BusyError.status: TEMPORARILY_UNAVAILABLE,
+}
 REFUSALS: Final = Counter(
     "ml_loop_tracking_refusals",
     "Requests that the identity check of MLflow refused; account is anonymous where no token named one.",
@@ -61,55 +69,94 @@ class Gate:
     """Lets a request through, or answers as MLflow itself refuses."""
 
     def __init__(self, inner: ASGIApp, guard: Guard) -> None:
-        self.inner, self.guard = inner, guard
+        self.inner, self.guard, self.bodies = inner, guard, Bodies()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] in READING:
+        if scope["type"] != "http":
             await self.inner(scope, receive, send)
             return
-        request, replay = await _read(scope, receive)
-        refusal = await anyio.to_thread.run_sync(self.guard.refusal, request)
-        if refusal is None:
-            await self.inner(scope, replay, send)
+        request = _request(scope)
+        if request.method not in READING and request.named == STREAMED:
+            await self._hand_on(request, scope, receive, send)
             return
-        _report(request, refusal)
-        code = TEMPORARILY_UNAVAILABLE if refusal.again else PERMISSION_DENIED
-        error = MlflowException(refusal.sentence, error_code=code)
+        with self.bodies.holding() as held:
+            try:
+                await held.read(receive, request.announced)
+                # Whoever only reads is judged by nobody, and sends no body that is worth one.
+                free = request.method in READING
+                refusal = None if free else await self._judged(replace(request, body=held.content()))
+            except BodyError as error:
+                refusal = Refusal(f"{request.named} is refused: {error}", status=error.status)
+                receive = receive if error.status != TooSlowError.status else _gone
+            if refusal is None:
+                await self.inner(scope, held.replay(receive), send)
+                return
         # A client that is still sending takes an early answer for a broken connection.
-        await _drain(replay)
-        await JSONResponse(json.loads(error.serialize_as_json()), error.get_http_status_code())(scope, receive, send)
+        await drain(held.replay(receive))
+        await _refuse(request, refusal, scope, receive, send)
 
-
-async def _read(scope: Scope, receive: Receive) -> tuple[Request, Receive]:
-    """The request, and what hands its body out again."""
-    headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
-    request = Request(scope["method"].upper(), scope["path"], scope["query_string"].decode(errors="replace"), headers)
-    if request.operation == STREAMED:
-        return request, receive
-    messages = [message async for message in _body(receive)]
-    body = b"".join(message.get("body", b"") for message in messages)
-
-    async def replay() -> Message:
-        return messages.pop(0) if messages else await receive()
-
-    return Request(request.method, request.path, request.query, headers, body), replay
-
-
-async def _body(receive: Receive):
-    while True:
-        message = await receive()
-        yield message
-        if message["type"] != "http.request" or not message.get("more_body", False):
+    async def _hand_on(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
+        """An upload, judged when it begins and when it ends: in between, its files may have become a version's."""
+        refusal = await self._judged(request)
+        if refusal is not None:
+            await drain(receive)
+            await _refuse(request, refusal, scope, receive, send)
             return
+        upload = Upload(receive, lambda: self._judged(request))
+        try:
+            await self.inner(scope, upload.receive, send)
+        except Exception:
+            # MLflow took it for a client that went away, and wrote nothing.
+            if upload.refusal is None:
+                raise
+            await _refuse(request, upload.refusal, scope, receive, send)
+
+    async def _judged(self, request: Request) -> Refusal | None:
+        return await anyio.to_thread.run_sync(self.guard.refusal, request)
 
 
-async def _drain(receive: Receive) -> None:
-    async for _ in _body(receive):
-        pass
+class Upload:
+    """A body that is handed on while it comes, all but its last message, which waits for the guard."""
+
+    def __init__(self, receive: Receive, judged: Callable[[], Awaitable[Refusal | None]]) -> None:
+        self._receive, self._judged = receive, judged
+        self._end = anyio.current_time() + UPLOAD_SECONDS
+        self._done = False
+        self.refusal: Refusal | None = None
+
+    async def receive(self) -> Message:
+        if self._done:
+            return await self._receive()
+        message: Message = {"type": "http.disconnect"}
+        with anyio.move_on_at(self._end) as patience:
+            message = await self._receive()
+        if patience.cancelled_caught:
+            self.refusal = Refusal(f"{STREAMED} took more than {UPLOAD_SECONDS} seconds", status=TooSlowError.status)
+        self._done = message["type"] != "http.request" or not message.get("more_body", False)
+        if message["type"] == "http.request" and self._done:
+            self.refusal = await self._judged()
+        return message if self.refusal is None else {"type": "http.disconnect"}
+
+
+async def _gone() -> Message:
+    return {"type": "http.disconnect"}
+
+
+def _request(scope: Scope) -> Request:
+    headers = tuple((key.decode("latin-1"), value.decode("latin-1")) for key, value in scope["headers"])
+    return Request(scope["method"].upper(), scope["path"], scope["query_string"].decode(errors="replace"), headers)
+
+
+async def _refuse(request: Request, refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
+    _report(request, refusal)
+    code = CODES.get(refusal.status or 0, TEMPORARILY_UNAVAILABLE if refusal.again else PERMISSION_DENIED)
+    error = MlflowException(refusal.sentence, error_code=code)
+    status = refusal.status or error.get_http_status_code()
+    await JSONResponse(json.loads(error.serialize_as_json()), status)(scope, receive, send)
 
 
 def _report(request: Request, refusal: Refusal) -> None:
     log.warning("refused: %s", " ".join(refusal.sentence.split())[:1000])
     # Anything may stand in the path of what is closed, and callers must not choose what metrics are called.
-    operation = "closed" if right(request.operation) is Right.CLOSED else request.operation
+    operation = "closed" if right(request.named) is Right.CLOSED else request.named
     REFUSALS.labels(model=refusal.model, operation=operation, account=refusal.caller).inc()

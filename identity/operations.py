@@ -48,15 +48,8 @@ FREE: Final = _names("""
     POST traces/metrics
     POST traces/search
     POST ui-telemetry
-    POST webhooks
-    DELETE webhooks/<webhook_id>
-    PATCH webhooks/<webhook_id>
-    POST webhooks/<webhook_id>/test
 """)
-"""Reads with a body, and webhooks, which call others without anybody's token."""
-
-FREE_AREAS: Final = ("gateway/", "gateway-proxy", "mcp-servers")
-"""Of language models and agents: nothing in them belongs to a registered model or to an experiment."""
+"""Reads with a body."""
 
 TRAINING: Final = _names("""
     POST artifacts/presigned-upload-url
@@ -76,9 +69,6 @@ TRAINING: Final = _names("""
     POST logged-models/<model_id>/params
     PATCH logged-models/<model_id>/tags
     PUT mlflow-artifacts/artifacts/<path:artifact_path>
-    POST mlflow-artifacts/mpu/abort/<path:artifact_path>
-    POST mlflow-artifacts/mpu/complete/<path:artifact_path>
-    POST mlflow-artifacts/mpu/create/<path:artifact_path>
     POST review-queues/create
     POST review-queues/get-or-create-user
     POST review-queues/items/add
@@ -86,7 +76,6 @@ TRAINING: Final = _names("""
     POST review-queues/items/set-status
     POST review-queues/update
     POST runs/create
-    POST runs/create-promptlab-run
     POST runs/delete-tag
     POST runs/log-batch
     POST runs/log-inputs
@@ -117,8 +106,6 @@ TRAINING: Final = _names("""
 FILES: Final = _names("""
     POST artifacts/presigned-upload-url
     PUT mlflow-artifacts/artifacts/<path:artifact_path>
-    POST mlflow-artifacts/mpu/complete/<path:artifact_path>
-    POST mlflow-artifacts/mpu/create/<path:artifact_path>
     POST upload-artifact
 """)
 """Those of them that write files. What a version was registered from is written by nobody but the promotion."""
@@ -147,6 +134,9 @@ PROMOTION: Final = _names("""
     DELETE logged-models/<model_id>
     DELETE logged-models/<model_id>/tags/<tag_key>
     DELETE mlflow-artifacts/artifacts/<path:artifact_path>
+    POST mlflow-artifacts/mpu/abort/<path:artifact_path>
+    POST mlflow-artifacts/mpu/complete/<path:artifact_path>
+    POST mlflow-artifacts/mpu/create/<path:artifact_path>
     DELETE model-versions/delete
     DELETE model-versions/delete-tag
     POST model-versions/transition-stage
@@ -159,7 +149,10 @@ PROMOTION: Final = _names("""
     DELETE scorers/delete
     POST traces/delete-traces
 """)
-"""Deletes, restores and renames: what takes something out of sight, or out from under its guard."""
+"""Deletes, restores and renames: what takes something out of sight, or out from under its guard.
+
+And uploads in parts, which go to the store past the server, and which no client does unless it is told to.
+"""
 
 CLOSED: Final = _names("""
     POST demo/delete
@@ -170,6 +163,7 @@ CLOSED: Final = _names("""
     POST prompt-optimization/jobs
     DELETE prompt-optimization/jobs/<job_id>
     POST prompt-optimization/jobs/<job_id>/cancel
+    POST runs/create-promptlab-run
     POST scorer/invoke
     POST workspaces
     DELETE workspaces/<workspace_name>
@@ -177,7 +171,8 @@ CLOSED: Final = _names("""
 """)
 """Work of the server's own, which would write with the server's rights, and workspaces, which it doesn't have."""
 
-CLOSED_AREAS: Final = ("assistant", "jobs")
+CLOSED_AREAS: Final = ("assistant", "gateway", "gateway-proxy", "jobs", "mcp-servers", "webhooks")
+"""Language models and agents, and calls to others: the loop uses none, and they act for whoever asks as the server."""
 SETS: Final = {
     Right.FREE: FREE,
     Right.TRAINING: TRAINING,
@@ -206,7 +201,4 @@ def operation(method: str, path: str) -> tuple[str, dict[str, str]]:
 
 def right(name: str) -> Right:
     """What an operation takes where it concerns a guarded model."""
-    for each, names in SETS.items():
-        if name in names:
-            return each
-    return Right.FREE if name.partition(" ")[2].startswith(FREE_AREAS) else Right.CLOSED
+    return next((each for each, names in SETS.items() if name in names), Right.CLOSED)

@@ -1,29 +1,54 @@
 """What a request names: every id and name in its path, query, headers and body.
 
 Read more loosely than MLflow reads it: whatever MLflow could take for a key, in any spelling that it accepts, counts.
+What MLflow could read otherwise than it is read here is an error: a header that is there twice, an id that is no text.
 """
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from google.protobuf.json_format import Parse
-from mlflow.entities.span import Span
-from mlflow.server.otel_api import (
-    _convert_otlp_json_ids_to_base64,  # pyright: ignore[reportPrivateUsage]  # spans are to be read as MLflow reads them
-)
-from mlflow.tracing.utils.otlp import MLFLOW_EXPERIMENT_ID_HEADER, MLFLOW_RUN_ID_HEADER, decompress_otlp_body
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from mlflow.tracing.utils.otlp import MLFLOW_EXPERIMENT_ID_HEADER, MLFLOW_RUN_ID_HEADER
 
+from identity.bodies import check_pieces, inflated
 from identity.operations import operation
+from identity.spans import traces
 
-Field = tuple[str, str]
+Field = tuple[str, Any]
+SPANS: Final = "POST v1/traces"
+FILE: Final = "POST upload-artifact"
+"""Whose body is a file, and no document."""
+SPELLINGS: Final = {
+    "experiment_ids": "experiment_id",
+    "run_uuid": "run_id",
+    "model_ids": "model_id",
+    "trace_ids": "trace_id",
+    "request_id": "trace_id",
+    "request_ids": "trace_id",
+    "schema_ids": "schema_id",
+} | {
+    key: key
+    for key in (
+        *("experiment_id", "run_id", "model_id", "trace_id"),
+        *("dataset_id", "issue_id", "schema_id", "queue_id"),
+    )
+}
+"""Key of an id, in each spelling → the one that says what it is the id of."""
+NAMING: Final = frozenset({"name", "new_name", "alias", "artifact_path", "source", "version"})
+"""Keys of texts that a decision hangs on, where they are texts at all: a span's name may be anything."""
 _HEADERS: Final = {MLFLOW_EXPERIMENT_ID_HEADER.lower(): "experiment_id", MLFLOW_RUN_ID_HEADER.lower(): "run_id"}
+ONCE: Final = frozenset({*_HEADERS, "authorization", "content-encoding", "content-length", "content-type", "host"})
+"""Headers that say what a request is: MLflow takes the first of two, and something else may take the last."""
 _CAPITAL: Final = re.compile("([A-Z])")
+
+
+class MalformedError(ValueError):
+    """One clause: why a request cannot be read in one way only."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +58,8 @@ class Request:
     method: str
     path: str
     query: str
-    headers: dict[str, str]
-    """By lower-case name."""
+    headers: tuple[tuple[str, str], ...]
+    """As they came, in their order."""
     body: bytes = b""
 
     @cached_property
@@ -46,9 +71,43 @@ class Request:
         return self.matched[0]
 
     @property
+    def named(self) -> str:
+        """The operation, for words: of a path that no router can read, only the method."""
+        try:
+            return self.operation
+        except Exception:  # noqa: BLE001  whatever a router raises
+            return self.method
+
+    @property
+    def announced(self) -> int:
+        """Bytes of the body, by its header; 0 where it says nothing that is a number."""
+        lengths = [value for name, value in self.headers if name.lower() == "content-length"]
+        return max((int(each) for each in lengths if each.isascii() and each.isdigit() and len(each) < 20), default=0)
+
+    @property
     def area(self) -> str:
         """First part of the operation's path, such as `runs`."""
         return self.operation.partition(" ")[2].partition("/")[0]
+
+    @cached_property
+    def _named_headers(self) -> dict[str, str]:
+        # WSGI, which most of MLflow is behind, knows no difference between a hyphen and an underscore.
+        names = Counter(name.lower().replace("_", "-") for name, _ in self.headers)
+        if twice := sorted(name for name in ONCE if names[name] > 1):
+            raise MalformedError(f"the header {twice[0]} is there {names[twice[0]]} times")
+        return {name.lower(): value for name, value in self.headers}
+
+    def header(self, name: str) -> str | None:
+        """By lower-case name. Raises where one of those that decide is there twice."""
+        return self._named_headers.get(name)
+
+    def weigh(self) -> None:
+        """Raises `TooLargeError` for a document that would take far more memory than its text.
+
+        Before anybody reads it: MLflow reads documents of searches, too, which nobody needs a token for.
+        """
+        if self.operation not in (SPANS, FILE):
+            check_pieces(self.body)
 
     @cached_property
     def fields(self) -> list[Field]:
@@ -56,13 +115,45 @@ class Request:
         return [
             *self.matched[1].items(),
             *((_snake(key), value) for key, value in parse_qsl(self.query, keep_blank_values=True)),
-            *((_HEADERS[key], value) for key, value in self.headers.items() if key in _HEADERS),
-            *(_spans(self) if self.operation == "POST v1/traces" else _walk("", _document(self.body))),
+            *((key, value) for name, key in _HEADERS.items() if (value := self.header(name)) is not None),
+            *self._body(),
         ]
 
     def values(self, *keys: str) -> list[str]:
-        """What stands under any of the keys, without what is empty."""
-        return [value for key, value in self.fields if key in keys and value]
+        """What stands under any of the keys, without what is empty.
+
+        Raises `MalformedError` for what is neither text nor a whole number: MLflow makes `1` of 1.0, of 2.4 (on
+        PostgreSQL) 2, and of true 1, each in some of its routes.
+        """
+        return [text for key, value in self.fields if key in keys and (text := _text(key, value))]
+
+    def words(self) -> Iterator[str]:
+        """Every key, and every text that stands under a key called `key`: the names of what a request sets."""
+        for key, value in self.fields:
+            yield key
+            if key == "key" and isinstance(value, str):
+                yield value
+
+    def _body(self) -> Iterator[Field]:
+        if self.operation == FILE:
+            return iter(())
+        if self.operation != SPANS:
+            return _walk("", _document(self.body))
+        media = (self.header("content-type") or "").partition(";")[0].strip()
+        body = inflated(self.body, self.header("content-encoding"))
+        return (("trace_id", trace) for trace in traces(body, media))
+
+
+def _text(key: str, value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if key not in SPELLINGS and not (key in NAMING and isinstance(value, float | bool)):
+        return "" if value is None or isinstance(value, dict | list) else str(value)
+    if isinstance(value, list) and key.endswith("s"):
+        return ""  # its items stand under the same key
+    raise MalformedError(f"{key} must be text or a whole number, not {json.dumps(value)[:40]}")
 
 
 def _document(body: bytes) -> Any:
@@ -76,34 +167,17 @@ def _document(body: bytes) -> Any:
 
 
 def _walk(key: str, value: Any) -> Iterator[Field]:
-    match value:
-        case dict():
-            for name, inner in value.items():
-                yield from _walk(_snake(name), inner)
-        case list():
-            for inner in value:
-                yield from _walk(key, inner)
-        case str() | int() | float():
-            yield key, str(value)
-        case _:
-            pass
+    """All keys of a document with what stands there, and then with what stands in that."""
+    if key:
+        yield key, value
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _walk(_snake(name), inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _walk(key, inner)
 
 
 def _snake(name: str) -> str:
     """Protobuf's JSON takes `runId` for `run_id`."""
     return _CAPITAL.sub(r"_\1", name).lower()
-
-
-def _spans(request: Request) -> Iterable[Field]:
-    """The traces that spans in OpenTelemetry's protocol belong to, read as MLflow reads them."""
-    body, spans = request.body, ExportTraceServiceRequest()
-    if encoding := request.headers.get("content-encoding"):
-        body = decompress_otlp_body(body, encoding.lower())
-    if request.headers.get("content-type", "").startswith("application/json"):
-        Parse(_convert_otlp_json_ids_to_base64(body), spans, ignore_unknown_fields=True)
-    else:
-        spans.ParseFromString(body)
-    for resource in spans.resource_spans:
-        for scope in resource.scope_spans:
-            for span in scope.spans:
-                yield "trace_id", Span.from_otel_proto(span, resource=resource.resource).trace_id

@@ -265,6 +265,8 @@ def _server(name: str, args: MlflowArgs, session: Output[str]) -> Container:
                     "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": ",".join(origins),
                     # It runs what users submit, on the server; nothing of the loop submits any.
                     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+                    # It calls others with keys that anybody may use; the guard closes its writes, this its reads.
+                    "MLFLOW_ENABLE_AI_GATEWAY": "false",
                 }
             ),
             secret_env(SESSION_KEY, session, SESSION_KEY),

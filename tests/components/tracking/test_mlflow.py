@@ -115,6 +115,7 @@ def test_all_servers_sign_sessions_with_one_key_which_is_secret(recording: Recor
 def test_the_server_runs_no_users_jobs_and_reports_to_nobody(recording: Recording) -> None:
     found = environment(recording, "Deployment")
     assert found["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
+    assert found["MLFLOW_ENABLE_AI_GATEWAY"] == "false"
     assert found["MLFLOW_DISABLE_TELEMETRY"] == "true"
 
 

@@ -148,7 +148,6 @@ REQUESTS = {
     "POST review-queues/items/set-status": Ask("", {"queue_id": "{queue}", "item_id": "{trace}", "status": "COMPLETE"}),
     "POST review-queues/update": Ask("", {"queue_id": "{queue}", "name": "r"}),
     "POST runs/create": Ask("", _EXPERIMENT),
-    "POST runs/create-promptlab-run": Ask("", _EXPERIMENT),
     "POST runs/delete-tag": Ask("", {**_RUN, "key": "k"}),
     "POST runs/log-batch": Ask("", {**_RUN, "params": [_KEY]}),
     "POST runs/log-inputs": Ask("", {**_RUN, "models": [{"model_id": "{logged}"}]}),

@@ -248,7 +248,6 @@ def test_a_user_s_code_says_nothing_of_its_own_gate(server: GuardedServer, thing
         f"PUT {FILES}/{{experiment}}/{{run}}/artifacts/reference/window.csv",
         f"PUT {FILES}/{{experiment}}/models/{{logged}}/artifacts/model.skops",
         f"PUT {FILES}/{{experiment}}/./models//{{logged}}/artifacts/model.skops",
-        "POST /api/2.0/mlflow-artifacts/mpu/create/{experiment}/models/{logged}/artifacts/file",
         "POST /ajax-api/2.0/mlflow/upload-artifact?run_uuid={run}&path=reference/window.csv",
     ],
 )
@@ -290,10 +289,22 @@ def test_a_version_of_a_guarded_model_comes_from_its_own_experiment(server: Guar
         )
 
 
-def test_a_free_model_is_registered_from_a_guarded_run(server: GuardedServer, things: Things) -> None:
+def test_a_free_model_is_registered_from_a_guarded_run_and_from_a_guarded_logged_model_by_the_gate(
+    server: GuardedServer, things: Things
+) -> None:
+    """MLflow writes a tag of the logged model that a version comes from."""
     server.made("POST", f"{V2}/registered-models/create", None, {"name": "copy"})
-    body = {"name": "copy", "source": f"models:/{things.logged}", "model_id": things.logged}
-    server.made("POST", f"{V2}/model-versions/create", None, body)
+    run = {"name": "copy", "source": f"runs:/{things.run}/model", "run_id": things.run}
+    server.made("POST", f"{V2}/model-versions/create", None, run)
+    body = {"name": "copy", "source": f"models:/{things.logged}"}
+    for more in ({}, {"model_id": things.logged}):
+        refused = server.ask("POST", f"{V2}/model-versions/create", None, {**body, **more})
+        assert refused.denied, refused
+        assert "of the guarded model guarded" in refused.message
+    server.made("POST", f"{V2}/model-versions/create", None, {"name": "copy", "source": "models:/guarded/1"})
+    tags = server.made("GET", f"{V2}/logged-models/{things.logged}", None)["model"]["info"].get("tags", [])
+    assert "copy" not in str(tags)
+    server.made("POST", f"{V2}/model-versions/create", GATE, {**body, "model_id": things.logged})
 
 
 def test_a_metric_of_an_own_run_is_not_written_to_a_guarded_model(server: GuardedServer, things: Things) -> None:
@@ -332,6 +343,13 @@ def test_work_of_the_server_s_own_is_closed(server: GuardedServer, things: Thing
         "/ajax-api/3.0/jobs/",
         "/api/3.0/mlflow/prompt-optimization/jobs",
         "/ajax-api/3.0/mlflow/assistant/message",
+        "/api/3.0/mlflow/gateway/secrets/create",
+        "/ajax-api/2.0/mlflow/gateway-proxy",
+        "/gateway/mlflow/v1/chat/completions",
+        "/gateway/proxy/x/v1",
+        "/api/3.0/mlflow/mcp-servers",
+        "/api/2.0/mlflow/webhooks",
+        "/ajax-api/2.0/mlflow/runs/create-promptlab-run",
     ):
         answer = server.ask("POST", path, PROMOTE, {})
         assert answer.denied, answer

@@ -1,0 +1,159 @@
+"""What MLflow's own stores say of the things that a request names: whose each is, and where its files lie."""
+
+import posixpath
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from mlflow.entities import LoggedModelStatus
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
+from mlflow.server.handlers import (  # no other way in
+    _get_artifact_repo_mlflow_artifacts,  # pyright: ignore[reportPrivateUsage]
+    _get_model_registry_store,  # pyright: ignore[reportPrivateUsage]
+    _get_tracking_store,  # pyright: ignore[reportPrivateUsage]
+    _resolve_registered_model_source_lineage,  # pyright: ignore[reportPrivateUsage]
+)
+from mlflow.utils.uri import validate_path_is_safe
+
+from identity.requests import SPELLINGS, Request
+
+ABSENT: Final = ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)
+"""What MLflow answers for an id of nothing, and what it answers the request; any other error says nothing."""
+PLAIN: Final = re.compile(r"[\w-]+")
+"""An id, as MLflow makes them: it goes into a filter."""
+Store = Any
+BELONGS: Final[Mapping[str, Callable[[Store, str], Iterable[str]]]] = {
+    "experiment_id": lambda store, its: [store.get_experiment(its).experiment_id],
+    "run_id": lambda store, its: [store.get_run(its).info.experiment_id],
+    "model_id": lambda store, its: [store.get_logged_model(its, allow_deleted=True).experiment_id],
+    "trace_id": lambda store, its: [store.get_trace_info(its).experiment_id],
+    "dataset_id": lambda store, its: store.get_dataset_experiment_ids(its),
+    "issue_id": lambda store, its: [store.get_issue(its).experiment_id],
+    "schema_id": lambda store, its: [store.get_label_schema(its).experiment_id],
+    "queue_id": lambda store, its: [store.get_review_queue(its).experiment_id],
+}
+"""The experiments that an id belongs to, by the key it stands under."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A guarded experiment, named as its model."""
+
+    name: str
+    location: str
+
+    @property
+    def place(self) -> str:
+        """Its folder, as the artifact proxy names it."""
+        return posixpath.normpath(urlsplit(self.location).path).strip("/")
+
+    def holds(self, path: str) -> bool:
+        return f"{_canonical(path)}/".startswith(f"{self.place}/")
+
+    def source(self, path: str) -> str:
+        """How a version that came from the owner of a file is found; files lie in `<run>/` or `models/<model>/`."""
+        model, run = self.owner(path)
+        return f"source_path = 'models:/{model}'" if model else f"run_id = '{run}'"
+
+    def owner(self, path: str) -> tuple[str, str]:
+        """The logged model that a file is one of, or else its run. Raises where it is neither's."""
+        head, _, rest = _canonical(path).removeprefix(self.place).strip("/").partition("/")
+        its = rest.partition("/")[0] if head == "models" else head
+        if not PLAIN.fullmatch(its):
+            raise ValueError(f"{its!r} is no run and no logged model")
+        return (its, "") if head == "models" else ("", its)
+
+    def overlaps(self, path: str) -> bool:
+        """Whether a path is its folder, below it or above it."""
+        return self.holds(path) or _canonical(path) == "." or f"{self.place}/".startswith(f"{_canonical(path)}/")
+
+
+@dataclass(frozen=True)
+class Things:
+    """The stores of the running server, asked about the guarded models."""
+
+    guarded: frozenset[str]
+
+    @property
+    def store(self) -> Store:
+        return _get_tracking_store()
+
+    @property
+    def registry(self) -> Store:
+        return _get_model_registry_store()
+
+    def experiments(self) -> dict[str, Experiment]:
+        """The guarded experiments that exist, deleted ones too, by id."""
+        found = (self.store.get_experiment_by_name(name) for name in sorted(self.guarded))
+        return {its.experiment_id: Experiment(its.name, its.artifact_location) for its in found if its is not None}
+
+    def of(self, request: Request) -> set[str]:
+        """Ids of the experiments that the request's ids belong to."""
+        return {
+            experiment
+            for key, kind in SPELLINGS.items()
+            for value in request.values(key)
+            for experiment in self.owners(kind, value)
+        }
+
+    def owners(self, key: str, value: str) -> list[str]:
+        """The experiments that an id belongs to: none, where there is nothing of that id."""
+        try:
+            return list(BELONGS[key](self.store, value))
+        except MlflowException as error:
+            # No status will do: MLflow answers 400 where it gets no connection from its pool, too.
+            if error.error_code != ABSENT:
+                raise
+            return []
+
+    def logged_models(self, request: Request) -> set[str]:
+        """The logged models that a new version comes from: MLflow writes a tag of each."""
+        found = set(request.values("model_id"))
+        for source in request.values("source"):
+            scheme, _, place = source.partition(":")
+            if scheme != "models":
+                continue
+            head, *rest = place.strip("/").split("/")
+            if not rest and "@" not in head:
+                found.add(head)
+                continue
+            # Of a version, as MLflow resolves it.
+            try:
+                resolved = _resolve_registered_model_source_lineage(
+                    source, "", "", has_run_id=False, has_model_id=False
+                )
+            except MlflowException as error:
+                if error.error_code != ABSENT:
+                    raise
+            else:
+                found |= {resolved[2]} if resolved[2] else set()
+        return found
+
+    def rewritten(self, path: str) -> str | None:
+        """The logged model of which a path is a file that exists, where all of its files have been written."""
+        for its in self.experiments().values():
+            model = its.owner(path)[0] if its.holds(path) else ""
+            if model and self._is_finished(model) and _exists(_canonical(path)):
+                return model
+        return None
+
+    def _is_finished(self, model: str) -> bool:
+        try:
+            return self.store.get_logged_model(model, allow_deleted=True).status == LoggedModelStatus.READY
+        except MlflowException as error:
+            if error.error_code != ABSENT:
+                raise
+            return False
+
+
+def _exists(path: str) -> bool:
+    folder = posixpath.dirname(path)
+    return path in {each.path for each in _get_artifact_repo_mlflow_artifacts().list_artifacts(folder or None)}
+
+
+def _canonical(path: str) -> str:
+    """A path as the artifact proxy reads it. Raises `MlflowException` where the proxy takes none."""
+    return posixpath.normpath(validate_path_is_safe(path.lstrip("/"))).strip("/")
