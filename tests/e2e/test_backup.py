@@ -53,7 +53,8 @@ def release(made: BackupStack, model: str, version: int) -> None:
     registry = made.registry
     if version == 1:
         registry.create_registered_model(model)
-    registry.create_model_version(model, f"s3://nowhere/{version}")
+    run = registry.create_run("0").info
+    registry.create_model_version(model, f"{run.artifact_uri}/model", run.run_id)
     registry.set_registered_model_alias(model, "production", str(version))
 
 
