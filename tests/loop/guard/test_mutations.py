@@ -25,6 +25,7 @@ EXAMPLES = 3_400
 """Of each of three kinds: ten thousand."""
 GUARDED = "1"
 METHODS = ("POST", "PUT", "PATCH", "DELETE")
+pytestmark = pytest.mark.timeout(1200)
 TIMES = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
