@@ -51,7 +51,9 @@ class Canary:
         if live == self.number:
             self.say(f"staging: version {self.number} of {self.model} is in production already")
             return
-        before = Baseline(live, self.production.traffic(live)) if live else None
+        before = None
+        if live:
+            before = Baseline(live, self.production.traffic(live), lambda: self.production.traffic(live))
         try:
             verdict = self.staging.watch(self.number, before)
         except UnjudgedError as error:

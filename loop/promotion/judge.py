@@ -10,6 +10,7 @@ from typing import Final
 from scipy import stats
 
 from contract.watching import Limits
+from loop.promotion.predictions import Sample, Value, compare, constant
 from loop.promotion.traffic import MIN_REQUESTS, Traffic
 
 ALPHA: Final = 1e-4
@@ -21,15 +22,6 @@ LATENCY_FLOOR: Final = 0.005
 MISSING: Final = "missing: "
 """Stands before the reason where there is no number."""
 ALONE: Final = "there is no version to compare with"
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Predictions of one version, and to how many different rows of features."""
-
-    outputs: tuple[tuple[float, ...], ...] = ()
-    """For each output of the model its values."""
-    inputs: int = 0
 
 
 @dataclass(frozen=True)
@@ -81,7 +73,9 @@ def _errors(limits: Limits, new: Observation, old: Observation | None, verdict: 
         return
     # A client's mistake is no version's, but a version that refuses what the one before took is at fault.
     usual = old.traffic.refused / old.traffic.requests
-    if _exceeds(traffic.refused, traffic.requests, min(usual + limits.max_error_rate, 1.0)):
+    # What it refused may be less than it would have: its share is known by so many requests only.
+    known = stats.binomtest(old.traffic.refused, old.traffic.requests).proportion_ci(1 - ALPHA)
+    if _exceeds(traffic.refused, traffic.requests, min(float(known.high) + limits.max_error_rate, 1.0)):
         compared = f"{traffic.refused / traffic.requests:.1%}, version {old.version} refused {usual:.1%}"
         verdict.failures.append(f"{traffic.refused} of {traffic.requests} requests were refused ({compared})")
 
@@ -140,29 +134,28 @@ def _predictions(limits: Limits, new: Observation, old: Observation | None, verd
         _unjudged(verdict, "; ".join([*seen, needed]))
         return
     shifts: list[float] = []
+    level = ALPHA / max(len(now.outputs), 1)  # each output is another chance to be wrong
     for place, (values, usual) in enumerate(zip(now.outputs, before.outputs, strict=False), start=1):
-        if min(len(values), len(usual)) < MIN_REQUESTS:
-            continue
         name = f"output {place}" if len(now.outputs) > 1 else "the prediction"
-        shift = stats.ks_2samp(values, usual)
-        shifts.append(float(shift.statistic))
-        if _constant(values) and not _constant(usual):
+        shift = compare(values, usual)
+        shifts.append(shift.distance)
+        if constant(values, usual) < level:
             rows = f"all of {now.inputs} different rows"
-            verdict.failures.append(f"{name} is {values[0]:g} for {rows}, version {old.version} tells them apart")
+            verdict.failures.append(f"{name} is {_shown(values[0])} for {rows}, version {old.version} tells them apart")
             continue
-        verdict.notes.append(f"{name} is {shift.statistic:.2f} away from that of version {old.version}")
-        if shift.statistic > limits.max_prediction_shift and shift.pvalue < ALPHA:
+        verdict.notes.append(f"{name} is {shift.distance:.2f} away from that of version {old.version}")
+        if shift.distance > limits.max_prediction_shift and shift.p_value < level:
             verdict.failures.append(
                 f"{name} is distributed otherwise than with version {old.version} "
-                f"(KS distance {shift.statistic:.2f}, allowed {limits.max_prediction_shift:g})"
+                f"({shift.test} {shift.distance:.2f}, allowed {limits.max_prediction_shift:g})"
             )
-    verdict.numbers["prediction-shift"] = f"{max(shifts):.2f}" if shifts else f"{MISSING}no output has enough numbers"
+    verdict.numbers["prediction-shift"] = f"{max(shifts):.2f}" if shifts else f"{MISSING}there is no output"
+
+
+def _shown(value: Value) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def _unjudged(verdict: Verdict, why: str) -> None:
     verdict.notes.append(f"predictions are not judged: {why}")
     verdict.numbers["prediction-shift"] = MISSING + why
-
-
-def _constant(values: tuple[float, ...]) -> bool:
-    return min(values) == max(values)

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from contract.messages import Malformed, Prediction, Scalar, number
 from contract.names import PREDICTIONS_TOPIC, SERVER_PORT, Env
-from loop.promotion.judge import Sample
+from loop.promotion.predictions import Sample, Value
 from loop.promotion.traffic import Traffic
 from loop.runtime.inference import InferenceService, Pod
 from loop.runtime.kafka import client_settings
@@ -23,6 +23,8 @@ LOOKBACK: Final = timedelta(minutes=10)
 """How old a prediction may be to be compared."""
 MOST: Final = 10_000
 """Rows of each version that are kept, the latest."""
+LONGEST: Final = 100
+"""Characters of a label; longer texts are no labels."""
 PATIENCE: Final = 30.0
 """Seconds for Kafka to hand over what it has."""
 Row = tuple[list[Scalar], list[Any]]
@@ -108,22 +110,32 @@ def crashes(service: InferenceService, version: str) -> tuple[str, ...]:
 def published(model: str, versions: Iterable[str], messages: Iterable[bytes]) -> Published:
     """The latest rows of each version; what is no prediction is skipped, as anybody may have written it."""
     rows: dict[str, deque[Row]] = {version: deque(maxlen=MOST) for version in versions}
+    requests: set[tuple[str, ...]] = set()
     skipped = 0
     for value in messages:
         message = Prediction.parse(value, model)
         if isinstance(message, Malformed):
             skipped += 1
         elif message is not None and (kept := rows.get(message.version)) is not None:
-            kept.append((message.features, message.predictions))
+            # One row of each request: those of a batch are too much alike to count for more than one another.
+            request = message.version, message.tenant, message.user_id, message.at.isoformat()
+            if request not in requests:
+                requests.add(request)
+                kept.append((message.features, message.predictions))
     return Published({version: sample(kept) for version, kept in rows.items()}, skipped)
 
 
 def sample(rows: Iterable[Row]) -> Sample:
-    """From (features, predictions) of each row. What is no number, such as a label, is left out."""
+    """From (features, predictions) of each row. What is no number, such as a label, is its JSON."""
     kept = list(rows)
     columns = zip(*(predictions for _, predictions in kept), strict=False)
-    outputs = tuple(tuple(each for value in column if (each := number(value)) is not None) for column in columns)
+    outputs = tuple(tuple(map(_value, column)) for column in columns)
     return Sample(outputs, len({json.dumps(features) for features, _ in kept}))
+
+
+def _value(value: object) -> Value:
+    found = number(value)
+    return json.dumps(value)[:LONGEST] if found is None else found
 
 
 def _messages(since: datetime) -> Iterator[bytes]:

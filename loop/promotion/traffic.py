@@ -27,6 +27,16 @@ class Traffic:
             self.seconds + other.seconds,
         )
 
+    def since(self, before: "Traffic") -> "Traffic | None":
+        """What came after `before`; None where a server has gone with its numbers."""
+        new = Traffic(
+            self.answered - before.answered,
+            self.failed - before.failed,
+            self.refused - before.refused,
+            self.seconds - before.seconds,
+        )
+        return new if min(new.answered, new.failed, new.refused, new.seconds) >= 0 else None
+
     @property
     def requests(self) -> int:
         return self.answered + self.failed + self.refused

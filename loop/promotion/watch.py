@@ -7,12 +7,13 @@ looks still fail, the version was not judged (`UnjudgedError`), and must not sta
 import argparse
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from contract.watching import LIMITS, ROLLOUT_SECONDS, WATCH_SECONDS, Limits
-from loop.promotion.judge import Observation, Sample, Verdict, judge
+from loop.promotion.judge import Observation, Verdict, judge
 from loop.promotion.observation import Published
+from loop.promotion.predictions import Sample
 from loop.promotion.traffic import Traffic
 
 POLL_SECONDS: Final = 5.0
@@ -33,6 +34,13 @@ class Baseline:
 
     version: str
     traffic: Traffic | None
+    now: Callable[[], Traffic | None] | None = field(default=None, compare=False)
+    """What they have counted by now, where they still serve: then only the same minutes are compared."""
+
+    @property
+    def counted(self) -> Traffic | None:
+        """What they counted in the minutes of the watch, or ever where they serve no more."""
+        return self.traffic if self.now is None else (self.now() or Traffic()).since(self.traffic or Traffic())
 
 
 class Looks(Protocol):
@@ -78,7 +86,7 @@ class Watch:
                 return verdict
 
     def _look(self, looks: Looks, version: str, before: Baseline | None, *, last: bool) -> Verdict:
-        old = before and Observation(before.version, before.traffic)
+        old = before and Observation(before.version, before.counted)
         new = Observation(version, crashes=looks.crashes(version))
         if not new.crashes:  # a server that ended answers nothing, and what is known of it is enough
             new = replace(new, traffic=looks.traffic(version))

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks import judge as judged
 from contract.watching import Limits
-from loop.promotion.judge import Observation, Sample, judge
+from loop.promotion.judge import Observation, judge
+from loop.promotion.predictions import Sample
 from loop.promotion.traffic import Traffic
 
 LIMITS = Limits()
@@ -197,3 +199,41 @@ def test_failures_of_a_twentieth_or_more_are_caught_whatever_the_traffic(request
 def test_a_version_that_fails_as_often_as_is_allowed_is_hardly_ever_caught(seed: int) -> None:
     failed = int(np.random.default_rng(seed).binomial(400, 0.005))
     assert failures(Observation("2", Traffic(answered=400 - failed, failed=failed)), None) == []
+
+
+def labels(seed: int, shares: dict[str, float], rows: int = 400) -> Sample:
+    values = np.random.default_rng(seed).choice(list(shares), rows, p=list(shares.values()))
+    return Sample((tuple(map(str, values)),), rows)
+
+
+def test_labels_are_compared_by_their_shares() -> None:
+    old = replace(OLD, sample=labels(0, {"cat": 0.7, "dog": 0.3}))
+    assert failures(replace(NEW, sample=labels(1, {"cat": 0.7, "dog": 0.3})), old) == []
+    (reason,) = failures(replace(NEW, sample=labels(1, {"cat": 0.1, "dog": 0.9})), old)
+    assert reason.startswith(
+        "the prediction is distributed otherwise than with version 1 (distance of the labels' shares"
+    )
+    assert failures(replace(NEW, sample=Sample((("cat",) * 400,), 400)), old) == [
+        "the prediction is cat for all of 400 different rows, version 1 tells them apart"
+    ]
+
+
+def test_labels_without_number_say_nothing_by_being_different() -> None:
+    texts = [Sample((tuple(f"{which} text {row}" for row in range(400)),), 400) for which in ("old", "new")]
+    assert failures(replace(NEW, sample=texts[1]), replace(OLD, sample=texts[0])) == []
+
+
+def test_a_rare_class_that_is_missing_is_no_constant_until_there_are_enough_rows() -> None:
+    usual = replace(OLD, sample=Sample(((0.0,) * 9900 + (1.0,) * 100,), 10_000))
+    assert failures(replace(NEW, sample=Sample(((0.0,) * 60,), 60)), usual) == []
+    assert failures(replace(NEW, sample=Sample(((0.0,) * 9000,), 9000)), usual) != []
+
+
+def test_what_the_version_before_refuses_is_known_by_as_many_requests_as_it_had() -> None:
+    few = replace(OLD, traffic=Traffic(answered=60, seconds=1.2))
+    assert failures(replace(NEW, traffic=Traffic(answered=380, refused=20, seconds=7.6)), few) == []
+
+
+@pytest.mark.parametrize("which", judged.PROMISES)
+def test_chance_alone_condemns_hardly_any_version(which: str) -> None:
+    assert judged.condemned(which, looks=40, seed=1) == 0

@@ -1,10 +1,13 @@
 """What is read of metrics and predictions."""
 
+from datetime import UTC, datetime
+
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from loop.promotion.judge import Sample
-from loop.promotion.observation import Row, counted, sample
+from contract.messages import Prediction
+from loop.promotion.observation import Row, counted, published, sample
+from loop.promotion.predictions import Sample
 from loop.promotion.traffic import Traffic
 
 
@@ -24,10 +27,19 @@ def test_a_server_that_was_asked_nothing_has_no_traffic() -> None:
     assert counted("") == Traffic()
 
 
-def test_predictions_become_columns_of_numbers_and_rows_are_told_apart() -> None:
+def test_predictions_become_columns_of_numbers_and_labels_and_rows_are_told_apart() -> None:
     rows: list[Row] = [([1, 2], [0.5, "cat"]), ([1, 2], [0.25, "dog"]), ([3, 4], [1, None])]
-    assert sample(rows) == Sample(((0.5, 0.25, 1.0), ()), 2)
+    assert sample(rows) == Sample(((0.5, 0.25, 1.0), ('"cat"', '"dog"', "null")), 2)
 
 
 def test_no_predictions_are_an_empty_sample() -> None:
     assert sample([]) == Sample((), 0)
+
+
+def test_of_a_request_one_row_counts() -> None:
+    def message(row: float, second: int) -> bytes:
+        at = datetime(2026, 1, 1, 0, 0, second, tzinfo=UTC)
+        return Prediction(model="films", version="2", features=[row], predictions=[row], at=at).encode()
+
+    read = published("films", ["2"], [message(1, 0), message(2, 0), message(3, 1)])
+    assert read.samples["2"] == Sample(((1.0, 3.0),), 2)
