@@ -13,7 +13,7 @@ LOOP_PYTHON := images/loop/.venv/bin/python
 IMAGES := loop detector mlflow
 
 .DEFAULT_GOAL := help
-.PHONY: help up down restore env logs check test test-detector e2e ci promtool knative-pods lint format types mirror chart-keys schema clean
+.PHONY: help up down restore env logs check test test-detector models e2e ci promtool knative-pods lint format types mirror chart-keys schema clean
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ check: .venv/ready ## ask the running stack the loop's seven questions; DEEP=1 a
 test: .venv/ready images/loop/.venv/ready ## unit, policy and loop tests; no cluster needed
 	$(PYTHON) -m pytest -n 2 --dist loadfile
 	$(LOOP_PYTHON) -m pytest -n 2 --dist loadfile -c tests/loop/pytest.ini tests/loop
+
+models: images/loop/.venv/ready ## put real models through train, serve and publish, and print N of N; NAME=… for one
+	$(LOOP_PYTHON) tests/models $(NAME)
 
 test-detector: images/detector/.venv/ready ## the detector's statistics against alibi-detect, in its image's environment
 	images/detector/.venv/bin/python -m pytest -c tests/detector/pytest.ini tests/detector

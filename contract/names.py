@@ -123,7 +123,10 @@ PROMOTION_TAGS: Final = frozenset({PROMOTION_TAG, PRODUCTION_TAG, Tag.PROMOTED})
 """What a promotion remembers by, at a model and at a version: who could forge it could say what goes to production."""
 
 REFERENCE_ARTIFACT: Final = "reference/window.csv"
-"""Artifact of every training run: the rows drift is measured against. CSV, header = feature names, numbers."""
+"""Artifact of a training run: the rows drift is measured against, as CSV. Header = the inputs' names, in order."""
+
+REFERENCE_PARQUET: Final = "reference/window.parquet"
+"""The same rows with their types and nulls. A run may have it beside the CSV, or instead."""
 
 DATA_FINGERPRINT_PARAM: Final = "data_fingerprint"
 """Param of every training run: SHA-256 of the training data, hex."""

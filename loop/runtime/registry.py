@@ -79,6 +79,10 @@ class Registry:
     def run(self, run_id: str) -> Run | None:
         return self._or_none(lambda: self.client.get_run(run_id))
 
+    def experiment(self, experiment_id: str) -> str:
+        """An experiment's name."""
+        return str(self.ask(lambda: self.client.get_experiment(experiment_id)).name)
+
     def logged_model(self, model_id: str) -> LoggedModel:
         return self.ask(lambda: self.client.get_logged_model(model_id))
 

@@ -10,7 +10,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -20,6 +20,7 @@ from prometheus_client import Counter, Gauge
 
 from contract import messages as topics
 from contract.names import PREDICTIONS_TOPIC, Env
+from loop.model.answers import plain
 from loop.runtime.kafka import client_settings
 from loop.serving.served import ServedModel
 
@@ -27,15 +28,20 @@ _log = logging.getLogger(__name__)
 
 MESSAGES = Counter(
     "ml_loop_capture_messages_total",
-    "Predictions (rows) by what became of them: delivered, queue_full, undelivered (the broker did not take it)",
+    "Predictions (rows) by what became of them: delivered, queue_full, undelivered (the broker did not take it), "
+    "unpublishable (no message could be made of it)",
     ["outcome"],
 )
-DELIVERED, QUEUE_FULL, UNDELIVERED = (MESSAGES.labels(o) for o in ("delivered", "queue_full", "undelivered"))
+DELIVERED, QUEUE_FULL, UNDELIVERED, UNPUBLISHABLE = (
+    MESSAGES.labels(outcome) for outcome in ("delivered", "queue_full", "undelivered", "unpublishable")
+)
 QUEUED = Gauge("ml_loop_capture_queued", "Predictions (rows) waiting to be encoded and produced")
 
 CAPACITY = 10_000
 """Rows waiting for the thread, and again messages waiting inside the Kafka client."""
 CLOSE_SECONDS = 5.0
+LARGEST = 900_000
+"""Bytes of a message, below Kafka's usual limit of 1 MB."""
 
 
 @dataclass(frozen=True)
@@ -112,19 +118,41 @@ class Capture:
 
 
 def messages(prediction: Prediction, served: ServedModel, at: datetime) -> list[bytes]:
-    """One message per row."""
-    return [
-        topics.Prediction(
-            tenant=prediction.tenant,
-            user_id=prediction.user_id,
-            features=row,
-            predictions=answer if isinstance(answer, list) else [answer],
-            at=at,
-            model=served.name,
-            version=served.version,
-        ).encode(orjson.dumps)
-        for row, answer in zip(prediction.rows, prediction.predictions, strict=True)
-    ]
+    """One message per row. Whatever one of them holds, the others are published: the thread must outlive it."""
+    made: list[bytes] = []
+    for row, answer in zip(prediction.rows, prediction.predictions, strict=False):
+        try:
+            made.append(_message(prediction, row, answer, served, at))
+        except Exception as error:  # noqa: BLE001  # of the JSON writer, or of whatever object the model answered
+            UNPUBLISHABLE.inc()
+            _log.warning("a prediction cannot be published: %s: %s", type(error).__name__, error)
+    return made
+
+
+def _message(prediction: Prediction, row: list[Any], answer: Any, served: ServedModel, at: datetime) -> bytes:
+    """One row's JSON message, as the contract describes it. Numbers that are not finite become null.
+
+    Features are scalars: a list or an object is its JSON text. What would make the message too large for Kafka, an
+    image as a feature, is published as null: the predictions still count.
+    """
+    message = topics.Prediction(
+        tenant=prediction.tenant,
+        user_id=prediction.user_id,
+        features=[_json(each).decode() if isinstance(each, list | dict) else each for each in row],
+        predictions=answer if isinstance(answer, list) else [answer],
+        at=at,
+        model=served.name,
+        version=served.version,
+    )
+    encoded = message.encode(_json)
+    return encoded if len(encoded) <= LARGEST else replace(message, features=[None] * len(row)).encode(_json)
+
+
+def _json(fields: object) -> bytes:
+    try:
+        return orjson.dumps(fields)
+    except TypeError:  # objects that the fast writer does not know; the model's own answers have none
+        return orjson.dumps(plain(fields))
 
 
 def from_environment(served: ServedModel) -> Capture | None:

@@ -18,12 +18,12 @@ from mlflow.models import Model
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from contract.names import Env
+from contract.names import REFERENCE_ARTIFACT, REFERENCE_PARQUET, Env
 from loop.runtime import command
 from loop.runtime.registry import Registry, RegistryError, UnavailableError
 from loop.serving import uri as storage_uri
 from loop.serving.resolve import NoVersionYetError, refusal, resolve
-from loop.serving.served import ServedModel
+from loop.serving.served import REFERENCE, ServedModel
 from loop.serving.uri import ModelRef
 
 PATIENCE = 300.0
@@ -43,7 +43,21 @@ def fetch(uri: str, folder: Path, patience: float = PATIENCE) -> ServedModel:
         registry.ask(lambda: _download(served, folder, wanted))
     except MlflowException as error:
         raise refusal(error, wanted) from error
+    _fetch_reference(registry, served, folder)
     return served
+
+
+def _fetch_reference(registry: Registry, served: ServedModel, folder: Path) -> None:
+    """The rows of the training's reference, for the server to try the model with. A version is served without, too."""
+    target = folder / REFERENCE
+    shutil.rmtree(target, ignore_errors=True)
+    try:
+        paths = registry.run_artifacts(served.run_id, str(Path(REFERENCE_ARTIFACT).parent)) if served.run_id else []
+        for path in sorted({REFERENCE_ARTIFACT, REFERENCE_PARQUET}.intersection(paths)):
+            shutil.move(registry.download(f"runs:/{served.run_id}/{path}", target), target / Path(path).name)
+    except (MlflowException, RegistryError, OSError) as error:
+        print(f"fetch: no reference of run {served.run_id}: {' '.join(str(error).split())[:300]}", flush=True)
+        shutil.rmtree(target, ignore_errors=True)
 
 
 def _resolved(registry: Registry, ref: ModelRef) -> ServedModel:

@@ -15,7 +15,7 @@ from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contract.names import VERSION_HEADER
-from loop.serving.validation import RejectedError
+from loop.model.errors import RejectedError
 
 REQUESTS = Counter("ml_loop_requests_total", "Inference requests by protocol and status code", ["protocol", "code"])
 ANSWERS = Histogram("ml_loop_answer_seconds", "From request to answer, of predictions that were made", ["version"])

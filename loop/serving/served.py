@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 NOTE = "served-model.json"
+REFERENCE = "served-reference"
+"""Folder of what `fetch` found of the training run's reference."""
 
 
 @dataclass(frozen=True)
@@ -23,3 +25,8 @@ class ServedModel:
     def read(cls, folder: Path) -> "ServedModel":
         """Raises FileNotFoundError when `fetch` did not finish in this folder."""
         return cls(**json.loads((folder / NOTE).read_text(encoding="utf-8")))
+
+
+def reference_of(folder: Path) -> Path | None:
+    """The reference rows beside a fetched model, if its run kept any."""
+    return next(iter(sorted((folder / REFERENCE).glob("window.*"), reverse=True)), None)  # Parquet before CSV

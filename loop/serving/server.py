@@ -1,6 +1,7 @@
 """Model server: one MLflow model version behind KServe's v1 and v2 protocols.
 
-Ready only after the model has answered a probe; answers under the InferenceService's name and the registered model's.
+Ready only after the model has answered rows that it knows: its training's reference, else the example logged with it.
+Answers under the InferenceService's name and the registered model's.
 `X-Tenant` and `X-User-Id` say whose prediction it is in `ml.predictions`.
 """
 
@@ -17,30 +18,33 @@ from pathlib import Path
 from typing import Any
 
 import kserve.logging
-import mlflow.pyfunc
-import numpy as np
-import pandas as pd
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from kserve import Model, ModelServer
 from kserve.errors import InferenceError, InvalidInput, ModelNotFound
 from kserve.model_server import app
-from kserve.protocol.infer_type import InferRequest, InferResponse
-from kserve.utils.utils import get_predict_response
+from kserve.protocol.infer_type import InferRequest
+from kserve.utils.utils import generate_uuid
 from prometheus_client import Counter, Info
 from starlette.exceptions import HTTPException
 
 from contract.names import SERVER_PORT, TENANT_HEADER, USER_HEADER
+from loop.model import answers as forms
+from loop.model import reference
+from loop.model.errors import RejectedError
+from loop.model.pyfunc import ServableModel
+from loop.model.requests import Batch
 from loop.runtime import command
 from loop.serving.capture import Capture, Prediction, from_environment
 from loop.serving.guard import Guard
-from loop.serving.served import ServedModel
-from loop.serving.validation import Batch, InputCheck, RejectedError
+from loop.serving.served import ServedModel, reference_of
 
 SERVED = Info("ml_loop_served_model", "The model version this pod serves")
 PREDICTIONS = Counter("ml_loop_predictions_total", "Rows answered", ["model", "version"])
 
+FEW = 20
+"""Reference rows that the model is tried with."""
 _TENANT = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _USER = re.compile(r"[\x21-\x7e]{0,128}")
 _log = logging.getLogger("kserve")
@@ -78,11 +82,10 @@ class PyfuncModel(Model):
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="predict")
 
     def load(self) -> bool:
-        """Load the model and have it answer one row; raises LoadError."""
+        """Load the model and have it answer rows that it knows; raises LoadError."""
         try:
-            self._model = mlflow.pyfunc.load_model(str(self._folder))
-            self._check = InputCheck(self._model.metadata.signature, self._max_rows)
-            self._model.predict(self._probe())
+            self._model = ServableModel(self._folder, self._max_rows)
+            self._try()
         except Exception as error:
             raise LoadError(
                 f"version {self._served.version} of {self._served.name} cannot be served: "
@@ -91,10 +94,13 @@ class PyfuncModel(Model):
         self.ready = True
         return self.ready
 
-    def _probe(self) -> Any:
-        """The example logged with the model, else a row of zeros."""
-        example = self._model.input_example
-        return example if example is not None else self._check.zeros()
+    def _try(self) -> None:
+        """Ask before any client does, with rows that the model knows: made-up ones say nothing of it."""
+        tried = self._model.try_example()
+        if path := reference_of(self._folder):
+            self._model.try_rows(reference.read(path, self._model.check, most=FEW))
+        elif not tried:
+            _log.warning("the model has neither an input example nor a reference: the first request is its first")
 
     # The SDK hands what this returns to `predict`, whatever its own types say.
     async def preprocess(  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -102,19 +108,18 @@ class PyfuncModel(Model):
     ) -> tuple[object, Batch, Caller]:
         caller = Caller.of(headers)
         if isinstance(payload, InferRequest):
-            return payload, self._check.v2(payload), caller
-        return payload, self._check.v1(payload), caller
+            return payload, self._model.check.v2(payload), caller
+        return payload, self._model.check.v1(payload), caller
 
     async def predict(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
         payload: tuple[Any, Batch, Caller],
         *_headers: object,
-    ) -> dict[str, Any] | InferResponse:
+    ) -> dict[str, Any]:
         request, batch, caller = payload
         loop = asyncio.get_running_loop()
         try:
-            result = await loop.run_in_executor(self._executor, self._model.predict, batch.model_input)
-            answers = _per_row(result, len(batch.rows))
+            answers, result = await loop.run_in_executor(self._executor, self._model.answer, batch)
         except Exception as error:
             _log.exception("the model failed on a request that its signature allows")
             raise InferenceError(f"the model failed on this request: {type(error).__name__}") from error
@@ -122,23 +127,24 @@ class PyfuncModel(Model):
         if self._capture:
             self._capture.offer(Prediction(caller.tenant, caller.user_id, batch.rows, answers))
         if isinstance(request, InferRequest):
-            tensor = result if isinstance(result, pd.DataFrame | np.ndarray) else np.asarray(result)
-            response = get_predict_response(request, tensor, request.model_name)
-            assert isinstance(response, InferResponse)  # noqa: S101  # a v2 answer to a v2 request
-            response.model_version = self._served.version
-            return response
+            return self._v2(request, forms.tensors(answers, result))
         return {"predictions": answers}
 
+    def _v2(self, request: InferRequest, outputs: list[dict[str, Any]]) -> dict[str, Any]:
+        """The body of a v2 answer. The SDK's own writer knows numbers and text only, and makes a null the text None."""
+        if wanted := [each.name for each in request.request_outputs or []]:
+            if unknown := sorted(set(wanted) - {each["name"] for each in outputs}):
+                raise RejectedError(f"the model has no outputs {unknown}; it has {[each['name'] for each in outputs]}")
+            outputs = [each for each in outputs if each["name"] in wanted]
+        return {
+            "model_name": request.model_name,
+            "model_version": self._served.version,
+            "id": request.id or generate_uuid(),
+            "outputs": outputs,
+        }
+
     def get_input_types(self) -> list[dict[str, Any]]:
-        return self._check.metadata()
-
-
-def _per_row(result: Any, rows: int) -> list[Any]:
-    """The model's answer as one JSON value per row: a number, a list (several outputs) or an object (named outputs)."""
-    answers = result.to_dict(orient="records") if isinstance(result, pd.DataFrame) else np.asarray(result).tolist()
-    if not isinstance(answers, list) or len(answers) != rows:
-        raise ValueError(f"the model gave no answer per row: {rows} rows in, {type(result).__name__} out")
-    return answers
+        return self._model.check.metadata()
 
 
 async def _rejected(_request: Request, error: Exception) -> JSONResponse:
@@ -168,6 +174,14 @@ def _configure_logging() -> None:
     _log.addFilter(lambda r: not (r.exc_info and isinstance(r.exc_info[1], InvalidInput | ModelNotFound)))
 
 
+def guard(version: str, max_body: int, drain_seconds: float) -> None:
+    """Put the limits and the shape of refusals before the SDK's application."""
+    app.add_middleware(Guard, version=version, max_body=max_body, drain_seconds=drain_seconds)
+    app.add_exception_handler(RejectedError, _rejected)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(HTTPException, _refused)
+
+
 def serve(arguments: argparse.Namespace) -> None:
     """Serve until SIGTERM; raises LoadError when the model cannot be served."""
     try:
@@ -180,12 +194,7 @@ def serve(arguments: argparse.Namespace) -> None:
     # While the capture thread encodes a large batch, an answer waits for the interpreter lock up to this long (5 ms).
     sys.setswitchinterval(0.0005)
     SERVED.info({"model": served.name, "version": served.version, "run_id": served.run_id})
-    app.add_middleware(
-        Guard, version=served.version, max_body=arguments.max_body_bytes, drain_seconds=arguments.drain_seconds
-    )
-    app.add_exception_handler(RejectedError, _rejected)
-    app.add_exception_handler(RequestValidationError, _malformed)
-    app.add_exception_handler(HTTPException, _refused)
+    guard(served.version, arguments.max_body_bytes, arguments.drain_seconds)
     server = ModelServer(http_port=arguments.port, enable_grpc=False, enable_latency_logging=False)
     server.register_model(model, served.name)
     server.start([model])

@@ -8,9 +8,13 @@ import os
 import tempfile
 from pathlib import Path
 
-from contract.names import GIT_COMMIT_TAG, REFERENCE_ARTIFACT, RUN_ID_FILE, Env
+import pandas as pd
+from mlflow.models import Model
+
+from contract.names import GIT_COMMIT_TAG, MODEL_ARTIFACT, REFERENCE_ARTIFACT, RUN_ID_FILE, Env
 from loop.runtime.registry import Registry
-from loop.training import checks
+from loop.training import adoption, checks
+from loop.training.candidate import Candidate
 from loop.training.step import (
     StepError,
     optional,
@@ -52,8 +56,16 @@ def train() -> None:
         )
     print(f"run: {run_id}")
     registry = Registry()
-    check(registry, run_id)
+    adopt(registry, run_id)
+    check(registry, run_id, experiment)
     name_source(registry, run_id)
+
+
+def adopt(registry: Registry, run_id: str) -> None:
+    """Take the model of an MLflow 2 client from the run's artifacts, where no model was logged as MLflow 3 does."""
+    run = registry.run(run_id)
+    if run is not None and not (run.outputs and run.outputs.model_outputs) and adoption.of_mlflow_2(registry, run_id):
+        print(f"model: taken from the run's artifact {MODEL_ARTIFACT}, as a client of MLflow 2 logs it")
 
 
 def name_source(registry: Registry, run_id: str) -> None:
@@ -63,25 +75,35 @@ def name_source(registry: Registry, run_id: str) -> None:
         registry.tag_run(run_id, GIT_COMMIT_TAG, commit)
 
 
-def check(registry: Registry, run_id: str) -> None:
+def check(registry: Registry, run_id: str, experiment: str) -> None:
     """Everything the contract asks of a training run. Raises `StepError`."""
     checks.finished_run(registry, run_id)
+    checks.experiment(registry, run_id, experiment)
     print(f"data fingerprint: {checks.data_fingerprint(registry, run_id)}")
-    model = checks.logged_model(registry, run_id)
-    folder = REFERENCE_ARTIFACT.rpartition("/")[0]
-    if REFERENCE_ARTIFACT not in registry.run_artifacts(run_id, folder):
-        raise StepError(
-            f"the training run must log the reference window as artifact {REFERENCE_ARTIFACT}: run {run_id} has none"
-        )
+    artifacts = checks.reference(registry, run_id)
+    model_id = checks.logged_model(registry, run_id).model_id
     with tempfile.TemporaryDirectory() as scratch:
-        model_folder = registry.download(f"models:/{model.model_id}", Path(scratch) / "model")
-        features = checks.feature_names(model_folder)
-        print(f"features: {', '.join(features)}")
-        window = checks.reference_window(
-            registry.download(f"runs:/{run_id}/{REFERENCE_ARTIFACT}", Path(scratch)), features
-        )
-        checks.predictions(model_folder, window)
-    print(f"reference window: {len(window)} rows")
+        folder = registry.download(f"models:/{model_id}", Path(scratch) / "model")
+        window = registry.download(f"runs:/{run_id}/{artifacts[0]}", Path(scratch))
+        if Model.load(str(folder)).signature is None:
+            adoption.infer(registry, model_id, folder, window)
+            print(f"signature: inferred from {artifacts[0]}")
+        candidate = Candidate(folder, window, artifacts[0])
+        candidate.judge()
+        print(f"features: {', '.join(candidate.inputs)}", *candidate.notes, sep="\n")
+        if REFERENCE_ARTIFACT not in artifacts:
+            text = as_csv(candidate)
+            registry.ask(lambda: registry.client.log_text(run_id, text, REFERENCE_ARTIFACT))
+    print(f"reference window: {len(candidate.rows)} rows")
+
+
+def as_csv(candidate: Candidate) -> str:
+    """The reference rows as the drift detector reads them: columns as they are published, under the inputs' names."""
+    features = candidate.features()
+    names = (
+        candidate.inputs if len(features[0]) == len(candidate.inputs) else [f"x{at}" for at in range(len(features[0]))]
+    )
+    return pd.DataFrame(features, columns=pd.Index(names)).to_csv(index=False)
 
 
 def main() -> int:

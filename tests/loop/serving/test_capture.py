@@ -8,6 +8,7 @@ import pytest
 from confluent_kafka import KafkaError
 from prometheus_client import REGISTRY
 
+from contract import messages as topics
 from loop.serving import capture
 from loop.serving.capture import Capture, Prediction, messages
 from loop.serving.served import ServedModel
@@ -67,6 +68,38 @@ def test_a_message_is_what_the_contract_says() -> None:
 def test_a_model_with_several_outputs_publishes_them_all() -> None:
     (message,) = messages(Prediction("acme", "", [[1.0]], [[0.1, 0.9]]), SERVED, datetime.now(UTC))
     assert json.loads(message)["predictions"] == [0.1, 0.9]
+
+
+class Unspeakable:
+    """An answer that nothing can make JSON of."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+def test_one_odd_row_is_counted_and_the_rows_after_it_are_published() -> None:
+    sink = RecordingSink(lambda _: None)
+    before = count("unpublishable")
+    publisher = Capture(sink, SERVED)
+    publisher.offer(Prediction("acme", "", [[1.0]] * 3, [{0: float("nan")}, Unspeakable(), [1, [2.0, {"a": None}]]]))
+    publisher.offer(prediction(1))
+    publisher.close()
+    assert [message["predictions"] for _, _, message in sink.sent] == [[{"0": None}], [1, [2.0, {"a": None}]], [0.5]]
+    assert count("unpublishable") - before == 1
+
+
+def test_features_that_are_too_large_for_kafka_are_left_out_and_the_predictions_are_published() -> None:
+    image = Prediction("acme", "", [["x" * 1_000_000, 1.0]], [0.5])
+    (message,) = messages(image, SERVED, datetime.now(UTC))
+    assert json.loads(message)["features"] == [None, None]
+    assert json.loads(message)["predictions"] == [0.5]
+
+
+def test_a_feature_that_is_a_list_is_published_as_its_json_text_which_the_contract_reads() -> None:
+    (message,) = messages(Prediction("acme", "", [[[0.5, 1.0], 2.0]], [0.5]), SERVED, datetime.now(UTC))
+    read = topics.Prediction.parse(message, "books")
+    assert isinstance(read, topics.Prediction)
+    assert read.features == ["[0.5,1.0]", 2.0]
 
 
 def test_a_full_queue_drops_and_counts_and_never_blocks() -> None:

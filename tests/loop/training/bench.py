@@ -56,9 +56,10 @@ class Bench:
         fingerprint: str | None = DATA,
         window: pd.DataFrame | str | None = WINDOW,
         model_id: str | None = "good",
+        experiment: str = "",
     ) -> str:
         """The id of a run that keeps the contract, but for what is named."""
-        run_id = self.client.create_run("0").info.run_id
+        run_id = self.client.create_run(experiment_of(self.client, experiment or self.model)).info.run_id
         if fingerprint is not None:
             self.client.log_param(run_id, "data_fingerprint", fingerprint)
         if window is not None:
@@ -117,3 +118,8 @@ class Bench:
     def staging(self) -> str | None:
         aliases = self.client.get_registered_model(self.model).aliases
         return str(aliases["staging"]) if "staging" in aliases else None
+
+
+def experiment_of(client: MlflowClient, name: str) -> str:
+    found = client.get_experiment_by_name(name)
+    return str(found.experiment_id) if found else client.create_experiment(name)

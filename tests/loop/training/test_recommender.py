@@ -40,6 +40,7 @@ def test_the_first_trip_of_a_household_knows_nothing_of_its_taste(rows: pd.DataF
 
 
 def test_the_model_keeps_the_contract_passes_its_gate_and_answers_the_instance(bench: Bench) -> None:
+    bench.patch.setenv("MLFLOW_EXPERIMENT_NAME", bench.model)
     train.main()
     run_id = bench.written("run_id")
     code, said = bench.train(run_id)

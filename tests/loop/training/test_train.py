@@ -83,19 +83,30 @@ BROKEN_RUNS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "features in another order": (
         {"window": WINDOW[["pages", "price"]]},
-        (
-            "the header of reference/window.csv must be the signature's columns in order (price, pages), "
-            "and is: pages, price"
-        ),
+        ("reference/window.csv must have the signature's columns in order (price, pages), and has: pages, price"),
     ),
     "few rows": ({"window": WINDOW.head(99)}, "reference/window.csv must hold at least 100 rows, and holds 99"),
     "NaN row": (
         {"window": pd.concat([WINDOW.assign(pages=np.nan).head(1), WINDOW])},
-        "line 2 of reference/window.csv must be finite numbers: pages is ''",
+        (
+            "the model must predict on the rows of reference/window.csv: row 0, column 'pages' is missing (null); give "
+            "the signature an example with missing values, and let the model take them"
+        ),
+    ),
+    "text for a number": (
+        {"window": WINDOW.to_csv(index=False) + "1.0,many\n"},
+        "reference/window.csv has 'many' in line 122, column 'pages', which its type does not take",
+    ),
+    "another experiment": (
+        {"experiment": "elsewhere"},
+        (
+            "the training run must be in the experiment {model!r} that it was given: run {run} is in 'elsewhere'; "
+            "let the train command, and the libraries it calls, not set another experiment"
+        ),
     ),
     "ragged row": (
         {"window": WINDOW.to_csv(index=False) + "1.0\n"},
-        "line 122 of reference/window.csv must hold 2 numbers, and holds 1",
+        "reference/window.csv must hold 2 values in each line, and holds 1 in line 122",
     ),
 }
 
@@ -104,7 +115,7 @@ BROKEN_RUNS: dict[str, tuple[dict[str, Any], str]] = {
 def test_a_run_that_breaks_one_rule_fails_with_the_sentence_that_names_it(bench: Bench, name: str) -> None:
     broken, sentence = BROKEN_RUNS[name]
     run_id = bench.run(**broken)
-    assert bench.train(run_id) == (1, sentence.format(run=run_id))
+    assert bench.train(run_id) == (1, sentence.format(run=run_id, model=bench.model))
 
 
 def test_a_run_that_does_not_exist_is_named(bench: Bench) -> None:
@@ -129,18 +140,21 @@ def another_column(rows: pd.DataFrame) -> object:
     return rows["author"]
 
 
+def grows(rows: pd.DataFrame) -> object:
+    return rows["price"].to_numpy() / rows["price"].max()
+
+
 BROKEN_MODELS: dict[str, tuple[dict[str, Any], str]] = {
-    "no signature": (
-        {"predict": len, "signature": None},
-        "the model 'model' must have a signature whose inputs are named columns: log it with one",
-    ),
-    "unnamed inputs": (
-        {"predict": len, "signature": infer_signature(WINDOW.to_numpy())},
-        "the model 'model' must have a signature whose inputs are named columns: log it with one",
-    ),
-    "text input": (
+    "other columns": (
         {"predict": len, "signature": infer_signature(TEXT)},
-        "the signature's inputs must be numbers: column 'title' is of type DataType.string",
+        "reference/window.csv must have the signature's columns in order (title, pages), and has: price, pages",
+    ),
+    "an answer that depends on the other rows": (
+        {"predict": grows},
+        (
+            "the model must answer each row alone as among others: row 0 of reference/window.csv gets null alone, "
+            "and 0.0 among 120 rows"
+        ),
     ),
     "another name": (
         {"predict": len, "name": "classifier"},
@@ -148,11 +162,11 @@ BROKEN_MODELS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "wrong shape": (
         {"predict": one_less},
-        "the model must give one prediction per row: 120 rows gave the shape (119,)",
+        "the model must give one prediction per row: 3 rows gave the shape (2,)",
     ),
     "NaN predictions": (
         {"predict": no_numbers},
-        "the model's predictions on the rows of reference/window.csv must be finite numbers",
+        "the model must answer the rows of reference/window.csv: each answer is null or NaN",
     ),
     "exception": (
         {"predict": another_column},
@@ -165,4 +179,4 @@ BROKEN_MODELS: dict[str, tuple[dict[str, Any], str]] = {
 def test_a_model_that_cannot_be_served_fails_with_the_sentence_that_says_why(bench: Bench, name: str) -> None:
     broken, sentence = BROKEN_MODELS[name]
     run_id = bench.run(model_id=bench.pyfunc(**broken))
-    assert bench.train(run_id) == (1, sentence.format(run=run_id))
+    assert bench.train(run_id) == (1, sentence.format(run=run_id, model=bench.model))

@@ -1,0 +1,26 @@
+"""The signature as MLflow's own enforcement is to read it."""
+
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, DataType, Schema
+
+
+def widened(signature: ModelSignature) -> ModelSignature:
+    """The same with optional integers as doubles, which is what pandas makes of integers with missing values.
+
+    MLflow refuses them: https://mlflow.org/docs/latest/ml/model/signatures/#handling-integers-with-missing-values
+    """
+    inputs = signature.inputs
+    if inputs is None or not any(_optional_integer(spec) for spec in inputs.inputs):
+        return signature
+    specs = [
+        ColSpec(DataType.double, spec.name, required=False) if _optional_integer(spec) else spec
+        for spec in inputs.inputs
+    ]
+    copy = ModelSignature(inputs=Schema(specs), outputs=signature.outputs, params=signature.params)
+    for mark in ("_is_signature_from_type_hint", "_is_type_hint_from_example"):
+        setattr(copy, mark, getattr(signature, mark))
+    return copy
+
+
+def _optional_integer(spec: object) -> bool:
+    return isinstance(spec, ColSpec) and spec.required is False and spec.type in (DataType.integer, DataType.long)

@@ -1,0 +1,141 @@
+"""An MLflow model of any flavor, loaded as it is served: asked in batches where it takes them, else row by row."""
+
+import logging
+from pathlib import Path
+from typing import Any, Final
+
+import mlflow.pyfunc
+import numpy as np
+import pandas as pd
+from mlflow.types import DataType
+
+from loop.model import answers
+from loop.model.answers import NotPerRowError
+from loop.model.columns import Column
+from loop.model.requests import Batch, InputCheck
+
+_log = logging.getLogger(__name__)
+
+_AGENTS: Final = {f"mlflow.pyfunc.loaders.{kind}" for kind in ("chat_agent", "chat_model", "responses_agent")}
+"""MLflow's own protocols for language models: one conversation at a time, optional fields absent when not given."""
+_TRIED: Final = 3
+"""Rows that show whether a model takes several at once."""
+_MOST_COLUMNS: Final = 100
+"""Columns that are asked one by one whether they may be null."""
+
+
+class ServableModel:
+    """A loaded model with the check of its requests."""
+
+    def __init__(self, folder: Path, max_rows: int) -> None:
+        self._model = mlflow.pyfunc.load_model(str(folder))
+        self.check = InputCheck(self._model.metadata.signature, max_rows)
+        self._model.metadata.signature = self.check.enforced
+        self._agent = self._model.loader_module in _AGENTS
+        self.check.leaves_out = self._agent
+        self.by_row: bool | None = True if self._agent else None
+        """The model takes one row, or one document, at a time; None: not known yet."""
+        self._unwraps = False
+        """A model that takes one row at a time answers it with a list of one answer."""
+
+    def try_example(self) -> bool:
+        """Ask with the example that was logged with the model; whether there is one. Raises what the model raises."""
+        example = self._model.input_example
+        if example is None:
+            return False
+        self._model.predict(example)
+        try:
+            self.try_rows(_rows_of(example))
+        except Exception as error:  # noqa: BLE001  # it answered; its example may have other rows than clients send
+            _log.info("the model's input example tells nothing of its rows: %s: %s", type(error).__name__, error)
+        return True
+
+    def try_rows(self, rows: list[Any]) -> None:
+        """Ask with rows that the model knows, and learn how it wants them. Raises what the model raises."""
+        self._learn_nulls(rows)
+        few = [rows[at % len(rows)] for at in range(_TRIED)]
+        if self.by_row is None:
+            self.by_row = self._one_at_a_time(few)
+        self.answer(self.check.rows(few))
+
+    def answer(self, batch: Batch) -> tuple[list[Any], Any]:
+        """(one JSON value per row, what the model returned). Raises what the model raises, and NotPerRowError."""
+        if not self.by_row:
+            result = self._ask(batch)
+            try:
+                return answers.per_row(result, len(batch.rows)), result
+            except NotPerRowError:
+                if self.by_row is not None:
+                    raise
+        return [self._alone(self._ask(self.check.rows([row], batch.params))) for row in batch.raw], None
+
+    def _ask(self, batch: Batch) -> Any:
+        return self._model.predict(batch.model_input, params=batch.params)
+
+    def _alone(self, result: Any) -> Any:
+        return answers.per_row(result, 1)[0] if self._unwraps else answers.plain(result)
+
+    def _one_at_a_time(self, rows: list[Any]) -> bool:
+        try:
+            answers.per_row(self._ask(self.check.rows(rows)), len(rows))
+        except Exception as several:  # each model has its own way to say that it takes one row only
+            try:
+                result = self._ask(self.check.rows(rows[:1]))
+            except Exception:  # noqa: BLE001
+                raise several from None  # it takes no row at all
+            if answers.plain(result) in ([], {}, None):
+                raise several from None
+            try:
+                answers.per_row(result, 1)
+                self._unwraps = True
+            except NotPerRowError:  # a forecast of many steps, or one text
+                self._unwraps = False
+            return True
+        return False
+
+    def _learn_nulls(self, rows: list[Any]) -> None:
+        """Which columns may be null, and as what: the model is asked, as its signature does not say.
+
+        One that raises, or answers null, takes none there.
+        """
+        columns = self.check.columns
+        if not columns or self.check.hinted or self._agent:
+            return
+        row = self.check.cells(rows[0])
+        floats = [at for at, column in enumerate(columns) if column.required and column.floating]
+        if not self._try_null(row, floats) and 1 < len(floats) <= _MOST_COLUMNS:
+            for at in floats:
+                self._try_null(row, [at])
+        for at, column in enumerate(columns):
+            if not column.required and column.kind is DataType.string:
+                column.null = next((null for null in (np.nan, None) if self._answers(row, [at], null)), np.nan)
+
+    def _try_null(self, row: list[Any], places: list[int]) -> bool:
+        """Let these columns take null if the model answers them so."""
+        columns: list[Column] = [self.check.columns[at] for at in places]
+        for column in columns:
+            column.takes_null = True
+        if not places or not self._answers(row, places, np.nan):
+            for column in columns:
+                column.takes_null = False
+            return False
+        return True
+
+    def _answers(self, row: list[Any], places: list[int], null: object) -> bool:
+        for at in places:
+            self.check.columns[at].null = null
+        try:
+            batch = self.check.batch([[None if at in places else cell for at, cell in enumerate(row)]])
+            return not answers.holds_null(answers.plain(self._ask(batch)))
+        except Exception:  # noqa: BLE001  # a model may raise anything
+            return False
+
+
+def _rows_of(example: Any) -> list[Any]:
+    """An input example's rows as v1 takes them."""
+    if isinstance(example, pd.DataFrame):
+        return answers.plain([list(row) for row in example.itertuples(index=False, name=None)])
+    if isinstance(example, dict):
+        columns = answers.plain(example)
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    return answers.plain(list(example))

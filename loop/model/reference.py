@@ -1,0 +1,147 @@
+"""The reference rows of a training run, read as the rows of a request: typed by the signature, with nulls, in order.
+
+`reference/window.parquet` keeps types and nulls itself. In `reference/window.csv` an empty cell is a missing value, and
+a list or an object is JSON. A tensor's rows are flattened, one column for each of its numbers.
+"""
+
+import ast
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from mlflow.types import DataType
+
+from loop.model import values
+from loop.model.answers import plain
+from loop.model.columns import Column
+from loop.model.errors import MisfitError
+from loop.model.requests import InputCheck
+
+PARQUET: Final = ".parquet"
+_TRUE, _FALSE = {"true", "1", "1.0"}, {"false", "0", "0.0"}
+_MISSING: Final = {"", "nan", "NaN", "NA", "<NA>", "null", "None", "NaT"}
+
+
+class BadRowsError(ValueError):
+    """Reference rows that are not the model's; the message follows the file's name."""
+
+
+def read(path: Path, check: InputCheck, most: int | None = None) -> list[Any]:
+    """The first `most` rows, or all, as v1 takes them. Raises BadRowsError."""
+    header, rows = _parquet(path, most) if path.suffix == PARQUET else _csv(path, check, most)
+    expected = list(check.by_name)
+    if check.named and header != expected:
+        raise BadRowsError(
+            f"must have the signature's columns in order ({', '.join(expected)}), and has: {', '.join(header)}"
+        )
+    if check.tensors and not check.named:
+        return [_nested(row, check.tensors[0].shape) for row in rows]
+    if len(header) != len(expected):
+        raise BadRowsError(f"must have {len(expected)} columns, as the signature has, and has {len(header)}")
+    return rows
+
+
+def _csv(path: Path, check: InputCheck, most: int | None) -> tuple[list[str], list[list[Any]]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        lines = csv.reader(file)
+        header = next(lines, [])
+        converters = [_converter(part) for part in check.parts]
+        if len(converters) != len(header):
+            converters = [_number] * len(header)
+        rows: list[list[Any]] = []
+        for number, line in enumerate(lines, start=2):
+            if len(rows) == most:
+                break
+            if not line and len(header) != 1:  # a last line that is empty
+                continue
+            if len(line) != len(header):
+                raise BadRowsError(
+                    f"must hold {len(header)} values in each line, and holds {len(line)} in line {number}"
+                )
+            rows.append(_cells(header, line, converters, number))
+    return header, rows
+
+
+def _cells(header: list[str], line: list[str], converters: list[Callable[[str], Any]], number: int) -> list[Any]:
+    cells: list[Any] = []
+    for name, text, convert in zip(header, line, converters, strict=True):
+        try:
+            cells.append(convert(text))
+        except ValueError:
+            raise BadRowsError(
+                f"has {text[:40]!r} in line {number}, column {name!r}, which its type does not take"
+            ) from None
+    return cells
+
+
+def _parquet(path: Path, most: int | None) -> tuple[list[str], list[list[Any]]]:
+    try:
+        frame = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise BadRowsError(f"must be a Parquet file: {error}") from None
+    frame = frame.head(most) if most is not None else frame
+    columns: list[list[Any]] = [plain(frame.iloc[:, at].tolist()) for at in range(frame.shape[1])]
+    return [str(label) for label in frame.columns], [list(row) for row in zip(*columns, strict=True)]
+
+
+def _converter(part: object) -> Callable[[str], Any]:
+    """How a cell of CSV becomes what a client would send."""
+    if not isinstance(part, Column):
+        return _structure
+    kind = part.kind
+    if not isinstance(kind, DataType):
+        return _structure
+    if kind in values.FLOATS or kind in values.INTEGERS:
+        return _number
+    if kind is DataType.boolean:
+        return _boolean
+    if part.required:
+        return str  # an empty text is one
+    return lambda text: text or None
+
+
+def _number(text: str) -> float | int | None:
+    if text in _MISSING:
+        return None
+    value = float(text)
+    return int(text) if text.lstrip("+-").isdecimal() else value
+
+
+def _boolean(text: str) -> bool | None:
+    if text in _MISSING:
+        return None
+    if text.lower() not in _TRUE | _FALSE:
+        raise MisfitError(text)
+    return text.lower() in _TRUE
+
+
+def _structure(text: str) -> Any:
+    if text in _MISSING:
+        return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        pass
+    try:
+        return ast.literal_eval(text)  # what pandas writes of a list or a dict
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _nested(row: list[Any], shape: tuple[int, ...]) -> Any:
+    """One row of an unnamed tensor from its flat cells."""
+    if (len(row) == 1 and isinstance(row[0], list)) or not shape:
+        return row[0]
+    wanted = int(np.prod(shape, dtype=int))
+    if -1 in shape or len(row) != wanted:
+        raise BadRowsError(
+            f"must have {abs(wanted)} columns, one for each number of a row of shape {list(shape)}, and has {len(row)}"
+        )
+    flat: list[Any] = row
+    for size in reversed(shape[1:]):
+        flat = [flat[start : start + size] for start in range(0, len(flat), size)]
+    return flat
