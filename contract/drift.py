@@ -18,14 +18,14 @@ class DriftTest(StrEnum):
 
 
 class DriftReference(StrEnum):
-    """Which rows the window is compared with. Seasons are in UTC."""
+    """Which rows the window is compared with."""
 
     TRAINING = "training"
     """The rows that the production version was trained on."""
     MONTHLY = "monthly"
-    """The same month of the year: for data with seasons."""
+    """The same month of the year in UTC: for data with seasons."""
     WEEKLY = "weekly"
-    """The same day of the week."""
+    """The same day of the week in UTC."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class DriftSettings:
     """The threshold that consumers of the drift topic compare an event's p-value with."""
     min_effect: float = 0.1
     """Smallest distance that matters, however significant: KS distance, or MMD with test mmd."""
-    false_retrains_per_year: float = 1.0
+    false_retrains_per_year: float = 1
     """Expected number of drift events per year when nothing has drifted, for the whole model."""
     reference: DriftReference = DriftReference.TRAINING
 

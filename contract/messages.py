@@ -13,8 +13,12 @@ from typing import Any, Final
 
 ALL_FEATURES: Final = "*"
 """The feature named by a test that looks at all of them together."""
-EVENT_ID: Final = "[0-9a-f]{32}"
+EVENT_ID_LENGTH: Final = 32
+EVENT_ID_CHARACTERS: Final = "0-9a-f"
+EVENT_ID: Final = f"[{EVENT_ID_CHARACTERS}]{{{EVENT_ID_LENGTH}}}"
 """Pattern of a drift event's id, as Python and Go read it."""
+EVENT_ID_IN_NAME: Final = 16
+"""First characters of it in the name of the Workflow that it starts, which becomes a label's value: 63 at most."""
 _EVENT_ID: Final = re.compile(EVENT_ID)
 _NO_MESSAGE: Final = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
 """What reading anything at all may raise: text that is not UTF-8, brackets by the thousand, years before the first."""

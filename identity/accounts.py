@@ -15,7 +15,8 @@ from kubernetes.client.configuration import Configuration
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
-AUDIENCE: Final = "mlflow"
+from contract.names import TRACKING_AUDIENCE
+
 KEPT_SECONDS: Final = 60
 PATIENCE_SECONDS: Final = 5
 _PREFIX: Final = "system:serviceaccount:"
@@ -59,7 +60,7 @@ class Accounts:
         return name
 
     def _review(self, token: str) -> str:
-        asked = client.V1TokenReview(spec=client.V1TokenReviewSpec(token=token, audiences=[AUDIENCE]))
+        asked = client.V1TokenReview(spec=client.V1TokenReviewSpec(token=token, audiences=[TRACKING_AUDIENCE]))
         try:
             answer: Any = self._api.create_token_review(asked, _request_timeout=PATIENCE_SECONDS)
         except (ApiException, HTTPError, OSError, ValueError) as error:
@@ -67,8 +68,8 @@ class Accounts:
             raise NoReviewError(f"the API server reviews no tokens ({reason})") from error
         status = answer.status
         # An authenticator that knows no audiences leaves them out: then the token may be for anybody.
-        if not status.authenticated or AUDIENCE not in (status.audiences or []):
-            raise UnknownCallerError(f"has a token that is not valid for the audience {AUDIENCE}")
+        if not status.authenticated or TRACKING_AUDIENCE not in (status.audiences or []):
+            raise UnknownCallerError(f"has a token that is not valid for the audience {TRACKING_AUDIENCE}")
         if not status.user.username.startswith(_PREFIX):
             raise UnknownCallerError("has a token of no service account")
         return status.user.username

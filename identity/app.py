@@ -22,6 +22,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from contract.names import Env
 from identity.accounts import Accounts
 from identity.bodies import UPLOAD_SECONDS, Bodies, BodyError, BusyError, TooLargeError, TooSlowError, drain
 from identity.guard import Guard, Refusal
@@ -29,8 +30,6 @@ from identity.operations import READING, Right, right
 from identity.policy import load
 from identity.requests import Request
 
-METRICS_PORT: Final = "ML_LOOP_IDENTITY_METRICS_PORT"
-"""Environment variable with the port that Prometheus asks."""
 STREAMED: Final = "PUT mlflow-artifacts/artifacts/<path:artifact_path>"
 """An upload, whose body is its file: it is not held here."""
 CODES: Final = {
@@ -48,7 +47,7 @@ log = logging.getLogger(__name__)
 
 def create_app() -> FastAPI:
     """Called in each worker. Raises where there is no policy, no API server to ask, or no place for metrics."""
-    _serve_metrics(int(os.environ[METRICS_PORT]))
+    _serve_metrics(int(os.environ[Env.IDENTITY_METRICS_PORT]))
     app.add_middleware(Gate, guard=Guard(load(), Accounts()))
     return app
 

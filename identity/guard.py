@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from mlflow.exceptions import MlflowException
 from mlflow.prompt.constants import _PROMPT_SOURCE_PLACEHOLDERS  # pyright: ignore[reportPrivateUsage]  # no other list
 
+from contract.names import PRODUCTION_TAG, PROMOTION_TAGS, Alias
 from identity.accounts import Accounts, NoReviewError, UnknownCallerError
 from identity.bodies import BodyError
 from identity.operations import FILES, Right, right
@@ -16,13 +17,6 @@ from identity.policy import Policy
 from identity.requests import Request
 from identity.things import Things
 
-STAGING: Final = "staging"
-"""The one alias that moves without a promotion."""
-PRODUCTION: Final = "production"
-PRODUCTION_TAG: Final = "ml-loop.production"
-"""Tag of a registered model: the version that its last promotion left in production."""
-PROMOTION_TAGS: Final = frozenset({"ml-loop.promotion", "ml-loop.promoted", PRODUCTION_TAG})
-"""What a promotion remembers by, at a model and at a version: who could forge it could say what goes to production."""
 REGISTRY: Final = ("registered-models", "model-versions")
 NAMED: Final = (*REGISTRY, "experiments")
 """Areas where `name` and `new_name` are those of a model, or of the experiment that goes with it."""
@@ -207,6 +201,6 @@ def _tag(text: str) -> str:
 
 def _of_aliases(method: str, aliases: set[str]) -> Right:
     """What it takes to set or delete these."""
-    if aliases <= {STAGING}:
+    if aliases <= {Alias.STAGING}:
         return Right.GATE
-    return Right.HEALING if method == "POST" and aliases == {PRODUCTION} else Right.PROMOTION
+    return Right.HEALING if method == "POST" and aliases == {Alias.PRODUCTION} else Right.PROMOTION

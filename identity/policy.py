@@ -2,14 +2,11 @@
 
 import os
 from pathlib import Path
-from typing import Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from contract.names import Env
 from identity.operations import Right
-
-FILE: Final = "ML_LOOP_IDENTITY_POLICY"
-"""Environment variable with the file's path."""
 
 
 class Guards(BaseModel):
@@ -45,10 +42,12 @@ class Policy(BaseModel):
 
 def load() -> Policy:
     """Raises `ValueError` with one sentence where there is no policy: a server without one would guard nothing."""
-    path = os.environ.get(FILE)
+    path = os.environ.get(Env.IDENTITY_POLICY)
     if not path:
-        raise ValueError(f"{FILE} is not set: it must be the path of the identity check's policy file")
+        raise ValueError(f"{Env.IDENTITY_POLICY} is not set: it must be the path of the identity check's policy file")
     try:
         return Policy.model_validate_json(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValidationError) as error:
-        raise ValueError(f"{FILE} is {path}: it must be a policy file ({' '.join(str(error).split())})") from None
+        raise ValueError(
+            f"{Env.IDENTITY_POLICY} is {path}: it must be a policy file ({' '.join(str(error).split())})"
+        ) from None

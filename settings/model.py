@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from contract.drift import DEFAULTS, MIN_WINDOW, DriftReference, DriftTest
+from contract.watching import LIMITS, WATCH_SECONDS
 from settings.problem import Problem, Rule, one_of
 from settings.resources import Resources, default_resources
 from settings.section import FrozenMap, Section
@@ -26,26 +27,6 @@ from settings.values.number import (
     Utilization,
 )
 from settings.values.uri import DataUri
-
-
-class DriftTest(StrEnum):
-    """Which test compares the window with the reference."""
-
-    KS = "ks"
-    """Kolmogorov-Smirnov, feature by feature: names the feature that drifted."""
-    MMD = "mmd"
-    """Maximum mean discrepancy over all features at once: sees changes in how features depend on each other."""
-
-
-class DriftReference(StrEnum):
-    """Which rows the window is compared with."""
-
-    TRAINING = "training"
-    """The rows that the production version was trained on."""
-    MONTHLY = "monthly"
-    """The same month of the year: for data with seasons."""
-    WEEKLY = "weekly"
-    """The same day of the week."""
 
 
 class Gate(Section):
@@ -124,22 +105,22 @@ class Drift(Section):
     """Columns of the model's signature to watch, by name."""
     window: Annotated[
         int,
-        Field(strict=True, ge=30),
-        Rule("an integer of at least 30", "Set it to 1000 or so: a smaller window sees only large shifts"),
-    ] = 1000
+        Field(strict=True, ge=MIN_WINDOW),
+        Rule(f"an integer of at least {MIN_WINDOW}", "Set it to 1000 or so: a smaller window sees only large shifts"),
+    ] = DEFAULTS.window
     """How many of the last predictions are compared with the reference."""
     test: Annotated[DriftTest, one_of(DriftTest, "Set it to ks unless only the dependence between features shifts")] = (
-        DriftTest.KS
+        DEFAULTS.test
     )
     """Which test compares them."""
-    p_value: Probability = 0.05
+    p_value: Probability = DEFAULTS.p_value
     """Below which an adjusted p-value counts as drift."""
-    min_effect: Fraction = 0.1
+    min_effect: Fraction = DEFAULTS.min_effect
     """The least distance (the KS statistic) that counts, however significant."""
-    false_retrains_per_year: Positive = 1
+    false_retrains_per_year: Positive = DEFAULTS.false_retrains_per_year
     """How many retrainings without any drift are acceptable."""
     reference: Annotated[DriftReference, one_of(DriftReference, "Set it to training unless the data has seasons")] = (
-        DriftReference.TRAINING
+        DEFAULTS.reference
     )
     """Which rows the window is compared with."""
 
@@ -160,15 +141,15 @@ class Retraining(Section):
 class Promotion(Section):
     """How a version that goes live, in production or in staging, is watched before it is left there or taken back."""
 
-    watch: Duration = timedelta(seconds=60)
+    watch: Duration = timedelta(seconds=WATCH_SECONDS)
     """For how long."""
-    max_error_rate: Probability = 0.01
+    max_error_rate: Probability = LIMITS.max_error_rate
     """Share of its requests that may fail."""
     max_latency_ratio: Annotated[
         float, Field(strict=True, ge=1, allow_inf_nan=False), Rule("a number of at least 1", "Write 1.5 or so")
-    ] = 1.5
+    ] = LIMITS.max_latency_ratio
     """How many times as long as with the version before a mean answer may take."""
-    max_prediction_shift: Fraction = 0.5
+    max_prediction_shift: Fraction = LIMITS.max_prediction_shift
     """How far its predictions may be from those of the version before (the KS statistic); 1: however far."""
     healing: Flag = False
     """Whether the alias `production` is put back by itself where somebody moved it by hand."""

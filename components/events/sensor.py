@@ -1,7 +1,6 @@
 """What Argo Events is told of drift: where events come from, which of them count, and what they start.
 
-External: the message that the detector writes to `ml.drift` (loop/contract.py). Names that are the loop's too are
-repeated here, as its package is not the stack's; a test compares them.
+External: the message that the detector writes to `ml.drift` (`contract.messages.DriftEvent`).
 """
 
 import json
@@ -16,23 +15,21 @@ from components.kit import metrics
 from components.kit.connections import KafkaConnection
 from components.kit.pod import resources
 from components.kit.restricted import container_security_context, pod_security_context
-from settings.model import Drift, DriftTest
+from contract.drift import DriftTest
+from contract.messages import ALL_FEATURES, EVENT_ID, EVENT_ID_CHARACTERS, EVENT_ID_IN_NAME, EVENT_ID_LENGTH
+from contract.names import DRIFT_TOPIC, MODEL_LABEL, TRIGGER_LABEL, Trigger
+from settings.model import Drift
 
-TOPIC: Final = "ml.drift"
-EVENT: Final = "drift"
+EVENT: Final = str(Trigger.DRIFT)
 """Name of the event, of the sensor's dependency on it, and what the training has as its trigger."""
 KAFKA_VERSION: Final = "2.8.0"
 """Of the protocol: what Kafka 2 and 4 both speak. Left out it would be 1.0.0."""
-ALL_FEATURES: Final = "*"
-"""What the detector calls the feature when one test watches all of them."""
 TRAIN: Final = "train"
 """Name of the trigger that starts the training; a label of its counter."""
 REJECTED: Final = "rejected"
 """Name of the dependency on malformed events, and of the trigger that shows them; a label of the trigger's counter."""
 METRICS_PORT: Final = 7777
 """Of event sources and sensors."""
-ID_LENGTH: Final = 16
-"""Characters of the event's id in the Workflow's name, which becomes a label's value: 63 characters at most."""
 FROM_EVENT: Final[Mapping[str, str]] = {"feature": "body.feature", "p_value": "body.p_value", "event_id": "body.id"}
 """The training's parameters → where their values are in the event."""
 
@@ -45,7 +42,7 @@ def filters(model: str, drift: Drift) -> dict[str, Any]:
     texts = {
         "body.model": re.escape(model),
         "body.feature": "|".join(re.escape(feature) for feature in _features(drift)),
-        "body.id": "[0-9a-f]{32}",
+        "body.id": EVENT_ID,
     }
     # The language of expressions knows no exponents.
     threshold = f"{Decimal(str(drift.p_value)):f}"
@@ -69,7 +66,7 @@ if type(body) ~= "table" then return true end
 local model, id, p = body.model, body.id, body.p_value
 if type(model) == "string" and model ~= "{model}" then return false end
 local named = type(model) == "string" and watched[body.feature] == true
-local identified = type(id) == "string" and #id == 32 and not id:find("[^0-9a-f]")
+local identified = type(id) == "string" and #id == {EVENT_ID_LENGTH} and not id:find("[^{EVENT_ID_CHARACTERS}]")
 return not (named and identified and type(p) == "number" and p >= 0 and p <= 1)
 """
     }
@@ -91,7 +88,7 @@ def trigger(model: str, template: Input[str]) -> dict[str, Any]:
     then logged, and the event is done with. Meanwhile the model's next event waits.
     """
     arguments = [{"name": "trigger", "value": EVENT}, *({"name": each, "value": ""} for each in FROM_EVENT)]
-    name = f"{model}-{EVENT}-{{{{ trunc {ID_LENGTH} .Input.body.id }}}}"
+    name = f"{model}-{EVENT}-{{{{ trunc {EVENT_ID_IN_NAME} .Input.body.id }}}}"
     return {
         "template": {
             "name": TRAIN,
@@ -104,7 +101,7 @@ def trigger(model: str, template: Input[str]) -> dict[str, Any]:
                         "kind": "Workflow",
                         "metadata": {
                             "name": "set-by-the-event",
-                            "labels": {"ml-loop.dev/model": model, "ml-loop.dev/trigger": EVENT},
+                            "labels": {MODEL_LABEL: model, TRIGGER_LABEL: EVENT},
                         },
                         "spec": {
                             "workflowTemplateRef": {"name": template},
@@ -138,7 +135,7 @@ def kafka_source(model: str, kafka: KafkaConnection) -> dict[str, Any]:
     """
     source: dict[str, Any] = {
         "url": kafka.bootstrap_servers,
-        "topic": TOPIC,
+        "topic": DRIFT_TOPIC,
         "jsonBody": True,
         "version": KAFKA_VERSION,
         "consumerGroup": {"groupName": f"ml-loop-retraining-{model}", "oldest": True, "rebalanceStrategy": "range"},

@@ -5,6 +5,8 @@ itself, and that for MLflow.
 from collections.abc import Mapping
 from typing import Any, Final
 
+from contract.names import TRACKING_AUDIENCE, Env
+
 VOLUME: Final = "api-token"
 SOURCES: Final[tuple[Mapping[str, Any], ...]] = (
     {"serviceAccountToken": {"path": "token", "expirationSeconds": 3600}},
@@ -17,8 +19,6 @@ TOKEN_MOUNT: Final[Mapping[str, Any]] = {
     "readOnly": True,
 }
 """Where clients look for it."""
-TRACKING_AUDIENCE: Final = "mlflow"
-"""Whom tokens for MLflow are made out to: no other server takes them, and MLflow takes no other."""
 TRACKING_TOKEN: Final[Any] = {
     "name": "tracking-token",
     "projected": {
@@ -32,6 +32,6 @@ TRACKING_TOKEN_MOUNT: Final[Any] = {
     "readOnly": True,
 }
 TRACKING_TOKEN_ENV: Final[Mapping[str, str]] = {
-    "ML_LOOP_TRACKING_TOKEN_FILE": f"{TRACKING_TOKEN_MOUNT['mountPath']}/token"
+    str(Env.TRACKING_TOKEN_FILE): f"{TRACKING_TOKEN_MOUNT['mountPath']}/token"
 }
 """Where `loop.runtime.identity` finds it, in whatever program of the pod calls MLflow."""

@@ -27,11 +27,9 @@ from components.kit.pod import (
     restricted_container,
 )
 from components.kit.probes import probes
-from components.serving.serving import Slot
+from contract.names import METRICS_PORT, Alias
 
 APP: Final = "alias-watch"
-METRICS_PORT: Final = 9090
-"""/metrics for Prometheus, /healthz and /readyz for the kubelet."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +92,7 @@ class AliasWatch(pulumi.ComponentResource):
 
 def _rights(args: AliasWatchArgs) -> list[RoleRule]:
     """Empty where nothing is put back."""
-    return [changes(f"{args.model}-{Slot.PRODUCTION}")] if args.healing else []
+    return [changes(f"{args.model}-{Alias.PRODUCTION}")] if args.healing else []
 
 
 def _pod(args: AliasWatchArgs, account: Output[str]) -> PodSpec:
@@ -115,4 +113,4 @@ def _pod(args: AliasWatchArgs, account: Output[str]) -> PodSpec:
 
 
 def _healing(args: AliasWatchArgs) -> list[pulumi.Input[str]]:
-    return ["--heal", Output.concat("--namespace=", args.namespace), f"--service={args.model}-{Slot.PRODUCTION}"]
+    return ["--heal", Output.concat("--namespace=", args.namespace), f"--service={args.model}-{Alias.PRODUCTION}"]

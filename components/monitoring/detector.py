@@ -20,11 +20,10 @@ from components.kit.network import allow
 from components.kit.options import after
 from components.kit.pod import SCRATCH, Container, Resources, plain_env, pod, resources, restricted_container
 from components.kit.probes import probes
+from contract.names import METRICS_PORT
 from settings.model import Drift
 
 APP: Final = "drift-detector"
-METRICS_PORT: Final = 9090
-"""/metrics for Prometheus, /healthz and /readyz for the kubelet."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from components.platform import argo_workflows
 from components.platform.operators import Operators
 from components.serving import serving
 from components.tracking import DATABASE, MLFLOW, identity, mlflow
+from contract.names import SERVER_PORT
 from settings import BundledKafka, Settings
 
 NAME: Final = "app.kubernetes.io/name"
@@ -53,7 +54,7 @@ def _retrained(stack: Settings) -> list[str]:
 def _models(stack: Settings, loop: Output[str]) -> list[Target]:
     """A monitor is for all models, whose pods of a kind have a label in common."""
     whose = {"model": "app.kubernetes.io/instance", "slot": "app.kubernetes.io/component"}
-    servers = Target(name="models", namespace=loop, pods={NAME: serving.APP}, port=serving.PORT, series=whose)
+    servers = Target(name="models", namespace=loop, pods={NAME: serving.APP}, port=SERVER_PORT, series=whose)
     aliases = Target(name="aliases", namespace=loop, pods={NAME: alias_watch.APP}, port=alias_watch.METRICS_PORT)
     detectors = Target(name="detectors", namespace=loop, pods={NAME: detector.APP}, port=detector.METRICS_PORT)
     events = Target(name="events", namespace=loop, pods={NAME: retraining.APP}, port=sensor.METRICS_PORT)

@@ -14,7 +14,8 @@ from components.kit.labels import labels
 from components.platform.knative import INTERNAL_SERVICE, NAMESPACE
 from components.serving.gateway import API_VERSION, Gateway
 from components.serving.graph import inference_graph
-from components.serving.serving import APP, SERVICE_PORT, Serving, Slot
+from components.serving.serving import APP, SERVICE_PORT, Serving
+from contract.names import Alias
 from settings import KServeMode
 
 
@@ -98,11 +99,11 @@ def _match(kind: str, path: str) -> dict[str, Any]:
     return {"path": {"type": kind, "value": path}}
 
 
-def _weights(args: FrontArgs) -> dict[Slot, int]:
+def _weights(args: FrontArgs) -> dict[Alias, int]:
     if not args.serving.args.in_production:
         # The production service has no Service yet: a split that named it would count as broken.
-        return {Slot.STAGING: 100}
-    return {Slot.PRODUCTION: 100 - args.canary_percent, Slot.STAGING: args.canary_percent}
+        return {Alias.STAGING: 100}
+    return {Alias.PRODUCTION: 100 - args.canary_percent, Alias.STAGING: args.canary_percent}
 
 
 def _backends(args: FrontArgs) -> list[dict[str, Any]]:

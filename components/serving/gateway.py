@@ -9,10 +9,11 @@ from pulumi import Output, ResourceOptions
 
 from components.kit.labels import labels
 from components.kit.network import ANYWHERE, Peers, namespaced
+from contract.names import TENANT_HEADER, USER_HEADER
 from settings import Settings
 
 API_VERSION: Final = "gateway.networking.k8s.io/v1"
-CALLER: Final = ("X-Tenant", "X-User-Id")
+CALLER: Final = (TENANT_HEADER, USER_HEADER)
 """Whose a prediction is. The model servers believe it."""
 STRIP_CALLER: Final = {"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": list(CALLER)}}
 

@@ -14,7 +14,8 @@ from components.kit.labels import labels
 from components.kit.network import Traffic, allow, namespaced, pods
 from components.kit.options import after
 from components.platform.knative import GATEWAY, GATEWAY_PORTS, NAMESPACE, QUEUE_PROXY
-from components.serving.serving import MODE, Serving, Slot
+from components.serving.serving import MODE, Serving
+from contract.names import Alias
 
 APP: Final = "model-router"
 """Not the servers': KServe hands the graph's labels to its pods, and with them come the servers' rights."""
@@ -23,7 +24,7 @@ LABEL: Final = "serving.kserve.io/inferencegraph"
 CLUSTER_DOMAIN: Final = "svc.cluster.local"
 
 
-def inference_graph(name: str, serving: Serving, weights: Mapping[Slot, int], opts: ResourceOptions) -> Output[str]:
+def inference_graph(name: str, serving: Serving, weights: Mapping[Alias, int], opts: ResourceOptions) -> Output[str]:
     """Makes the graph and lets its router reach the servers. Returns the host name it answers to in the cluster.
 
     `weights` are percent and sum to 100. The router posts to one path of the servers, whatever path it is asked for:
@@ -68,7 +69,7 @@ def inference_graph(name: str, serving: Serving, weights: Mapping[Slot, int], op
     return Output.concat(object_name(graph), ".", args.namespace, ".", CLUSTER_DOMAIN)
 
 
-def _url(serving: Serving, slot: Slot) -> Output[str]:
+def _url(serving: Serving, slot: Alias) -> Output[str]:
     args = serving.args
     host = Output.concat(serving.backends[slot], ".", args.namespace, ".", CLUSTER_DOMAIN)
     return Output.concat("http://", host, f"/v1/models/{args.model}:predict")

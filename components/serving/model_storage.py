@@ -9,13 +9,11 @@ from pulumi import Output, ResourceOptions
 from components.kit.custom import custom_resource, object_name
 from components.kit.labels import labels
 from components.kit.restricted import container_security_context
+from contract.names import VERSION_ANNOTATION, Env
 
 APP: Final = "model-storage"
 MODEL_FOLDER: Final = "/mnt/models"
 """Where KServe mounts the volume that initializer and server share."""
-VERSION_ANNOTATION: Final = "ml-loop.dev/model-version"
-"""Annotation of a pod: the version its rollout serves. Workflows write it, Pulumi does not."""
-VERSION_VARIABLE: Final = "ML_LOOP_MODEL_VERSION"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +53,7 @@ class ModelStorage(pulumi.ComponentResource):
                     "env": [
                         {"name": "MLFLOW_TRACKING_URI", "value": args.tracking_url},
                         {
-                            "name": VERSION_VARIABLE,
+                            "name": str(Env.MODEL_VERSION),
                             "valueFrom": {"fieldRef": {"fieldPath": f"metadata.annotations['{VERSION_ANNOTATION}']"}},
                         },
                         # The model's volume is all that it may write: a mount of its own would ask every pod for it.

@@ -21,9 +21,7 @@ from components.kit.network import API_SERVER, Traffic, allow, pods
 from components.kit.options import after
 from components.kit.pod import Container, pod, resources, restricted_container
 from components.serving.serving import APP as SERVERS
-from components.serving.serving import PORT as SERVER_PORT
-from components.serving.serving import Slot
-from contract.names import EXIT_VERDICT
+from contract.names import EXIT_VERDICT, SERVER_PORT, Alias
 from settings.model import Promotion as PromotionSettings
 
 APP: Final = "promotion"
@@ -71,7 +69,7 @@ class Promotion(pulumi.ComponentResource):
             selector=selector(APP, args.model),
             egress=[
                 API_SERVER,
-                Traffic(ports=(SERVER_PORT,), peers=(pods(selector(SERVERS, args.model, Slot.PRODUCTION)),)),
+                Traffic(ports=(SERVER_PORT,), peers=(pods(selector(SERVERS, args.model, Alias.PRODUCTION)),)),
                 *args.uses.egress,
             ],
             opts=child,
@@ -121,7 +119,7 @@ def _account(name: str, args: PromotionArgs, child: ResourceOptions) -> Output[s
     return account_with(
         name,
         f"{args.model}-promote",
-        rolls(f"{args.model}-{Slot.PRODUCTION}"),
+        rolls(f"{args.model}-{Alias.PRODUCTION}"),
         namespace=args.namespace,
         labels=labels(APP, args.model),
         opts=child,
@@ -141,7 +139,7 @@ def _pod(args: PromotionArgs, account: Output[str]) -> k8s.core.v1.PodSpecArgsDi
             f"--model={args.model}",
             f"--version={args.version}",
             Output.concat("--namespace=", args.namespace),
-            f"--service={args.model}-{Slot.PRODUCTION}",
+            f"--service={args.model}-{Alias.PRODUCTION}",
             f"--timeout={ROLLOUT_SECONDS}",
             *watch_options(args.promotion),
         ],

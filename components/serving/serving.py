@@ -7,7 +7,6 @@ takes it away. A pod without it resolves the alias when it starts.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final
 
 import pulumi
@@ -26,27 +25,20 @@ from components.platform.knative import NAMESPACE as KNATIVE_NAMESPACE
 from components.platform.knative import QUEUE_PROXY
 from components.serving.gateway import Gateway
 from components.serving.model_storage import MODEL_FOLDER
+from contract.names import SERVER_PORT, Alias
 from settings import KServeMode
 
 Probe = k8s.core.v1.ProbeArgsDict
 
 APP: Final = "model-server"
-PORT: Final = 8080
 SERVICE_PORT: Final = 80
 """Port of the Services that KServe makes."""
+SLOTS: Final = (Alias.PRODUCTION, Alias.STAGING)
+"""The aliases that have a service, of the same name."""
 FORMAT: Final = "mlflow"
 MODE: Final = "serving.kserve.io/deploymentMode"
 SHUTDOWN_SECONDS: Final = 60
 """A server that ends answers for five more seconds, then finishes what it has begun."""
-
-
-class Slot(StrEnum):
-    """A service of a model; the alias it follows has the same name."""
-
-    PRODUCTION = "production"
-    """The version that a human approved."""
-    STAGING = "staging"
-    """The newest version that passed its gate."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +70,7 @@ class ServingArgs:
 
 
 class Serving(pulumi.ComponentResource):
-    """Creates a ServingRuntime, and for each `Slot` an InferenceService, a disruption budget and a NetworkPolicy.
+    """Creates a ServingRuntime, and for each of `SLOTS` an InferenceService, a disruption budget and a NetworkPolicy.
 
     External: KServe in the mode of the arguments. It makes the Deployments (in Knative mode by a Knative Service), the
     autoscalers and the Services in `backends`.
@@ -86,7 +78,7 @@ class Serving(pulumi.ComponentResource):
     """
 
     args: ServingArgs
-    backends: Mapping[Slot, Output[str]]
+    backends: Mapping[Alias, Output[str]]
     """Names of the Services in front of the servers; their port is `SERVICE_PORT`."""
 
     def __init__(self, name: str, args: ServingArgs, opts: ResourceOptions | None = None) -> None:
@@ -99,7 +91,7 @@ class Serving(pulumi.ComponentResource):
             automount_service_account_token=False,
             opts=child,
         )
-        callers = [Traffic(ports=(PORT,), peers=(pods({}),)), *_proxies(args)]
+        callers = [Traffic(ports=(SERVER_PORT,), peers=(pods({}),)), *_proxies(args)]
         policy = allow(
             f"{name}-servers",
             namespace=args.namespace,
@@ -122,9 +114,9 @@ class Serving(pulumi.ComponentResource):
             slot: _service(
                 name, slot, args, _predictor(slot, args, object_name(account), object_name(runtime)), allowed
             )
-            for slot in Slot
+            for slot in SLOTS
         }
-        for slot in Slot:
+        for slot in SLOTS:
             k8s.policy.v1.PodDisruptionBudget(
                 f"{name}-{slot}-disruption",
                 metadata={
@@ -140,11 +132,11 @@ class Serving(pulumi.ComponentResource):
 
 
 def _service(
-    name: str, slot: Slot, args: ServingArgs, predictor: Mapping[str, Any], opts: ResourceOptions
+    name: str, slot: Alias, args: ServingArgs, predictor: Mapping[str, Any], opts: ResourceOptions
 ) -> Output[str]:
     """Makes the InferenceService. Returns the name of the Service that KServe makes for it."""
     annotations = {MODE: args.mode.capitalize()}
-    if slot is Slot.PRODUCTION and not args.in_production:
+    if slot is Alias.PRODUCTION and not args.in_production:
         annotations["serving.kserve.io/stop"] = "true"
     service = custom_resource(
         f"{name}-{slot}",
@@ -166,7 +158,7 @@ def _service(
     return Output.concat(object_name(service), "-predictor")
 
 
-def _predictor(slot: Slot, args: ServingArgs, account: Output[str], runtime: Output[str]) -> dict[str, Any]:
+def _predictor(slot: Alias, args: ServingArgs, account: Output[str], runtime: Output[str]) -> dict[str, Any]:
     """The pods of a service. It has no annotations: they are the rollout's."""
     return {
         "labels": {**labels(APP, args.model, slot), **args.kafka.labels},
@@ -208,19 +200,19 @@ def _proxies(args: ServingArgs) -> list[Traffic]:
     """Who brings requests from outside: the gateway's proxies, or Knative's to its own beside each server."""
     if args.mode is KServeMode.KNATIVE:
         return [Traffic(ports=QUEUE_PROXY, peers=(namespaced(KNATIVE_NAMESPACE),))]
-    return [Traffic(ports=(PORT,), peers=args.gateway.peers)] if args.gateway else []
+    return [Traffic(ports=(SERVER_PORT,), peers=args.gateway.peers)] if args.gateway else []
 
 
 def _runtime(args: ServingArgs) -> dict[str, Any]:
     """How one version is served. KServe puts the InferenceService's name in place of `{{.Name}}`."""
-    alive: Probe = {"http_get": {"path": "/v2/health/live", "port": PORT}, "timeout_seconds": 5}
-    ready: Probe = {"http_get": {"path": "/v2/health/ready", "port": PORT}, "timeout_seconds": 5}
+    alive: Probe = {"http_get": {"path": "/v2/health/live", "port": SERVER_PORT}, "timeout_seconds": 5}
+    ready: Probe = {"http_get": {"path": "/v2/health/ready", "port": SERVER_PORT}, "timeout_seconds": 5}
     server: Container = {
         **restricted_container("kserve-container", args.image, args.resources, args.kafka.mounts),
         "command": ["python3", "-m", "loop", "serve"],
-        "args": ["--model_name={{.Name}}", f"--model_dir={MODEL_FOLDER}", f"--port={PORT}"],
+        "args": ["--model_name={{.Name}}", f"--model_dir={MODEL_FOLDER}", f"--port={SERVER_PORT}"],
         "env": [*plain_env({"HOME": SCRATCH}), *args.kafka.env],
-        "ports": [{"container_port": PORT, "protocol": "TCP"}],
+        "ports": [{"container_port": SERVER_PORT, "protocol": "TCP"}],
         # The server listens once its model has answered; a large one takes minutes to load.
         "startup_probe": {**alive, "period_seconds": 2, "failure_threshold": 150},
         "readiness_probe": {**ready, "period_seconds": 2, "failure_threshold": 2},

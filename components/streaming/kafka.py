@@ -31,6 +31,7 @@ from components.kit.pod import (
     volume_claim,
 )
 from components.streaming.properties import DATA, EXTERNAL_PORT, LOGGING, PORT, properties
+from contract.names import DRIFT_TOPIC, PREDICTIONS_TOPIC
 
 APP: Final = "kafka"
 CLUSTER_ID: Final = "bWwtbG9vcC1rYWZrYS0wMQ"
@@ -38,10 +39,10 @@ CLUSTER_ID: Final = "bWwtbG9vcC1rYWZrYS0wMQ"
 CONFIG: Final = "/etc/kafka"
 WEEK: Final = 7 * 24 * 60 * 60 * 1000
 TOPICS: Final = {
-    "ml.predictions": {"retention.ms": str(WEEK), "retention.bytes": str(1 << 30), "segment.bytes": str(64 << 20)},
-    "ml.drift": {"retention.ms": str(WEEK)},
+    PREDICTIONS_TOPIC: {"retention.ms": str(WEEK), "retention.bytes": str(1 << 30), "segment.bytes": str(64 << 20)},
+    DRIFT_TOPIC: {"retention.ms": str(WEEK)},
 }
-"""Names of the loop's topics (loop/contract.py) → what is kept of them."""
+"""The loop's topics → what is kept of them."""
 CREATE_TOPICS: Final = """\
 import json, os
 from confluent_kafka import KafkaError, KafkaException

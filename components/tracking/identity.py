@@ -1,7 +1,4 @@
-"""How MLflow's servers know who asks, and what they may: the other side of `identity/`, the plugin in their image.
-
-Names that are the plugin's too are repeated here, as its package is not the stack's; a test compares them.
-"""
+"""How MLflow's servers know who asks, and what they may: the other side of `identity/`, the plugin in their image."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,8 +12,8 @@ from components.kit.custom import object_name
 from components.kit.identities import RoleRule
 from components.kit.labels import labels
 from components.kit.pod import Env, Mount, Volume, config_map, plain_env
+from contract import names
 
-PLUGIN: Final = "ml-loop-identity"
 METRICS_PORT: Final = 5001
 FILE: Final = "policy.json"
 POLICY: Final[Mount] = {"name": "identity-policy", "mount_path": "/etc/ml-loop-identity", "read_only": True}
@@ -88,8 +85,8 @@ def plugin_env() -> list[Env]:
     """What the plugin is told."""
     return plain_env(
         {
-            "ML_LOOP_IDENTITY_POLICY": f"{POLICY['mount_path']}/{FILE}",
-            "ML_LOOP_IDENTITY_METRICS_PORT": str(METRICS_PORT),
+            names.Env.IDENTITY_POLICY: f"{POLICY['mount_path']}/{FILE}",
+            names.Env.IDENTITY_METRICS_PORT: str(METRICS_PORT),
             "PROMETHEUS_MULTIPROC_DIR": COUNTS["mount_path"],
         }
     )

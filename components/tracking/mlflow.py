@@ -32,6 +32,7 @@ from components.tracking import identity
 from components.tracking.addresses import allowed_hosts, allowed_origins
 from components.tracking.application import ArgoCd, application, chart_values
 from components.tracking.migration import database_env, migrate
+from contract.names import IDENTITY_APP
 
 APP = "mlflow"
 PORT = 5000
@@ -250,7 +251,7 @@ def _server(name: str, args: MlflowArgs, session: Output[str]) -> Container:
     return {
         **restricted_container("mlflow", args.image, args.resources, [*args.database.access.mounts, *identity.MOUNTS]),
         "command": [
-            *("python3", "-m", "mlflow", "server", "--app-name", identity.PLUGIN),
+            *("python3", "-m", "mlflow", "server", "--app-name", IDENTITY_APP),
             *("--host", "0.0.0.0", "--port", str(PORT), "--workers", str(args.workers)),  # noqa: S104  in a pod
             *("--serve-artifacts", "--artifacts-destination", "$(ARTIFACTS_DESTINATION)"),
         ],

@@ -76,7 +76,7 @@ def pod_template(name: str, pod: LoopPod) -> None:
         # Always spelled out: for what a template doesn't name, the controller asks the image's registry.
         command=["python3", "-m", "loop", *pod.command],
         env=[
-            *(argo.EnvVar(name=key, value=value) for key, value in (dict(TRACKING_TOKEN_ENV) | dict(pod.env)).items()),
+            *(argo.EnvVar(name=str(key), value=value) for key, value in {**TRACKING_TOKEN_ENV, **pod.env}.items()),
             *(argo.EnvVar.model_validate(each) for each in pod.uses.env),
         ],
         resources=argo.ResourceRequirements.model_validate(pod.resources),

@@ -7,8 +7,7 @@
                                                                           roll staging out and watch it, if served
     on failure: record why, at the run or at the model
 
-External: the commands (`python3 -m loop …`, contract in docs/training-contract.md) and the images they are in. Names
-that are the loop's too are repeated here, as its package is not the stack's; a test compares them.
+External: the commands (`python3 -m loop …`, contract in docs/training-contract.md) and the images they are in.
 """
 
 import json
@@ -34,9 +33,10 @@ from components.training.pods import (
     workflow_defaults,
     workflow_parameter,
 )
+from contract import names
+from contract.names import Alias, Env, Trigger
 from settings.values.cron import zoned
 
-TRIGGERS: Final = ("manual", "schedule", "drift")
 PARAMETERS: Final = ("trigger", "feature", "p_value", "event_id")
 """What a run is told. The trigger `drift` needs the three others."""
 
@@ -124,7 +124,7 @@ def workflow_spec(plan: Plan) -> dict[str, Any]:
         on_exit="exit",
         arguments=_arguments(),
         metrics=TRAININGS.counter(plan.model),
-        workflow_metadata=argo.WorkflowMetadata(labels={"ml-loop.dev/model": plan.model}),
+        workflow_metadata=argo.WorkflowMetadata(labels={names.MODEL_LABEL: plan.model}),
         # Its own steps, and those of the run it may have to wait for. Stops what is never scheduled, too.
         active_deadline_seconds=2 * (2 * plan.timeout + 5 * SHORT + (plan.canary.seconds if plan.canary else 0)),
         **workflow_defaults(plan.accounts.train, plan.labels),
@@ -157,7 +157,12 @@ def schedule_spec(template: str, cron: str) -> dict[str, Any]:
 
 
 def _arguments() -> list[Parameter]:
-    trigger = Parameter(name="trigger", value="manual", enum=list(TRIGGERS), description="Why the model is trained.")
+    trigger = Parameter(
+        name="trigger",
+        value=str(Trigger.MANUAL),
+        enum=[str(each) for each in Trigger],
+        description="Why the model is trained.",
+    )
     event = [Parameter(name=name, value="", description="With the trigger drift.") for name in PARAMETERS[1:]]
     return [trigger, *event]
 
@@ -172,8 +177,12 @@ def _main(plan: Plan) -> None:
         asked = Step(name="cooldown", template="cooldown")
         Step(name="pipeline", template="pipeline", when=f"{step_output(asked, 'granted')} == true")
     with Steps(name="main") as main, main.parallel():
-        Step(name="after-cooldown", template="after-cooldown", when="{{= workflow.parameters.trigger == 'drift' }}")
-        Step(name="pipeline", template="pipeline", when="{{= workflow.parameters.trigger != 'drift' }}")
+        Step(
+            name="after-cooldown",
+            template="after-cooldown",
+            when=f"{{{{= workflow.parameters.trigger == '{Trigger.DRIFT}' }}}}",
+        )
+        Step(name="pipeline", template="pipeline", when=f"{{{{= workflow.parameters.trigger != '{Trigger.DRIFT}' }}}}")
 
 
 def _pipeline(plan: Plan) -> None:
@@ -181,13 +190,16 @@ def _pipeline(plan: Plan) -> None:
     with Steps(name="pipeline", synchronization=argo.Synchronization(mutexes=[mutex])) as steps:
         run_id, production = step_output(Step(name="train", template="train"), "run_id"), ""
         with steps.parallel():
-            candidate = _evaluate("evaluate", f"runs:/{run_id}/model")
+            candidate = _evaluate("evaluate", f"runs:/{run_id}/{names.MODEL_ARTIFACT}")
             if plan.gate.compare:
-                in_production = _evaluate("evaluate-production", f"models:/{plan.model}@production")
+                in_production = _evaluate("evaluate-production", f"models:/{plan.model}@{Alias.PRODUCTION}")
                 production = step_output(in_production, "evaluation")
         evaluations = {"candidate": step_output(candidate, "evaluation"), "production": production}
         registered = Step(name="register", template="register", arguments={"run_id": run_id, **evaluations})
-        version, passed = step_output(registered, "version"), f"{step_output(registered, 'gate')} == passed"
+        version, passed = (
+            step_output(registered, "version"),
+            f"{step_output(registered, 'gate')} == {names.Gate.PASSED}",
+        )
         stage = "promote-to-staging"
         Step(name=stage, template=stage, arguments={"version": version}, when=passed)
         if plan.staging_service:
@@ -204,9 +216,9 @@ def _pods(plan: Plan) -> dict[str, LoopPod]:
     """One for each kind of step."""
     common = {
         "MLFLOW_TRACKING_URI": plan.tracking_uri,
-        "ML_LOOP_MODEL": plan.model,
-        "ML_LOOP_WORKFLOW": "{{workflow.name}}",
-        "ML_LOOP_OUTPUT": OUTPUT,
+        Env.MODEL: plan.model,
+        Env.WORKFLOW: "{{workflow.name}}",
+        Env.OUTPUT: OUTPUT,
         "HOME": SCRATCH,
     }
     pods = _user_pods(plan, common) | {
@@ -216,13 +228,13 @@ def _pods(plan: Plan) -> dict[str, LoopPod]:
             account=plan.accounts.gate,
             env=common | _registration(plan),
             inputs=["run_id", "candidate", "production"],
-            outputs=[result("version"), result("gate")],
+            outputs=[result("version", names.VERSION_FILE), result("gate", names.GATE_FILE)],
         ),
         "promote-to-staging": LoopPod(
             image=plan.loop_image,
             command=["stage"],
             account=plan.accounts.gate,
-            env={**common, "ML_LOOP_MODEL_VERSION": input_parameter("version")},
+            env={**common, Env.MODEL_VERSION: input_parameter("version")},
             inputs=["version"],
         ),
         "report-failure": LoopPod(
@@ -232,15 +244,15 @@ def _pods(plan: Plan) -> dict[str, LoopPod]:
             env={
                 **common,
                 # Without a run yet, the plain variable would stay as it is written.
-                "ML_LOOP_RUN_ID": "{{= workflow.outputs?.parameters?.run_id ?? '' }}",
-                "ML_LOOP_FAILURES": "{{workflow.failures}}",
+                Env.RUN_ID: "{{= workflow.outputs?.parameters?.run_id ?? '' }}",
+                Env.FAILURES: "{{workflow.failures}}",
             },
             retry=None,
         ),
     }
     if plan.cooldown is not None:
         # It ends with 1 where it doesn't know, and knows when it is asked again.
-        account, outputs = plan.accounts.cooldown, [result("granted")]
+        account, outputs = plan.accounts.cooldown, [result("granted", names.GRANTED_FILE)]
         pods["cooldown"] = LoopPod(
             image=plan.loop_image,
             command=_cooldown(plan),
@@ -272,14 +284,14 @@ def _pods(plan: Plan) -> dict[str, LoopPod]:
 
 def _user_pods(plan: Plan, common: Mapping[str, str]) -> dict[str, LoopPod]:
     """Those that run the user's code, in the user's image."""
-    env = {**common, "ML_LOOP_DATA_URI": plan.data_uri, "ML_LOOP_PARAMETERS": json.dumps(dict(plan.parameters))}
-    measured = {"ML_LOOP_GATE_METRIC": plan.gate.metric, "ML_LOOP_MODEL_URI": input_parameter("model_uri")}
+    env = {**common, Env.DATA_URI: plan.data_uri, Env.PARAMETERS: json.dumps(dict(plan.parameters))}
+    measured = {Env.GATE_METRIC: plan.gate.metric, Env.MODEL_URI: input_parameter("model_uri")}
     return {
         "train": LoopPod(
             image=plan.image,
             command=["train", "--", *plan.commands.train],
-            env=env | {"ML_LOOP_TRIGGER": workflow_parameter("trigger")},
-            outputs=[result("run_id", global_name="run_id")],
+            env=env | {Env.TRIGGER: workflow_parameter("trigger")},
+            outputs=[result("run_id", names.RUN_ID_FILE, global_name="run_id")],
             seconds=plan.timeout,
             resources=plan.resources,
         ),
@@ -288,7 +300,7 @@ def _user_pods(plan: Plan, common: Mapping[str, str]) -> dict[str, LoopPod]:
             command=["evaluate", "--", *plan.commands.evaluate],
             env=env | measured,
             inputs=["model_uri"],
-            outputs=[result("evaluation", "evaluation.json")],
+            outputs=[result("evaluation", names.EVALUATION_FILE)],
             seconds=plan.timeout,
             resources=plan.resources,
         ),
@@ -297,11 +309,16 @@ def _user_pods(plan: Plan, common: Mapping[str, str]) -> dict[str, LoopPod]:
 
 def _registration(plan: Plan) -> dict[str, str]:
     return {
-        **{f"ML_LOOP_{name.upper()}": input_parameter(name) for name in ("run_id", "candidate", "production")},
-        **{f"ML_LOOP_{name.upper()}": workflow_parameter(name) for name in PARAMETERS},
-        "ML_LOOP_GATE_METRIC": plan.gate.metric,
-        "ML_LOOP_GATE_MINIMUM": repr(plan.gate.minimum),
-        "ML_LOOP_IMAGE": plan.image,
+        Env.RUN_ID: input_parameter("run_id"),
+        Env.CANDIDATE: input_parameter("candidate"),
+        Env.PRODUCTION: input_parameter("production"),
+        Env.TRIGGER: workflow_parameter("trigger"),
+        Env.FEATURE: workflow_parameter("feature"),
+        Env.P_VALUE: workflow_parameter("p_value"),
+        Env.EVENT_ID: workflow_parameter("event_id"),
+        Env.GATE_METRIC: plan.gate.metric,
+        Env.GATE_MINIMUM: repr(plan.gate.minimum),
+        Env.IMAGE: plan.image,
     }
 
 

@@ -20,11 +20,10 @@ from components.kit.labels import labels, selector
 from components.kit.network import API_SERVER, Traffic, allow, pods
 from components.serving.promotion import watch_options
 from components.serving.serving import APP as SERVERS
-from components.serving.serving import PORT as PREDICTOR_PORT
-from components.serving.serving import Slot
 from components.storage.log_archive import address, archived
 from components.training.pods import known
 from components.training.steps import Accounts, Canary, Commands, Gate, Plan, schedule_spec, workflow_spec
+from contract.names import SERVER_PORT, Alias
 from settings.model import Promotion
 from settings.model import Training as TrainingSettings
 
@@ -69,7 +68,7 @@ class TrainingArgs:
     @property
     def staging_service(self) -> str | None:
         """The InferenceService that follows the alias `staging`."""
-        return f"{self.model}-{Slot.STAGING}" if self.serving else None
+        return f"{self.model}-{Alias.STAGING}" if self.serving else None
 
 
 class Training(pulumi.ComponentResource):
@@ -180,7 +179,7 @@ def _identity(
 
 def _canary(args: TrainingArgs, kafka: Access) -> Canary:
     return Canary(
-        production_service=f"{args.model}-{Slot.PRODUCTION}",
+        production_service=f"{args.model}-{Alias.PRODUCTION}",
         options=watch_options(args.promotion),
         seconds=int(args.promotion.watch.total_seconds()),
         kafka=kafka,
@@ -213,12 +212,12 @@ def _policies(name: str, args: TrainingArgs, child: ResourceOptions) -> None:
         opts=child,
     )
     if args.serving:
-        staging, production = (pods(selector(SERVERS, args.model, slot)) for slot in (Slot.STAGING, Slot.PRODUCTION))
+        staging, production = (pods(selector(SERVERS, args.model, slot)) for slot in (Alias.STAGING, Alias.PRODUCTION))
         for step, peers, more in (("rollout", (staging,), ()), ("canary", (staging, production), args.kafka.egress)):
             allow(
                 f"{name}-{step}",
                 namespace=args.namespace,
                 selector=selector(APP, name, step),
-                egress=[Traffic(ports=(PREDICTOR_PORT,), peers=peers), *more],
+                egress=[Traffic(ports=(SERVER_PORT,), peers=peers), *more],
                 opts=child,
             )

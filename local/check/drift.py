@@ -1,14 +1,15 @@
 """Questions 5 and 6: the detector compares with a reference from MLflow, and drift starts a Workflow."""
 
-import json
 import secrets
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from contract.drift import DriftTest
+from contract.messages import ALL_FEATURES, EVENT_ID_IN_NAME, EVENT_ID_LENGTH, DriftEvent, Window
+from contract.names import DRIFT_TOPIC, TRIGGER_LABEL, Alias, Tag, Trigger
 from local.check.answer import Answer, no, yes
-from local.check.live import TAG_TRIGGER, TAG_WORKFLOW, Live, eventually
+from local.check.live import Live, eventually
 
-DRIFT_TOPIC: Final = "ml.drift"
 STARTED_SECONDS: Final = 60.0
 PUBLISH: Final = """\
 import os, sys
@@ -28,7 +29,7 @@ def detects(live: Live) -> Answer:
     if found is None:
         return no(f"no pod of the Deployment {live.model}-drift is ready")
     aliases = live.aliases or {}
-    wanted = aliases.get("production") or aliases.get("staging")
+    wanted = aliases.get(Alias.PRODUCTION) or aliases.get(Alias.STAGING)
     used = f"{found.get('ml_loop_drift_reference_version', 0):.0f}"
     windows, read = found.get("ml_loop_drift_windows_total", 0), found.get("ml_loop_drift_messages_total", 0)
     evidence = f"it compares with version {used}, {windows:.0f} windows of {read:.0f} predictions so far"
@@ -41,16 +42,16 @@ def detects(live: Live) -> Answer:
 
 def started(live: Live) -> Answer:
     """Evidence of the past: the newest Workflow that drift has started, or a version that one has made."""
-    kept = live.workflows("ml-loop.dev/trigger=drift")
+    kept = live.workflows(f"{TRIGGER_LABEL}={Trigger.DRIFT}")
     if kept:
         given = {each["name"]: each.get("value") for each in kept[0]["spec"]["arguments"]["parameters"]}
         phase = kept[0].get("status", {}).get("phase", "Pending")
         told = f"drift of {given.get('feature')} (p = {given.get('p_value')}, event {given.get('event_id')})"
         return yes(f"{told} started {kept[0]['metadata']['name']} at {_created(kept[0])}: {phase}")
-    made = [each for each in live.versions if each["tags"].get(TAG_TRIGGER, "").startswith("drift:")]
+    made = [each for each in live.versions if each["tags"].get(Tag.TRIGGER, "").startswith(f"{Trigger.DRIFT}:")]
     if made:
         tags = made[0]["tags"]
-        return yes(f"{tags[TAG_TRIGGER]} made version {made[0]['version']} in {tags.get(TAG_WORKFLOW)}")
+        return yes(f"{tags[Tag.TRIGGER]} made version {made[0]['version']} in {tags.get(Tag.WORKFLOW)}")
     return no("drift has started no training yet; make check DEEP=1 publishes a synthetic event")
 
 
@@ -59,36 +60,36 @@ def starts(live: Live) -> Answer:
     if live.settings.drift is None or live.settings.retraining is None:
         return no(f"ml-loop:models.{live.model} has no drift or no retraining")
     event = _event(live)
-    inside = ["python3", "-c", PUBLISH, DRIFT_TOPIC, json.dumps(event), live.model]
+    inside = ["python3", "-c", PUBLISH, DRIFT_TOPIC, event.encode().decode(), live.model]
     live.kubectl("-n", live.namespace, "exec", f"deployment/{live.model}-drift", "--", *inside)
-    name = f"{live.model}-drift-{event['id'][:16]}"
+    name = f"{live.model}-{Trigger.DRIFT}-{event.id[:EVENT_ID_IN_NAME]}"
     took = eventually(lambda: any(each["metadata"]["name"] == name for each in _drifted(live)), STARTED_SECONDS)
     if took is None:
-        return no(f"event {event['id']} of {event['feature']} started no Workflow within {STARTED_SECONDS:.0f} s")
-    return yes(f"event {event['id']} of {event['feature']} started {name} within {took:.1f} s")
+        return no(f"event {event.id} of {event.feature} started no Workflow within {STARTED_SECONDS:.0f} s")
+    return yes(f"event {event.id} of {event.feature} started {name} within {took:.1f} s")
 
 
 def _drifted(live: Live) -> list[dict[str, Any]]:
-    return live.workflows("ml-loop.dev/trigger=drift")
+    return live.workflows(f"{TRIGGER_LABEL}={Trigger.DRIFT}")
 
 
-def _event(live: Live) -> dict[str, Any]:
+def _event(live: Live) -> DriftEvent:
     """What the detector writes when it sees drift."""
     assert live.settings.drift is not None  # noqa: S101  # the caller has looked
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    now, aliases = datetime.now(UTC), live.aliases or {}
     # With test mmd there is one finding, of all features together.
-    feature = "*" if live.settings.drift.test == "mmd" else live.settings.drift.features[0]
-    return {
-        "id": secrets.token_hex(16),
-        "model": live.model,
-        "feature": feature,
-        "ks": 1.0,
-        "p_value": 0.0,
-        "threshold": live.settings.drift.p_value,
-        "window": {"from": now, "to": now, "n": live.settings.drift.window},
-        "reference_version": (live.aliases or {}).get("production") or (live.aliases or {}).get("staging", ""),
-        "at": now,
-    }
+    mmd = live.settings.drift.test is DriftTest.MMD
+    return DriftEvent(
+        id=secrets.token_hex(EVENT_ID_LENGTH // 2),
+        model=live.model,
+        feature=ALL_FEATURES if mmd else live.settings.drift.features[0],
+        distance=1.0,
+        p_value=0.0,
+        threshold=live.settings.drift.p_value,
+        window=Window(start=now, end=now, rows=live.settings.drift.window),
+        reference_version=aliases.get(Alias.PRODUCTION) or aliases.get(Alias.STAGING, ""),
+        at=now,
+    )
 
 
 def _created(workflow: dict[str, Any]) -> str:

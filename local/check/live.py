@@ -13,18 +13,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, Protocol
 
+from contract.names import METRICS_PORT, MODEL_LABEL, REFERENCE_ARTIFACT, Alias
 from settings import Model
 
 PATIENCE: Final = 10.0
 """Seconds for one answer."""
 API: Final = "/api/2.0/mlflow"
-REFERENCE: Final = "reference/window.csv"
-"""Artifact of a training run: valid rows, under a header."""
-TAG_GATE, TAG_GATE_REPORT, TAG_TRIGGER, TAG_WORKFLOW = (
-    f"ml-loop.{name}" for name in ("gate", "gate-report", "trigger", "workflow")
-)
-PASSED: Final = "passed"
-METRICS_PORT: Final = 9090
 SAMPLE: Final = re.compile(r"^(?P<name>\w+)\{(?P<labels>[^}]*)\} (?P<value>\S+)$", re.MULTILINE)
 LABEL: Final = re.compile(r'(\w+)="([^"]*)"')
 
@@ -130,10 +124,10 @@ class Live:
     def rows(self) -> list[list[float]]:
         """Rows of the reference of the version that serves: requests made of them are not drift."""
         aliases = self.aliases or {}
-        version = self.version(aliases.get("production") or aliases.get("staging"))
+        version = self.version(aliases.get(Alias.PRODUCTION) or aliases.get(Alias.STAGING))
         if version is None:
             return []
-        query = urllib.parse.urlencode({"path": REFERENCE, "run_uuid": version["run_id"]})
+        query = urllib.parse.urlencode({"path": REFERENCE_ARTIFACT, "run_uuid": version["run_id"]})
         reply = self.http(f"{self.tracking_url}/get-artifact?{query}")
         if reply.status != 200:
             raise OSError(f"MLflow answers {reply.status} to the request for version {version['version']}'s reference")
@@ -148,7 +142,7 @@ class Live:
 
     def workflows(self, *selector: str) -> list[dict[str, Any]]:
         """The model's trainings that the cluster still keeps, newest first."""
-        found = self.objects("workflows", f"ml-loop.dev/model={self.model}", *selector)
+        found = self.objects("workflows", f"{MODEL_LABEL}={self.model}", *selector)
         return sorted(found, key=lambda each: each["metadata"]["creationTimestamp"], reverse=True)
 
 

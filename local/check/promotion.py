@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from contract.names import Alias
 from local.check.answer import Answer, no, yes
 from local.check.live import Live
 
@@ -12,7 +13,7 @@ NO_SUCH_VERSION: Final = "2147483647"
 def guarded(live: Live) -> Answer:
     """`production` is what the settings say, a promotion put it there, and a write without an identity is refused."""
     approved = str(live.settings.production) if live.settings.production is not None else None
-    found = (live.aliases or {}).get("production")
+    found = (live.aliases or {}).get(Alias.PRODUCTION)
     where = f"production is {_name(found)}, ml-loop:models.{live.model}.production says {_name(approved)}"
     if found != approved:
         return no(f"{where}: moved by hand, or not promoted yet")
@@ -21,7 +22,7 @@ def guarded(live: Live) -> Answer:
         return no(f"{where}, but nobody watches the alias: no pod of the Deployment {live.model}-aliases is ready")
     if watched.get("ml_loop_production_unexplained") != 0:
         return no(f"{where}, but no promotion has put it there: moved by hand")
-    probe = {"name": live.model, "alias": "production", "version": NO_SUCH_VERSION}
+    probe = {"name": live.model, "alias": str(Alias.PRODUCTION), "version": NO_SUCH_VERSION}
     reply = live.http(live.registry("registered-models/alias"), probe)
     if reply.status != 403:
         return no(f"{where}, but a write of the alias without an identity is answered {reply.status}, must be 403")

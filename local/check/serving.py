@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
+from contract.names import VERSION_HEADER, Alias
 from local.check.answer import Answer, no, yes
 from local.check.live import Live, Reply
 
@@ -24,8 +25,8 @@ def answers(live: Live) -> Answer:
     (reply,) = _ask(live, 1)
     if reply.status != 200:
         return no(f"{live.predict_url} answers {reply.status}: {reply.body.strip()[:200]}")
-    version, predictions = reply.headers.get("x-model-version", "none"), reply.json().get("predictions")
-    named = [alias for alias in ("production", "staging") if (live.aliases or {}).get(alias) == version]
+    version, predictions = reply.headers.get(VERSION_HEADER.lower(), "none"), reply.json().get("predictions")
+    named = [alias for alias in (Alias.PRODUCTION, Alias.STAGING) if (live.aliases or {}).get(alias) == version]
     evidence = f"{live.predict_url} predicts {predictions} with version {version}"
     if not named:
         return no(f"{evidence}, which is neither production nor staging ({_slots(live)})")
@@ -37,21 +38,22 @@ def splits(live: Live) -> Answer:
     if live.predict_url is None or not live.rows:
         return no("there is no address or no version to send requests to")
     weights, canary = _weights(live), live.settings.serving.canary_percent
-    wanted = {"staging": 100} if live.settings.production is None else {"production": 100 - canary, "staging": canary}
+    shared = {str(Alias.PRODUCTION): 100 - canary, str(Alias.STAGING): canary}
+    wanted = {str(Alias.STAGING): 100} if live.settings.production is None else shared
     if weights != wanted:
         return no(f"the route's weights are {weights}, the settings say {wanted}; make up applies them")
     aliases = live.aliases or {}
-    if live.settings.production is not None and aliases.get("production") == aliases.get("staging"):
-        both = aliases.get("staging", "none")
+    if live.settings.production is not None and aliases.get(Alias.PRODUCTION) == aliases.get(Alias.STAGING):
+        both = aliases.get(Alias.STAGING, "none")
         return yes(f"the weights are {weights}; both slots are to serve version {both}, so no answer tells which did")
-    counts = Counter(reply.headers.get("x-model-version") for reply in _ask(live, REQUESTS) if reply.status == 200)
-    served = counts[aliases.get("staging")]
-    expected, allowed = expected_count(REQUESTS, weights["staging"] / 100)
+    counts = Counter(reply.headers.get(VERSION_HEADER.lower()) for reply in _ask(live, REQUESTS) if reply.status == 200)
+    served = counts[aliases.get(Alias.STAGING)]
+    expected, allowed = expected_count(REQUESTS, weights[Alias.STAGING] / 100)
     told = ", ".join(f"{count} by version {version}" for version, count in sorted(counts.items(), key=str))
     evidence = f"{told or 'none'} of {REQUESTS} requests; staging is due {expected:.0f} ± {allowed:.0f}"
     if live.settings.production is None:
         evidence += ": everything, as nothing is in production yet"
-    strangers = counts.keys() - {aliases.get("production"), aliases.get("staging")}
+    strangers = counts.keys() - {aliases.get(Alias.PRODUCTION), aliases.get(Alias.STAGING)}
     return Answer(
         abs(served - expected) <= allowed and counts.total() == REQUESTS and not strangers,
         evidence,
@@ -83,4 +85,5 @@ def _weights(live: Live) -> dict[str, int]:
 
 
 def _slots(live: Live) -> str:
-    return ", ".join(f"{slot} is {(live.aliases or {}).get(slot, 'nothing')}" for slot in ("production", "staging"))
+    aliases = live.aliases or {}
+    return ", ".join(f"{slot} is {aliases.get(slot, 'nothing')}" for slot in (Alias.PRODUCTION, Alias.STAGING))

@@ -3,8 +3,9 @@
 import json
 from typing import Any, Final
 
+from contract.names import Alias, Gate, Tag
 from local.check.answer import Answer, no, yes
-from local.check.live import PASSED, TAG_GATE, TAG_GATE_REPORT, TAG_WORKFLOW, Live, eventually
+from local.check.live import Live, eventually
 
 FINISHED: Final = {"Succeeded", "Failed", "Error"}
 TRAINING_SECONDS: Final = 900.0
@@ -23,7 +24,7 @@ def yields_staging(live: Live) -> Answer:
     trained = [each for each in live.workflows() if _phase(each) in FINISHED]
     if trained and _phase(trained[0]) != "Succeeded":
         return no(f"the newest training, {_name(trained[0])}, {_phase(trained[0])}: {_message(trained[0])}")
-    staging = live.version((live.aliases or {}).get("staging"))
+    staging = live.version((live.aliases or {}).get(Alias.STAGING))
     if staging is None:
         return no("nothing is in staging; make check DEEP=1 trains")
     return _judged(staging)
@@ -41,11 +42,11 @@ def trains(live: Live) -> Answer:
     ended = live.object("workflow", name)
     if took is None or _phase(ended) != "Succeeded":
         return no(f"{name} is {_phase(ended) or 'Pending'} after {took or TRAINING_SECONDS:.0f} s: {_message(ended)}")
-    version = next((each for each in live.versions if each["tags"].get(TAG_WORKFLOW) == name), None)
+    version = next((each for each in live.versions if each["tags"].get(Tag.WORKFLOW) == name), None)
     if version is None:
         return no(f"{name} succeeded in {took:.0f} s and registered no version")
     judged = _judged(version)
-    staged = (live.aliases or {}).get("staging")
+    staged = (live.aliases or {}).get(Alias.STAGING)
     if judged.yes and int(staged or 0) < int(version["version"]):
         return no(f"version {version['version']} of {name} passed its gate, and staging is {staged or 'nothing'}")
     return Answer(judged.yes, f"{judged.evidence}, in {took:.0f} s")
@@ -53,11 +54,11 @@ def trains(live: Live) -> Answer:
 
 def _judged(version: dict[str, Any]) -> Answer:
     tags = version["tags"]
-    origin = f"version {version['version']} from {tags.get(TAG_WORKFLOW, 'no workflow')}"
-    reason = json.loads(tags.get(TAG_GATE_REPORT, "{}")).get("reason", "no report of a gate")
-    if tags.get(TAG_GATE) != PASSED:
+    origin = f"version {version['version']} from {tags.get(Tag.WORKFLOW, 'no workflow')}"
+    reason = json.loads(tags.get(Tag.GATE_REPORT, "{}")).get("reason", "no report of a gate")
+    if tags.get(Tag.GATE) != Gate.PASSED:
         return no(f"{origin} has not passed its gate: {reason}")
-    return Answer(TAG_WORKFLOW in tags, f"{origin}: {reason}")
+    return Answer(Tag.WORKFLOW in tags, f"{origin}: {reason}")
 
 
 def _phase(workflow: dict[str, Any]) -> str:

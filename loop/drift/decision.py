@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from contract.drift import DriftSettings
-from contract.messages import DriftEvent, Window
+from contract.messages import EVENT_ID_LENGTH, DriftEvent, Window
 from loop.drift.statistics import adjusted_p_value
 
 
@@ -35,7 +35,7 @@ class Span(NamedTuple):
 
 def event_id(model: str, feature: str, reference_version: str, offsets: tuple[tuple[int, int], ...]) -> str:
     """The same for the same window of the same feature against the same reference: a redelivery is no second event."""
-    return hashlib.sha256(repr((model, feature, reference_version, offsets)).encode()).hexdigest()[:32]
+    return hashlib.sha256(repr((model, feature, reference_version, offsets)).encode()).hexdigest()[:EVENT_ID_LENGTH]
 
 
 def events(

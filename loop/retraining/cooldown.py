@@ -11,7 +11,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
-from contract.names import Env
+from contract.names import GRANTED_FILE, MESSAGE_FILE, Env
 from loop.retraining.decision import Event, lease_name
 from loop.retraining.leases import ContendedError, KubernetesStore, Store, take
 from loop.runtime import command, pod
@@ -71,5 +71,5 @@ def _cooldown(arguments: argparse.Namespace) -> None:
     granted, message = ask(_store(arguments), arguments.model, event, arguments.cooldown, arguments.coalesce)
     print(message, flush=True)
     if folder := os.environ.get(Env.OUTPUT):
-        Path(folder, "granted").write_text(str(granted).lower(), "utf-8")
-        Path(folder, "message").write_text(message, "utf-8")
+        Path(folder, GRANTED_FILE).write_text(str(granted).lower(), "utf-8")
+        Path(folder, MESSAGE_FILE).write_text(message, "utf-8")

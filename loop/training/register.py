@@ -7,7 +7,7 @@ Idempotent by the workflow's name: a retried step finds the version it made.
 
 import json
 
-from contract.names import GATE_FILE, GIT_COMMIT_TAG, RUN_ID_FILE, VERSION_FILE, Env, Tag
+from contract.names import GATE_FILE, GIT_COMMIT_TAG, RUN_ID_FILE, VERSION_FILE, Env, Tag, Trigger
 from loop.runtime.registry import Registry
 from loop.training import checks
 from loop.training.gate import Decision, Evaluation, Rule, decide
@@ -50,8 +50,8 @@ def lineage() -> dict[str, str]:
     """Tags that say where the version comes from. Raises `StepError` for a trigger without its evidence."""
     reason = trigger()
     tags: dict[str, str] = {Tag.IMAGE: setting(Env.IMAGE), Tag.TRIGGER: reason}
-    if reason == "drift":
-        tags[Tag.TRIGGER] = f"drift:{setting(Env.FEATURE)}"
+    if reason == Trigger.DRIFT:
+        tags[Tag.TRIGGER] = f"{Trigger.DRIFT}:{setting(Env.FEATURE)}"
         tags[Tag.EVENT_ID] = setting(Env.EVENT_ID)
         tags[Tag.P_VALUE] = repr(number(Env.P_VALUE))
     return tags

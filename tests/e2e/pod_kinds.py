@@ -11,6 +11,7 @@ from components.storage import versitygw
 from components.streaming import kafka
 from components.tracking import mlflow
 from components.training import training
+from contract.names import Alias
 from tests.e2e import test_closed_loop, test_logs, test_promotion, test_training
 
 
@@ -50,7 +51,7 @@ KINDS: Final = (
     kind(retraining.APP, "sensor"),
     kind(detector.APP),
     kind(alias_watch.APP),
-    kind(serving.APP, serving.Slot.STAGING),
+    kind(serving.APP, Alias.STAGING),
     kind(training.APP, "train", TRAINED),
     kind(training.APP, "evaluate", TRAINED),
     kind(training.APP, "register", TRAINED),

@@ -28,7 +28,7 @@ from components.platform.operators import operators
 from components.serving.gateway import Gateway, GatewayArgs
 from components.serving.model_storage import ModelStorage, ModelStorageArgs
 from components.tracking.mlflow import APP, PORT
-from contract.names import VERSION_ANNOTATION
+from contract.names import VERSION_ANNOTATION, VERSION_HEADER
 from local import stack
 from local.images.oci import Archive
 from local.images.table import IMAGES
@@ -239,9 +239,9 @@ class PromotionStack:
             try:
                 with urlopen(url, body, timeout=10) as answer:  # our own gateway
                     answer.read()
-                    load.seen.append((time.monotonic(), answer.status, answer.headers["X-Model-Version"]))
+                    load.seen.append((time.monotonic(), answer.status, answer.headers[VERSION_HEADER]))
             except HTTPError as refused:
-                load.seen.append((time.monotonic(), refused.code, str(refused.headers["X-Model-Version"])))
+                load.seen.append((time.monotonic(), refused.code, str(refused.headers[VERSION_HEADER])))
             except OSError:
                 load.seen.append((time.monotonic(), 0, ""))
 

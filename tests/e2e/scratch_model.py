@@ -24,10 +24,9 @@ from components.kit.restricted import container_security_context, pod_security_c
 from components.serving.front import Front, FrontArgs
 from components.serving.gateway import Gateway, GatewayArgs
 from components.serving.model_storage import ModelStorage, ModelStorageArgs
-from components.serving.serving import PORT as SERVER_PORT
 from components.serving.serving import Serving, ServingArgs
 from components.tracking.mlflow import APP, PORT
-from contract.names import PREDICTIONS_TOPIC, VERSION_ANNOTATION
+from contract.names import PREDICTIONS_TOPIC, SERVER_PORT, VERSION_ANNOTATION, VERSION_HEADER
 from local.images.oci import Archive
 from local.images.table import IMAGES
 from local.node.node import Node
@@ -37,7 +36,7 @@ from local.shell import run
 from tests.e2e.kafka import READ
 from tests.program.mocks import record
 
-VERSION: Final = "X-Model-Version"
+VERSION: Final = VERSION_HEADER
 TRACKING_URL: Final = "http://mlflow.mlflow.svc.cluster.local:5000"
 BROKERS: Final = "kafka.kafka.svc.cluster.local:9092"
 ROWS: Final = [[1.0, 2.0], [3.0, 4.0]]

@@ -11,8 +11,7 @@ from collections.abc import Iterator
 import pytest
 from mlflow import MlflowClient
 
-from components.serving.serving import PORT
-from contract.names import CANARY, VERSION_ANNOTATION
+from contract.names import CANARY, SERVER_PORT, VERSION_ANNOTATION
 from tests.e2e.promotion_stack import PromotionStack
 from tests.e2e.scratch_model import eventually
 from tests.e2e.station import NAMESPACE, Station, Timed
@@ -153,7 +152,7 @@ def test_a_staging_version_that_fails_live_loses_staging_to_the_one_in_productio
     with timed(f"version {STAGED} staged"):
         model.stage(STAGED)
     (server,) = [pod for pod in model.pods(CANARIES).values() if pod["annotations"][VERSION_ANNOTATION] == str(STAGED)]
-    with timed("canary, and the way back"), model.load(f"{server['status']['podIP']}:{PORT}"):
+    with timed("canary, and the way back"), model.load(f"{server['status']['podIP']}:{SERVER_PORT}"):
         ended = model.canary(STAGED)
     assert ended["phase"] == "Failed"
     reason = model.rejected(STAGED) or ""

@@ -15,7 +15,8 @@ from typing import Any, Final
 
 import pytest
 
-from components.serving.serving import PORT, Slot
+from components.serving.serving import SLOTS
+from contract.names import SERVER_PORT
 from tests.e2e.scratch_model import ROWS, Answer, ScratchModel, eventually, scratch_model
 from tests.e2e.station import Station, Timed
 
@@ -138,10 +139,10 @@ def test_an_alias_move_reaches_every_server_and_no_request_fails_meanwhile(model
 
 
 def test_another_up_leaves_the_version_and_the_servers_alone(model: ScratchModel) -> None:
-    before = [model.servers(slot).keys() for slot in Slot]
+    before = [model.servers(slot).keys() for slot in SLOTS]
     model.declare(in_production=True, replicas=2)
     time.sleep(5)
-    assert [model.servers(slot).keys() for slot in Slot] == before
+    assert [model.servers(slot).keys() for slot in SLOTS] == before
     versions = [
         service["spec"]["predictor"]["annotations"]["ml-loop.dev/model-version"]
         for service in model.items("inferenceservices")
@@ -158,7 +159,7 @@ def test_a_server_that_is_replaced_serves_its_rollout_s_version_wherever_the_ali
     new = model.servers("production")
     assert not new.keys() & old
     addresses = [pod["status"]["podIP"] for pod in new.values()]
-    assert [model.ask(f"{address}:{PORT}").version for address in addresses] == ["2", "2"]
+    assert [model.ask(f"{address}:{SERVER_PORT}").version for address in addresses] == ["2", "2"]
 
 
 def test_servers_that_are_added_while_the_alias_moves_serve_their_rollout_s_version(model: ScratchModel) -> None:
@@ -167,7 +168,7 @@ def test_servers_that_are_added_while_the_alias_moves_serve_their_rollout_s_vers
     model.move("production", 1)
     eventually(lambda: model.ready("production") == 3, "a third server")
     addresses = [pod["status"]["podIP"] for pod in model.servers("production").values()]
-    assert [model.ask(f"{address}:{PORT}").version for address in addresses] == ["2", "2", "2"]
+    assert [model.ask(f"{address}:{SERVER_PORT}").version for address in addresses] == ["2", "2", "2"]
     model.declare(in_production=True, replicas=1)
 
 
@@ -184,7 +185,7 @@ def test_under_load_servers_are_added_up_to_the_maximum_all_of_one_version_and_n
         time.sleep(3)
     servers = model.servers("production")
     assert len(servers) == 2
-    assert {model.ask(f"{pod['status']['podIP']}:{PORT}").version for pod in servers.values()} == {"2"}
+    assert {model.ask(f"{pod['status']['podIP']}:{SERVER_PORT}").version for pod in servers.values()} == {"2"}
     assert Counter((answer.status, answer.version) for _, answer in seen) == {(200, "2"): len(seen)}
     model.declare(in_production=True, replicas=1)
     eventually(lambda: len(model.servers("production")) == 1, "the maximum is lowered")
@@ -199,7 +200,7 @@ def test_without_the_registry_servers_answer_and_a_new_one_waits_for_it_and_says
         waits = "waiting for the registry: MLflow at http://mlflow.mlflow.svc.cluster.local:5000 does not answer"
         eventually(lambda: waits in model.said("staging", INITIALIZER), "the new server's reason")
         (address,) = [pod["status"]["podIP"] for pod in model.servers("production").values()]
-        assert {model.ask(f"{address}:{PORT}").status for _ in range(20)} == {200}
+        assert {model.ask(f"{address}:{SERVER_PORT}").status for _ in range(20)} == {200}
     eventually(lambda: model.ready("staging") == 1, "the server that waited")
 
 
@@ -213,7 +214,7 @@ def test_without_kafka_answers_are_as_right_and_as_fast_and_what_is_lost_is_coun
         times: list[float] = []
         for _ in range(200):
             began = time.monotonic()
-            answer = model.ask(f"{address}:{PORT}")
+            answer = model.ask(f"{address}:{SERVER_PORT}")
             times.append(time.monotonic() - began)
             assert json.loads(answer.text)["predictions"] == pytest.approx([2 * row[0] for row in ROWS])
         return statistics.median(times)
@@ -227,7 +228,7 @@ def test_without_kafka_answers_are_as_right_and_as_fast_and_what_is_lost_is_coun
     arrived = model.metric(address, delivered)
 
     def arrives() -> bool:
-        return model.ask(f"{address}:{PORT}").status == 200 and model.metric(address, delivered) > arrived
+        return model.ask(f"{address}:{SERVER_PORT}").status == 200 and model.metric(address, delivered) > arrived
 
     eventually(arrives, "predictions on the topic again")
 

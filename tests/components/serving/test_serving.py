@@ -9,11 +9,12 @@ from pulumi import Output
 from components.kit.connections import KafkaConnection
 from components.kit.network import ANYWHERE, Traffic
 from components.kit.pod import SCRATCH
-from components.serving import model_storage, serving
+from components.serving import model_storage
 from components.serving.gateway import Gateway
 from components.serving.model_storage import ModelStorage
-from components.serving.serving import PORT, Serving, ServingArgs, Slot
+from components.serving.serving import SLOTS, Serving, ServingArgs
 from contract import names
+from contract.names import SERVER_PORT, Alias
 from loop.serving import uri
 from settings.kafka import Sasl
 from tests.components.table import (
@@ -25,8 +26,6 @@ from tests.components.table import (
     serving_args,
 )
 from tests.program.mocks import Recording, record
-
-SLOTS = ["production", "staging"]
 
 
 def served(**changes: Any) -> Recording:
@@ -48,8 +47,8 @@ def test_there_is_a_service_for_each_alias_that_the_loop_moves_traffic_to() -> N
     assert aliases == {slot: f"mlflow://recommender@{slot}" for slot in SLOTS}
 
 
-@pytest.mark.parametrize("slot", Slot)
-def test_the_initializer_reads_the_uri_of_a_service_as_the_alias_of_the_same_name(slot: Slot) -> None:
+@pytest.mark.parametrize("slot", SLOTS)
+def test_the_initializer_reads_the_uri_of_a_service_as_the_alias_of_the_same_name(slot: Alias) -> None:
     ref = uri.parse(predictor(served(), slot)["model"]["storageUri"])
     assert (ref.name, ref.alias, ref.version) == ("recommender", str(names.Alias(slot)), None)
 
@@ -108,8 +107,8 @@ def test_a_version_is_served_by_the_image_it_was_trained_in() -> None:
 def test_the_server_s_probes_ask_the_port_it_listens_on() -> None:
     runtime = container(served())
     probes = {key: runtime[key]["httpGet"]["port"] for key in runtime if key.endswith("Probe")}
-    assert f"--port={PORT}" in runtime["args"]
-    assert probes == dict.fromkeys(["startupProbe", "readinessProbe", "livenessProbe"], PORT)
+    assert f"--port={SERVER_PORT}" in runtime["args"]
+    assert probes == dict.fromkeys(["startupProbe", "readinessProbe", "livenessProbe"], SERVER_PORT)
 
 
 def test_the_resources_are_those_of_the_settings() -> None:
@@ -134,7 +133,7 @@ def test_the_services_of_a_model_are_told_apart_by_their_labels() -> None:
 def test_servers_without_a_gateway_hear_their_own_namespace_only() -> None:
     ingress = served().inputs("NetworkPolicy")["spec"]["ingress"]
     assert ingress == [
-        {"ports": [{"port": PORT, "protocol": "TCP"}], "from": [{"podSelector": {"matchLabels": {}}}]},
+        {"ports": [{"port": SERVER_PORT, "protocol": "TCP"}], "from": [{"podSelector": {"matchLabels": {}}}]},
     ]
 
 
@@ -153,7 +152,9 @@ def test_a_gateway_whose_proxies_are_unknown_opens_the_servers_port_to_all() -> 
         gateway = Gateway("gateway", replace(gateway_args(), proxies=None), providers())
         Serving("it", replace(serving_args(), gateway=gateway), providers())
 
-    assert record(build).inputs("NetworkPolicy")["spec"]["ingress"][1] == {"ports": [{"port": PORT, "protocol": "TCP"}]}
+    assert record(build).inputs("NetworkPolicy")["spec"]["ingress"][1] == {
+        "ports": [{"port": SERVER_PORT, "protocol": "TCP"}]
+    }
 
 
 def test_no_pod_starts_before_it_may_reach_the_registry() -> None:
@@ -246,7 +247,3 @@ def test_the_initializer_writes_to_the_model_s_volume_alone(storage: dict[str, A
     environment = {each["name"]: each.get("value") for each in storage["container"]["env"]}
     assert (environment["HOME"], environment["TMPDIR"]) == (model_storage.MODEL_FOLDER, model_storage.MODEL_FOLDER)
     assert storage["container"]["securityContext"]["readOnlyRootFilesystem"] is True
-
-
-def test_the_slots_are_aliases_of_the_registry() -> None:
-    assert {str(slot) for slot in serving.Slot} < {str(alias) for alias in names.Alias}

@@ -11,7 +11,6 @@ from pulumi import Output
 from components.streaming.brokers import external_brokers
 from components.streaming.kafka import TOPICS, Kafka, KafkaArgs
 from components.streaming.properties import properties
-from contract import names
 from settings.kafka import ExternalKafka
 from tests.components.table import KAFKA_IMAGE, LOOP_IMAGE, kafka_args, providers
 from tests.program.mocks import Recording, record
@@ -91,10 +90,6 @@ def test_a_volume_is_formatted_once_and_then_kept(recording: Recording) -> None:
     assert server_properties(recording)["log.dirs"].startswith(f"{mounts['data']}/")
     (claim,) = recording.inputs("StatefulSet")["spec"]["volumeClaimTemplates"]
     assert claim["spec"]["resources"] == {"requests": {"storage": "5Gi"}}
-
-
-def test_the_topics_are_those_of_the_loop_s_contract() -> None:
-    assert set(TOPICS) == {names.PREDICTIONS_TOPIC, names.DRIFT_TOPIC}
 
 
 def test_the_servers_are_known_once_the_topics_are_made(recording: Recording) -> None:

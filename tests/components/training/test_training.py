@@ -13,7 +13,7 @@ from pulumi import Output
 from pulumi.runtime import rpc
 
 from components.serving.promotion import watch_options
-from components.training.steps import PARAMETERS, TRIGGERS
+from components.training.steps import PARAMETERS
 from components.training.training import EXAMPLE, Training, TrainingArgs, accounts
 from contract import names
 from loop.__main__ import COMMANDS
@@ -129,7 +129,7 @@ def test_a_run_is_told_its_trigger_and_the_drift_event(recording: Recording) -> 
     given = {each["name"]: each for each in spec(recording)["arguments"]["parameters"]}
     assert tuple(given) == PARAMETERS == ("trigger", "feature", "p_value", "event_id")
     assert given["trigger"]["value"] == "manual"
-    assert given["trigger"]["enum"] == list(TRIGGERS)
+    assert given["trigger"]["enum"] == list(names.Trigger)
     found = environment(recording, "register")
     assert {name: found[f"ML_LOOP_{name.upper()}"] for name in PARAMETERS} == {
         name: f"{{{{workflow.parameters.{name}}}}}" for name in PARAMETERS
@@ -255,18 +255,6 @@ def test_the_rollout_step_rolls_staging(recording: Recording) -> None:
         "--alias=staging",
         "--timeout=300",
     ]
-
-
-def test_variables_and_files_are_those_of_the_loop_s_contract(recording: Recording) -> None:
-    ours = {name for each in pod_templates(recording) for name in environment(recording, each) if "ML_LOOP" in name}
-    assert ours <= set(names.Env)
-    files = {
-        each["valueFrom"]["path"]
-        for found in pod_templates(recording).values()
-        for each in found.get("outputs", {}).get("parameters", [])
-    }
-    left = (names.RUN_ID_FILE, names.EVALUATION_FILE, names.VERSION_FILE, names.GATE_FILE, "granted")
-    assert files == {f"{environment(recording, 'train')['ML_LOOP_OUTPUT']}/{name}" for name in left}
 
 
 def test_settings_reach_the_steps() -> None:

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from contract import names
 from local import check
-from local.check import drift, live, serving
+from local.check import drift, serving
 from local.check.answer import Answer
 from local.check.live import Reply
 from tests.local.check.station import ALIASES, METRICS, PREDICT, Station, version, workflow
@@ -321,11 +320,3 @@ def test_an_event_that_starts_nothing_is_a_no(monkeypatch: pytest.MonkeyPatch) -
 def test_the_bounds_are_wide_enough_for_chance_and_no_wider() -> None:
     assert serving.expected_count(400, 0.1) == (40, 24)
     assert serving.expected_count(400, 1.0) == (400, 0)
-
-
-def test_the_questions_use_the_loop_s_own_names() -> None:
-    """The driver does not import the package of the pods, so the names are written twice."""
-    assert (live.TAG_GATE, live.TAG_GATE_REPORT) == (names.Tag.GATE, names.Tag.GATE_REPORT)
-    assert (live.TAG_TRIGGER, live.TAG_WORKFLOW) == (names.Tag.TRIGGER, names.Tag.WORKFLOW)
-    assert (live.REFERENCE, live.PASSED) == (names.REFERENCE_ARTIFACT, names.Gate.PASSED)
-    assert drift.DRIFT_TOPIC == names.DRIFT_TOPIC

@@ -7,9 +7,7 @@ from guarded_server import DENIED, GATE, HEAL, OTHER, PROMOTE, STRANGER, TRAIN, 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from token_reviews import ACCOUNTS, TokenReviews
 
-from contract.names import PRODUCTION_TAG, PROMOTION_TAG, Alias, Gate, Tag
-from identity import guard
-from identity.guard import PRODUCTION, PROMOTION_TAGS, STAGING
+from contract.names import PRODUCTION_TAG, PROMOTION_TAG, Gate, Tag
 from identity.operations import SETS, Right, flask_app, short
 
 V2 = "/api/2.0/mlflow"
@@ -199,12 +197,6 @@ def test_a_model_takes_no_guarded_name_and_is_not_deleted_under_another(server: 
     experiment = server.made("POST", f"{V2}/experiments/create", None, {"name": "mine"})["experiment_id"]
     to_guarded = {"experiment_id": experiment, "new_name": "other"}
     assert server.ask("POST", f"{V2}/experiments/update", None, to_guarded).denied
-
-
-def test_the_names_that_the_guard_looks_for_are_the_loop_s() -> None:
-    assert (STAGING, PRODUCTION) == (Alias.STAGING, Alias.PRODUCTION)
-    assert guard.PRODUCTION_TAG == PRODUCTION_TAG
-    assert {PROMOTION_TAG, PRODUCTION_TAG, Tag.PROMOTED} == PROMOTION_TAGS
 
 
 @pytest.mark.parametrize(
