@@ -71,12 +71,12 @@ def test_a_command_ends_at_once_when_its_pod_is_told_to() -> None:
         assert process.stdout is not None
         process.stdout.readline()
         process.terminate()
-        assert process.wait(30) == 128 + signal.SIGTERM
+        assert process.wait() == 128 + signal.SIGTERM
 
 
 def test_the_users_command_is_told_to_end_with_the_step(tmp_path: Path) -> None:
     told = tmp_path / "told"
-    script = f"trap 'touch {told}; exit 0' TERM; echo started; while :; do sleep 0.1; done"
+    script = f"trap 'touch {told}; exit 0' TERM; echo started >&2; while :; do sleep 0.1; done"
     environment = {
         **os.environ,
         "ML_LOOP_MODEL": "books",
@@ -85,9 +85,10 @@ def test_the_users_command_is_told_to_end_with_the_step(tmp_path: Path) -> None:
         "MLFLOW_TRACKING_URI": "http://127.0.0.1:1",
     }
     step = [sys.executable, "-m", "loop", "train", "--", "sh", "-c", script]
-    with subprocess.Popen(step, cwd=ROOT, env=environment, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
+    with subprocess.Popen(step, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        while process.stderr.readline() != "started\n":  # passed on by the step, which waits for the command by then
+            assert process.poll() is None
         process.terminate()
-        assert process.wait(60) == 128 + signal.SIGTERM
+        assert process.wait() == 128 + signal.SIGTERM
     assert told.exists()
