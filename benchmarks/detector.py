@@ -20,6 +20,7 @@ from alibi_detect.cd import KSDrift
 
 from contract.drift import DriftSettings
 from loop.drift.alibi import make
+from loop.drift.columns import Columns
 from loop.drift.detector import Detector, Rows
 from loop.drift.reference import Reference
 
@@ -81,8 +82,10 @@ def detect(normal: Rows, sent: list[Message], window: int) -> float:
     """Seconds of CPU time for all messages."""
     features = normal.shape[1]
     names, events = tuple(f"f{n}" for n in range(features)), list[bytes]()
-    reference = Reference("3", names, tuple(range(features)), {"window": normal})
-    watcher = SimpleNamespace(reference=reference, problem="", aliases={})
+    columns = Columns.numbers(names)
+    watcher = SimpleNamespace(
+        reference=Reference("3", columns, {"window": normal}), problem="", columns={"3": columns}.get
+    )
     detector = Detector(
         model="m",
         settings=DriftSettings(features=names, window=window),

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, Final
 
 ALL_FEATURES: Final = "*"
@@ -90,6 +91,14 @@ class Window:
     rows: int
 
 
+class EventKind(StrEnum):
+    """What an event is about."""
+
+    DRIFT = "drift"
+    QUALITY = "quality"
+    """A column that has broken on its way here: somebody mends it, and no training would."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DriftEvent:
     """What one test said of one window, drift or not, on `ml.drift` under its model."""
@@ -107,10 +116,15 @@ class DriftEvent:
     window: Window
     reference_version: str
     at: datetime
+    kind: EventKind = EventKind.DRIFT
+    effective_rows: int | None = None
+    """How many independent rows those of the window are worth; None: not measured."""
+    reason: str = ""
+    """Why the p-value is 1 whatever the distance; empty: it is the test's own."""
 
     @property
     def drift(self) -> bool:
-        return self.p_value < self.threshold
+        return self.kind is EventKind.DRIFT and self.p_value < self.threshold
 
     def fields(self) -> Mapping[str, Any]:
         """The message as JSON has it."""
@@ -125,6 +139,9 @@ class DriftEvent:
             "window": window,
             "reference_version": self.reference_version,
             "at": rfc3339(self.at),
+            "kind": str(self.kind),
+            **({} if self.effective_rows is None else {"effective_rows": self.effective_rows}),
+            **({"reason": self.reason} if self.reason else {}),
         }
 
     def encode(self) -> bytes:
@@ -147,6 +164,9 @@ class DriftEvent:
                 window=Window(start=_moment(window, "from"), end=_moment(window, "to"), rows=_count(window, "n")),
                 reference_version=_text(message, "reference_version"),
                 at=_moment(message, "at"),
+                kind=EventKind(_text(message, "kind", EventKind.DRIFT)),
+                effective_rows=_count(message, "effective_rows") if "effective_rows" in message else None,
+                reason=_text(message, "reason", ""),
             )
         except _NO_MESSAGE as error:
             return Malformed(f"not a drift event: {_said(error)}")

@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from contract.drift import DriftSettings, DriftTest
-from contract.messages import ALL_FEATURES
+from contract.messages import ALL_FEATURES, EventKind
+from loop.drift.column import Column, filled
 from loop.drift.decision import Outcome
-from loop.drift.statistics import permutations_needed, reference_p_value
+from loop.drift.dependence import too_dependent, worth
+from loop.drift.statistics import permutations_needed, reference_p_value, smallest_distance
 
 _log = logging.getLogger(__name__)
 
@@ -31,47 +33,79 @@ MOST_PERMUTATIONS = 100_000
 
 
 def make(settings: DriftSettings, reference: Rows) -> "Ks | Mmd":
-    """The test that the settings ask for, ready for windows."""
+    """The test that the settings ask for, ready for windows. NaN is where a row has no value."""
     return (Ks if settings.test is DriftTest.KS else Mmd)(settings, reference)
 
 
 class Ks:
-    """KSDrift: one p-value per feature, made valid for this reference and not only on average over references."""
+    """KSDrift: one p-value per feature, made valid for this reference and for rows that depend on each other.
+
+    What is missing counts as a value above all others, so that a share of missing values that changes is a distance
+    like any other, in the same test.
+    """
 
     def __init__(self, settings: DriftSettings, reference: Rows) -> None:
-        self._features, self._m = settings.features, len(reference)
-        self._detector = KSDrift(reference, p_val=settings.p_value)
+        self._settings, self._features = settings, settings.features
+        self._columns = [Column(values) for values in reference.T]
+        self._rows = np.array([column.effective_rows for column in self._columns])
+        self._detector = KSDrift(filled(reference), p_val=settings.p_value)
 
-    def __call__(self, window: Rows, elapsed: float) -> list[Outcome]:  # noqa: ARG002  # MMD needs it
-        answer = self._detector.predict(window, return_p_val=True, return_distance=True)
+    def __call__(self, window: Rows, elapsed: float) -> list[Outcome]:
+        answer = self._detector.predict(filled(window), return_p_val=True, return_distance=True)
         data = cast("dict[str, Any]", answer)["data"]  # upstream has the types of its keys wrong
         distances = np.round(data["distance"].astype(float), 6)  # they come as 32-bit floats
-        bounds = reference_p_value(distances, self._m, len(window), len(self._features))
-        p_values = np.maximum(data["p_val"].astype(float), bounds)
-        return [Outcome(*row) for row in zip(self._features, distances.tolist(), p_values.tolist(), strict=True)]
+        inflated = [column.inflation(values) for column, values in zip(self._columns, window.T, strict=True)]
+        rows, tests = len(window) / np.array(inflated), len(self._features)
+        p_values = np.maximum(data["p_val"].astype(float), reference_p_value(distances, self._rows, rows, tests))
+        smallest = smallest_distance(self._settings, self._rows, rows, tests, elapsed)
+        found: list[Outcome] = []
+        for n, (feature, column) in enumerate(zip(self._features, self._columns, strict=True)):
+            outcome = Outcome(feature, distances[n], p_values[n], effective_rows=rows[n], smallest=smallest[n])
+            if broken := column.broken(window[:, n]):
+                outcome = outcome._replace(kind=EventKind.QUALITY, reason=broken)
+            elif too_dependent(len(window), inflated[n]):
+                outcome = outcome._replace(reason=worth(len(window), inflated[n]))
+            found.append(outcome)
+        return found
 
 
 class Mmd:
-    """MMDDrift: one p-value for all features, each scaled by the reference's mean and standard deviation."""
+    """MMDDrift: one p-value for all features, each scaled by the reference's mean and standard deviation.
+
+    A permutation tells nothing of rows that depend on each other, so only so many are compared as are independent:
+    every second, or every tenth. A value that is missing counts as the reference's mean.
+    """
 
     def __init__(self, settings: DriftSettings, reference: Rows) -> None:
         self._settings = settings
-        mean, deviation = reference.mean(axis=0), reference.std(axis=0)
+        self._columns = [Column(values) for values in reference.T]
+        mean, deviation = np.nanmean(reference, axis=0), np.nanstd(reference, axis=0)
 
         def scale(rows: Rows) -> Rows:
-            return (rows - mean) / np.where(deviation > 0, deviation, 1.0)
+            return np.nan_to_num((rows - mean) / np.where(deviation > 0, deviation, 1.0))
 
-        self._detector = MMDDriftNumpy(reference, p_val=settings.p_value, preprocess_fn=scale)
+        every = max(1, round(max(column.own_inflation for column in self._columns)))
+        self._detector = MMDDriftNumpy(reference[::every], p_val=settings.p_value, preprocess_fn=scale)
 
     def __call__(self, window: Rows, elapsed: float) -> list[Outcome]:
         """A first look with few permutations ends what is far from drift: it only takes rejections away."""
-        p_value, mmd2, _ = self._detector.score(window)
+        inflated = max(column.inflation(values) for column, values in zip(self._columns, window.T, strict=True))
+        rows = window[:: max(1, round(inflated))]
+        p_value, mmd2, _ = self._detector.score(rows)
         needed = permutations_needed(self._settings, elapsed)
         if needed > MOST_PERMUTATIONS:
             _log.warning("%d permutations are needed to see drift in windows this short: enlarge the window", needed)
         elif p_value <= 0.1 and needed > SCREEN:
-            p_value, _, _ = self._detector.score(window, needed)
-        return [Outcome(ALL_FEATURES, max(0.0, mmd2) ** 0.5, p_value)]
+            p_value, _, _ = self._detector.score(rows, needed)
+        outcome = Outcome(ALL_FEATURES, max(0.0, mmd2) ** 0.5, p_value, effective_rows=len(window) / inflated)
+        named = zip(self._settings.features, self._columns, window.T, strict=True)
+        if broken := next((f"{name}: {why}" for name, column, values in named if (why := column.broken(values))), ""):
+            return [outcome._replace(kind=EventKind.QUALITY, reason=broken)]
+        if too_dependent(len(window), inflated):
+            return [
+                outcome._replace(reason=f"{len(window)} rows are worth {len(window) / inflated:.0f} independent ones")
+            ]
+        return [outcome]
 
 
 class MMDDriftNumpy(BaseMMDDrift):

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from contract.drift import DriftSettings
-from contract.messages import EVENT_ID_LENGTH, DriftEvent, Window
-from loop.drift.statistics import adjusted_p_value
+from contract.messages import EVENT_ID_LENGTH, DriftEvent, EventKind, Window
+from loop.drift.statistics import adjusted_p_value, deviations
 
 
 class Outcome(NamedTuple):
@@ -18,6 +18,13 @@ class Outcome(NamedTuple):
     """KS distance, or MMD."""
     p_value: float
     """Raw, as if this were the only test ever done."""
+    kind: EventKind = EventKind.DRIFT
+    reason: str = ""
+    """Why this is no drift, however small the p-value; empty: it may be."""
+    effective_rows: float | None = None
+    """Independent rows that the window's are worth."""
+    smallest: float | None = None
+    """The least distance that would be drift of such a window."""
 
 
 class Span(NamedTuple):
@@ -54,6 +61,9 @@ def events(
             window=window,
             reference_version=reference_version,
             at=_moment(now),
+            kind=outcome.kind,
+            effective_rows=None if outcome.effective_rows is None else int(outcome.effective_rows),
+            reason=outcome.reason,
         )
         for outcome in outcomes
     ]
@@ -66,4 +76,21 @@ def _moment(at: float) -> datetime:
 def _published(outcome: Outcome, tests: int, elapsed: float, settings: DriftSettings) -> float:
     if not (math.isfinite(outcome.effect) and math.isfinite(outcome.p_value)):
         raise ValueError(f"the test of {outcome.feature} gave {outcome.effect} with p-value {outcome.p_value}")
+    if outcome.reason:
+        return 1.0
     return float(adjusted_p_value(outcome.p_value, outcome.effect, tests, elapsed, settings))
+
+
+def sight(outcomes: list[Outcome]) -> str:
+    """What tests like those of the last window can see: the smallest shift, and in which feature they see nothing."""
+    seen = {each.feature: each.smallest for each in outcomes if each.smallest is not None and not each.reason}
+    able = {feature: float(deviations(least)) for feature, least in seen.items() if least < 1}
+    blind = [f"{each.feature} ({each.reason})" for each in outcomes if each.reason]
+    blind += [f"{feature} (too few rows)" for feature, least in seen.items() if least >= 1]
+    parts: list[str] = []
+    if able:
+        worst = max(able, key=lambda feature: able[feature])
+        parts.append(f"the smallest shift it sees is {min(able.values()):.2g} sigma, and {able[worst]:.2g} in {worst}")
+    if blind:
+        parts.append(f"it sees nothing in {', '.join(sorted(blind))}")
+    return "; ".join(parts)

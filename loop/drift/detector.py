@@ -17,12 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.drift import DriftSettings
+from contract.messages import EventKind
 from contract.names import DRIFT_TOPIC, METRICS_PORT, PREDICTIONS_TOPIC
 from loop.drift import metrics
-from loop.drift.decision import Outcome, Span, events
+from loop.drift.column import as_32_bits
+from loop.drift.decision import Outcome, Span, events, sight
 from loop.drift.reference import Reference, Watcher, season_of
+from loop.drift.row import CLOCK_SKEW, Layouts, MalformedError, Row, UnknownVersionError, parse
 from loop.drift.settings import add_arguments, from_arguments
-from loop.drift.window import Bookmark, MalformedError, Row, Windows, parse
+from loop.drift.window import Bookmark, Windows, first_span
 from loop.runtime import command, watcher
 from loop.runtime.kafka import client_settings
 
@@ -70,8 +73,10 @@ class Detector:
         self._model, self._settings, self._consumer, self._publish = model, settings, consumer, publish
         self._watcher, self._make_test, self._partition, self._clock = watcher, make_test, partition, clock
         self._windows = Windows(settings.window)
-        self._tests: tuple[Reference | None, dict[str, Compare]] = (None, {})
-        self._count = {name: metrics.MESSAGES.labels(model, name) for name in ("used", "malformed", "other_model")}
+        self._tests: tuple[Reference | None, frozenset[int], dict[str, Compare]] = (None, frozenset(), {})
+        self._count = {name: metrics.MESSAGES.labels(model, name) for name in metrics.OUTCOMES}
+        self._known: tuple[Reference | None, Layouts] = (None, Layouts(settings.features, watcher.columns))
+        self._sees = ""
         self._shown = -float("inf")
         self.last_step = clock()
 
@@ -123,19 +128,26 @@ class Detector:
         watcher = self._watcher
         using = f"comparing with version {watcher.reference.version}" if watcher.reference else "no reference"
         well = watcher.reference is not None or watcher.no_version
-        return well, "; ".join(filter(None, (using, watcher.problem)))
+        return well, "; ".join(filter(None, (using, watcher.problem, self._sees)))
 
     def _row(self, value: bytes | None, reference: Reference) -> Row | None:
         try:
-            row = parse(value, self._model, reference.columns, len(reference.names), self._clock())
-        except MalformedError as error:
-            self._count["malformed"].inc()
+            row = parse(value, self._model, self._layouts(reference), self._clock())
+        except (MalformedError, UnknownVersionError) as error:
+            self._count["malformed" if isinstance(error, MalformedError) else "unknown_version"].inc()
             if self._clock() - self._shown >= 1.0:  # a flood of them must not become a flood of log lines
                 self._shown = self._clock()
-                _log.warning("skipped a malformed message (%s): %r", error, (value or b"")[:SHOWN])
+                _log.warning("left out a message (%s): %r", error, (value or b"")[:SHOWN])
             return None
         self._count["used" if row is not None else "other_model"].inc()
         return row
+
+    def _layouts(self, reference: Reference) -> Layouts:
+        """Of the versions that have answered while this reference was in use."""
+        if self._known[0] is not reference:
+            self._known = reference, Layouts(self._settings.features, self._watcher.columns)
+            self._known[1](reference.version)
+        return self._known[1]
 
     def _take(self, partition: int, offset: int, row: Row | None) -> None:
         if self._windows.add(partition, offset, row):
@@ -149,17 +161,20 @@ class Detector:
         if windows.rows:
             self._publish(self._compare(windows))
             metrics.WINDOWS.labels(self._model).inc()
-        self._commit(windows.close())
+        self._commit(windows.close(self._clock() + CLOCK_SKEW))
 
     def _compare(self, windows: Windows) -> list[bytes]:
         reference = self._watcher.reference
         assert reference is not None  # noqa: S101  # rows are parsed with it
-        times = [row.at for row in windows.rows]
-        start, end = min(times), max(times)
-        elapsed = max(0.0, end - (start if windows.horizon is None else windows.horizon))
+        rows = sorted(windows.rows, key=lambda row: row.at)  # partitions come in any order between them
+        times = [row.at for row in rows]
+        start, end = times[0], times[-1]
+        horizon = windows.horizon(self._clock() + CLOCK_SKEW)
+        elapsed = max(0.0, end - horizon) if horizon is not None else first_span(times)
         offsets = tuple(sorted((p, mark.end or 0) for p, mark in windows.bookmarks.items()))
-        test = self._test(reference, season_of(sorted(times)[len(times) // 2], self._settings.reference))
-        outcomes = test(np.array([row.features for row in windows.rows]), elapsed)
+        test = self._test(reference, season_of(times[len(times) // 2], self._settings.reference))
+        outcomes = test(as_32_bits(np.array([row.features for row in rows]), self._layouts(reference).singles), elapsed)
+        self._note(outcomes)
         span = Span(start, end, len(times), offsets, elapsed)
         found = events(self._model, reference.version, span, outcomes, settings=self._settings, now=self._clock())
         for event in found:
@@ -170,13 +185,26 @@ class Detector:
             _log.log(level, "%s: %s", said, dict(event.fields()))
         return [event.encode() for event in found]
 
+    def _note(self, outcomes: list[Outcome]) -> None:
+        """What the window says of the detector itself: which columns have broken, and how little it can see."""
+        for outcome in outcomes:
+            metrics.BROKEN.labels(self._model, outcome.feature).set(outcome.kind is EventKind.QUALITY)
+            for gauge, value in (
+                (metrics.EFFECTIVE_ROWS, outcome.effective_rows),
+                (metrics.SMALLEST, outcome.smallest),
+            ):
+                if value is not None:
+                    gauge.labels(self._model, outcome.feature).set(value)
+        self._sees = sight(outcomes)
+        _log.info("%s", self._sees)
+
     def _test(self, reference: Reference, season: str) -> Compare:
-        known, tests = self._tests
-        if known is not reference:
-            self._tests = known, tests = reference, {}
-        season = reference.season(season)
+        singles, season = self._layouts(reference).singles, reference.season(season)
+        if self._tests[0] is not reference or self._tests[1] != singles:
+            self._tests = reference, singles, {}
+        tests = self._tests[2]
         if season not in tests:
-            tests[season] = self._make_test(self._settings, reference.rows[season])
+            tests[season] = self._make_test(self._settings, as_32_bits(reference.rows[season], singles))
         return tests[season]
 
     def _commit(self, bookmarks: dict[int, Bookmark]) -> None:

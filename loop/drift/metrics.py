@@ -8,7 +8,19 @@ SCORE = Gauge(
 P_VALUE = Gauge("ml_loop_drift_p_value", "Adjusted p-value of the last window", ["model", "feature"])
 EVENTS = Counter("ml_loop_drift_events_total", "Tests published to ml.drift", ["model", "feature", "drift"])
 WINDOWS = Counter("ml_loop_drift_windows_total", "Windows compared and published", ["model"])
-MESSAGES = Counter("ml_loop_drift_messages_total", "Messages read: used, malformed, other_model", ["model", "outcome"])
+OUTCOMES = ("used", "malformed", "unknown_version", "other_model")
+MESSAGES = Counter("ml_loop_drift_messages_total", f"Messages read: {', '.join(OUTCOMES)}", ["model", "outcome"])
+BROKEN = Gauge(
+    "ml_loop_drift_broken_feature", "1: in the last window it had one value only, or none", ["model", "feature"]
+)
+EFFECTIVE_ROWS = Gauge(
+    "ml_loop_drift_effective_rows", "Independent rows that those of the last window were worth", ["model", "feature"]
+)
+SMALLEST = Gauge(
+    "ml_loop_drift_smallest_distance",
+    "Least distance that would have been drift; 1 or more: none",
+    ["model", "feature"],
+)
 OPEN_ROWS = Gauge("ml_loop_drift_open_window_rows", "Rows in the open window", ["model"])
 EXPIRED = Counter(
     "ml_loop_drift_expired_messages_total", "Messages of an open window that Kafka had already deleted", ["model"]

@@ -14,14 +14,17 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.drift import DriftReference
+from contract.drift import MIN_WINDOW, DriftReference
 from contract.names import REFERENCE_ARTIFACT, Alias
+from loop.drift.columns import Columns, Versions, signature_columns
+from loop.drift.row import MISSING
 
 _log = logging.getLogger(__name__)
 
@@ -38,12 +41,10 @@ class Reference:
     """Reference rows of one model version."""
 
     version: str
-    names: tuple[str, ...]
-    """Features of a prediction, in its order."""
-    columns: tuple[int, ...]
-    """Where the watched features are in `names`."""
+    columns: Columns
+    """Those of a prediction."""
     rows: Mapping[str, NDArray[np.float64]]
-    """Season -> (rows, watched features). `ALWAYS` is there."""
+    """Season -> (rows, watched features), in the training's order. `ALWAYS` is there. NaN: no value."""
 
     def season(self, wanted: str) -> str:
         return wanted if wanted in self.rows else ALWAYS
@@ -61,8 +62,13 @@ def season_of(at: float, seasons: DriftReference) -> str:
             return f"weekday-{moment.isoweekday()}"
 
 
-def parse(version: str, files: Mapping[str, str], features: tuple[str, ...]) -> Reference:
-    """A reference from CSV texts by season; BadReferenceError when one is malformed or lacks a feature."""
+def parse(
+    version: str, files: Mapping[str, str], features: tuple[str, ...], columns: Columns | None = None
+) -> Reference:
+    """A reference from CSV texts by season; BadReferenceError when one is malformed or lacks a feature.
+
+    `columns` are those of the version's signature. Without one the header has their names, and all are numbers.
+    """
     names, rows = (), {}
     for season, text in sorted(files.items(), key=lambda item: item[0] != ALWAYS):
         lines = list(csv.reader(io.StringIO(text)))
@@ -73,18 +79,30 @@ def parse(version: str, files: Mapping[str, str], features: tuple[str, ...]) -> 
             raise BadReferenceError(f"{where} has no column {missing[0]!r}; it has {', '.join(header) or 'none'}.")
         if header != names:
             raise BadReferenceError(f"{where} has other columns than {REFERENCE_ARTIFACT}; give both the same header.")
-        rows[season] = _numbers(lines[1:], tuple(header.index(name) for name in features), where)
-    return Reference(version, names, tuple(names.index(name) for name in features), rows)
+        rows[season] = _numbers(lines[1:], {name: header.index(name) for name in features}, where)
+    known = columns or Columns.numbers(names)
+    if missing := [name for name in features if name not in known.kinds]:
+        raise BadReferenceError(f"The signature of version {version} has no column {missing[0]!r}.")
+    return Reference(version, known, rows)
 
 
-def _numbers(lines: list[list[str]], columns: tuple[int, ...], where: str) -> NDArray[np.float64]:
+def _numbers(lines: list[list[str]], columns: Mapping[str, int], where: str) -> NDArray[np.float64]:
     try:
-        rows = np.array([[float(line[column]) for column in columns] for line in lines], dtype=np.float64)
+        rows = np.array([[_number(line[column]) for column in columns.values()] for line in lines], dtype=np.float64)
     except (ValueError, IndexError) as error:
         raise BadReferenceError(f"{where} holds something else than numbers in a watched column: {error}.") from None
-    if len(rows) < 30 or not np.isfinite(rows).all():
-        raise BadReferenceError(f"{where} needs at least 30 rows of finite numbers; it has {len(rows)} rows.")
+    if len(rows) < MIN_WINDOW or np.isinf(rows).any():
+        raise BadReferenceError(
+            f"{where} needs at least {MIN_WINDOW} rows of finite numbers or nothing; it has {len(rows)} rows."
+        )
+    if empty := [name for name, some in zip(columns, ~np.isnan(rows).all(axis=0), strict=True) if not some]:
+        raise BadReferenceError(f"{where} has no value at all in the column {empty[0]!r}: do not watch it.")
     return rows
+
+
+def _number(text: str) -> float:
+    """As pandas writes it: nothing where there is no value."""
+    return float(text) if text else MISSING
 
 
 def aliases_of(client: Any, model: str) -> Mapping[str, str]:
@@ -99,20 +117,52 @@ def aliases_of(client: Any, model: str) -> Mapping[str, str]:
         raise
 
 
-def fetch(client: Any, version: str, run_id: str, features: tuple[str, ...]) -> Reference:
+def fetch(client: Any, model: str, version: str, features: tuple[str, ...]) -> Reference:
     """Download and check a version's reference. Raises BadReferenceError, or what the MLflow client raises."""
-    folder = str(PurePosixPath(REFERENCE_ARTIFACT).parent)
-    paths = [item.path for item in client.list_artifacts(run_id, folder) if item.path.endswith(".csv")]
-    if REFERENCE_ARTIFACT not in paths:
+    texts = _texts(client, client.get_model_version(model, version).run_id)
+    if ALWAYS not in texts:
         raise BadReferenceError(
             f"Version {version} has no {REFERENCE_ARTIFACT}; its training must log the rows it learned from."
         )
+    return parse(version, texts, features, _signature(client, model, version))
+
+
+def columns_of(client: Any, model: str, version: str) -> Columns | None:
+    """The columns of any version. Without a signature they are its reference's, which training has compared."""
+    found = _signature(client, model, version)
+    if found is None:
+        text = _texts(client, client.get_model_version(model, version).run_id).get(ALWAYS)
+        found = Columns.numbers(tuple(next(csv.reader(io.StringIO(text)), ()))) if text else None
+    return found
+
+
+def _signature(client: Any, model: str, version: str) -> Columns | None:
+    """None where the version's model has no signature, or is not there."""
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415
+    from requests import HTTPError  # noqa: PLC0415
+
+    try:
+        return signature_columns(client, model, version)
+    except MlflowException as error:
+        status = error.get_http_status_code()
+        cause = error
+    except HTTPError as error:
+        status = 0 if error.response is None else error.response.status_code
+        cause = error
+    if status != HTTPStatus.NOT_FOUND:
+        raise cause
+    return None
+
+
+def _texts(client: Any, run_id: str) -> Mapping[str, str]:
+    """Season -> CSV."""
+    folder = str(PurePosixPath(REFERENCE_ARTIFACT).parent)
+    paths = [item.path for item in client.list_artifacts(run_id, folder) if item.path.endswith(".csv")]
     with tempfile.TemporaryDirectory() as target:
-        texts = {
+        return {
             PurePosixPath(path).stem: Path(client.download_artifacts(run_id, path, target)).read_text("utf-8")
             for path in paths
         }
-    return parse(version, texts, features)
 
 
 class Watcher:
@@ -120,6 +170,7 @@ class Watcher:
 
     def __init__(self, client: Any, model: str, features: tuple[str, ...]) -> None:
         self._client, self._model, self._features = client, model, features
+        self._versions = Versions(lambda version: columns_of(client, model, version))
         self._stopped = threading.Event()
         self.reference: Reference | None = None
         self.problem = "has not asked MLflow yet"
@@ -138,6 +189,13 @@ class Watcher:
         """MLflow answered, and the model has no version in production or staging yet."""
         return self.aliases is not None and self.version is None
 
+    def columns(self, version: str) -> Columns | None:
+        """Those of a version that has answered; None: unknown, for now. Asks MLflow about each version once."""
+        reference = self.reference
+        if reference is not None and version == reference.version:
+            return reference.columns
+        return self._versions.columns(version)
+
     def refresh(self) -> None:
         """Ask MLflow once. Keeps the reference there is when it cannot be asked, or gives none that can be used."""
         try:
@@ -146,8 +204,7 @@ class Watcher:
             if version is None:
                 return self._say(f"{self._model} has no version in production or staging yet")
             if self.reference is None or self.reference.version != version:
-                run_id = self._client.get_model_version(self._model, version).run_id
-                self.reference = fetch(self._client, version, run_id, self._features)
+                self.reference = fetch(self._client, self._model, version, self._features)
                 _log.info("reference: version %s, %s", version, {k: len(v) for k, v in self.reference.rows.items()})
             self.problem = ""
         except BadReferenceError as error:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
 from scipy.stats import kstwo
 
 from contract.drift import DriftSettings
@@ -64,7 +65,12 @@ def ks_p_value(distance: ArrayLike, reference_rows: int, rows: int) -> Floats:
     return np.clip(kstwo.sf(values, effective), 0.0, 1.0)[where].reshape(np.shape(distance))
 
 
-def reference_p_value(distance: ArrayLike, reference_rows: int, rows: int, features: int) -> Floats:
+def allowance(reference_rows: ArrayLike, features: int) -> Floats:
+    """How far a reference may be from the truth in any of the features, but for the unluckiest `BAD_REFERENCE`."""
+    return np.sqrt(np.log(2 * features / BAD_REFERENCE) / (2 * np.asarray(reference_rows, dtype=float)))
+
+
+def reference_p_value(distance: ArrayLike, reference_rows: ArrayLike, rows: ArrayLike, features: int) -> Floats:
     """Largest p-value of a KS distance over all references but the unluckiest `BAD_REFERENCE` of them.
 
     One reference serves a year of windows, so its own sampling error returns in each of them: averaged over
@@ -73,9 +79,27 @@ def reference_p_value(distance: ArrayLike, reference_rows: int, rows: int, featu
     BAD_REFERENCE, and what is left of the distance is the window's own, with P(sup|F_n - F| > d) <= 2 exp(-2 n d^2).
     Source: Dvoretzky, Kiefer & Wolfowitz (1956) with the constant of Massart (1990), Annals of Probability 18(3).
     """
-    allowance = np.sqrt(np.log(2 * features / BAD_REFERENCE) / (2 * reference_rows))
-    own = np.maximum(0.0, np.asarray(distance, dtype=float) - allowance)
-    return np.minimum(1.0, 2 * np.exp(-2 * rows * own**2))
+    own = np.maximum(0.0, np.asarray(distance, dtype=float) - allowance(reference_rows, features))
+    return np.minimum(1.0, 2 * np.exp(-2 * np.asarray(rows, dtype=float) * own**2))
+
+
+def smallest_distance(
+    settings: DriftSettings, reference_rows: ArrayLike, rows: ArrayLike, features: int, elapsed: float
+) -> Floats:
+    """The least distance that is published as drift of a window; 1 or more where none can be.
+
+    Rows are effective ones: `reference_p_value` and `alpha` solved for the distance.
+    """
+    level = float(alpha(settings, features, elapsed))
+    if level <= 0:
+        return np.full(np.shape(rows), np.inf)
+    own = np.sqrt(np.log(2 / level) / (2 * np.asarray(rows, dtype=float)))
+    return np.maximum(settings.min_effect, allowance(reference_rows, features) + own)
+
+
+def deviations(distance: ArrayLike) -> Floats:
+    """The shift of a normal feature's mean, in standard deviations, whose KS distance it is."""
+    return 2 * ndtri((1 + np.minimum(1.0, np.asarray(distance, dtype=float))) / 2)
 
 
 def alpha(settings: DriftSettings, tests: int, elapsed: ArrayLike) -> Floats:

@@ -8,50 +8,12 @@ ids.
 """
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from contract.messages import Malformed, Prediction, number
-
-CLOCK_SKEW = 300.0
-"""Seconds that a row's `at` may be ahead of the detector's clock."""
-
-
-class MalformedError(ValueError):
-    """A message that is no prediction; the text says why."""
-
-
-class Row(NamedTuple):
-    """One prediction: event time in epoch seconds, and the watched features in the settings' order."""
-
-    at: float
-    features: tuple[float, ...]
-
-
-def parse(value: bytes | None, model: str, columns: tuple[int, ...], width: int, now: float) -> Row | None:
-    """The row in a message of `ml.predictions`; None when it is another model's. Raises MalformedError.
-
-    `width` is how many features a prediction has, `columns` which of them are watched, `now` the wall clock in epoch
-    seconds.
-    """
-    message = Prediction.parse(value, model)
-    match message:
-        case None:
-            return None
-        case Malformed(reason):
-            raise MalformedError(reason)
-        case Prediction():
-            pass
-    if len(message.features) != width:
-        raise MalformedError(f"features is not a list of {width}")
-    at = message.at.timestamp()
-    if at > now + CLOCK_SKEW:
-        raise MalformedError("at is in the future")
-    watched = [number(message.features[column]) for column in columns]
-    if None in watched:
-        raise MalformedError("a watched feature is not a finite number")
-    return Row(at, tuple(each for each in watched if each is not None))
+from loop.drift.row import Row
 
 
 class Bookmark(NamedTuple):
@@ -73,9 +35,12 @@ class Bookmark(NamedTuple):
         """From a committed offset; plain offsets, of a tool that reset the group, are accepted."""
         try:
             state = json.loads(metadata or "{}")
-            return cls(offset, state.get("horizon"), state.get("end"))
-        except (ValueError, AttributeError):
+            horizon, end = state.get("horizon"), state.get("end")
+        except (ValueError, AttributeError, RecursionError):
             return cls(offset)
+        # A bookmark is no more to be believed than a message: a horizon that is no time would silence the detector.
+        timely = isinstance(horizon, int | float) and not isinstance(horizon, bool) and math.isfinite(horizon)
+        return cls(offset, horizon if timely else None, end if type(end) is int else None)
 
 
 @dataclass
@@ -93,9 +58,13 @@ class Windows:
         """Start, or start again, at what was committed; the open window's rows are expected to be read again."""
         return cls(size, dict(bookmarks))
 
-    @property
-    def horizon(self) -> float | None:
-        return max((b.horizon for b in self.bookmarks.values() if b.horizon is not None), default=None)
+    def horizon(self, latest: float) -> float | None:
+        """The newest of the bookmarks; `latest` is what no clock of today may have passed.
+
+        A horizon beyond it was set while the clock was wrong, and until then every window would spend nothing.
+        """
+        kept = [b.horizon for b in self.bookmarks.values() if b.horizon is not None]
+        return min(latest, max(kept)) if kept else None
 
     def add(self, partition: int, offset: int, row: Row | None) -> bool:
         """Take one message (row None: it counts for no window); True when the window is complete and must be closed.
@@ -128,9 +97,10 @@ class Windows:
         }
         return self.bookmarks
 
-    def close(self) -> dict[int, Bookmark]:
+    def close(self, latest: float = math.inf) -> dict[int, Bookmark]:
         """Start the next window behind the one that `closing` ended; bookmarks to commit once it is published."""
-        horizon = max([row.at for row in self.rows] + ([] if self.horizon is None else [self.horizon]), default=None)
+        spent = self.horizon(latest)
+        horizon = max([row.at for row in self.rows] + ([] if spent is None else [spent]), default=None)
         self.bookmarks = {p: Bookmark(m.start if m.end is None else m.end, horizon) for p, m in self.bookmarks.items()}
         self.rows = []
         return self.bookmarks
@@ -140,3 +110,11 @@ class Windows:
         later, self._later = self._later, []
         self._next = {partition: mark.start for partition, mark in self.bookmarks.items()}
         return later
+
+
+def first_span(times: list[float]) -> float:
+    """Seconds that a window took to fill when there was none before it, from its sorted event times.
+
+    Twice the later half: a few rows that come years late do not spend the allowance of years.
+    """
+    return min(times[-1] - times[0], 2 * (times[-1] - times[len(times) // 2]))

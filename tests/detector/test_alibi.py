@@ -1,14 +1,18 @@
 """The detector's tests with alibi-detect itself: run in the environment of the detector's image."""
 
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.signal import lfilter
 
 from contract.drift import DriftSettings, DriftTest
+from contract.messages import EventKind
 from loop.drift.alibi import Ks, Mmd, MMDDriftNumpy, make
-from loop.drift.statistics import cumulative_counts, ks_distances, ks_p_value, reference_p_value
+from loop.drift.decision import sight
+from loop.drift.statistics import alpha, cumulative_counts, deviations, ks_distances, ks_p_value, reference_p_value
 
 HOUR = 3600.0
 
@@ -100,3 +104,58 @@ def test_the_same_window_gives_the_same_p_value_whenever_it_is_asked() -> None:
     reference, window = sample(300, 1), sample(300, 2, 0.2)
     test = Mmd(DriftSettings(features=("a", "b", "c"), test=DriftTest.MMD), reference)
     assert test(window, HOUR) == test(window, HOUR)
+
+
+def walk(rows: int, seed: int, half_life: float = 100) -> NDArray[np.float64]:
+    """A process that wanders about its mean: nothing drifts, and each row resembles the one before."""
+    phi = 0.5 ** (1 / half_life)
+    noise = np.random.default_rng(seed).normal(size=(rows, 3)) * np.sqrt(1 - phi**2)
+    return np.asarray(lfilter([1.0], [1.0, -phi], noise, axis=0))
+
+
+@pytest.mark.parametrize("test", list(DriftTest))
+def test_rows_that_depend_on_each_other_are_worth_few_and_no_drift_is_said_of_them(test: DriftTest) -> None:
+    settings = DriftSettings(features=("a", "b", "c"), test=test)
+    outcomes = make(settings, sample(1000, 1))(walk(1000, 2), HOUR)
+    for outcome in outcomes:
+        assert outcome.effective_rows is not None
+        assert outcome.effective_rows < 25
+        assert outcome.reason.startswith("1000 rows are worth ")
+        assert outcome.kind is EventKind.DRIFT
+
+
+def test_a_share_of_missing_values_that_changes_is_the_features_distance() -> None:
+    reference, window = sample(1000, 1), sample(1000, 2)
+    reference[::10, :2] = np.nan
+    window[::10, 1] = np.nan
+    window[::3, 0] = np.nan
+    settings = DriftSettings(features=("a", "b", "c"))
+    found = make(settings, reference)(window, HOUR)
+    assert found[0].effect == pytest.approx(0.334 - 0.1, abs=0.04)
+    assert [outcome.p_value < 1e-9 for outcome in found] == [True, False, False]
+    assert all(outcome.reason == "" for outcome in found)
+    assert make(settings, reference)(reference, HOUR)[0].effect == 0
+
+
+@pytest.mark.parametrize("value", [np.nan, 0.0, 1e6])
+def test_a_column_with_one_value_only_is_a_broken_feed_and_no_drift(value: float) -> None:
+    window = sample(1000, 2)
+    window[:, 1] = value
+    settings = DriftSettings(features=("a", "b", "c"))
+    found = make(settings, sample(1000, 1))(window, HOUR)
+    assert [outcome.kind for outcome in found] == [EventKind.DRIFT, EventKind.QUALITY, EventKind.DRIFT]
+    assert found[1].reason
+    (together,) = make(replace(settings, test=DriftTest.MMD), sample(300, 1))(window, HOUR)
+    assert together.kind is EventKind.QUALITY
+    assert together.reason.startswith("b: ")
+
+
+def test_a_sample_says_how_small_a_shift_it_sees() -> None:
+    settings, reference = DriftSettings(features=("a", "b", "c")), sample(10_000, 1)
+    found = make(settings, reference)(sample(1000, 2), HOUR)
+    assert 0.2 < float(deviations(found[0].smallest or 1.0)) < 0.35
+    assert "the smallest shift it sees is 0." in sight(found)
+    shifted = make(settings, reference)(sample(1000, 2, shift=float(deviations(found[0].smallest or 1.0)) + 0.15), HOUR)
+    level = alpha(settings, 3, HOUR)
+    assert shifted[0].p_value < level
+    assert "it sees nothing in a (1000 rows are worth " in sight(make(settings, reference)(walk(1000, 2), HOUR))

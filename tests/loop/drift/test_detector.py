@@ -16,9 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from memory_kafka import Broker, Crash, Process, TopicPartition
 from prometheus_client import REGISTRY
+from scipy.stats import ks_2samp
 
 from contract.drift import DriftSettings
 from contract.names import DRIFT_TOPIC, PREDICTIONS_TOPIC
+from loop.drift.columns import Columns, Kind
 from loop.drift.decision import Outcome
 from loop.drift.detector import Detector, consumer_settings, publisher
 from loop.drift.reference import Reference
@@ -26,16 +28,24 @@ from loop.drift.reference import Reference
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SIZE = 30
 SETTINGS = DriftSettings(features=("x",), window=SIZE)
-REFERENCE = Reference("3", ("x", "other"), (0,), {"window": np.arange(40.0)[:, None]})
+COLUMNS = Columns({"x": Kind.NUMBER, "other": Kind.TEXT})
+REFERENCE = Reference("3", COLUMNS, {"window": np.arange(40.0)[:, None]})
 
 
-def prediction(number: int, model: str = "recommender") -> bytes:
+def prediction(number: int, model: str = "recommender", **changes: Any) -> bytes:
     at = (START + timedelta(minutes=number)).isoformat()
-    return json.dumps({"model": model, "features": [number, "other"], "at": at}).encode()
+    message = {"model": model, "version": "3", "features": [number, "other"], "at": at}
+    return json.dumps(message | changes).encode()
 
 
-def watcher(reference: Reference | None = REFERENCE, problem: str = "", no_version: bool = False) -> Any:
-    return SimpleNamespace(reference=reference, problem=problem, no_version=no_version)
+def watcher(
+    reference: Reference | None = REFERENCE,
+    problem: str = "",
+    no_version: bool = False,
+    versions: dict[str, Columns] | None = None,
+) -> Any:
+    known = {"3": COLUMNS} | (versions or {})
+    return SimpleNamespace(reference=reference, problem=problem, no_version=no_version, columns=known.get)
 
 
 class Recorder:
@@ -47,7 +57,7 @@ class Recorder:
     def make(self, _settings: DriftSettings, _reference: np.ndarray) -> Any:
         def compare(window: np.ndarray, elapsed: float) -> list[Outcome]:
             self.windows.append(tuple(sorted(window[:, 0])))
-            return [Outcome("x", 0.5, 1e-9 * window[0, 0])]
+            return [Outcome("x", 0.5, 1e-9 * float(np.nan_to_num(window[0, 0])))]
 
         return compare
 
@@ -128,6 +138,7 @@ def test_an_event_carries_what_the_contract_names_and_nothing_else() -> None:
         "window": {"from": "2026-01-01T00:00:00.000Z", "to": "2026-01-01T00:29:00.000Z", "n": SIZE},
         "reference_version": "3",
         "at": "2026-01-31T00:00:00.000Z",
+        "kind": "drift",
     }
     assert len(event["id"]) == 32
 
@@ -146,8 +157,102 @@ def test_poison_is_counted_shown_and_skipped(caplog: pytest.LogCaptureFixture) -
     live(broker, random.Random(1), recorder, None, 50)
     assert malformed() == before + 2
     assert len(recorder.windows) == 1
-    assert "skipped a malformed message (not a prediction: JSONDecodeError" in caplog.text
+    assert "left out a message (not a prediction: JSONDecodeError" in caplog.text
     assert r"b'\x00\xff'" in caplog.text
+
+
+def run_through(messages: list[bytes], **changes: Any) -> tuple[Recorder, Detector, list[dict[str, Any]]]:
+    broker, recorder = Broker([messages]), Recorder()
+    process = Process(broker, random.Random(1), None)
+    one = detector(process, process.publish, recorder, **changes)
+    one.assigned(process, [TopicPartition(PREDICTIONS_TOPIC, 0)])
+    for _ in range(100):
+        one.step(0)
+    return recorder, one, [json.loads(message) for message in broker.published]
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        "0001-01-01T00:00:00+14:00",
+        "0001-01-01T00:00:00Z",
+        "1970-01-01T00:00:00Z",
+        "9999-12-31T23:59:59-14:00",
+        "9999-12-31T23:59:59Z",
+        "2026-01-31T00:05:01Z",
+    ],
+)
+def test_a_time_that_no_clock_has_ends_nothing_and_is_in_no_window(at: str) -> None:
+    before = malformed()
+    good = [prediction(n) for n in range(SIZE)]
+    recorder, _, events = run_through([good[0], prediction(500, at=at), *good[1:], prediction(501, at=at)])
+    assert malformed() == before + 2
+    assert recorder.windows == [tuple(range(SIZE))]
+    assert events[0]["window"]["from"] == "2026-01-01T00:00:00.000Z"
+
+
+def test_a_replay_and_late_rows_spend_no_allowance() -> None:
+    day = [prediction(n) for n in range(2 * SIZE)]
+    _, _, events = run_through([*day, *day])
+    assert [event["p_value"] < 0.05 for event in events] == [True, True, False, False]
+    assert [event["p_value"] for event in events[2:]] == [1.0, 1.0]
+
+
+def test_versions_with_other_columns_are_read_by_name_and_unknown_ones_are_counted_and_left_out() -> None:
+    versions = {
+        "4": Columns({"other": Kind.TEXT, "x": Kind.NUMBER}),
+        "5": Columns({"new": Kind.NUMBER, "other": Kind.TEXT, "x": Kind.NUMBER}),
+        "6": Columns({"other": Kind.TEXT}),
+    }
+    rows = [
+        prediction(n)
+        if n % 3 == 0
+        else prediction(n, version="4", features=["other", n])
+        if n % 3 == 1
+        else prediction(n, version="5", features=[-1, "other", n])
+        for n in range(SIZE)
+    ]
+    strangers = [prediction(900, version=each) for each in ("6", "7", "", "٣", "1e3")]
+    before, bad = unknown(), malformed()
+    recorder, _, _ = run_through([*strangers, *rows], watcher=watcher(versions=versions))
+    assert recorder.windows == [tuple(range(SIZE))]
+    assert (unknown(), malformed()) == (before + 5, bad)
+
+
+def unknown() -> float:
+    return gauge("ml_loop_drift_messages_total", model="recommender", outcome="unknown_version") or 0.0
+
+
+def test_a_value_that_is_missing_or_of_another_kind_leaves_its_row_in_the_window() -> None:
+    odd = [None, "text", True, [1], float("nan")]
+    recorder = Recorder()
+    messages = [prediction(n, features=[value, "other"]) for n, value in enumerate(odd[:3] + odd[4:])]
+    messages += [prediction(n) for n in range(4, SIZE)]
+    recorder, _, _ = run_through(messages)
+    (window,) = recorder.windows
+    assert len(window) == SIZE
+    assert sum(np.isnan(window)) == 4
+
+
+@pytest.mark.parametrize("answers", ["3", "4"])
+def test_columns_of_32_bits_compare_as_such_whichever_version_has_them(answers: str) -> None:
+    """What is published of 0.3 by a model with 32 bits is 0.30000001192092896."""
+    single = Columns({"x": Kind.SINGLE, "other": Kind.TEXT})
+    columns = {"3": COLUMNS, "4": single} if answers == "4" else {"3": single}
+    values = [0.1, 0.2, 0.3] * 10
+    reference = Reference("3", columns["3"], {"window": np.array(values)[:, None]})
+    messages = [
+        prediction(n, version=answers, features=[float(np.float32(value)), "other"]) for n, value in enumerate(values)
+    ]
+
+    def make(_settings: DriftSettings, rows: np.ndarray) -> Any:
+        def compare(window: np.ndarray, _elapsed: float) -> list[Outcome]:
+            return [Outcome("x", float(ks_2samp(rows[:, 0], window[:, 0]).statistic), 1.0)]
+
+        return compare
+
+    _, _, events = run_through(messages, watcher=watcher(reference, versions=columns), make_test=make)
+    assert [event["ks"] for event in events] == [0.0]
 
 
 def test_nothing_is_read_before_there_is_a_reference() -> None:

@@ -5,11 +5,16 @@ from pathlib import Path
 
 import mlflow
 import numpy as np
+import pandas as pd
 import pytest
 from mlflow import MlflowClient
+from mlflow.models import infer_signature
+from mlflow.sklearn import log_model
 from mlflow_server import MlflowServer
+from sklearn.dummy import DummyRegressor
 
 from contract.drift import DriftReference
+from loop.drift.columns import Columns, Kind
 from loop.drift.reference import BadReferenceError, Watcher, parse, season_of
 
 ROWS = "age,price\n" + "1,2.5\n" * 30
@@ -42,7 +47,11 @@ def test_production_is_the_reference_and_staging_before_there_is_one(tracking: M
     assert watcher.reference.version == second
     client.set_registered_model_alias("drift-alias", "production", first)
     watcher.refresh()
-    assert (watcher.reference.version, watcher.reference.columns, watcher.problem) == (first, (1,), "")
+    assert (watcher.reference.version, list(watcher.reference.columns.kinds), watcher.problem) == (
+        first,
+        ["age", "price"],
+        "",
+    )
     assert watcher.aliases == {"staging": second, "production": first}
     np.testing.assert_array_equal(watcher.reference.rows["window"], np.full((30, 1), 2.5))
 
@@ -100,18 +109,25 @@ def test_seasons_are_in_utc() -> None:
         ({"window": ""}, "The reference window.csv of version 3 has no column 'price'; it has none."),
         (
             {"window": "age,price\n1,2\n"},
-            "The reference window.csv of version 3 needs at least 30 rows of finite numbers; it has 1 rows.",
+            "The reference window.csv of version 3 needs at least 30 rows of finite numbers or nothing; it has 1 rows.",
         ),
         (
-            {"window": ROWS + "1,nan\n"},
-            "The reference window.csv of version 3 needs at least 30 rows of finite numbers; it has 31 rows.",
+            {"window": ROWS + "1,inf\n"},
+            (
+                "The reference window.csv of version 3 needs at least 30 rows of finite numbers or nothing; "
+                "it has 31 rows."
+            ),
         ),
         (
-            {"window": ROWS + "1,\n"},
+            {"window": ROWS + "1,red\n"},
             (
                 "The reference window.csv of version 3 holds something else than numbers in a watched column: "
-                "could not convert string to float: ''."
+                "could not convert string to float: 'red'."
             ),
+        ),
+        (
+            {"window": ROWS.replace("2.5", "")},
+            "The reference window.csv of version 3 has no value at all in the column 'price': do not watch it.",
         ),
         (
             {"window": ROWS, "month-01": ROWS.replace("age,price", "price,age")},
@@ -126,3 +142,33 @@ def test_a_reference_that_cannot_be_used_says_why(files: dict[str, str], why: st
     with pytest.raises(BadReferenceError) as error:
         parse("3", files, ("price",))
     assert str(error.value) == why
+
+
+def test_a_reference_may_have_rows_without_a_value() -> None:
+    rows = parse("3", {"window": ROWS + "1,\n1,nan\n"}, ("price",)).rows["window"]
+    assert int(np.isnan(rows).sum()) == 2
+
+
+def test_columns_are_those_of_the_signature_and_of_the_reference_where_there_is_none(tracking: MlflowServer) -> None:
+    client = MlflowClient()
+    plain = register("drift-columns", window=ROWS)
+    frame = pd.DataFrame({"price": np.ones(2, np.float32), "color": ["red", "blue"], "new": [True, False]})
+    signature = infer_signature(frame, np.ones(2))
+    with mlflow.start_run() as run:
+        logged = log_model(DummyRegressor(), name="model", signature=signature, pip_requirements=[])
+        mlflow.log_text("price,color,new\n" + "1,red,True\n" * 30, "reference/window.csv")
+    source = f"models:/{logged.model_id}"
+    signed = client.create_model_version("drift-columns", source, run.info.run_id, model_id=logged.model_id).version
+
+    client.set_registered_model_alias("drift-columns", "production", plain)
+    watcher = Watcher(client, "drift-columns", ("price",))
+    watcher.refresh()
+    assert watcher.columns(plain) == Columns.numbers(("age", "price"))
+    kinds = {"price": Kind.SINGLE, "color": Kind.TEXT, "new": Kind.BOOLEAN}
+    assert watcher.columns(str(signed)) == Columns(kinds)
+    assert watcher.columns("99") is None
+
+    client.set_registered_model_alias("drift-columns", "production", str(signed))
+    watcher.refresh()
+    assert watcher.reference is not None
+    assert watcher.reference.columns == Columns(kinds)

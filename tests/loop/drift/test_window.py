@@ -1,67 +1,9 @@
-"""Parsing of predictions, and what a window's bookmarks survive."""
-
-import json
-from datetime import UTC, datetime
+"""What a window's bookmarks survive."""
 
 import pytest
 
-from loop.drift.window import Bookmark, MalformedError, Row, Windows, parse
-
-NOW = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
-GOOD = {
-    "tenant": "t",
-    "user_id": "u",
-    "features": [1, 2.5, "red"],
-    "predictions": [0.5],
-    "at": "2026-01-01T00:00:00Z",
-    "model": "recommender",
-    "version": "3",
-}
-
-
-def read(message: object) -> Row | None:
-    value = message if isinstance(message, bytes) else json.dumps(message).encode()
-    return parse(value, "recommender", (1, 0), 3, NOW)
-
-
-def test_a_prediction_gives_the_watched_features_in_the_order_they_are_watched() -> None:
-    assert read(GOOD) == Row(NOW, (2.5, 1.0))
-
-
-def test_another_models_prediction_is_none_whatever_its_features() -> None:
-    assert read(GOOD | {"model": "churn", "features": None}) is None
-
-
-@pytest.mark.parametrize(
-    ("change", "why"),
-    [
-        ({"features": [1, 2]}, "features is not a list of 3"),
-        ({"features": "123"}, "not a prediction: features is not a list"),
-        ({"features": [1, None, 3]}, "a watched feature is not a finite number"),
-        ({"features": [True, 2, 3]}, "a watched feature is not a finite number"),
-        ({"features": [1, "2", 3]}, "a watched feature is not a finite number"),
-        ({"features": [1, float("nan"), 3]}, "a watched feature is not a finite number"),
-        ({"features": [1, 10**400, 3]}, "a watched feature is not a finite number"),
-        ({"at": "2026-01-01T00:00:00"}, "not a prediction: at has no time zone"),
-        ({"at": "2026-01-01T00:05:01Z"}, "at is in the future"),
-        ({"at": 7}, "not a prediction: at is not a text"),
-    ],
-)
-def test_a_malformed_message_says_why(change: dict[str, object], why: str) -> None:
-    with pytest.raises(MalformedError) as error:
-        read(GOOD | change)
-    assert str(error.value) == why
-
-
-@pytest.mark.parametrize("poison", [b"", b"\xff\xfe", b"null", b"7", b"[" * 100_000, b'{"model": 1'])
-def test_no_bytes_at_all_raise_anything_but_malformed(poison: bytes) -> None:
-    with pytest.raises(MalformedError):
-        read(poison)
-
-
-def test_a_missing_value_raises_malformed() -> None:
-    with pytest.raises(MalformedError):
-        parse(None, "recommender", (0,), 1, NOW)
+from loop.drift.row import Row
+from loop.drift.window import Bookmark, Windows, first_span
 
 
 def test_a_bookmark_survives_its_way_through_kafka() -> None:
@@ -72,6 +14,26 @@ def test_a_bookmark_survives_its_way_through_kafka() -> None:
 @pytest.mark.parametrize("metadata", [None, "", "set by hand", "[]", "7"])
 def test_offsets_that_a_tool_has_reset_are_plain_starts(metadata: str | None) -> None:
     assert Bookmark.read(5, metadata) == Bookmark(5)
+
+
+@pytest.mark.parametrize("horizon", ['"2026"', "NaN", "Infinity", "true", "[]", "{}"])
+def test_a_horizon_that_is_no_time_is_none(horizon: str) -> None:
+    assert Bookmark.read(5, f'{{"horizon": {horizon}, "end": "9"}}') == Bookmark(5)
+
+
+def test_a_horizon_of_a_clock_that_was_ahead_silences_nobody_once_it_is_right() -> None:
+    year = 365 * 24 * 3600.0
+    windows = Windows.resume(1, {0: Bookmark(0, 1e9 + year)})
+    assert windows.horizon(1e9) == 1e9
+    assert windows.add(0, 0, Row(1e9 - 5, (1.0,)))
+    windows.closing()
+    assert windows.close(1e9)[0].horizon == 1e9
+
+
+def test_rows_that_come_years_late_spend_nothing_in_the_first_window() -> None:
+    hour = [1e9 + 36.0 * n for n in range(100)]
+    assert first_span(hour) == pytest.approx(3600, rel=0.05)
+    assert first_span([1e9 - 5e8, *hour]) == pytest.approx(3600, rel=0.05)
 
 
 def test_a_message_that_is_delivered_twice_counts_once() -> None:

@@ -1,0 +1,108 @@
+"""What the values of a prediction are called, and of which kind they are: the columns of the version that answered.
+
+Messages are lists. Which column a value is of is in the signature of the message's own version, and versions with other
+columns, or the same in another order, answer side by side: nothing is read by position across versions.
+"""
+
+import logging
+import re
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+_log = logging.getLogger(__name__)
+
+ASK_AGAIN_SECONDS: Final = 30.0
+MOST_UNKNOWN: Final = 20
+"""Versions that may be unknown at a time before no more are asked for: anybody can write a number into a message."""
+_VERSION: Final = re.compile(r"[1-9][0-9]{0,9}")
+
+
+class Kind(StrEnum):
+    """Kind of a column's values, as far as the comparison goes."""
+
+    NUMBER = "number"
+    SINGLE = "single"
+    """A number of 32 bits: what is published of 0.3 is 0.30000001192092896, whatever the reference says."""
+    BOOLEAN = "boolean"
+    TEXT = "text"
+    OTHER = "other"
+    """Nothing that can be compared value by value: dates, lists, objects."""
+
+
+_KINDS: Final = {
+    "double": Kind.NUMBER,
+    "long": Kind.NUMBER,
+    "integer": Kind.NUMBER,
+    "float": Kind.SINGLE,
+    "boolean": Kind.BOOLEAN,
+    "string": Kind.TEXT,
+}
+
+
+@dataclass(frozen=True)
+class Columns:
+    """A version's columns: name -> kind, in the order of a prediction's values."""
+
+    kinds: Mapping[str, Kind]
+
+    @classmethod
+    def numbers(cls, names: tuple[str, ...]) -> "Columns":
+        return cls(dict.fromkeys(names, Kind.NUMBER))
+
+    def position(self, name: str) -> int:
+        return list(self.kinds).index(name)
+
+
+def signature_columns(client: Any, model: str, version: str) -> Columns | None:
+    """The inputs of a version's signature; None when its model has none. Raises what the MLflow client raises."""
+    import yaml  # noqa: PLC0415  # MLflow's own parser of the file, and MLflow, which takes seconds
+    from mlflow.artifacts import download_artifacts  # noqa: PLC0415
+    from mlflow.models import ModelSignature  # noqa: PLC0415
+    from mlflow.types import TensorSpec  # noqa: PLC0415
+
+    source = client.get_model_version_download_uri(model, version)
+    with tempfile.TemporaryDirectory() as folder:
+        path = download_artifacts(artifact_uri=f"{source}/MLmodel", dst_path=folder)
+        signature = yaml.safe_load(Path(path).read_text("utf-8")).get("signature")
+    inputs = ModelSignature.from_dict(signature).inputs if signature else None
+    if inputs is None:
+        return None
+    if isinstance(tensor := inputs.inputs[0], TensorSpec):
+        return Columns.numbers(tuple(f"x{n}" for n in range(tensor.shape[-1])))
+    named = [(each.name or f"x{n}", getattr(each.type, "name", "")) for n, each in enumerate(inputs.inputs)]
+    return Columns({name: _KINDS.get(kind, Kind.OTHER) for name, kind in named})
+
+
+class Versions:
+    """The columns of each version that has answered, asked for once: a version never changes."""
+
+    def __init__(self, ask: Callable[[str], Columns | None], clock: Callable[[], float] = time.monotonic) -> None:
+        self._ask, self._clock = ask, clock
+        self._known: dict[str, Columns] = {}
+        self._unknown: dict[str, float] = {}
+        """Version -> when it may be asked for again."""
+
+    def columns(self, version: str) -> Columns | None:
+        """None: unknown, for now."""
+        if version in self._known:
+            return self._known[version]
+        now = self._clock()
+        self._unknown = {each: until for each, until in self._unknown.items() if until > now}
+        refused = version in self._unknown or len(self._unknown) >= MOST_UNKNOWN
+        if refused or not _VERSION.fullmatch(version):
+            return None
+        try:
+            found, why = self._ask(version), "it has no signature and no reference"
+        except Exception as error:  # noqa: BLE001  # whatever the client raises: the version is unknown
+            found, why = None, f"{type(error).__name__}: {error}"[:300]
+        if found is None:
+            self._unknown[version] = now + ASK_AGAIN_SECONDS
+            _log.warning("what version %s answered is left out: its columns are unknown: %s", version, why)
+        else:
+            self._known[version] = found
+        return found
