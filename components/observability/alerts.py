@@ -83,6 +83,8 @@ def _drift(watched: Watched) -> list[Alert]:
     here = f'namespace="{watched.loop}"'
     read = f"sum by (namespace, model) (rate(ml_loop_drift_messages_total{{{here}}}[15m]))"
     published = f'sum by (namespace, model) (rate(ml_loop_capture_messages_total{{{here},outcome="delivered"}}[15m]))'
+    unused = f'ml_loop_drift_messages_total{{{here},outcome=~"malformed|unknown_version"}}'
+    meant = f'ml_loop_drift_messages_total{{{here},outcome!="other_model"}}'
     return [
         *([_untrained(watched)] if watched.retrained else []),
         Alert(
@@ -91,6 +93,23 @@ def _drift(watched: Watched) -> list[Alert]:
             lasting="15m",
             severity=Severity.CRITICAL,
             summary="Predictions of {{ $labels.model }} are published, and its detector reads none.",
+        ),
+        Alert(
+            name="FeatureBroken",
+            expr=f"ml_loop_drift_broken_feature{{{here}}} == 1",
+            lasting="0m",
+            severity=Severity.WARNING,
+            summary="{{ $labels.feature }} of {{ $labels.model }} has one value only, or none; no training is started.",
+        ),
+        Alert(
+            name="PredictionsUnused",
+            expr=(
+                f"sum by (namespace, model) (rate({unused}[15m])) "
+                f"/ sum by (namespace, model) (rate({meant}[15m])) > 0.05"
+            ),
+            lasting="15m",
+            severity=Severity.WARNING,
+            summary="{{ $value | humanizePercentage }} of what {{ $labels.model }} answered is not compared.",
         ),
         Alert(
             name="DriftReferenceStale",

@@ -9,7 +9,9 @@ P_VALUE = Gauge("ml_loop_drift_p_value", "Adjusted p-value of the last window", 
 EVENTS = Counter("ml_loop_drift_events_total", "Tests published to ml.drift", ["model", "feature", "drift"])
 WINDOWS = Counter("ml_loop_drift_windows_total", "Windows compared and published", ["model"])
 OUTCOMES = ("used", "malformed", "unknown_version", "other_model")
-MESSAGES = Counter("ml_loop_drift_messages_total", f"Messages read: {', '.join(OUTCOMES)}", ["model", "outcome"])
+MESSAGES = Counter(
+    "ml_loop_drift_messages_total", "Messages read: used, malformed, unknown_version, other_model", ["model", "outcome"]
+)
 BROKEN = Gauge(
     "ml_loop_drift_broken_feature", "1: in the last window it had one value only, or none", ["model", "feature"]
 )

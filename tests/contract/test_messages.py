@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contract.messages import ALL_FEATURES, DriftEvent, Malformed, Prediction, Window, number
+from contract.messages import ALL_FEATURES, DriftEvent, EventKind, Malformed, Prediction, Window, number
 
 AT: Final = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 PREDICTION: Final = Prediction(
@@ -132,6 +132,18 @@ def test_no_field_of_a_prediction_may_be_of_another_kind(key: str, value: object
     assert isinstance(found, Malformed)
 
 
+def test_a_column_that_has_broken_is_no_drift_however_far_it_is() -> None:
+    broken = replace(EVENT, kind=EventKind.QUALITY, p_value=0.0, reason="no row has a value", effective_rows=12)
+    assert DriftEvent.parse(broken.encode()) == broken
+    assert EVENT.drift
+    assert not broken.drift
+
+
+def test_an_event_that_says_no_kind_is_drift() -> None:
+    old = {key: value for key, value in WRITTEN[1].items() if key != "kind"}
+    assert DriftEvent.parse(json.dumps(old).encode()) == EVENT
+
+
 def test_messages_come_back_as_they_were_written() -> None:
     assert Prediction.parse(PREDICTION.encode(), "books") == PREDICTION
     assert DriftEvent.parse(EVENT.encode()) == EVENT
@@ -164,6 +176,7 @@ def test_an_event_on_the_wire_is_what_the_docs_say() -> None:
         "window": {"from": "2026-01-02T03:04:05.678Z", "to": "2026-01-02T03:04:05.678Z", "n": 1000},
         "reference_version": "7",
         "at": "2026-01-02T03:04:05.678Z",
+        "kind": "drift",
     }
 
 

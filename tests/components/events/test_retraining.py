@@ -53,6 +53,12 @@ def test_drift_is_an_adjusted_p_value_below_the_model_s_threshold(p_value: float
     ]
 
 
+def test_an_event_of_another_kind_than_drift_starts_no_training() -> None:
+    assert filters("recommender", drift())["script"] == (
+        'local kind = event.body.kind return kind == nil or kind == "drift"'
+    )
+
+
 def test_no_number_is_filtered_as_data_as_null_and_text_would_count_as_zero() -> None:
     assert {each["type"] for each in filters("recommender", drift())["data"]} == {"string"}
 
