@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from mlflow.models import infer_signature
 from mlflow.sklearn import log_model
 from mlflow_server import MlflowServer
-from sklearn.dummy import DummyRegressor
+from sklearn.linear_model import LinearRegression
 
 from contract.drift import DriftReference
 from loop.drift.columns import Columns, Kind
@@ -155,7 +155,7 @@ def test_columns_are_those_of_the_signature_and_of_the_reference_where_there_is_
     frame = pd.DataFrame({"price": np.ones(2, np.float32), "color": ["red", "blue"], "new": [True, False]})
     signature = infer_signature(frame, np.ones(2))
     with mlflow.start_run() as run:
-        logged = log_model(DummyRegressor(), name="model", signature=signature, pip_requirements=[])
+        logged = log_model(LinearRegression(), name="model", signature=signature, pip_requirements=[])
         mlflow.log_text("price,color,new\n" + "1,red,True\n" * 30, "reference/window.csv")
     source = f"models:/{logged.model_id}"
     signed = client.create_model_version("drift-columns", source, run.info.run_id, model_id=logged.model_id).version
