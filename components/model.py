@@ -15,7 +15,7 @@ from components.kit.options import after
 from components.monitoring.alias_watch import AliasWatch, AliasWatchArgs
 from components.monitoring.detector import DriftMonitor, DriftMonitorArgs
 from components.platform.operators import Operators
-from components.serving.front import Front, FrontArgs
+from components.serving.front import TrafficSplit, TrafficSplitArgs
 from components.serving.gateway import Gateway
 from components.serving.model_storage import ModelStorage
 from components.serving.promotion import Promotion, PromotionArgs
@@ -61,10 +61,10 @@ def model_loop(name: str, model: Model, args: ModelLoopArgs, opts: ResourceOptio
     starts a training; `logs`, the folder of the trainings' logs or None.
     """
     serving = _serving(name, model, args, opts)
-    split = FrontArgs(gateway=args.gateway, serving=serving, canary_percent=model.serving.canary_percent)
+    split = TrafficSplitArgs(gateway=args.gateway, serving=serving, canary_percent=model.serving.canary_percent)
     promotion = _promotion(name, model, args, serving, opts)
     # A version that could not be put into production gets no share of the requests.
-    front = Front(f"{name}-front", split, after(opts, *promotion))
+    front = TrafficSplit(f"{name}-front", split, after(opts, *promotion))
     training = _training(name, model, args, opts)
     _watch(name, model, training, args, opts)
     return {"predict": front.predict_url, "submit": training.submit, "logs": training.logs}

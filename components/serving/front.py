@@ -20,7 +20,7 @@ from settings import KServeMode
 
 
 @dataclass(frozen=True, kw_only=True)
-class FrontArgs:
+class TrafficSplitArgs:
     """What is split, and how."""
 
     gateway: Gateway | None
@@ -30,7 +30,7 @@ class FrontArgs:
     """Share of the requests that staging answers beside production; it answers all while nothing is in production."""
 
 
-class Front(pulumi.ComponentResource):
+class TrafficSplit(pulumi.ComponentResource):
     """Creates the split, and where there is a gateway an HTTPRoute to it; other paths of the servers stay inside.
 
     Standard mode: the route is the split, for `/v1/models/<model>` and `/v2/models/<model>`. Knative mode: an
@@ -41,7 +41,7 @@ class Front(pulumi.ComponentResource):
     predict_url: Output[str] | None
     """Where `{"instances": [[…]]}` is posted to; None: nothing splits, as there is neither gateway nor graph."""
 
-    def __init__(self, name: str, args: FrontArgs, opts: ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: TrafficSplitArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("ml-loop:serving:Front", name, None, opts)
         child = ResourceOptions(parent=self)
         path = f"/v1/models/{args.serving.args.model}:predict"
@@ -99,14 +99,14 @@ def _match(kind: str, path: str) -> dict[str, Any]:
     return {"path": {"type": kind, "value": path}}
 
 
-def _weights(args: FrontArgs) -> dict[Alias, int]:
+def _weights(args: TrafficSplitArgs) -> dict[Alias, int]:
     if not args.serving.args.in_production:
         # The production service has no Service yet: a split that named it would count as broken.
         return {Alias.STAGING: 100}
     return {Alias.PRODUCTION: 100 - args.canary_percent, Alias.STAGING: args.canary_percent}
 
 
-def _backends(args: FrontArgs) -> list[dict[str, Any]]:
+def _backends(args: TrafficSplitArgs) -> list[dict[str, Any]]:
     return [
         {"name": args.serving.backends[slot], "port": SERVICE_PORT, "weight": weight}
         for slot, weight in _weights(args).items()

@@ -27,7 +27,7 @@ from components.platform.cloudnativepg import CloudNativePg
 from components.platform.knative import Knative
 from components.platform.kserve import KServe, KServeArgs
 from components.platform.operator import OperatorArgs
-from components.serving.front import Front, FrontArgs
+from components.serving.front import TrafficSplit, TrafficSplitArgs
 from components.serving.gateway import Gateway, GatewayArgs
 from components.serving.model_storage import ModelStorage, ModelStorageArgs
 from components.serving.promotion import Promotion, PromotionArgs
@@ -237,8 +237,8 @@ def oauth2_proxy_args() -> OAuth2ProxyArgs:
     )
 
 
-def front_args(opts: ResourceOptions) -> FrontArgs:
-    return FrontArgs(gateway=Gateway("gateway", gateway_args(), opts), serving=served(opts), canary_percent=10)
+def front_args(opts: ResourceOptions) -> TrafficSplitArgs:
+    return TrafficSplitArgs(gateway=Gateway("gateway", gateway_args(), opts), serving=served(opts), canary_percent=10)
 
 
 def kafka() -> KafkaConnection:
@@ -425,7 +425,7 @@ COMPONENTS: Mapping[str, Callable[[ResourceOptions], pulumi.ComponentResource]] 
     "serving.gateway": lambda opts: Gateway("it", gateway_args(), opts),
     "tracking.route": lambda opts: MlflowRoute("it", mlflow_route_args(opts), opts),
     "tracking.login": lambda opts: OAuth2Proxy("it", oauth2_proxy_args(), opts),
-    "serving.front": lambda opts: Front("front", front_args(opts), opts),
+    "serving.front": lambda opts: TrafficSplit("front", front_args(opts), opts),
     "streaming.kafka": lambda opts: Kafka("it", kafka_args(), opts),
     "training.training": trained,
     "serving.promotion": promoted,

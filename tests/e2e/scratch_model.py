@@ -21,7 +21,7 @@ from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArg
 from components.kit.network import Traffic, pods
 from components.kit.pod import SCRATCH, resources
 from components.kit.restricted import container_security_context, pod_security_context
-from components.serving.front import Front, FrontArgs
+from components.serving.front import TrafficSplit, TrafficSplitArgs
 from components.serving.gateway import Gateway, GatewayArgs
 from components.serving.model_storage import ModelStorage, ModelStorageArgs
 from components.serving.serving import Serving, ServingArgs
@@ -155,7 +155,7 @@ class ScratchModel:
                 ),
             )
             serving = Serving("serving", args, opts)
-            Front("front", FrontArgs(gateway=gateway, serving=serving, canary_percent=10), opts)
+            TrafficSplit("front", TrafficSplitArgs(gateway=gateway, serving=serving, canary_percent=10), opts)
 
         made = [each for each in record(build).resources if each.type.startswith("kubernetes:")]
         for each in made:

@@ -16,7 +16,7 @@ import pytest
 import versions
 from components.platform.knative import Knative
 from components.platform.operator import OperatorArgs
-from components.serving.front import Front, FrontArgs
+from components.serving.front import TrafficSplit, TrafficSplitArgs
 from components.serving.model_storage import ModelStorage
 from components.serving.serving import Serving
 from local.paths import Paths
@@ -38,7 +38,9 @@ def served() -> Recording:
         opts = providers()
         storage = ModelStorage("storage", model_storage_args(), opts).name
         args = replace(serving_args(), mode=KServeMode.KNATIVE, storage=storage, min_replicas=0)
-        Front("it", FrontArgs(gateway=None, serving=Serving("serving", args, opts), canary_percent=10), opts)
+        TrafficSplit(
+            "it", TrafficSplitArgs(gateway=None, serving=Serving("serving", args, opts), canary_percent=10), opts
+        )
 
     return record(build)
 

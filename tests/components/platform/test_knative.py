@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from components.serving.front import Front, FrontArgs
+from components.serving.front import TrafficSplit, TrafficSplitArgs
 from components.serving.gateway import Gateway
 from components.serving.serving import Serving
 from policy.rule import Resource, Stack
@@ -25,8 +25,8 @@ def served(*, gateway: bool = True, canary: int = 10, urls: list[Any] | None = N
         opts = providers()
         entrance = Gateway("models", gateway_args(), opts) if gateway else None
         args = replace(serving_args(), mode=KServeMode.KNATIVE, gateway=entrance, **changes)
-        front = FrontArgs(gateway=entrance, serving=Serving("serving", args, opts), canary_percent=canary)
-        url = Front("it", front, opts).predict_url
+        front = TrafficSplitArgs(gateway=entrance, serving=Serving("serving", args, opts), canary_percent=canary)
+        url = TrafficSplit("it", front, opts).predict_url
         assert url is not None
         url.apply((urls if urls is not None else []).append)
 

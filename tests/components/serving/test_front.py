@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from components.serving.front import Front, FrontArgs
+from components.serving.front import TrafficSplit, TrafficSplitArgs
 from components.serving.gateway import Gateway, GatewayArgs
 from components.serving.serving import Serving
 from tests.components.table import front_args, gateway_args, providers, serving_args
@@ -17,7 +17,7 @@ def split(canary_percent: int, *, in_production: bool = True, gateway: GatewayAr
         opts = providers()
         serving = Serving("serving", replace(serving_args(), in_production=in_production), opts)
         made = Gateway("models", gateway or gateway_args(), opts)
-        Front("it", FrontArgs(gateway=made, serving=serving, canary_percent=canary_percent), opts)
+        TrafficSplit("it", TrafficSplitArgs(gateway=made, serving=serving, canary_percent=canary_percent), opts)
 
     return record(build)
 
@@ -57,7 +57,7 @@ def test_the_predict_url_is_below_the_gateway_s_address() -> None:
 
     def build() -> None:
         opts = providers()
-        url = Front("front", front_args(opts), opts).predict_url
+        url = TrafficSplit("front", front_args(opts), opts).predict_url
         assert url is not None
         url.apply(urls.append)
 
