@@ -137,7 +137,7 @@ def columns_of(client: Any, model: str, version: str) -> Columns | None:
 
 
 def _signature(client: Any, model: str, version: str) -> Columns | None:
-    """None where the version's model has no signature, or is not there."""
+    """None where the version's model has no signature, or MLflow does not hand it out; raises while MLflow is away."""
     from mlflow.exceptions import MlflowException  # noqa: PLC0415
     from requests import HTTPError  # noqa: PLC0415
 
@@ -149,7 +149,7 @@ def _signature(client: Any, model: str, version: str) -> Columns | None:
     except HTTPError as error:
         status = 0 if error.response is None else error.response.status_code
         cause = error
-    if status != HTTPStatus.NOT_FOUND:
+    if not HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
         raise cause
     return None
 
