@@ -1,15 +1,17 @@
 """Where models and other artifacts are stored: AWS S3, another S3 service, or the one the stack brings."""
 
 from collections.abc import Iterator
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Tag
+from pydantic.alias_generators import to_camel
 
-from settings.problem import Problem
+from settings.problem import Problem, one_of
 from settings.section import Section, kind_of
-from settings.values.names import AwsRegion, BucketName, EksCluster, KmsKey, OidcProvider
+from settings.values.names import AwsRegion, BucketName, EksCluster, KmsKey, OidcProvider, S3Region
 from settings.values.network import Endpoint
-from settings.values.number import Count
+from settings.values.number import Count, Flag
 from settings.values.quantity import Size
 from settings.values.secret import SecretName
 
@@ -59,19 +61,39 @@ class LogBucket(Section):
     objects to this bucket."""
 
 
+class Checksums(StrEnum):
+    """Whether AWS's SDK adds checksums of its own to what it sends and asks for, as it does since 2025."""
+
+    WHEN_REQUIRED = "when_required"
+    """Only where S3 demands one: what every service understands."""
+    WHEN_SUPPORTED = "when_supported"
+    """Always: for services that know AWS's newer checksums."""
+
+
 class S3Compatible(Section):
     """An S3 service other than AWS: the bundled one, or yours at an endpoint."""
 
     kind: Literal["s3-compatible"]
     """Kind of the artifact store."""
     bundled: BundledStore | None = None
-    """Run the bundled server; excludes endpoint, bucket, credentialsSecret and logs."""
+    """Run the bundled server; excludes the other keys but kind."""
     endpoint: Endpoint | None = None
     """URL of your service; excludes bundled."""
     bucket: BucketName | None = None
     """Bucket at the endpoint; it must exist."""
     credentials_secret: SecretName | None = None
     """Secret in the tracking namespace with the keys access-key-id and secret-access-key."""
+    region: S3Region = "us-east-1"
+    """Region of your service, which requests are signed for."""
+    ca_secret: SecretName | None = None
+    """Secret with the key ca.crt, in the tracking namespace and, with logs, in the loop's as well: the authority that
+    signed the service's certificate. Unset: the public certificate authorities."""
+    checksums: Annotated[Checksums, one_of(Checksums, "Set it to when_required unless the service knows them")] = (
+        Checksums.WHEN_REQUIRED
+    )
+    """Whether clients add checksums that only newer services know."""
+    path_style: Flag = True
+    """Whether the bucket stands in the path of URLs. false: in the host name; without backups and logs."""
     logs: LogBucket | None = None
     """Where logs of trainings go. Unset: they stay with their pods; the bundled server has a bucket for them."""
 
@@ -88,20 +110,22 @@ class S3Compatible(Section):
                 expected = "another bucket than that of the models: code that trains writes logs"
                 remedy = "Make one for logs, and an account that may add to it alone"
                 yield Problem.with_value(("logs", "bucket"), self.logs.bucket, expected, remedy)
+            if self.ca_secret is not None and not str(self.endpoint).startswith("https"):
+                expected = "no caSecret with an endpoint of http"
+                yield Problem.with_value(("caSecret",), self.ca_secret, expected, "Remove it, or write https")
+            if self.logs is not None and not self.path_style:
+                remedy = "Remove it, or remove logs: the part that writes them puts the bucket in the path"
+                yield Problem.with_value(("pathStyle",), False, "true together with logs", remedy)
             if self.credentials_secret is None:
                 remedy = "Create it with the keys access-key-id and secret-access-key, and add its name"
                 expected = "the name of a Secret in the tracking namespace"
                 yield Problem.missing(("credentialsSecret",), expected, remedy)
 
     def _own_service_excluded(self) -> Iterator[Problem]:
-        own = {
-            "endpoint": self.endpoint,
-            "bucket": self.bucket,
-            "credentialsSecret": self.credentials_secret,
-            "logs": self.logs,
-        }
-        for key, value in own.items():
-            if value is not None:
+        own = ("endpoint", "bucket", "credentials_secret", "region", "ca_secret", "checksums", "path_style", "logs")
+        for name in own:
+            key, value = to_camel(name), getattr(self, name)
+            if value is not None and name in self.model_fields_set:
                 remedy = "Remove it to run the bundled store, or remove bundled to use your own service"
                 yield Problem.with_value((key,), value, f"no {key} together with bundled", remedy)
 

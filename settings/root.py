@@ -114,6 +114,9 @@ class Settings(Section):
 
     def _complete_store(self) -> Iterator[Problem]:
         bundled = isinstance(self.artifacts, S3Compatible) and self.artifacts.bundled is not None
+        if isinstance(self.artifacts, S3Compatible) and not self.artifacts.path_style and self.tracking.postgres.backup:
+            remedy = "Remove it, or remove tracking.postgres.backup: what writes backups puts the bucket in the path"
+            yield Problem.with_value(("artifacts", "pathStyle"), False, "true together with backups", remedy)
         keys = {
             "storeSecretKey": (self.store_secret_key, "the root key of the bundled store"),
             "logsSecretKey": (self.logs_secret_key, "the key with which trainings add their logs to the bundled store"),

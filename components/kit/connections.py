@@ -1,7 +1,7 @@
 """What a component tells others about a service it offers: how to reach it, with which Secret, past which policies."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import pulumi_kubernetes as k8s
@@ -9,7 +9,7 @@ from pulumi import Output
 
 from components.kit.access import Access
 from components.kit.network import Traffic
-from components.kit.pod import SCRATCH, Env, Volume, plain_env, secret_env
+from components.kit.pod import SCRATCH, Env, Mount, Volume, plain_env, secret_env
 from components.kit.tokens import TRACKING_TOKEN, TRACKING_TOKEN_ENV, TRACKING_TOKEN_MOUNT
 from settings.kafka import Sasl
 
@@ -19,6 +19,9 @@ SECRET_ACCESS_KEY: Final = "secret-access-key"  # noqa: S105  a name, not a secr
 
 CA_FOLDER: Final = "/etc/postgresql"
 """Where clients have the certificate of the database's authority."""
+
+BUCKET_CA_FOLDER: Final = "/etc/s3-ca"
+"""Where clients have the certificate of the S3 service's authority."""
 
 KAFKA_CA_FOLDER: Final = "/etc/kafka-ca"
 """Where clients have the certificate of the brokers' authority."""
@@ -70,6 +73,12 @@ class Bucket:
     region: str
     endpoint: Output[str] | None
     """URL of an S3-compatible service; None: AWS itself."""
+    ca_secret: str | None = None
+    """Secret whose key `ca.crt` is the authority that signed the service's certificate; None: the public ones."""
+    checksums: str | None = None
+    """When AWS's SDK adds checksums of its own: `when_required` or `when_supported`; None: as the SDK likes."""
+    path_style: bool = True
+    """Whether the bucket is in the path of URLs, as SDKs do by themselves at any endpoint but AWS's."""
     credentials_secret: Output[str] | None
     """Secret with `ACCESS_KEY_ID` and `SECRET_ACCESS_KEY`; None: pods get a role by their service account."""
     client_labels: Mapping[str, str]
@@ -82,19 +91,35 @@ class Bucket:
     @property
     def access(self) -> Access:
         """A client's; where there are roles, its service account needs its `annotations` as well."""
-        return Access(env=self._env(), labels=self.client_labels, egress=self.egress)
+        reached = Access(env=self._env(), labels=self.client_labels, egress=self.egress)
+        if self.ca_secret is None:
+            return reached
+        mount: Mount = {"name": "s3-ca", "mount_path": BUCKET_CA_FOLDER, "read_only": True}
+        return replace(reached, mounts=[mount], volumes=[_certificate("s3-ca", self.ca_secret)])
 
     def _env(self) -> list[Env]:
         """What boto3 reads by itself."""
         env = plain_env({"AWS_DEFAULT_REGION": self.region})
         if self.endpoint is not None:
             env += plain_env({"AWS_ENDPOINT_URL_S3": self.endpoint})
+        env += plain_env(self.client_settings())
+        if self.ca_secret is not None:
+            env += plain_env({"AWS_CA_BUNDLE": f"{BUCKET_CA_FOLDER}/ca.crt"})
+        if not self.path_style:
+            env += plain_env({"MLFLOW_BOTO_CLIENT_ADDRESSING_STYLE": "virtual"})
         if self.credentials_secret is not None:
             env += [
                 secret_env("AWS_ACCESS_KEY_ID", self.credentials_secret, ACCESS_KEY_ID),
                 secret_env("AWS_SECRET_ACCESS_KEY", self.credentials_secret, SECRET_ACCESS_KEY),
             ]
         return env
+
+    def client_settings(self) -> dict[str, str]:
+        """Variables with which AWS's SDK speaks as the service understands, whoever runs it."""
+        if self.checksums is None:
+            return {}
+        # boto3#4398: since 1.36 it sends trailing checksums, which Ceph, B2, Wasabi and others refuse.
+        return dict.fromkeys(("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION"), self.checksums)
 
 
 @dataclass(frozen=True, kw_only=True)

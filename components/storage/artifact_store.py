@@ -35,6 +35,12 @@ class ExternalS3Args:
     """Secret in the clients' namespace, with keys `access-key-id` and `secret-access-key`. The stack never reads it."""
     region: str = "us-east-1"
     """What clients sign for; S3-compatible services default to this one."""
+    ca_secret: str | None = None
+    """Secret with the key `ca.crt` in the clients' namespaces; None: the public authorities."""
+    checksums: str = "when_required"
+    """When clients add checksums of AWS's newer kinds."""
+    path_style: bool = True
+    """Whether the bucket is in the path of URLs."""
     logs: ExternalLogsArgs | None = None
     """None: logs are not kept there."""
 
@@ -84,6 +90,9 @@ def _external(store: ExternalS3Args) -> Bucket:
         region=store.region,
         endpoint=Output.from_input(store.endpoint),
         credentials_secret=Output.from_input(store.credentials_secret),
+        ca_secret=store.ca_secret,
+        checksums=store.checksums,
+        path_style=store.path_style,
         client_labels={},
         # The address behind a host name changes: no policy can name it.
         egress=(Traffic(ports=(port,), peers=ANYWHERE),),

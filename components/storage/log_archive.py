@@ -38,7 +38,7 @@ def archived(spec: Mapping[str, Any], logs: Bucket, model: str) -> dict[str, Any
 def _location(logs: Bucket, model: str) -> Mapping[str, Any]:
     """In Argo's spelling. It wins over what the controller's config says."""
     url = Output.from_input(logs.endpoint or f"https://s3.{logs.region}.amazonaws.com").apply(urlsplit)
-    place = {
+    place: dict[str, Any] = {
         "endpoint": url.apply(lambda known: known.netloc),
         "insecure": url.apply(lambda known: known.scheme == "http"),
         # Without it the executor asks the store for the bucket's region, which it has no right to.
@@ -46,6 +46,8 @@ def _location(logs: Bucket, model: str) -> Mapping[str, Any]:
         "bucket": logs.name,
         "key": f"{folder(model)}/{{{{workflow.name}}}}/{{{{pod.name}}}}",
     }
+    if logs.ca_secret is not None:
+        place["caSecret"] = {"name": logs.ca_secret, "key": "ca.crt"}
     if logs.credentials_secret is None:
         return {"archiveLogs": True, "s3": {**place, "useSDKCreds": True}}
     keys = {"accessKeySecret": ACCESS_KEY_ID, "secretKeySecret": SECRET_ACCESS_KEY}

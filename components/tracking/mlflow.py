@@ -220,6 +220,7 @@ def _servers(
     """The servers: spread over nodes, replaced one by one, and none before the migration has finished."""
     server = selector(APP, name, "server")
     pod_labels = {**labels(APP, name, "server"), **args.database.access.labels, **args.bucket.access.labels}
+    volumes = [*args.database.access.volumes, *args.bucket.access.volumes, *guarding]
     return {
         "replicas": args.replicas,
         "strategy": {"type": "RollingUpdate", "rolling_update": {"max_unavailable": 0, "max_surge": 1}},
@@ -234,7 +235,7 @@ def _servers(
                 },
             },
             "spec": {
-                **pod(container, volumes=[*args.database.access.volumes, *guarding], service_account=account),
+                **pod(container, volumes=volumes, service_account=account),
                 "automount_service_account_token": True,
                 "termination_grace_period_seconds": DRAIN_SECONDS + 50,
                 "affinity": spread(server),
@@ -248,8 +249,9 @@ def _server(name: str, args: MlflowArgs, session: Output[str]) -> Container:
     public = (args.host, args.node_address)
     origins = allowed_origins(_external_url(args), args.host, args.scheme)
     hosts = Output.from_input(args.namespace).apply(lambda namespace: allowed_hosts(name, namespace, *public))
+    mounts = [*args.database.access.mounts, *args.bucket.access.mounts, *identity.MOUNTS]
     return {
-        **restricted_container("mlflow", args.image, args.resources, [*args.database.access.mounts, *identity.MOUNTS]),
+        **restricted_container("mlflow", args.image, args.resources, mounts),
         "command": [
             *("python3", "-m", "mlflow", "server", "--app-name", IDENTITY_APP),
             *("--host", "0.0.0.0", "--port", str(PORT), "--workers", str(args.workers)),  # noqa: S104  in a pod

@@ -164,6 +164,9 @@ def _store(name: str, namespace: pulumi.Input[str], backup: PostgresBackup, chil
     }
     if bucket.endpoint is not None:
         configuration["endpointURL"] = bucket.endpoint
+    if bucket.ca_secret is not None:
+        configuration["endpointCA"] = {"name": bucket.ca_secret, "key": "ca.crt"}
+    variables = {"AWS_DEFAULT_REGION": bucket.region, **bucket.client_settings()}
     store = custom_resource(
         f"{name}-archive",
         "barmancloud.cnpg.io/v1",
@@ -173,7 +176,7 @@ def _store(name: str, namespace: pulumi.Input[str], backup: PostgresBackup, chil
             "configuration": configuration,
             "retentionPolicy": f"{backup.days}d",
             "instanceSidecarConfiguration": {
-                "env": [{"name": "AWS_DEFAULT_REGION", "value": bucket.region}],
+                "env": [{"name": name, "value": value} for name, value in variables.items()],
                 # Two uploads at once, in parts that stay small for a database of this size.
                 "resources": resources(cpu="20m", memory="128Mi", memory_limit="512Mi"),
             },

@@ -55,9 +55,17 @@ def _store(
                 kms_key=key,
                 protect=protect,
             )
-        case S3Compatible(endpoint=str(endpoint), bucket=str(bucket), credentials_secret=str(secret), logs=logs), _, _:
-            own = logs and ExternalLogsArgs(bucket=logs.bucket, credentials_secret=logs.credentials_secret)
-            return ExternalS3Args(endpoint=endpoint, bucket=bucket, credentials_secret=secret, logs=own)
+        case S3Compatible(endpoint=str(url), bucket=str(bucket), credentials_secret=str(secret), logs=logs) as s3, _, _:
+            return ExternalS3Args(
+                endpoint=url,
+                bucket=bucket,
+                credentials_secret=secret,
+                region=s3.region,
+                ca_secret=s3.ca_secret,
+                checksums=s3.checksums,
+                path_style=s3.path_style,
+                logs=logs and ExternalLogsArgs(bucket=logs.bucket, credentials_secret=logs.credentials_secret),
+            )
         case S3Compatible(
             bundled=BundledStore(storage=storage, log_retention_days=days)
         ), Output() as key, Output() as add:

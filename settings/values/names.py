@@ -69,6 +69,13 @@ AwsRegion = Annotated[
     Rule("an AWS region such as eu-west-1", "Set it to the region the bucket is, or shall be, in"),
 ]
 
+S3Region = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9_-]{0,62}[A-Za-z0-9])?$"),
+    Rule("the region that the S3 service is asked for, such as fr-par", "Write it as the service's own manual does"),
+]
+"""Of a service other than AWS: whatever it calls its regions."""
+
 EksCluster = Annotated[
     str,
     Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z_-]{0,99}$"),

@@ -164,6 +164,58 @@ def test_names_are_asked_for_where_the_settings_say_in_every_namespace(run: Run)
         assert by_address == ["169.254.0.0/16", "fe80::/10", "10.96.0.10/32", "fd00::a/128"]
 
 
+ELSEWHERE = {
+    "kind": "s3-compatible",
+    "endpoint": "https://s3.fr-par.scw.cloud",
+    "bucket": "models",
+    "credentialsSecret": "s3",
+    "region": "fr-par",
+    "caSecret": "s3-ca",
+    "logs": {"bucket": "training-logs", "credentialsSecret": "logs-s3"},
+}
+BACKED_UP = {"postgres": {"backup": {"schedule": "0 3 * * *"}}}
+
+
+def _servers_env(recording: Recording) -> dict[str, object]:
+    pod = recording.inputs("Deployment", "mlflow-server")["spec"]["template"]["spec"]
+    return {each["name"]: each.get("value") for each in pod["containers"][0]["env"]}
+
+
+def test_a_store_that_is_not_aws_is_spoken_to_in_its_own_way_by_all_of_its_clients(run: Run) -> None:
+    model = {"training": {"gate": {"metric": "auc", "minimum": 0.7}}}
+    recording = run("dev", {"artifacts": ELSEWHERE, "tracking": BACKED_UP, "models": {"recommender": model}})
+    said = {
+        "AWS_DEFAULT_REGION": "fr-par",
+        "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
+        "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
+    }
+    # MLflow
+    env = _servers_env(recording)
+    assert env | said | {"AWS_CA_BUNDLE": "/etc/s3-ca/ca.crt"} == env
+    pod = recording.inputs("Deployment", "mlflow-server")["spec"]["template"]["spec"]
+    (authority,) = (volume for volume in pod["volumes"] if volume["name"] == "s3-ca")
+    assert authority["secret"] == {"secretName": "s3-ca", "items": [{"key": "ca.crt", "path": "ca.crt"}]}
+    assert {"name": "s3-ca", "mountPath": "/etc/s3-ca", "readOnly": True} in pod["containers"][0]["volumeMounts"]
+    # Backups
+    archive = recording.inputs("ObjectStore")["spec"]
+    assert archive["configuration"]["endpointCA"] == {"name": "s3-ca", "key": "ca.crt"}
+    assert {each["name"]: each["value"] for each in archive["instanceSidecarConfiguration"]["env"]} == said
+    # Logs
+    templates = recording.inputs("WorkflowTemplate")["spec"]["templates"]
+    (place,) = {json.dumps(each["archiveLocation"]["s3"]) for each in templates if "container" in each}
+    assert json.loads(place)["region"] == "fr-par"
+    assert json.loads(place)["caSecret"] == {"name": "s3-ca", "key": "ca.crt"}
+
+
+def test_a_bucket_in_the_host_name_is_asked_for_there(run: Run) -> None:
+    store = {key: value for key, value in ELSEWHERE.items() if key not in {"logs", "caSecret"}}
+    changes = {"artifacts": store | {"pathStyle": False, "checksums": "when_supported"}, "tracking": {}}
+    env = _servers_env(run("dev", changes))
+    assert env["MLFLOW_BOTO_CLIENT_ADDRESSING_STYLE"] == "virtual"
+    assert env["AWS_REQUEST_CHECKSUM_CALCULATION"] == "when_supported"
+    assert "AWS_CA_BUNDLE" not in env
+
+
 def test_the_stack_s_own_image_replaces_the_pinned_one(run: Run) -> None:
     own = f"ml-loop.local/mlflow@sha256:{64 * '1'}"
     (container,) = run("local", {"images": {"mlflow": own}}).inputs("Deployment", "mlflow-server")["spec"]["template"][
