@@ -130,7 +130,8 @@ class Repository:
             "PYTHON": sys.executable,
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        shutil.copytree(ROOT / "settings", self.checkout / "settings", ignore=shutil.ignore_patterns("__pycache__"))
+        for room in ("contract", "settings"):
+            shutil.copytree(ROOT / room, self.checkout / room, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "Pulumi.local.yaml", self.checkout / "Pulumi.prod.yaml")
         self.git("init", "--quiet", "--initial-branch", "main")
         self.git("config", "user.name", "test")

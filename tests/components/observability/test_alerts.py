@@ -77,6 +77,8 @@ def exported() -> dict[str, set[str]]:
     for path in (path for folder in OURS for path in (ROOT / folder).rglob("*.py")):
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in SUFFIXES:
+                if not (call.args and isinstance(call.args[0], ast.Constant)):
+                    continue  # the Counter of `collections`
                 name, _, *labels = (ast.literal_eval(argument) for argument in call.args)
                 for suffix in SUFFIXES[call.func.id]:
                     found[name.removesuffix("_total") + suffix] = set(labels[0] if labels else ())

@@ -302,7 +302,7 @@ def test_deep_publishes_an_event_like_the_detector_s_and_sees_its_workflow() -> 
     assert event["p_value"] < event["threshold"]
     assert {**event, "id": "", "at": "", "window": {}} == {
         "id": "", "model": "m", "feature": "a", "ks": 1.0, "p_value": 0.0, "threshold": 0.05, "window": {},
-        "reference_version": "2", "at": "",
+        "reference_version": "2", "at": "", "kind": "drift",
     }  # fmt: skip
 
 
