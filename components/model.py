@@ -84,6 +84,8 @@ def _serving(name: str, model: Model, args: ModelLoopArgs, opts: ResourceOptions
             max_replicas=model.serving.replicas.max,
             cpu_percent=model.serving.replicas.cpu_percent,
             resources=model.serving.resources.model_dump(exclude_none=True),
+            settings=model.serving,
+            image_pull_secrets=model.image_pull_secrets,
             gateway=args.gateway,
             tracking=args.tracking,
             kafka=args.publishing,
@@ -104,6 +106,7 @@ def _promotion(
         loop_image=args.loop_image,
         tracking=args.tracking,
         promotion=model.promotion,
+        rollout_timeout=model.serving.start_timeout,
         kafka=args.publishing,
     )
     return [Promotion(f"{name}-promotion", made, after(opts, serving))]
@@ -123,6 +126,8 @@ def _training(name: str, model: Model, args: ModelLoopArgs, opts: ResourceOption
             cooldown=model.retraining and model.retraining.cooldown,
             serving=True,
             promotion=model.promotion,
+            image_pull_secrets=model.image_pull_secrets,
+            rollout_timeout=model.serving.start_timeout,
             kafka=args.publishing,
             logs=args.logs,
         ),

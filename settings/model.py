@@ -11,6 +11,7 @@ from contract.watching import LIMITS, WATCH_SECONDS
 from settings.problem import Problem, Rule, one_of
 from settings.resources import Resources, default_resources
 from settings.section import FrozenMap, Section
+from settings.surroundings import Surroundings
 from settings.values.cron import Cron
 from settings.values.duration import Duration
 from settings.values.image import ImageReference
@@ -26,6 +27,7 @@ from settings.values.number import (
     Replicas,
     Utilization,
 )
+from settings.values.secret import SecretName
 from settings.values.uri import DataUri
 
 
@@ -48,7 +50,7 @@ Parameter = Annotated[
 ]
 
 
-class Training(Section):
+class Training(Surroundings):
     """The training workflow."""
 
     image: ImageReference | None = None
@@ -57,6 +59,8 @@ class Training(Section):
     """When to train without being asked, in UTC or a time zone in front. null: on drift and by hand only."""
     resources: Resources = default_resources(cpu="500m", memory="1Gi", memory_limit="2Gi")
     """CPU and memory of each training step."""
+    evaluate_resources: Resources | None = None
+    """CPU and memory of evaluate, where it needs others. Unset: as `resources`."""
     gate: Gate
     """What a new version must reach."""
     data_uri: DataUri | None = None
@@ -65,6 +69,11 @@ class Training(Section):
     """Parameters handed to the train command."""
     timeout: Duration = timedelta(hours=1)
     """After which a training run is stopped and counted as failed."""
+
+    def contradictions(self) -> Iterator[Problem]:
+        yield from super().contradictions()
+        yield from self.within(self.resources)
+        yield from self.within(self.evaluate_resources or Resources())
 
 
 class ReplicaRange(Section):
@@ -83,7 +92,7 @@ class ReplicaRange(Section):
             yield Problem.with_value(("min",), self.min, expected, "Lower min or raise max")
 
 
-class Serving(Section):
+class Serving(Surroundings):
     """The production and the staging service."""
 
     canary_percent: Percentage = 10
@@ -92,6 +101,20 @@ class Serving(Section):
     """Servers of each service."""
     resources: Resources = default_resources(cpu="250m", memory="512Mi", memory_limit="1Gi")
     """CPU and memory of each server."""
+    start_timeout: Annotated[
+        Duration,
+        Field(ge=timedelta(seconds=60)),
+        Rule("at least 60s", "Give a server the time to fetch and load its version: 5m, or 30m for a model of many GB"),
+    ] = timedelta(seconds=300)
+    """How long a server may take to load its version, and a rollout to be done."""
+    max_body_bytes: Count = 1024 * 1024
+    """The largest request that is answered; larger ones get a 413."""
+    max_rows: Count = 1000
+    """The most rows of a request; more get a 413."""
+
+    def contradictions(self) -> Iterator[Problem]:
+        yield from super().contradictions()
+        yield from self.within(self.resources)
 
 
 class Drift(Section):
@@ -160,7 +183,7 @@ class Model(Section):
 
     training: Training
     """The training workflow."""
-    serving: Serving = Serving()
+    serving: Serving = Field(default_factory=Serving)
     """The production and the staging service."""
     drift: Drift | None = None
     """The drift detector. Unset: none."""
@@ -168,6 +191,10 @@ class Model(Section):
     """Training when drift is published. Unset: none."""
     promotion: Promotion = Promotion()
     """How a version that goes live is watched."""
+    image_pull_secrets: Annotated[
+        tuple[SecretName, ...], Rule("a list of names of Secrets", "Start each with a hyphen below the key")
+    ] = ()
+    """Secrets in the loop's namespace, of type dockerconfigjson, with which the model's image is pulled."""
     production: Count | None = None
     """Version in production. A human moves it, by a reviewed change of this number; null: none yet."""
 

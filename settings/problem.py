@@ -36,12 +36,17 @@ class SettingsError(pulumi.RunError):
         self.problems = tuple(problems)
 
 
+def has_password(text: str) -> bool:
+    """Whether an address in the text has a password in it."""
+    return _CREDENTIALS.search(text) is not None
+
+
 def shown(value: object) -> str:
     """The value as its owner wrote it, short, and without anything secret."""
     match value:
         case pulumi.Output():
             text = "a Pulumi secret"
-        case str() if _CREDENTIALS.search(value):
+        case str() if has_password(value):
             text = "an address with a password in it"
         case str() if len(value) > _LONGEST_SHOWN:
             text = f"{json.dumps(value[:_LONGEST_SHOWN], ensure_ascii=False)} and more"

@@ -1,8 +1,9 @@
 """All settings of a stack, and the rules that span sections."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -10,7 +11,7 @@ from settings.artifacts import Artifacts, S3Compatible
 from settings.cluster import Cluster
 from settings.gateway import Gateway
 from settings.kafka import BundledKafka, Kafka
-from settings.model import Model
+from settings.model import Model, Serving
 from settings.observability import Observability
 from settings.platform import KServeMode, Platform
 from settings.policy import PolicyException
@@ -21,6 +22,9 @@ from settings.values.flag import Flag
 from settings.values.image import ImageReference
 from settings.values.names import ModelName, Namespace
 from settings.values.secret import StackSecret, set_secret, stack_secret
+
+KNATIVE_PATIENCE: Final = timedelta(minutes=10)
+"""Knative's progress deadline."""
 
 
 class ImageName(StrEnum):
@@ -175,3 +179,17 @@ class Settings(Section):
             expected = f"no cpuPercent while {mode} is knative"
             remedy = "Remove it: Knative adds servers by the requests in flight"
             yield Problem.with_value((*path, "cpuPercent"), replicas.cpu_percent, expected, remedy)
+        if knative:
+            yield from self._placed_by_knative(name, model.serving)
+
+    def _placed_by_knative(self, name: str, serving: Serving) -> Iterator[Problem]:
+        """Knative refuses fields that choose a node, and gives a revision up that has not started in ten minutes."""
+        path, mode = ("models", name, "serving"), dotted(["platform", "kserve", "mode"])
+        for key, value in (("nodeSelector", serving.node_selector), ("tolerations", serving.tolerations)):
+            if value:
+                remedy = "Remove it, or set the mode to standard: Knative lets no pod choose its node by default"
+                yield Problem.with_value((*path, key), value, f"no {key} while {mode} is knative", remedy)
+        if serving.start_timeout > KNATIVE_PATIENCE:
+            remedy = "Lower it, or set the mode to standard: Knative gives a start up then"
+            text = f"{serving.start_timeout.total_seconds():.0f}s"
+            yield Problem.with_value((*path, "startTimeout"), text, f"at most 10m while {mode} is knative", remedy)

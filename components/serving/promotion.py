@@ -6,6 +6,7 @@ new image, finds nothing to do.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 import pulumi
@@ -23,10 +24,11 @@ from components.kit.pod import Container, pod, resources, restricted_container
 from components.serving.serving import APP as SERVERS
 from contract.names import EXIT_VERDICT, SERVER_PORT, Alias
 from settings.model import Promotion as PromotionSettings
+from settings.model import Serving
 
 APP: Final = "promotion"
-ROLLOUT_SECONDS: Final = 300
-"""For the servers to take a version up, and as long again to go back."""
+ROLLOUT_TIMEOUT: Final = Serving().start_timeout
+"""For the servers to take a version up, and as long again to go back, unless the settings know better."""
 SLACK_SECONDS: Final = 300
 """For an MLflow that is away, and a pod that is made again."""
 
@@ -41,6 +43,8 @@ class PromotionArgs:
     loop_image: str
     tracking: Tracking
     promotion: PromotionSettings
+    rollout_timeout: timedelta = ROLLOUT_TIMEOUT
+    """For the servers to take the version up, and as long again to go back."""
     kafka: Access = NOTHING
     """Where predictions are read. NOTHING: they are not judged."""
 
@@ -75,7 +79,7 @@ class Promotion(pulumi.ComponentResource):
             opts=child,
         )
         # To go forward, once again after a pod that died late, and back.
-        seconds = int(3 * ROLLOUT_SECONDS + 2 * args.promotion.watch.total_seconds() + SLACK_SECONDS)
+        seconds = int((3 * args.rollout_timeout + 2 * args.promotion.watch).total_seconds() + SLACK_SECONDS)
         job = k8s.batch.v1.Job(
             f"{name}-job",
             metadata={
@@ -140,7 +144,7 @@ def _pod(args: PromotionArgs, account: Output[str]) -> k8s.core.v1.PodSpecArgsDi
             f"--version={args.version}",
             Output.concat("--namespace=", args.namespace),
             f"--service={args.model}-{Alias.PRODUCTION}",
-            f"--timeout={ROLLOUT_SECONDS}",
+            f"--timeout={args.rollout_timeout.total_seconds():.0f}",
             *watch_options(args.promotion),
         ],
         "env": args.uses.env,

@@ -5,8 +5,9 @@ annotations as a field manager of its own (`python3 -m loop rollout`); nothing h
 takes it away. A pod without it resolves the alias when it starts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, Final
 
 import pulumi
@@ -21,12 +22,14 @@ from components.kit.network import Traffic, allow, namespaced, pods
 from components.kit.options import after
 from components.kit.pod import SCRATCH, Container, Resources, plain_env, restricted_container, spread
 from components.kit.restricted import pod_security_context
+from components.kit.surroundings import access, image_pull_secrets, placement, with_devices
 from components.platform.knative import NAMESPACE as KNATIVE_NAMESPACE
 from components.platform.knative import QUEUE_PROXY
 from components.serving.gateway import Gateway
 from components.serving.model_storage import MODEL_FOLDER
 from contract.names import SERVER_PORT, Alias
 from settings import KServeMode
+from settings.model import Serving as ServingSettings
 
 Probe = k8s.core.v1.ProbeArgsDict
 
@@ -37,6 +40,7 @@ SLOTS: Final = (Alias.PRODUCTION, Alias.STAGING)
 """The aliases that have a service, of the same name."""
 FORMAT: Final = "mlflow"
 MODE: Final = "serving.kserve.io/deploymentMode"
+DEFAULTS: Final = ServingSettings()
 SHUTDOWN_SECONDS: Final = 60
 """A server that ends answers for five more seconds, then finishes what it has begun."""
 
@@ -61,12 +65,21 @@ class ServingArgs:
     cpu_percent: int | None = None
     """Of its CPU request, what a server may use before another is added. None: KServe's default, 80."""
     resources: Resources
+    settings: ServingSettings = DEFAULTS
+    """What the servers find around them, how long they may take to start, and the largest request."""
+    image_pull_secrets: Sequence[str] = ()
+    """Names of Secrets with which `image` is pulled."""
     gateway: Gateway | None
     """Lets its requests reach the servers; those of pods in their own namespace do anyway."""
     tracking: Tracking
     """The registry, which the storage initializer of `storage` asks."""
     kafka: Access = NOTHING
     """Where predictions are published. NOTHING: they are not, and nothing sees drift."""
+
+    @property
+    def uses(self) -> Access:
+        """What the server itself uses, besides the registry, which the storage initializer asks."""
+        return self.kafka + access(self.settings)
 
 
 class Serving(pulumi.ComponentResource):
@@ -97,7 +110,7 @@ class Serving(pulumi.ComponentResource):
             namespace=args.namespace,
             selector=selector(APP, args.model),
             ingress=callers,
-            egress=[*args.tracking.egress, *args.kafka.egress],
+            egress=[*args.tracking.egress, *args.uses.egress],
             opts=child,
         )
         runtime = custom_resource(
@@ -170,6 +183,8 @@ def _predictor(slot: Alias, args: ServingArgs, account: Output[str], runtime: Ou
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": _security_context(args.mode),
+        **placement(args.settings),
+        **({"imagePullSecrets": image_pull_secrets(args.image_pull_secrets)} if args.image_pull_secrets else {}),
         "affinity": spread(selector(APP, args.model, slot)),
         "storageContainerName": args.storage,
         "model": {
@@ -207,14 +222,15 @@ def _runtime(args: ServingArgs) -> dict[str, Any]:
     """How one version is served. KServe puts the InferenceService's name in place of `{{.Name}}`."""
     alive: Probe = {"http_get": {"path": "/v2/health/live", "port": SERVER_PORT}, "timeout_seconds": 5}
     ready: Probe = {"http_get": {"path": "/v2/health/ready", "port": SERVER_PORT}, "timeout_seconds": 5}
+    seconds = args.settings.start_timeout.total_seconds()
     server: Container = {
-        **restricted_container("kserve-container", args.image, args.resources, args.kafka.mounts),
+        **restricted_container("kserve-container", args.image, {}, args.uses.mounts),
         "command": ["python3", "-m", "loop", "serve"],
-        "args": ["--model_name={{.Name}}", f"--model_dir={MODEL_FOLDER}", f"--port={SERVER_PORT}"],
-        "env": [*plain_env({"HOME": SCRATCH}), *args.kafka.env],
+        "args": ["--model_name={{.Name}}", f"--model_dir={MODEL_FOLDER}", f"--port={SERVER_PORT}", *_limits(args)],
+        "env": [*plain_env({"HOME": SCRATCH}), *args.uses.env],
         "ports": [{"container_port": SERVER_PORT, "protocol": "TCP"}],
         # The server listens once its model has answered; a large one takes minutes to load.
-        "startup_probe": {**alive, "period_seconds": 2, "failure_threshold": 150},
+        "startup_probe": {**alive, "period_seconds": 2, "failure_threshold": ceil(seconds / 2)},
         "readiness_probe": {**ready, "period_seconds": 2, "failure_threshold": 2},
         "liveness_probe": {**alive, "period_seconds": 10, "failure_threshold": 6},
     }
@@ -222,6 +238,13 @@ def _runtime(args: ServingArgs) -> dict[str, Any]:
         # No autoSelect: what else is in the namespace names its own runtime.
         "supportedModelFormats": [{"name": FORMAT}],
         "protocolVersions": ["v1", "v2"],
-        "containers": [spelled(server)],
-        "volumes": spelled([{"name": "tmp", "empty_dir": {}}, *args.kafka.volumes]),
+        # Names of resources are no fields: they are left as they are spelled.
+        "containers": [{**spelled(server), "resources": with_devices(args.resources, args.settings)}],
+        "volumes": spelled([{"name": "tmp", "empty_dir": {}}, *args.uses.volumes]),
     }
+
+
+def _limits(args: ServingArgs) -> list[str]:
+    """The largest request, where it is not what the server takes by itself."""
+    limits = {name: (getattr(args.settings, name), getattr(DEFAULTS, name)) for name in ("max_body_bytes", "max_rows")}
+    return [f"--{name}={value}" for name, (value, default) in limits.items() if value != default]

@@ -57,6 +57,8 @@ class LoopPod:
     """When another attempt is made; None: whenever one fails."""
     uses: Access = NOTHING
     """What the command uses besides MLflow, with everything known and in the API's spelling."""
+    placement: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Fields of the pod's spec that choose its node."""
     counted: Counter | None = None
     """What the controller counts when it has ended."""
 
@@ -93,6 +95,8 @@ def pod_template(name: str, pod: LoopPod) -> None:
         metrics=pod.counted,
         labels={"app.kubernetes.io/component": name, **pod.uses.labels},
         service_account_name=pod.account,
+        node_selector=pod.placement.get("nodeSelector"),
+        tolerations=[argo.Toleration.model_validate(each) for each in pod.placement.get("tolerations", ())] or None,
         pod_spec_patch=json.dumps({"containers": [{"name": "main", "volumeMounts": [TOKEN_MOUNT]}]})
         if pod.calls_api
         else None,
@@ -107,12 +111,13 @@ def pod_template(name: str, pod: LoopPod) -> None:
     )
 
 
-def workflow_defaults(account: str, labels: Mapping[str, str]) -> dict[str, Any]:
+def workflow_defaults(account: str, labels: Mapping[str, str], pull_secrets: Sequence[str] = ()) -> dict[str, Any]:
     """What holds for every workflow of the loop, as arguments of hera's classes. `labels` are those of its pods."""
     return {
         "service_account_name": account,
         "security_context": argo.PodSecurityContext.model_validate(pod_security_context()),
         "pod_spec_patch": _executor_patch(),
+        "image_pull_secrets": [argo.LocalObjectReference(name=name) for name in pull_secrets] or None,
         "pod_metadata": argo.Metadata(labels=dict(labels)),
         "volumes": [
             *(argo.Volume(name=name, empty_dir=argo.EmptyDirVolumeSource()) for name in ("tmp", "output")),

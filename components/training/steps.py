@@ -12,7 +12,7 @@ External: the commands (`python3 -m loop …`, contract in docs/training-contrac
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from hera.workflows import Parameter, Step, Steps, WorkflowTemplate
@@ -20,6 +20,7 @@ from hera.workflows import models as argo
 
 from components.kit.access import Access
 from components.kit.pod import SCRATCH, Resources
+from components.kit.surroundings import DEFAULT, placement, spelled_access, with_devices
 from components.training.metrics import CANARIES, COOLDOWNS, TRAININGS
 from components.training.pods import (
     OUTPUT,
@@ -35,6 +36,7 @@ from components.training.pods import (
 )
 from contract import names
 from contract.names import Alias, Env, Trigger
+from settings.surroundings import Surroundings
 from settings.values.cron import zoned
 
 PARAMETERS: Final = ("trigger", "feature", "p_value", "event_id")
@@ -97,7 +99,11 @@ class Plan:
     labels: Mapping[str, str]
     """Of all pods."""
     resources: Resources
-    """Of train and evaluate."""
+    """Of train."""
+    evaluate_resources: Resources
+    around: Surroundings = DEFAULT
+    """What train and evaluate find around them."""
+    image_pull_secrets: Sequence[str] = ()
     gate: Gate
     data_uri: str
     parameters: Mapping[str, str | int | float | bool]
@@ -109,6 +115,8 @@ class Plan:
     """InferenceService that follows the alias `staging`. None: there is none."""
     canary: Canary | None
     """How the version in it is watched. None: it is not."""
+    rollout: int
+    """Seconds until a rollout is given up."""
 
     @property
     def name(self) -> str:
@@ -126,8 +134,8 @@ def workflow_spec(plan: Plan) -> dict[str, Any]:
         metrics=TRAININGS.counter(plan.model),
         workflow_metadata=argo.WorkflowMetadata(labels={names.MODEL_LABEL: plan.model}),
         # Its own steps, and those of the run it may have to wait for. Stops what is never scheduled, too.
-        active_deadline_seconds=2 * (2 * plan.timeout + 5 * SHORT + (plan.canary.seconds if plan.canary else 0)),
-        **workflow_defaults(plan.accounts.train, plan.labels),
+        active_deadline_seconds=2 * (2 * plan.timeout + 5 * SHORT + _rolling(plan)),
+        **workflow_defaults(plan.accounts.train, plan.labels, plan.image_pull_secrets),
     ) as workflow:
         for name, pod in _pods(plan).items():
             pod_template(name, pod)
@@ -136,6 +144,12 @@ def workflow_spec(plan: Plan) -> dict[str, Any]:
         with Steps(name="exit"):
             Step(name="record", template="report-failure", when="{{workflow.status}} != Succeeded")
     return workflow.to_dict()["spec"]
+
+
+def _rolling(plan: Plan) -> int:
+    """Seconds that rollout and canary may take beyond the usual."""
+    canary = plan.canary.seconds if plan.canary else 0
+    return canary + 2 * max(0, plan.rollout - SHORT // 2)
 
 
 def schedule_spec(template: str, cron: str) -> dict[str, Any]:
@@ -265,7 +279,14 @@ def _pods(plan: Plan) -> dict[str, LoopPod]:
         )
     if plan.staging_service:
         command, account = _rollout(plan, plan.staging_service), plan.accounts.rollout
-        pods["rollout"] = LoopPod(image=plan.loop_image, command=command, env=common, account=account, calls_api=True)
+        pods["rollout"] = LoopPod(
+            image=plan.loop_image,
+            command=command,
+            env=common,
+            account=account,
+            calls_api=True,
+            seconds=max(SHORT, SHORT // 2 + plan.rollout),
+        )
     if plan.canary:
         pods["canary"] = LoopPod(
             image=plan.loop_image,
@@ -274,7 +295,7 @@ def _pods(plan: Plan) -> dict[str, LoopPod]:
             inputs=["version"],
             account=plan.accounts.rollout,
             calls_api=True,
-            seconds=SHORT + plan.canary.seconds,
+            seconds=max(SHORT, SHORT // 2 + plan.rollout) + plan.canary.seconds,
             uses=plan.canary.kafka,
             retry=UNJUDGED,
             counted=CANARIES.counter(plan.model),
@@ -285,26 +306,25 @@ def _pods(plan: Plan) -> dict[str, LoopPod]:
 def _user_pods(plan: Plan, common: Mapping[str, str]) -> dict[str, LoopPod]:
     """Those that run the user's code, in the user's image."""
     env = {**common, Env.DATA_URI: plan.data_uri, Env.PARAMETERS: json.dumps(dict(plan.parameters))}
-    measured = {Env.GATE_METRIC: plan.gate.metric, Env.MODEL_URI: input_parameter("model_uri")}
-    return {
-        "train": LoopPod(
-            image=plan.image,
-            command=["train", "--", *plan.commands.train],
-            env=env | {Env.TRIGGER: workflow_parameter("trigger")},
-            outputs=[result("run_id", names.RUN_ID_FILE, global_name="run_id")],
-            seconds=plan.timeout,
-            resources=plan.resources,
-        ),
-        "evaluate": LoopPod(
-            image=plan.image,
-            command=["evaluate", "--", *plan.commands.evaluate],
-            env=env | measured,
-            inputs=["model_uri"],
-            outputs=[result("evaluation", names.EVALUATION_FILE)],
-            seconds=plan.timeout,
-            resources=plan.resources,
-        ),
-    }
+    train = LoopPod(
+        image=plan.image,
+        command=["train", "--", *plan.commands.train],
+        env=env | {Env.TRIGGER: workflow_parameter("trigger")},
+        outputs=[result("run_id", names.RUN_ID_FILE, global_name="run_id")],
+        seconds=plan.timeout,
+        resources=with_devices(plan.resources, plan.around),
+        uses=spelled_access(plan.around),
+        placement=placement(plan.around),
+    )
+    evaluate = replace(
+        train,
+        command=["evaluate", "--", *plan.commands.evaluate],
+        env=env | {Env.GATE_METRIC: plan.gate.metric, Env.MODEL_URI: input_parameter("model_uri")},
+        inputs=["model_uri"],
+        outputs=[result("evaluation", names.EVALUATION_FILE)],
+        resources=with_devices(plan.evaluate_resources, plan.around),
+    )
+    return {"train": train, "evaluate": evaluate}
 
 
 def _registration(plan: Plan) -> dict[str, str]:
@@ -341,7 +361,7 @@ def _rollout(plan: Plan, service: str) -> list[str]:
         f"--service={service}",
         f"--model={plan.model}",
         "--alias=staging",
-        f"--timeout={SHORT // 2}",
+        f"--timeout={plan.rollout}",
     ]
 
 
@@ -353,6 +373,6 @@ def _canary(plan: Plan, canary: Canary) -> list[str]:
         f"--version={input_parameter('version')}",
         f"--staging={plan.staging_service}",
         f"--production={canary.production_service}",
-        f"--timeout={SHORT // 2}",
+        f"--timeout={plan.rollout}",
         *canary.options,
     ]

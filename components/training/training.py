@@ -18,7 +18,8 @@ from components.kit.custom import custom_resource, object_name
 from components.kit.identities import RoleRule, rolls, step_identity
 from components.kit.labels import labels, selector
 from components.kit.network import API_SERVER, Traffic, allow, pods
-from components.serving.promotion import watch_options
+from components.kit.surroundings import access
+from components.serving.promotion import ROLLOUT_TIMEOUT, watch_options
 from components.serving.serving import APP as SERVERS
 from components.storage.log_archive import address, archived
 from components.training.pods import known
@@ -62,6 +63,10 @@ class TrainingArgs:
     """How it is watched."""
     kafka: Access = NOTHING
     """Where predictions are read. NOTHING: they are not judged."""
+    image_pull_secrets: Sequence[str] = ()
+    """Names of Secrets with which `image` is pulled."""
+    rollout_timeout: timedelta = ROLLOUT_TIMEOUT
+    """After which a rollout is given up."""
     logs: Bucket | None = None
     """Where the steps' logs go, for pods of the namespace. None: they stay with their pods."""
 
@@ -142,6 +147,10 @@ def _plan(name: str, args: TrainingArgs, known: dict[str, Any]) -> Plan:
         accounts=Accounts(**{step: known[step] for step in ("train", "gate", "cooldown", "rollout")}),
         labels=_pod_labels(name, args),
         resources=training.resources.model_dump(exclude_none=True),
+        evaluate_resources=(training.evaluate_resources or training.resources).model_dump(exclude_none=True),
+        around=training,
+        image_pull_secrets=args.image_pull_secrets,
+        rollout=int(args.rollout_timeout.total_seconds()),
         gate=Gate(metric=gate.metric, minimum=gate.minimum, compare=gate.not_worse_than is not None),
         data_uri=training.data_uri or "",
         parameters=training.parameters,
@@ -211,6 +220,15 @@ def _policies(name: str, args: TrainingArgs, child: ResourceOptions) -> None:
         egress=[API_SERVER, *args.tracking.egress, *(args.logs.egress if args.logs else ())],
         opts=child,
     )
+    if own := access(args.training).egress:
+        for step in ("train", "evaluate"):
+            allow(
+                f"{name}-{step}",
+                namespace=args.namespace,
+                selector=selector(APP, name, step),
+                egress=own,
+                opts=child,
+            )
     if args.serving:
         staging, production = (pods(selector(SERVERS, args.model, slot)) for slot in (Alias.STAGING, Alias.PRODUCTION))
         for step, peers, more in (("rollout", (staging,), ()), ("canary", (staging, production), args.kafka.egress)):

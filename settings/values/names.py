@@ -15,6 +15,12 @@ def _not_the_clusters_own(namespace: str) -> str:
     return namespace
 
 
+def _not_kubernetes_own(resource: str) -> str:
+    if resource.partition("/")[0].endswith("kubernetes.io"):
+        raise ValueError
+    return resource
+
+
 Namespace = Annotated[
     str,
     Field(pattern=rf"^{_LABEL}$", max_length=63),
@@ -128,5 +134,15 @@ LabelValue = Annotated[
     Rule(
         "the value of a Kubernetes label: at most 63 letters, digits and inner - . _",
         "Respell it, in quotes",
+    ),
+]
+
+ExtendedResource = Annotated[
+    str,
+    Field(pattern=rf"^{_LABEL}(\.{_LABEL})+/[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$", max_length=253),
+    AfterValidator(_not_kubernetes_own),
+    Rule(
+        "a resource that a device plugin offers, such as nvidia.com/gpu",
+        "Write it as `kubectl describe node` lists it under Allocatable",
     ),
 ]

@@ -60,6 +60,20 @@ AddressBlock = Annotated[
 ]
 """IPv4 or IPv6: an address alone becomes a block, bits behind the length are cut, as NetworkPolicies want it."""
 
+PeerBlock = Annotated[
+    str,
+    AfterValidator(_block),
+    Rule(
+        "an address or a block of addresses, such as 10.0.0.10 or 10.96.0.0/12",
+        "Write the addresses that the host has, or its pods as podLabels: a NetworkPolicy knows no host names",
+    ),
+]
+"""As `AddressBlock`, of somebody whom one would rather name."""
+
+Port = Annotated[
+    int, Field(strict=True, ge=1, le=65535), Rule("a port from 1 to 65535", "Write a whole number, without quotes")
+]
+
 ChartMirror = Annotated[
     str,
     Field(pattern=r"^(oci://[^\s:@]+(:[0-9]+)?[^\s:@]*|[./~][^\s:]*)$"),
