@@ -9,6 +9,23 @@ from local.check.live import Live, eventually
 
 FINISHED: Final = {"Succeeded", "Failed", "Error"}
 TRAINING_SECONDS: Final = 900.0
+STUCK: Final = {
+    "CreateContainerConfigError",  # a Secret, or a key of it, that is not there
+    "CreateContainerError",
+    "ErrImageNeverPull",
+    "ErrImagePull",
+    "ImageInspectError",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "RegistryUnavailable",
+    "Unschedulable",
+}
+"""Why a pod waits that will not start by waiting: Argo's nodes begin their message with it.
+
+Argo ends no step for it (argo-workflows#4229): a template's `timeout` counts the work as well.
+"""
+STUCK_LOOKS: Final = 20
+"""After which `trains` waits no longer. An image that is pulled at the second attempt is fine."""
 
 
 def listed(live: Live) -> Answer:
@@ -21,7 +38,11 @@ def listed(live: Live) -> Answer:
 
 def yields_staging(live: Live) -> Answer:
     """Judges what is in `staging`, and the newest training that the cluster still keeps."""
-    trained = [each for each in live.workflows() if _phase(each) in FINISHED]
+    workflows = live.workflows()
+    for workflow in workflows:
+        if _phase(workflow) not in FINISHED and (stuck := _stuck(workflow)):
+            return no(f"the training {_name(workflow)} waits: {stuck}")
+    trained = [each for each in workflows if _phase(each) in FINISHED]
     if trained and _phase(trained[0]) != "Succeeded":
         return no(f"the newest training, {_name(trained[0])}, {_phase(trained[0])}: {_message(trained[0])}")
     staging = live.version((live.aliases or {}).get(Alias.STAGING))
@@ -38,8 +59,18 @@ def trains(live: Live) -> Answer:
     name: str = json.loads(live.kubectl("create", "-f", "-", "-o", "json", stdin=json.dumps(workflow)))["metadata"][
         "name"
     ]
-    took = eventually(lambda: _phase(live.object("workflow", name)) in FINISHED, TRAINING_SECONDS, pause=3.0)
+    stuck = 0
+
+    def over() -> bool:
+        nonlocal stuck
+        seen = live.object("workflow", name)
+        stuck = stuck + 1 if _stuck(seen) else 0
+        return _phase(seen) in FINISHED or stuck >= STUCK_LOOKS
+
+    took = eventually(over, TRAINING_SECONDS, pause=3.0)
     ended = live.object("workflow", name)
+    if _phase(ended) not in FINISHED and (reason := _stuck(ended)):
+        return no(f"{name} waits: {reason}")
     if took is None or _phase(ended) != "Succeeded":
         return no(f"{name} is {_phase(ended) or 'Pending'} after {took or TRAINING_SECONDS:.0f} s: {_message(ended)}")
     version = next((each for each in live.versions if each["tags"].get(Tag.WORKFLOW) == name), None)
@@ -59,6 +90,15 @@ def _judged(version: dict[str, Any]) -> Answer:
     if tags.get(Tag.GATE) != Gate.PASSED:
         return no(f"{origin} has not passed its gate: {reason}")
     return Answer(Tag.WORKFLOW in tags, f"{origin}: {reason}")
+
+
+def _stuck(workflow: dict[str, Any]) -> str | None:
+    """Which step's pod does not start, and why; None where none is stuck."""
+    for node in workflow.get("status", {}).get("nodes", {}).values():
+        message = node.get("message", "")
+        if node.get("phase") == "Pending" and message.partition(":")[0] in STUCK:
+            return f"{node['displayName']}: {message}"
+    return None
 
 
 def _phase(workflow: dict[str, Any]) -> str:

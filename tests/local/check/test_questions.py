@@ -1,6 +1,7 @@
 """Each of the seven questions: a stack in which all is well says yes, and one broken thing makes one of them say no."""
 
 import io
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,14 @@ from tests.local.check.station import ALIASES, METRICS, PREDICT, Station, versio
 
 FIRST = {"aliases": {"staging": "3"}, "weights": {"staging": 100}, "served": {"3": 1}}
 """Nothing is in production yet."""
+
+
+def waiting(message: str) -> dict[str, Any]:
+    """A training whose first step has a pod that has not started."""
+    made = workflow("m-train-9", "Running", "2026-01-09T00:00:00Z")
+    steps = {"a": {"displayName": "m-train-9", "phase": "Running"}}
+    made["status"]["nodes"] = steps | {"b": {"displayName": "train", "phase": "Pending", "message": message}}
+    return made
 
 
 def ask(number: int, station: Station, *, deep: bool = False) -> Answer:
@@ -78,6 +87,21 @@ def test_a_closed_loop_is_seven_times_yes_with_numbers() -> None:
             2,
             {"workflows": [workflow("m-train-9", "Failed", "2026-01-03T00:00:00Z")]},
             "the newest training, m-train-9, Failed: why",
+        ),
+        (
+            2,
+            {
+                "workflows": [
+                    waiting("ImagePullBackOff: Back-off"),
+                    workflow("m-train-8", "Succeeded", "1"),
+                ]
+            },
+            "the training m-train-9 waits: train: ImagePullBackOff: Back-off",
+        ),
+        (
+            2,
+            {"workflows": [waiting("Unschedulable: 1 Insufficient nvidia.com/gpu.")]},
+            "the training m-train-9 waits: train: Unschedulable: 1 Insufficient nvidia.com/gpu.",
         ),
         (3, {"aliases": {}}, "no version is in production or staging: there is nothing to ask"),
         (3, {"predict": Reply(503, {}, "no available server\n")}, f"{PREDICT} answers 503: no available server"),
@@ -277,6 +301,25 @@ def test_a_training_without_a_version_is_a_no() -> None:
 
     told = "m-train-4 succeeded in 0 s and registered no version"
     assert ask(2, Station(on_create=idle), deep=True) == Answer(False, told)
+
+
+def test_a_pod_that_is_being_started_is_not_stuck() -> None:
+    assert ask(2, Station(workflows=[waiting("PodInitializing")])).yes
+
+
+def no_sleep(_seconds: float) -> None:
+    """Time does not matter here."""
+
+
+def test_a_training_whose_pod_cannot_start_is_waited_for_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unpulled(station: Station, _submitted: dict[str, Any]) -> dict[str, Any]:
+        made = waiting("ErrImagePull: 401 Unauthorized")
+        station.workflows.append(made)
+        return made
+
+    monkeypatch.setattr(time, "sleep", no_sleep)
+    told = "m-train-9 waits: train: ErrImagePull: 401 Unauthorized"
+    assert ask(2, Station(on_create=unpulled), deep=True) == Answer(False, told)
 
 
 def test_a_training_that_fails_is_told_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
