@@ -95,7 +95,7 @@ def _numbers(lines: list[list[str]], columns: Mapping[str, int], where: str) -> 
         raise BadReferenceError(
             f"{where} needs at least {MIN_WINDOW} rows of finite numbers or nothing; it has {len(rows)} rows."
         )
-    if empty := [name for name, some in zip(columns, ~np.isnan(rows).all(axis=0), strict=True) if not some]:
+    if empty := [name for name, column in zip(columns, rows.T, strict=True) if np.isnan(column).all()]:
         raise BadReferenceError(f"{where} has no value at all in the column {empty[0]!r}: do not watch it.")
     return rows
 

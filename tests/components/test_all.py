@@ -30,8 +30,8 @@ def classes() -> dict[str, type[ComponentResource]]:
     found: dict[str, type[ComponentResource]] = {}
     for module in pkgutil.walk_packages(components.__path__, "components."):
         for _, value in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
-            own = issubclass(value, ComponentResource) and value.__module__ == module.name
-            if own and not inspect.isabstract(value):
+            own = value.__module__ == module.name and not inspect.isabstract(value)
+            if own and issubclass(value, ComponentResource):
                 found[module.name.removeprefix("components.")] = value
     return found
 

@@ -80,7 +80,11 @@ def cancer_probabilities(folder: Path) -> pd.DataFrame:
 def cancer_frame_of_integer_labels(folder: Path) -> pd.DataFrame:
     rows, target = bunch("breast_cancer")
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(rows, target)
-    function(folder, lambda frame: pd.DataFrame(model.predict_proba(frame)), infer_signature(rows))
+
+    def probabilities(frame: pd.DataFrame) -> pd.DataFrame:
+        return pd.DataFrame(model.predict_proba(frame))
+
+    function(folder, probabilities, infer_signature(rows))
     return rows
 
 
@@ -95,11 +99,15 @@ def diabetes_integer_columns(folder: Path) -> pd.DataFrame:
 
 
 def digits_tensor(folder: Path) -> pd.DataFrame:
-    loaded = datasets.load_digits()
-    model = LogisticRegression(max_iter=300).fit(loaded.data[:600], loaded.target[:600])
+    images, target = bunch("digits")
+    model = LogisticRegression(max_iter=300).fit(images.to_numpy()[:600], target[:600])
     signature = ModelSignature(inputs=Schema([TensorSpec(np.dtype("uint8"), (-1, 8, 8))]))
-    function(folder, lambda images: model.predict_proba(images.reshape(len(images), -1)), signature)
-    return pd.DataFrame(loaded.data[:200].astype("uint8"))
+
+    def classify(given: Any) -> Any:
+        return model.predict_proba(given.reshape(len(given), -1))
+
+    function(folder, classify, signature)
+    return pd.DataFrame(images.to_numpy()[:200].astype("uint8"))
 
 
 def titanic_pipeline(folder: Path) -> pd.DataFrame:
@@ -154,7 +162,7 @@ def anomalies(folder: Path) -> pd.DataFrame:
 
 def clusters(folder: Path) -> pd.DataFrame:
     rows, _ = bunch("iris")
-    return fitted(folder, KMeans(3, n_init=1, random_state=0), rows.astype("float32"), None)
+    return fitted(folder, KMeans(3, n_init="auto", random_state=0), rows.astype("float32"), None)
 
 
 def texts() -> list[str]:
@@ -164,7 +172,11 @@ def texts() -> list[str]:
 def text_in_one_column(folder: Path) -> pd.DataFrame:
     rows = pd.DataFrame({"message": texts()})
     model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(rows["message"], titanic()["survived"].head(200))
-    function(folder, lambda frame: model.predict(frame["message"]), infer_signature(rows))
+
+    def classify(frame: pd.DataFrame) -> Any:
+        return model.predict(frame["message"])
+
+    function(folder, classify, infer_signature(rows))
     return rows
 
 
@@ -186,13 +198,21 @@ def function_with_a_type_hint(folder: Path) -> pd.DataFrame:
 def embeddings(folder: Path) -> pd.DataFrame:
     rows, _ = bunch("iris")
     frame = pd.DataFrame({"vector": rows.to_numpy().tolist(), "weight": 1.0})
-    function(folder, lambda f: [sum(vector) for vector in f["vector"]], infer_signature(frame))
+
+    def summed(given: pd.DataFrame) -> list[float]:
+        return [sum(vector) for vector in given["vector"]]
+
+    function(folder, summed, infer_signature(frame))
     return frame
 
 
 def dates(folder: Path) -> pd.DataFrame:
     rows = pd.DataFrame({"day": pd.date_range("2026-01-01", periods=150), "store": ["north", "south", "west"] * 50})
-    function(folder, lambda f: pd.DataFrame({"day": f["day"], "weekday": f["day"].dt.weekday}), infer_signature(rows))
+
+    def weekdays(given: pd.DataFrame) -> pd.DataFrame:
+        return pd.DataFrame({"day": given["day"], "weekday": given["day"].dt.weekday})
+
+    function(folder, weekdays, infer_signature(rows))
     return rows
 
 
@@ -208,13 +228,21 @@ def horizon(folder: Path) -> pd.DataFrame:
 
 def recommendations(folder: Path) -> pd.DataFrame:
     rows = pd.DataFrame({"user": np.arange(150)})
-    function(folder, lambda f: [list(range(user % 4)) for user in f["user"]], infer_signature(rows))
+
+    def ranked(given: pd.DataFrame) -> list[list[int]]:
+        return [list(range(user % 4)) for user in given["user"]]
+
+    function(folder, ranked, infer_signature(rows))
     return rows
 
 
 def tensors_by_name(folder: Path) -> pd.DataFrame:
-    specs = [TensorSpec(np.dtype("float32"), (-1, 2), "point"), TensorSpec(np.dtype("int64"), (-1,), "age")]
-    function(folder, lambda t: {"sum": t["point"].sum(axis=1) + t["age"]}, ModelSignature(inputs=Schema(specs)))
+    point, age = TensorSpec(np.dtype("float32"), (-1, 2), "point"), TensorSpec(np.dtype("int64"), (-1,), "age")
+
+    def added(given: Any) -> Any:
+        return {"sum": given["point"].sum(axis=1) + given["age"]}
+
+    function(folder, added, ModelSignature(inputs=Schema([point, age])))
     return pd.DataFrame({"point": [[at / 2, 1.0] for at in range(150)], "age": range(150)})
 
 
@@ -231,7 +259,11 @@ def parameters(folder: Path) -> pd.DataFrame:
 
 def unnamed_columns(folder: Path) -> pd.DataFrame:
     signature = ModelSignature(inputs=Schema([ColSpec(DataType.double), ColSpec(DataType.string)]))
-    function(folder, lambda f: [f"{b}:{a:.1f}" for a, b in f.itertuples(index=False)], signature)
+
+    def joined(given: pd.DataFrame) -> list[str]:
+        return [f"{text}:{number:.1f}" for number, text in given.itertuples(index=False)]
+
+    function(folder, joined, signature)
     rows = titanic().dropna()
     return rows[["age", "sex"]]
 

@@ -1,17 +1,20 @@
 """What MLflow's own client does for a training and a gate, through the guard: it sends what no test would think of."""
 
+from typing import Any
+
 import mlflow
 import pytest
 from guarded import Things
 from guarded_server import GATE, TRAIN, GuardedServer
-from mlflow import MlflowClient
+from mlflow import MlflowClient, artifacts
 from mlflow.models import ModelSignature
-from mlflow.pyfunc import PythonModel, log_model
+from mlflow.pyfunc import log_model
+from mlflow.pyfunc.model import PythonModel
 from mlflow.types import ColSpec, Schema
 
 
 class Echo(PythonModel):
-    def predict(self, model_input: list[str]) -> list[str]:
+    def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:
         return model_input
 
 
@@ -38,6 +41,6 @@ def test_mlflow_s_client_trains_as_training_and_registers_as_the_gate(
             "guarded", f"models:/{logged.model_id}", run.info.run_id, model_id=logged.model_id
         )
         MlflowClient().set_model_version_tag("guarded", version.version, "judged", "yes")
-        assert mlflow.artifacts.load_dict(f"runs:/{run.info.run_id}/notes.json")["again"]
+        assert artifacts.load_dict(f"runs:/{run.info.run_id}/notes.json")["again"]
     finally:
         mlflow.set_tracking_uri(before)

@@ -172,7 +172,9 @@ def test_a_signature_that_cannot_be_checked_is_refused_at_load() -> None:
 
 
 def of(*specs: ColSpec | TensorSpec, params: ParamSchema | None = None) -> InputCheck:
-    return InputCheck(ModelSignature(inputs=Schema(list(specs)), params=params), max_rows=500)
+    inputs = Schema(list(specs))
+    signature = ModelSignature(inputs) if params is None else ModelSignature(inputs, params=params)
+    return InputCheck(signature, max_rows=500)
 
 
 POINT = Object([Property("x", DataType.float), Property("tag", DataType.string, required=False)])
