@@ -10,10 +10,11 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from settings.problem import Problem, Rule, one_of
+from contract.credentials import SECRET_NAME
+from settings.problem import Problem, Rule, one_of, refused
 from settings.resources import Resources
 from settings.section import FrozenMap, Section
-from settings.values.environment import EnvName, EnvValue, SecretKeyName
+from settings.values.environment import NOT_SHOWN, EnvName, EnvValue, SecretKeyName
 from settings.values.names import ExtendedResource, LabelKey, LabelValue, OtherNamespace
 from settings.values.network import PeerBlock, Port
 from settings.values.number import Count
@@ -134,10 +135,16 @@ class Surroundings(Section):
     """Whom the pods may call besides MLflow, the stack's own services and HTTPS."""
 
     def contradictions(self) -> Iterator[Problem]:
+        remedy = "Name the Secret that holds it under secrets"
         for variable in self.secrets:
             if variable in self.env:
                 expected = "a variable that secrets does not set as well"
                 yield Problem.with_value(("env", variable), self.env[variable], expected, "Remove one of the two")
+
+        for variable, value in self.env.items():
+            if value and SECRET_NAME.search(variable):
+                text = refused(NOT_SHOWN, "no credential in plain text, as the name ends like one's", remedy)
+                yield Problem(("env", variable), text)
 
     def within(self, memory: Resources) -> Iterator[Problem]:
         """What is wrong with these surroundings beside the container's memory."""

@@ -5,26 +5,15 @@ is encrypted in state is tested where components make them.
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
+from contract.credentials import SECRET_NAME, SECRET_VALUE
 from policy.manifest import Unknown, elements, entries, get
 from policy.pods import containers, pods
 from policy.rule import Resource, Rule, Stack
 from policy.violation import Violation
 
-SECRET_NAME = re.compile(
-    r"(?i)(password|passwd|secret(_?key)?|token|api_?key|access_?key(?!_?id)|private_?key|credentials?)$"
-)
-"""Names that end like a credential's. `…_FILE`, `…_NAME` and the like say where one is, not what it is."""
-SECRET_VALUE = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----"
-    r"|\b(AKIA|ASIA)[0-9A-Z]{16}\b"
-    r"|\bgh[pousr]_[A-Za-z0-9]{36}\b"
-    r"|[a-z][a-z0-9+.-]*://[^/\s:@$({]+:[^/\s:@$({]+@"
-)
-"""A private key, a key of AWS, a token of GitHub, a URL with a password (references such as $(PASSWORD) are none)."""
 HIDDEN = "(a value that is not repeated here)"
 
 

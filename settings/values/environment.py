@@ -1,18 +1,21 @@
 """Environment variables that the user's code is given."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from contract.credentials import SECRET_VALUE
 from settings.problem import Rule, has_password
 
+NOT_SHOWN: Final = "this value (not shown)"
+"""It may be a secret."""
 _NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _RESERVED = re.compile(
     r"(ML_LOOP|KAFKA|MLFLOW_TRACKING|MLFLOW_REGISTRY|MLFLOW_EXPERIMENT|KUBERNETES|ARGO)_.*"
-    r"|MLFLOW_RUN_ID|PATH|HOME|PYTHONPATH|PYTHONHOME|LD_PRELOAD"
+    r"|MLFLOW_RUN_ID|K_SERVICE|K_CONFIGURATION|K_REVISION|PORT|PATH|HOME|PYTHONPATH|PYTHONHOME|LD_PRELOAD"
 )
-"""What the pods of the loop are told by, or find their own programs and addresses with."""
+"""What the pods of the loop are told by, or find their own programs and addresses with; Knative's, too."""
 
 
 def _not_the_loop_s_own(name: str) -> str:
@@ -27,7 +30,7 @@ def _written_as_number(value: object) -> object:
 
 def _plain(text: str) -> str:
     # Argo reads templates in whatever it is given, and KServe in the containers of a runtime.
-    if "{{" in text or "\0" in text or has_password(text):
+    if "{{" in text or "\0" in text or has_password(text) or SECRET_VALUE.search(text):
         raise ValueError
     return text
 
@@ -47,9 +50,9 @@ EnvValue = Annotated[
     AfterValidator(_plain),
     BeforeValidator(_written_as_number, json_schema_input_type=str | int),
     Rule(
-        "a text without {{ and without a password in it",
+        "a text without {{ and without a password or key in it",
         "Write it in quotes, or name the Secret that holds it under secrets",
-        instead_of_value="this value (not shown)",
+        instead_of_value=NOT_SHOWN,
     ),
 ]
 """Taken as it is written: `$` begins no reference. A whole number is fine."""

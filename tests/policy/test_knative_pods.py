@@ -24,6 +24,7 @@ from local.toolchain import knative
 from local.toolchain.gotools import TOOLS
 from policy.pod_security import PINNED_VERSION, violations
 from settings import KServeMode
+from settings.model import Serving as ServingSettings
 from tests.components.table import model_storage_args, providers, serving_args
 from tests.program.mocks import Recording, record
 
@@ -33,11 +34,11 @@ KINDS = ("ServingRuntime", "InferenceService", "InferenceGraph", "ClusterStorage
 ROUTER, STAGING, PRODUCTION = "recommender", "recommender-staging-predictor", "recommender-production-predictor"
 
 
-def served() -> Recording:
+def served(**changes: Any) -> Recording:
     def build() -> None:
         opts = providers()
         storage = ModelStorage("storage", model_storage_args(), opts).name
-        args = replace(serving_args(), mode=KServeMode.KNATIVE, storage=storage, min_replicas=0)
+        args = replace(serving_args(), mode=KServeMode.KNATIVE, storage=storage, min_replicas=0, **changes)
         TrafficSplit(
             "it", TrafficSplitArgs(gateway=None, serving=Serving("serving", args, opts), canary_percent=10), opts
         )
@@ -45,8 +46,8 @@ def served() -> Recording:
     return record(build)
 
 
-def objects() -> list[Object]:
-    recording = served()
+def objects(**changes: Any) -> list[Object]:
+    recording = served(**changes)
     return [each.inputs for kind in KINDS for each in recording.of(kind)]
 
 
@@ -120,6 +121,33 @@ def test_knative_refuses_what_standard_mode_says_of_volumes(judge: Judge) -> Non
     assert told == dict.fromkeys(
         (STAGING, PRODUCTION), "must not set the field(s): spec.template.spec.securityContext.fsGroupChangePolicy"
     )
+
+
+def test_knative_admits_what_servers_may_find_around_them(judge: Judge) -> None:
+    around = {
+        "env": {"THREADS": 2},
+        "secrets": {"DB_PASSWORD": {"name": "db", "key": "password"}},
+        "accelerator": {},
+        "sharedMemory": "256Mi",
+        "ephemeralStorage": "20Gi",
+        "startTimeout": "10m",
+    }
+    made = objects(settings=ServingSettings.model_validate(around), image_pull_secrets=("registry",))
+    verdicts = judge(made, features())
+    assert refused(verdicts) == {}
+    for service in (STAGING, PRODUCTION):
+        assert {"name": "registry"} in verdicts[service]["spec"]["imagePullSecrets"]
+        assert controls(verdicts[service]) == set()
+
+
+@pytest.mark.parametrize(
+    ("field", "chosen"),
+    [("nodeSelector", {"pool": "gpu"}), ("tolerations", [{"key": "gpu", "operator": "Exists"}])],
+)
+def test_knative_refuses_servers_that_choose_their_nodes(judge: Judge, field: str, chosen: object) -> None:
+    told = refused(judge(objects(settings=ServingSettings.model_validate({field: chosen})), features()))
+    assert told.keys() == {STAGING, PRODUCTION}
+    assert all(field in why for why in told.values())
 
 
 def test_the_version_of_a_rollout_reaches_its_pods(judge: Judge) -> None:
