@@ -74,11 +74,13 @@ mirror: .venv/ready ## list every chart and image; ARGS=--sbom, --licenses, "--c
 chart-keys: .venv/ready ## write which keys the pinned charts know; CHARTS=FOLDER of `make mirror ARGS="--charts FOLDER"`
 	$(PYTHON) -m tests.charts.keys $(CHARTS)
 
-schema: .venv/ready ## write the JSON schema of the stack files and docs/settings.md
+schema: .venv/ready ## write the JSON schema of the stack files, docs/settings.md and docs/metrics.md
 	$(PYTHON) -m settings.schema
+	$(PYTHON) -m contract.reference
 
 schema-check: .venv/ready
 	$(PYTHON) -m settings.schema --check
+	$(PYTHON) -m contract.reference --check
 
 clean: ## delete the environments in the checkout
 	rm -rf .venv images/*/.venv

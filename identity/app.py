@@ -22,6 +22,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from contract import metrics
 from contract.names import Env
 from identity.accounts import Accounts
 from identity.bodies import UPLOAD_SECONDS, Bodies, BodyError, BusyError, TooLargeError, TooSlowError, drain
@@ -37,11 +38,7 @@ CODES: Final = {
     TooLargeError.status: INVALID_PARAMETER_VALUE,
     BusyError.status: TEMPORARILY_UNAVAILABLE,
 }
-REFUSALS: Final = Counter(
-    "ml_loop_tracking_refusals",
-    "Requests that the identity check of MLflow refused; account is anonymous where no token named one.",
-    ["model", "operation", "account"],
-)
+REFUSALS: Final = Counter(metrics.REFUSALS.name, metrics.REFUSALS.help, metrics.REFUSALS.labels)
 log = logging.getLogger(__name__)
 
 

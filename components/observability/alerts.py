@@ -10,7 +10,8 @@ from enum import StrEnum
 from typing import Any, Final
 
 from components.events.sensor import TRAIN
-from components.training.metrics import CANARIES, SUCCEEDED, TRAININGS
+from components.training.metrics import SUCCEEDED
+from contract import metrics
 
 PREFIX: Final = "MlLoop"
 HOUR: Final = "1h"
@@ -81,10 +82,10 @@ def counted(selector: str, by: str) -> str:
 
 def _drift(watched: Watched) -> list[Alert]:
     here = f'namespace="{watched.loop}"'
-    read = f"sum by (namespace, model) (rate(ml_loop_drift_messages_total{{{here}}}[15m]))"
-    published = f'sum by (namespace, model) (rate(ml_loop_capture_messages_total{{{here},outcome="delivered"}}[15m]))'
-    unused = f'ml_loop_drift_messages_total{{{here},outcome=~"malformed|unknown_version"}}'
-    meant = f'ml_loop_drift_messages_total{{{here},outcome!="other_model"}}'
+    read = f"sum by (namespace, model) (rate({metrics.DRIFT_MESSAGES.name}{{{here}}}[15m]))"
+    published = f'sum by (namespace, model) (rate({metrics.CAPTURED.name}{{{here},outcome="delivered"}}[15m]))'
+    unused = f'{metrics.DRIFT_MESSAGES.name}{{{here},outcome=~"malformed|unknown_version"}}'
+    meant = f'{metrics.DRIFT_MESSAGES.name}{{{here},outcome!="other_model"}}'
     return [
         *([_untrained(watched)] if watched.retrained else []),
         Alert(
@@ -96,7 +97,7 @@ def _drift(watched: Watched) -> list[Alert]:
         ),
         Alert(
             name="FeatureBroken",
-            expr=f"ml_loop_drift_broken_feature{{{here}}} == 1",
+            expr=f"{metrics.BROKEN_FEATURE.name}{{{here}}} == 1",
             lasting="0m",
             severity=Severity.WARNING,
             summary="{{ $labels.feature }} of {{ $labels.model }} has one value only, or none; no training is started.",
@@ -113,7 +114,7 @@ def _drift(watched: Watched) -> list[Alert]:
         ),
         Alert(
             name="DriftReferenceStale",
-            expr=f"ml_loop_drift_reference_up_to_date{{{here}}} == 0",
+            expr=f"{metrics.REFERENCE_UP_TO_DATE.name}{{{here}}} == 0",
             lasting="30m",
             severity=Severity.WARNING,
             summary="The detector of {{ $labels.model }} cannot read its newest reference from MLflow.",
@@ -122,7 +123,7 @@ def _drift(watched: Watched) -> list[Alert]:
             name="PredictionsLost",
             expr=(
                 f"sum by (namespace, model, outcome) "
-                f'(rate(ml_loop_capture_messages_total{{{here},outcome!="delivered"}}[5m])) > 0'
+                f'(rate({metrics.CAPTURED.name}{{{here},outcome!="delivered"}}[5m])) > 0'
             ),
             lasting="10m",
             severity=Severity.WARNING,
@@ -134,7 +135,7 @@ def _drift(watched: Watched) -> list[Alert]:
 def _untrained(watched: Watched) -> Alert:
     """Every drift event makes a Workflow, whose first step is the cooldown: even a refused one was started."""
     here = f'namespace="{watched.loop}"'
-    drifted = f'ml_loop_drift_events_total{{{here},model=~"{"|".join(watched.retrained)}",drift="true"}}'
+    drifted = f'{metrics.DRIFT_EVENTS.name}{{{here},model=~"{"|".join(watched.retrained)}",drift="true"}}'
     started = counted(f'argo_events_action_triggered_total{{{here},trigger_name="{TRAIN}"}}', "namespace, sensor_name")
     named = f'label_replace({started}, "model", "$1", "sensor_name", "(.+)-drift")'
     return Alert(
@@ -148,12 +149,12 @@ def _untrained(watched: Watched) -> Alert:
 
 def _training(watched: Watched) -> list[Alert]:
     failed = f'{{namespace="{watched.loop}",status!="{SUCCEEDED}"}}'
-    rejected = counted(f"{CANARIES.exported}{failed}", "namespace, model")
+    rejected = counted(f"{metrics.CANARIES.name}{failed}", "namespace, model")
     return [
         Alert(
             name="TrainingFailed",
             expr=(
-                f"{counted(f'{TRAININGS.exported}{failed}', 'namespace, model, trigger')} "
+                f"{counted(f'{metrics.TRAININGS.name}{failed}', 'namespace, model, trigger')} "
                 f"unless on (namespace, model) {rejected}"
             ),
             lasting="0m",
@@ -181,9 +182,9 @@ def _training(watched: Watched) -> list[Alert]:
 
 def _serving(watched: Watched) -> list[Alert]:
     here, by = f'namespace="{watched.loop}"', "namespace, model, slot"
-    failures = f'sum by ({by}) (rate(ml_loop_requests_total{{{here},code=~"5.."}}[5m]))'
-    requests = f"sum by ({by}) (rate(ml_loop_requests_total{{{here}}}[5m]))"
-    buckets = f"sum by ({by}, le) (rate(ml_loop_answer_seconds_bucket{{{here}}}[5m]))"
+    failures = f'sum by ({by}) (rate({metrics.REQUESTS.name}{{{here},code=~"5.."}}[5m]))'
+    requests = f"sum by ({by}) (rate({metrics.REQUESTS.name}{{{here}}}[5m]))"
+    buckets = f"sum by ({by}, le) (rate({metrics.ANSWERS.buckets}{{{here}}}[5m]))"
     return [
         Alert(
             name="ServerErrors",
@@ -214,11 +215,11 @@ def _serving(watched: Watched) -> list[Alert]:
 
 def _skew(here: str) -> str:
     """Versions are a label where they are served, and the value where the registry is read: `count_values` turns it."""
-    served = f"count by (namespace, model, slot, version) (ml_loop_served_model_info{{{here}}})"
-    known = f"group by (namespace, model) (ml_loop_alias_version{{{here}}})"
+    served = f"count by (namespace, model, slot, version) ({metrics.SERVED.name}{{{here}}})"
+    known = f"group by (namespace, model) ({metrics.ALIAS_VERSION.name}{{{here}}})"
     named = (
         f'count_values by (namespace, model, alias) ("version", '
-        f'ml_loop_alias_version{{{here},alias=~"production|staging"}})'
+        f'{metrics.ALIAS_VERSION.name}{{{here},alias=~"production|staging"}})'
     )
     followed = f'label_replace({named}, "slot", "$1", "alias", "(.+)")'
     return f"{served} and on (namespace, model) {known} unless on (namespace, model, slot, version) {followed}"
@@ -229,21 +230,21 @@ def _registry(watched: Watched) -> list[Alert]:
     return [
         Alert(
             name="ProductionUnexplained",
-            expr=f'ml_loop_production_unexplained{{namespace="{watched.loop}"}} == 1',
+            expr=f'{metrics.UNEXPLAINED.name}{{namespace="{watched.loop}"}} == 1',
             lasting="2m",
             severity=Severity.CRITICAL,
             summary="The alias production of {{ $labels.model }} names what no promotion has put there.",
         ),
         Alert(
             name="ProductionHealed",
-            expr=counted(f'ml_loop_production_healed_total{{namespace="{watched.loop}"}}', "namespace, model"),
+            expr=counted(f'{metrics.HEALED.name}{{namespace="{watched.loop}"}}', "namespace, model"),
             lasting="0m",
             severity=Severity.WARNING,
             summary="Somebody moved the alias production of {{ $labels.model }} by hand; it was put back.",
         ),
         Alert(
             name="IdentityRefused",
-            expr=counted(f"ml_loop_tracking_refusals_total{{{there}}}", "model, operation, account"),
+            expr=counted(f"{metrics.REFUSALS.name}{{{there}}}", "model, operation, account"),
             lasting="0m",
             severity=Severity.WARNING,
             summary="MLflow refused {{ $labels.account }}: {{ $labels.operation }} of {{ $labels.model }}.",

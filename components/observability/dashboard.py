@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from components.events.sensor import TRAIN
-from components.training.metrics import CANARIES, COOLDOWNS, TRAININGS
+from contract import metrics
 
 COLUMNS: Final = 24
 """Width of a page, as Grafana counts."""
@@ -43,7 +43,7 @@ class Panel:
 
 def dashboard(loop: str, tracking: str) -> str:
     """The JSON of the stack with these two namespaces. One model at a time, chosen at the top."""
-    found = f'label_values(ml_loop_served_model_info{{namespace="{loop}"}}, model)'
+    found = f'label_values({metrics.SERVED.name}{{namespace="{loop}"}}, model)'
     variables = [
         {"name": "source", "type": "datasource", "query": "prometheus"},
         {"name": "model", "type": "query", "datasource": SOURCE, "query": found, "refresh": 2},
@@ -68,10 +68,15 @@ def panels(loop: str, tracking: str) -> list[Panel]:
 
 def _drift(loop: str, model: str) -> list[Panel]:
     sensor = f'namespace="{loop}",sensor_name="$model-drift",trigger_name="{TRAIN}"'
-    drifted = f'ml_loop_drift_events_total{{{model},drift="true"}}'
+    drifted = f'{metrics.DRIFT_EVENTS.name}{{{model},drift="true"}}'
     return [
-        Panel(title="Drift of each feature: distance", queries={"{{feature}}": f"alibi_drift_score{{{model}}}"}),
-        Panel(title="Drift of each feature: adjusted p", queries={"{{feature}}": f"ml_loop_drift_p_value{{{model}}}"}),
+        Panel(
+            title="Drift of each feature: distance", queries={"{{feature}}": f"{metrics.DRIFT_SCORE.name}{{{model}}}"}
+        ),
+        Panel(
+            title="Drift of each feature: adjusted p",
+            queries={"{{feature}}": f"{metrics.DRIFT_P_VALUE.name}{{{model}}}"},
+        ),
         Panel(
             title="Drift, and what it started, per hour",
             queries={
@@ -82,8 +87,8 @@ def _drift(loop: str, model: str) -> list[Panel]:
         Panel(
             title="Window and reference",
             queries={
-                "rows in the open window": f"ml_loop_drift_open_window_rows{{{model}}}",
-                "version of the reference": f"ml_loop_drift_reference_version{{{model}}}",
+                "rows in the open window": f"{metrics.OPEN_ROWS.name}{{{model}}}",
+                "version of the reference": f"{metrics.REFERENCE_VERSION.name}{{{model}}}",
             },
         ),
     ]
@@ -95,7 +100,7 @@ def _training(model: str) -> list[Panel]:
             title="Cooldown: trainings that drift asked for, per hour",
             queries={
                 "{{feature}}, granted: {{granted}}": (
-                    f"sum by (feature, granted) (increase({COOLDOWNS.exported}{{{model}}}[1h]))"
+                    f"sum by (feature, granted) (increase({metrics.COOLDOWNS.name}{{{model}}}[1h]))"
                 )
             },
         ),
@@ -103,19 +108,19 @@ def _training(model: str) -> list[Panel]:
             title="Trainings and canaries, per hour",
             queries={
                 "training by {{trigger}}: {{status}}": (
-                    f"sum by (trigger, status) (increase({TRAININGS.exported}{{{model}}}[1h]))"
+                    f"sum by (trigger, status) (increase({metrics.TRAININGS.name}{{{model}}}[1h]))"
                 ),
-                "canary: {{status}}": f"sum by (status) (increase({CANARIES.exported}{{{model}}}[1h]))",
+                "canary: {{status}}": f"sum by (status) (increase({metrics.CANARIES.name}{{{model}}}[1h]))",
             },
         ),
     ]
 
 
 def _serving(model: str) -> list[Panel]:
-    requests = f"ml_loop_requests_total{{{model}}}"
-    failures = f'ml_loop_requests_total{{{model},code=~"5.."}}'
-    buckets = f"sum by (slot, le) (rate(ml_loop_answer_seconds_bucket{{{model}}}[5m]))"
-    outcomes = f"ml_loop_capture_messages_total{{{model}}}"
+    requests = f"{metrics.REQUESTS.name}{{{model}}}"
+    failures = f'{metrics.REQUESTS.name}{{{model},code=~"5.."}}'
+    buckets = f"sum by (slot, le) (rate({metrics.ANSWERS.buckets}{{{model}}}[5m]))"
+    outcomes = f"{metrics.CAPTURED.name}{{{model}}}"
     return [
         Panel(
             title="Requests: production and staging",
@@ -144,14 +149,14 @@ def _serving(model: str) -> list[Panel]:
 
 
 def _registry(tracking: str, model: str) -> list[Panel]:
-    refusals = f'ml_loop_tracking_refusals_total{{namespace="{tracking}",model="$model"}}'
+    refusals = f'{metrics.REFUSALS.name}{{namespace="{tracking}",model="$model"}}'
     return [
         Panel(
             title="Aliases, and servers by the version they serve",
             queries={
-                "{{alias}} names": f"ml_loop_alias_version{{{model}}}",
+                "{{alias}} names": f"{metrics.ALIAS_VERSION.name}{{{model}}}",
                 "servers of {{slot}}, version {{version}}": (
-                    f"count by (slot, version) (ml_loop_served_model_info{{{model}}})"
+                    f"count by (slot, version) ({metrics.SERVED.name}{{{model}}})"
                 ),
             },
         ),

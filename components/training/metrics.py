@@ -11,48 +11,39 @@ from typing import Final
 from hera.workflows import Counter
 from hera.workflows.metrics import Label
 
+from contract import metrics
+from contract.metrics import CounterMetric
+
 SUCCEEDED: Final = "Succeeded"
 """Argo's status of what ended well."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorkflowMetric:
-    """A counter with the labels `namespace`, `model` and its own."""
+    """A counter of the controller's, and where it takes its labels from."""
 
-    name: str
-    help: str
-    labels: Mapping[str, str]
-    """Label → Argo's variable with its value."""
-
-    @property
-    def exported(self) -> str:
-        """Its name in Prometheus."""
-        return f"argo_workflows_{self.name}"
+    metric: CounterMetric
+    values: Mapping[str, str]
+    """Label → Argo's variable with its value; of those besides `namespace` and `model`."""
 
     def counter(self, model: str) -> Counter:
         """As the template of `model` declares it."""
-        labels = {"namespace": "{{workflow.namespace}}", "model": model, **self.labels}
+        values = {"namespace": "{{workflow.namespace}}", "model": model, **self.values}
         return Counter(
-            name=self.name,
-            help=self.help,
-            labels=[Label(key=key, value=value) for key, value in labels.items()],
+            name=self.metric.name.removeprefix(metrics.ARGO_PREFIX),
+            help=self.metric.help,
+            labels=[Label(key=key, value=values[key]) for key in self.metric.labels],
             value="1",
         )
 
 
 TRAININGS: Final = WorkflowMetric(
-    name="ml_loop_trainings_total",
-    help="Trainings by how they ended, those that the cooldown refused among the succeeded",
-    labels={"trigger": "{{workflow.parameters.trigger}}", "status": "{{workflow.status}}"},
+    metric=metrics.TRAININGS,
+    values={"trigger": "{{workflow.parameters.trigger}}", "status": "{{workflow.status}}"},
 )
 COOLDOWNS: Final = WorkflowMetric(
-    name="ml_loop_cooldowns_total",
-    help="Trainings that drift asked for: granted, or refused while cooling down",
+    metric=metrics.COOLDOWNS,
     # One that failed has no outputs, and the controller counts nothing whose labels it doesn't know.
-    labels={"feature": "{{workflow.parameters.feature}}", "granted": "{{outputs.parameters.granted}}"},
+    values={"feature": "{{workflow.parameters.feature}}", "granted": "{{outputs.parameters.granted}}"},
 )
-CANARIES: Final = WorkflowMetric(
-    name="ml_loop_canaries_total",
-    help="Versions watched in staging, by whether they were left there",
-    labels={"status": "{{status}}"},
-)
+CANARIES: Final = WorkflowMetric(metric=metrics.CANARIES, values={"status": "{{status}}"})

@@ -4,6 +4,7 @@ import secrets
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from contract import metrics
 from contract.drift import DriftTest
 from contract.messages import ALL_FEATURES, EVENT_ID_IN_NAME, EVENT_ID_LENGTH, DriftEvent, Window
 from contract.names import DRIFT_TOPIC, TRIGGER_LABEL, Alias, Tag, Trigger
@@ -30,12 +31,12 @@ def detects(live: Live) -> Answer:
         return no(f"no pod of the Deployment {live.model}-drift is ready")
     aliases = live.aliases or {}
     wanted = aliases.get(Alias.PRODUCTION) or aliases.get(Alias.STAGING)
-    used = f"{found.get('ml_loop_drift_reference_version', 0):.0f}"
-    windows, read = found.get("ml_loop_drift_windows_total", 0), found.get("ml_loop_drift_messages_total", 0)
+    used = f"{found.get(metrics.REFERENCE_VERSION.name, 0):.0f}"
+    windows, read = found.get(metrics.DRIFT_WINDOWS.name, 0), found.get(metrics.DRIFT_MESSAGES.name, 0)
     evidence = f"it compares with version {used}, {windows:.0f} windows of {read:.0f} predictions so far"
     if wanted is None or used != wanted:
         return no(f"{evidence}; its reference must be version {wanted or 'none, as there is none to serve'}")
-    if not found.get("ml_loop_drift_reference_up_to_date"):
+    if not found.get(metrics.REFERENCE_UP_TO_DATE.name):
         return no(f"{evidence}; it cannot ask MLflow whether that is the newest")
     return yes(evidence)
 

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from contract import metrics
 from contract.names import Alias
 from local.check.answer import Answer, no, yes
 from local.check.live import Live
@@ -20,7 +21,7 @@ def guarded(live: Live) -> Answer:
     watched = live.metrics("alias-watch", live.model)
     if watched is None:
         return no(f"{where}, but nobody watches the alias: no pod of the Deployment {live.model}-aliases is ready")
-    if watched.get("ml_loop_production_unexplained") != 0:
+    if watched.get(metrics.UNEXPLAINED.name) != 0:
         return no(f"{where}, but no promotion has put it there: moved by hand")
     probe = {"name": live.model, "alias": str(Alias.PRODUCTION), "version": NO_SUCH_VERSION}
     reply = live.http(live.registry("registered-models/alias"), probe)

@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
-from prometheus_client import Counter, Gauge
 
+from contract import metrics
 from contract.names import METRICS_PORT, PRODUCTION_TAG, Alias, Tag
 from loop.promotion.change import Change
 from loop.runtime import command, watcher
+from loop.runtime.metrics import counter, gauge
 from loop.runtime.registry import Registry, RegistryError
 
 _log = logging.getLogger(__name__)
@@ -33,11 +34,9 @@ STALE: Final = 60.0
 """Seconds without an answer of MLflow's from which nobody can rely on what is shown."""
 STUCK: Final = 300.0
 """Seconds without a look from which the process hangs."""
-ALIAS = Gauge("ml_loop_alias_version", "Version that an alias names in the registry; 0: none", ["model", "alias"])
-UNEXPLAINED = Gauge(
-    "ml_loop_production_unexplained", "1: the alias production names what no promotion has put there", ["model"]
-)
-HEALED = Counter("ml_loop_production_healed_total", "Times the alias production was put back", ["model"])
+ALIAS = gauge(metrics.ALIAS_VERSION)
+UNEXPLAINED = gauge(metrics.UNEXPLAINED)
+HEALED = counter(metrics.HEALED)
 
 
 class Pinned(Protocol):

@@ -16,26 +16,22 @@ from typing import Any, Protocol
 
 import orjson
 from confluent_kafka import KafkaError, KafkaException, Producer
-from prometheus_client import Counter, Gauge
 
 from contract import messages as topics
+from contract import metrics
 from contract.names import PREDICTIONS_TOPIC, Env
 from loop.model.answers import plain
 from loop.runtime.kafka import client_settings
+from loop.runtime.metrics import counter, gauge
 from loop.serving.served import ServedModel
 
 _log = logging.getLogger(__name__)
 
-MESSAGES = Counter(
-    "ml_loop_capture_messages_total",
-    "Predictions (rows) by what became of them: delivered, queue_full, undelivered (the broker did not take it), "
-    "unpublishable (no message could be made of it)",
-    ["outcome"],
-)
+MESSAGES = counter(metrics.CAPTURED)
 DELIVERED, QUEUE_FULL, UNDELIVERED, UNPUBLISHABLE = (
     MESSAGES.labels(outcome) for outcome in ("delivered", "queue_full", "undelivered", "unpublishable")
 )
-QUEUED = Gauge("ml_loop_capture_queued", "Predictions (rows) waiting to be encoded and produced")
+QUEUED = gauge(metrics.QUEUED)
 
 CAPACITY = 10_000
 """Rows waiting for the thread, and again messages waiting inside the Kafka client."""

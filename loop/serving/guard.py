@@ -11,14 +11,15 @@ import time
 from types import FrameType
 
 import orjson
-from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from contract import metrics
 from contract.names import VERSION_HEADER
 from loop.model.errors import RejectedError
+from loop.runtime.metrics import counter, histogram
 
-REQUESTS = Counter("ml_loop_requests_total", "Inference requests by protocol and status code", ["protocol", "code"])
-ANSWERS = Histogram("ml_loop_answer_seconds", "From request to answer, of predictions that were made", ["version"])
+REQUESTS = counter(metrics.REQUESTS)
+ANSWERS = histogram(metrics.ANSWERS)
 
 _PREDICT = re.compile(r"/v1/models/[^/]+:predict|/v2/models/[^/]+/infer")
 _DISCARDED = 32 * 1024 * 1024

@@ -26,9 +26,9 @@ from kserve.errors import InferenceError, InvalidInput, ModelNotFound
 from kserve.model_server import app
 from kserve.protocol.infer_type import InferRequest
 from kserve.utils.utils import generate_uuid
-from prometheus_client import Counter, Info
 from starlette.exceptions import HTTPException
 
+from contract import metrics
 from contract.names import SERVER_PORT, TENANT_HEADER, USER_HEADER
 from loop.model import answers as forms
 from loop.model import reference
@@ -36,12 +36,13 @@ from loop.model.errors import RejectedError
 from loop.model.pyfunc import ServableModel
 from loop.model.requests import Batch
 from loop.runtime import command
+from loop.runtime.metrics import counter, info
 from loop.serving.capture import Capture, Prediction, from_environment
 from loop.serving.guard import Guard
 from loop.serving.served import ServedModel, reference_of
 
-SERVED = Info("ml_loop_served_model", "The model version this pod serves")
-PREDICTIONS = Counter("ml_loop_predictions_total", "Rows answered", ["model", "version"])
+SERVED = info(metrics.SERVED)
+PREDICTIONS = counter(metrics.PREDICTIONS)
 
 FEW = 20
 """Reference rows that the model is tried with."""

@@ -4,7 +4,6 @@
 Prometheus' own tool for it.
 """
 
-import ast
 import re
 import shutil
 import subprocess
@@ -18,7 +17,7 @@ import yaml
 
 from components.observability import alerts, dashboard
 from components.observability.alerts import Alert, Watched
-from components.training import metrics as workflow_metrics
+from contract import metrics
 from local.paths import Paths
 from tests.program.program import ROOT
 
@@ -27,8 +26,6 @@ RULES: Final = {alert.name: alert for alert in alerts.alerts(WATCHED)}
 CASES: Final[Mapping[str, Mapping[str, Any]]] = yaml.safe_load(
     Path(__file__).with_name("alerts.yaml").read_text(encoding="utf-8")
 )
-OURS: Final = ("loop", "identity")
-"""Folders with programs that have metrics."""
 OTHERS: Final[Mapping[str, str]] = {
     "argo_events_action_triggered_total": "Argo Events, docs/metrics.md: labels namespace, sensor_name, trigger_name",
     "cnpg_collector_up": "CloudNativePG, docs/monitoring.md: label cluster",
@@ -42,12 +39,6 @@ OTHERS: Final[Mapping[str, str]] = {
 """Metrics of other programs → where they are described."""
 BY_PROMETHEUS: Final = {"namespace", "job", "model", "slot"}
 """Labels that a series has from where it was read, see `components.observability.targets`."""
-SUFFIXES: Final = {
-    "Counter": ("_total",),
-    "Gauge": ("",),
-    "Histogram": ("_bucket", "_sum", "_count"),
-    "Info": ("_info",),
-}
 
 
 @dataclass(frozen=True)
@@ -72,26 +63,12 @@ def reads(expr: str) -> Iterator[Read]:
 
 
 def exported() -> dict[str, set[str]]:
-    """What our programs export, by prometheus_client's naming: metric → its labels."""
-    found: dict[str, set[str]] = {}
-    for path in (path for folder in OURS for path in (ROOT / folder).rglob("*.py")):
-        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in SUFFIXES:
-                if not (call.args and isinstance(call.args[0], ast.Constant)):
-                    continue  # the Counter of `collections`
-                name, _, *labels = (ast.literal_eval(argument) for argument in call.args)
-                for suffix in SUFFIXES[call.func.id]:
-                    found[name.removesuffix("_total") + suffix] = set(labels[0] if labels else ())
-    return found
-
-
-def counted_by_argo() -> dict[str, set[str]]:
-    metrics = (workflow_metrics.TRAININGS, workflow_metrics.COOLDOWNS, workflow_metrics.CANARIES)
-    return {metric.exported: {"namespace", "model", *metric.labels} for metric in metrics}
+    """What our programs export: series → its labels."""
+    return {series: set(metric.labels) for metric in metrics.ALL for series in metric.series}
 
 
 def test_every_metric_that_is_read_is_exported_by_a_program_of_ours_or_named_with_its_source() -> None:
-    known = {*exported(), *counted_by_argo(), *OTHERS}
+    known = {*exported(), *OTHERS}
     unknown = {f"{where}: {read.name}" for where, expr in expressions().items() for read in reads(expr)} - {
         f"{where}: {name}" for where in expressions() for name in known
     }
@@ -99,7 +76,7 @@ def test_every_metric_that_is_read_is_exported_by_a_program_of_ours_or_named_wit
 
 
 def test_every_label_that_narrows_a_metric_of_ours_is_one_it_has() -> None:
-    known = exported() | counted_by_argo()
+    known = exported()
     assert [
         f"{where}: {read.name} has no label {label}"
         for where, expr in expressions().items()
