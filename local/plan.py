@@ -10,7 +10,7 @@ from local.operators.operator import Operator, install
 from local.paths import Paths
 from local.steps import Step
 from local.toolchain import debian, gotools, kubernetes, pulumi, wheels
-from local.toolchain.gotools import TOOLS, GoTool
+from local.toolchain.tools import TOOLS, GoTool
 
 ELSEWHERE = {"promtool", "actionlint"}
 """Tools with other builds: for tests (`make promtool`), and for `make lint`."""

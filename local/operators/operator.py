@@ -11,7 +11,8 @@ import yaml
 from local.node.node import Node
 from local.shell import run
 from local.steps import StepError
-from local.toolchain.gotools import TOOLS, module_folder
+from local.toolchain.gotools import module_folder
+from local.toolchain.tools import TOOLS
 
 Manifest = dict[str, Any]
 References = Mapping[str, str]

@@ -9,7 +9,8 @@ from typing import Any, Final
 import yaml
 
 from local.paths import REPOSITORY, Paths
-from local.toolchain.gotools import TOOLS, compile_into, module_folder
+from local.toolchain.gotools import compile_into, module_folder
+from local.toolchain.tools import TOOLS
 
 MODULE: Final = REPOSITORY / "local" / "go" / "knative"
 COMMAND: Final = "knative-pods"

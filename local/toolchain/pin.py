@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from local.toolchain.gotools import MODULES, OWN, TOOLS, GoTool, downloaded, environment, go, package_path, repair
+from local.toolchain.gotools import MODULES, downloaded, environment, go, package_path, repair
+from local.toolchain.tools import OWN, TOOLS, GoTool
 
 
 def pin(tool: GoTool) -> None:

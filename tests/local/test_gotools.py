@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from local.toolchain import gotools, kubernetes
-from local.toolchain.gotools import MODULES, TOOLS, GoTool, repair
+from local.toolchain.gotools import MODULES, repair
+from local.toolchain.tools import TOOLS, GoTool
 
 REQUIRED = re.compile(r"^(?:require |\t)(\S+) (v\S+)(?: // indirect)?$", re.MULTILINE)
 

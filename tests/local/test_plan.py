@@ -12,7 +12,7 @@ from local.paths import Paths
 from local.plan import Plan
 from local.steps import Step
 from local.toolchain import pulumi
-from local.toolchain.gotools import TOOLS
+from local.toolchain.tools import TOOLS
 from settings import ImageName
 
 

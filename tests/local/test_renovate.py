@@ -10,7 +10,7 @@ import pytest
 import versions
 from local.paths import REPOSITORY
 from local.toolchain import kubernetes
-from local.toolchain.gotools import TOOLS
+from local.toolchain.tools import TOOLS
 
 MANAGER: dict[str, Any] = json.loads((REPOSITORY / "renovate.json").read_text())["customManagers"][0]
 PATTERN = re.compile(MANAGER["matchStrings"][0].replace("(?<", "(?P<"))

@@ -21,7 +21,7 @@ from components.serving.model_storage import ModelStorage
 from components.serving.serving import Serving
 from local.paths import Paths
 from local.toolchain import knative
-from local.toolchain.gotools import TOOLS
+from local.toolchain.tools import TOOLS
 from policy.pod_security import PINNED_VERSION, violations
 from settings import KServeMode
 from settings.model import Serving as ServingSettings
