@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from policy.manifest import Unknown, elements, entries, get
+from policy.standard_pod import Pod
 from policy.violation import Violation, name_of
 
 PINNED_VERSION = "v1.35"
@@ -50,46 +51,6 @@ _SELINUX_TYPES: dict[tuple[int, int], tuple[str, ...]] = {
     (1, 0): ("container_t", "container_init_t", "container_kvm_t"),
     (1, 31): ("container_engine_t",),
 }
-
-
-@dataclass(frozen=True)
-class Pod:
-    """A pod's metadata and spec, where the spec stands in its object, and the standard's version it is held to."""
-
-    metadata: Mapping[str, Any]
-    spec: Any
-    object: str
-    path: str
-    version: tuple[int, int]
-
-    def containers(self) -> Iterator[tuple[str, str, Any]]:
-        """(path, name, container) of init, main and ephemeral containers."""
-        for kind in ("initContainers", "containers", "ephemeralContainers"):
-            for path, container in elements(get(self.spec, kind), f"{self.path}.{kind}"):
-                name = get(container, "name")
-                yield path, name if isinstance(name, str) else path.removeprefix(f"{self.path}."), container
-
-    def contexts(self) -> Iterator[tuple[str, str | None, Any]]:
-        """(path, container or None for the pod, security context)."""
-        yield f"{self.path}.securityContext", None, get(self.spec, "securityContext")
-        yield from self.container_contexts()
-
-    def container_contexts(self) -> Iterator[tuple[str, str, Any]]:
-        for path, name, container in self.containers():
-            yield f"{path}.securityContext", name, get(container, "securityContext")
-
-    @property
-    def windows(self) -> bool:
-        """The API refuses the Linux-only fields on such a pod, so the standard doesn't ask for them."""
-        return get(self.spec, "os", "name") == "windows"
-
-    @property
-    def user_namespace(self) -> bool:
-        """Root inside a user namespace is nobody outside it; the standard allows it since 1.35."""
-        return self.version >= (1, 35) and get(self.spec, "hostUsers") is False
-
-    def violation(self, path: str, found: Any, required: str, remedy: str, container: str | None = None) -> Violation:
-        return Violation(self.object, path, found, required, remedy, container)
 
 
 def violations(
