@@ -22,9 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.drift import MIN_WINDOW, DriftReference
-from contract.names import REFERENCE_ARTIFACT, Alias
+from contract.names import REFERENCE_ARTIFACT, Alias, Tag
 from loop.drift.columns import Columns, Versions, signature_columns
 from loop.drift.row import MISSING
+from loop.runtime import digests
 
 _log = logging.getLogger(__name__)
 
@@ -119,7 +120,10 @@ def aliases_of(client: Any, model: str) -> Mapping[str, str]:
 
 def fetch(client: Any, model: str, version: str, features: tuple[str, ...]) -> Reference:
     """Download and check a version's reference. Raises BadReferenceError, or what the MLflow client raises."""
-    texts = _texts(client, client.get_model_version(model, version).run_id)
+    found = client.get_model_version(model, version)
+    if warning := digests.unbound(found.tags):
+        _log.warning("version %s of %s %s", version, model, warning)
+    texts = _texts(client, found)
     if ALWAYS not in texts:
         raise BadReferenceError(
             f"Version {version} has no {REFERENCE_ARTIFACT}; its training must log the rows it learned from."
@@ -131,7 +135,7 @@ def columns_of(client: Any, model: str, version: str) -> Columns | None:
     """The columns of any version. Without a signature they are its reference's, which training has compared."""
     found = _signature(client, model, version)
     if found is None:
-        text = _texts(client, client.get_model_version(model, version).run_id).get(ALWAYS)
+        text = _texts(client, client.get_model_version(model, version)).get(ALWAYS)
         found = Columns.numbers(tuple(next(csv.reader(io.StringIO(text)), ()))) if text else None
     return found
 
@@ -154,15 +158,16 @@ def _signature(client: Any, model: str, version: str) -> Columns | None:
     return None
 
 
-def _texts(client: Any, run_id: str) -> Mapping[str, str]:
-    """Season -> CSV."""
-    folder = str(PurePosixPath(REFERENCE_ARTIFACT).parent)
-    paths = [item.path for item in client.list_artifacts(run_id, folder) if item.path.endswith(".csv")]
+def _texts(client: Any, version: Any) -> Mapping[str, str]:
+    """Season -> CSV. Raises BadReferenceError where the files are not those the version was registered with."""
+    kept = str(PurePosixPath(REFERENCE_ARTIFACT).parent)
     with tempfile.TemporaryDirectory() as target:
-        return {
-            PurePosixPath(path).stem: Path(client.download_artifacts(run_id, path, target)).read_text("utf-8")
-            for path in paths
-        }
+        folder = Path(target)
+        if client.list_artifacts(version.run_id, kept):
+            folder = Path(client.download_artifacts(version.run_id, kept, target))
+        if other := digests.difference(version.tags, Tag.REFERENCE_DIGEST, digests.digest(folder)):
+            raise BadReferenceError(f"Version {version.version} is not compared with: {other}.")
+        return {path.stem: path.read_text("utf-8") for path in sorted(folder.glob("*.csv"))}
 
 
 class Watcher:

@@ -23,7 +23,7 @@ from loop.promotion.ending import TakenBackError, ended
 from loop.promotion.judge import Verdict
 from loop.promotion.traffic import Traffic
 from loop.promotion.watch import GRACE_SECONDS, Baseline, UnjudgedError, Watch
-from loop.runtime import command
+from loop.runtime import command, digests
 from loop.runtime.inference import InferenceService, RolloutError, api_client
 from loop.runtime.registry import Registry
 from loop.serving.rollout import roll
@@ -112,6 +112,10 @@ class Promotion:
             reason = f"it could not be judged within {self.patience:.0f} s"
             self._take_back(self._turned(change, reason, rejected=False))
         version = self._approved()
+        if other := self._other_content(version):
+            if change is not None and change.to == self.number:
+                self._take_back(self._turned(change, other, rejected=False))
+            raise self._refusal(other)
         if change is not None and change.to != self.number:
             self.say(f"version {change.to} was not judged before it was given up: going back to where it began")
             self._put_back(change)
@@ -137,9 +141,26 @@ class Promotion:
             reason = f"it must have passed the gate of its training, and its tag {Tag.GATE} is {gate}"
         else:
             return version
-        raise PromotionError(
+        raise self._refusal(reason)
+
+    def _refusal(self, reason: str) -> PromotionError:
+        return PromotionError(
             f"version {self.number} of {self.model} cannot go into production: {reason}; nothing was changed"
         )
+
+    def _other_content(self, version: ModelVersion) -> str | None:
+        """Why the store no longer holds what was registered.
+
+        A version that was registered without digests is bound here to what is judged, before it goes anywhere.
+        """
+        found = self.registry.digests(f"models:/{self.model}/{self.number}", version.run_id or "")
+        for tag, its in found.items():
+            if other := digests.difference(version.tags, tag, its):
+                return other
+        for tag, its in found.items():
+            if tag not in version.tags:
+                self.registry.tag_version(self.model, self.number, tag, its)
+        return None
 
     def _begin(self, model: RegisteredModel, version: ModelVersion) -> Change:
         origin = model.aliases.get(Alias.PRODUCTION)

@@ -5,6 +5,7 @@ External: the MLflow server named by `MLFLOW_TRACKING_URI`. Not done here: decid
 
 import os
 import re
+import tempfile
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -18,7 +19,8 @@ from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST, ErrorCode
 
-from contract.names import Env
+from contract.names import REFERENCE_ARTIFACT, Env, Tag
+from loop.runtime.digests import digest
 
 T = TypeVar("T")
 
@@ -159,6 +161,24 @@ class Registry:
     def download(self, uri: str, folder: Path) -> Path:
         """Download `models:/…` or `runs:/…` below `folder`, through the server; the path of what was downloaded."""
         return Path(self.ask(lambda: artifacts.download_artifacts(artifact_uri=uri, dst_path=str(folder))))
+
+    def reference(self, run_id: str, folder: Path) -> Path:
+        """Where everything that the run keeps of its reference now lies below `folder`."""
+        kept = str(Path(REFERENCE_ARTIFACT).parent)
+        if run_id and self.run_artifacts(run_id, kept):
+            return self.download(f"runs:/{run_id}/{kept}", folder)
+        return folder / kept
+
+    def digests(self, model_uri: str, run_id: str) -> dict[Tag, str]:
+        """The tags that bind a version to what the store holds of its model and of its run's reference now."""
+        with tempfile.TemporaryDirectory() as scratch:
+            model, rest = Path(scratch) / "model", Path(scratch) / "run"
+            model.mkdir()
+            rest.mkdir()
+            return {
+                Tag.MODEL_DIGEST: digest(self.download(model_uri, model)),
+                Tag.REFERENCE_DIGEST: digest(self.reference(run_id, rest)),
+            }
 
     def _create_model(self, name: str) -> None:
         try:

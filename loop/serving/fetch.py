@@ -7,9 +7,10 @@ also the container's termination message.
 
 import os
 import shutil
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import requests
@@ -18,8 +19,8 @@ from mlflow.models import Model
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from contract.names import REFERENCE_ARTIFACT, REFERENCE_PARQUET, Env
-from loop.runtime import command
+from contract.names import Env, Tag
+from loop.runtime import command, digests
 from loop.runtime.registry import Registry, RegistryError, UnavailableError
 from loop.serving import uri as storage_uri
 from loop.serving.resolve import NoVersionYetError, refusal, resolve
@@ -39,25 +40,36 @@ def fetch(uri: str, folder: Path, patience: float = PATIENCE) -> ServedModel:
     registry = Registry(patience)
     served = _resolved(registry, ref)
     wanted = f"version {served.version} of {served.name}"
+    tags = registry.resolve(served.name, served.version).tags
+    if warning := digests.unbound(tags):
+        print(f"warning: {wanted} {warning}", file=sys.stderr, flush=True)
+    _fetch_reference(registry, served, folder, tags)
     try:
-        registry.ask(lambda: _download(served, folder, wanted))
+        registry.ask(lambda: _download(served, folder, wanted, tags))
     except MlflowException as error:
         raise refusal(error, wanted) from error
-    _fetch_reference(registry, served, folder)
     return served
 
 
-def _fetch_reference(registry: Registry, served: ServedModel, folder: Path) -> None:
-    """The rows of the training's reference, for the server to try the model with. A version is served without, too."""
+def _fetch_reference(registry: Registry, served: ServedModel, folder: Path, tags: Mapping[str, str]) -> None:
+    """The rows of the training's reference, for the server to try the model with.
+
+    A version is served without, too, but not with another reference than it was registered with.
+    """
     target = folder / REFERENCE
     shutil.rmtree(target, ignore_errors=True)
     try:
-        paths = registry.run_artifacts(served.run_id, str(Path(REFERENCE_ARTIFACT).parent)) if served.run_id else []
-        for path in sorted({REFERENCE_ARTIFACT, REFERENCE_PARQUET}.intersection(paths)):
-            shutil.move(registry.download(f"runs:/{served.run_id}/{path}", target), target / Path(path).name)
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as scratch:
+            found = registry.reference(served.run_id, Path(scratch))
+            other = digests.difference(tags, Tag.REFERENCE_DIGEST, digests.digest(found))
+            if other is None and found.is_dir():
+                found.rename(target)
     except (MlflowException, RegistryError, OSError) as error:
         print(f"fetch: no reference of run {served.run_id}: {' '.join(str(error).split())[:300]}", flush=True)
-        shutil.rmtree(target, ignore_errors=True)
+        return
+    if other:
+        raise RegistryError(f"version {served.version} of {served.name} is refused: {other}")
 
 
 def _resolved(registry: Registry, ref: ModelRef) -> ServedModel:
@@ -73,7 +85,7 @@ def _resolved(registry: Registry, ref: ModelRef) -> ServedModel:
             time.sleep(PAUSE)
 
 
-def _download(served: ServedModel, folder: Path, wanted: str) -> None:
+def _download(served: ServedModel, folder: Path, wanted: str, tags: Mapping[str, str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     # Beside the target first: a container killed half-way must not leave half a model for the next try to mix with.
     staging = Path(tempfile.mkdtemp(prefix=".fetch-", dir=folder))
@@ -83,6 +95,8 @@ def _download(served: ServedModel, folder: Path, wanted: str) -> None:
         _check_space(sum(sizes.values()), folder, wanted)
         repository.download_artifacts("", dst_path=str(staging))
         _verify(staging, sizes, served, wanted)
+        if other := digests.difference(tags, Tag.MODEL_DIGEST, digests.digest(staging)):
+            raise RegistryError(f"{wanted} is refused: {other}")
         for part in staging.iterdir():
             target = folder / part.name
             shutil.rmtree(target) if target.is_dir() else target.unlink(missing_ok=True)

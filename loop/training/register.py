@@ -23,6 +23,7 @@ def register() -> None:
         raise StepError(f"{Env.CANDIDATE} is not set: the gate needs what the candidate's evaluation left")
     decision = decide(rule, candidate, evaluation(Env.PRODUCTION))
     registry = Registry()
+    model_id = checks.logged_model(registry, run_id).model_id
     tags = (
         origin
         | source_commit(registry, run_id)
@@ -32,8 +33,8 @@ def register() -> None:
             Tag.GATE: decision.gate,
             Tag.GATE_REPORT: json.dumps(decision.report, sort_keys=True),
         }
+        | registry.digests(f"models:/{model_id}", run_id)
     )
-    model_id = checks.logged_model(registry, run_id).model_id
     version = registry.register(name, run_id, model_id, tags, key=Tag.WORKFLOW)
     report(name, str(version.version), str(version.run_id), version.tags[Tag.GATE], decision)
 

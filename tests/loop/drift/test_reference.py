@@ -1,5 +1,6 @@
 """References from a real MLflow server, and every way in which one can be unusable."""
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from mlflow_server import MlflowServer
 from sklearn.linear_model import LinearRegression
 
 from contract.drift import DriftReference
+from contract.names import Tag
 from loop.drift.columns import Columns, Kind
 from loop.drift.reference import BadReferenceError, Watcher, parse, season_of
+from loop.runtime.digests import digest
 
 ROWS = "age,price\n" + "1,2.5\n" * 30
 
@@ -70,6 +73,52 @@ def test_the_last_reference_stays_when_the_next_one_cannot_be_used_and_the_reaso
     assert watcher.reference.version == good
     expected = f"Version {bad} has no reference/window.csv; its training must log the rows it learned from."
     assert watcher.problem == expected
+
+
+def bound(model: str, tracking: MlflowServer, **files: str) -> tuple[str, Path]:
+    """A version registered with the digest of its reference, which is then in production, and where that lies."""
+    client = MlflowClient()
+    version = register(model, **files)
+    run_id = str(client.get_model_version(model, version).run_id)
+    (kept,) = (tracking.folder / "artifacts").glob(f"**/{run_id}/artifacts/reference")
+    client.set_model_version_tag(model, version, Tag.REFERENCE_DIGEST, digest(kept))
+    client.set_registered_model_alias(model, "production", version)
+    return version, kept
+
+
+def test_a_reference_of_the_version_s_digest_is_compared_with(tracking: MlflowServer) -> None:
+    version, _ = bound("drift-bound", tracking, window=ROWS, **{"month-12": ROWS})
+    watcher = Watcher(MlflowClient(), "drift-bound", ("price",))
+    watcher.refresh()
+    assert watcher.reference is not None
+    assert (watcher.reference.version, watcher.problem) == (version, "")
+
+
+@pytest.mark.parametrize("name", ["window.csv", "month-01.csv"], ids=["replaced", "added"])
+def test_another_reference_than_the_version_was_registered_with_is_never_compared_with(
+    tracking: MlflowServer, name: str
+) -> None:
+    model = f"drift-{name}"
+    version, kept = bound(model, tracking, window=ROWS)
+    (kept / name).write_text(ROWS.replace("2.5", "9"))
+    watcher = Watcher(MlflowClient(), model, ("price",))
+    watcher.refresh()
+    assert watcher.reference is None
+    assert not watcher.no_version
+    assert watcher.problem.startswith(
+        f"Version {version} is not compared with: the files of its reference in the store are not those it was "
+        "registered with: their SHA-256 is "
+    )
+    assert watcher.columns(version) is None
+
+
+def test_a_reference_that_is_gone_is_not_the_version_s(tracking: MlflowServer) -> None:
+    _, kept = bound("drift-gone", tracking, window=ROWS)
+    shutil.rmtree(kept)
+    watcher = Watcher(MlflowClient(), "drift-gone", ("price",))
+    watcher.refresh()
+    assert watcher.reference is None
+    assert "are not those it was registered with" in watcher.problem
 
 
 def test_the_last_reference_stays_when_mlflow_is_away(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

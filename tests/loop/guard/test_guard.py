@@ -223,7 +223,10 @@ def test_the_gate_forges_nothing_that_a_promotion_remembers_by(
 def test_a_user_s_code_says_nothing_of_its_own_gate(server: GuardedServer, things: Things) -> None:
     passed = {"key": Tag.GATE, "value": Gate.PASSED}
     version = {"name": "guarded", "source": f"models:/{things.logged}", "run_id": things.run}
+    digests = [{"key": tag, "value": "0" * 64} for tag in (Tag.MODEL_DIGEST, Tag.REFERENCE_DIGEST)]
     for operation, body in (
+        *(("model-versions/set-tag", {"name": "guarded", "version": "1", **each}) for each in digests),
+        ("model-versions/create", {**version, "tags": digests}),
         ("model-versions/set-tag", {"name": "guarded", "version": "1", **passed}),
         ("model-versions/create", {**version, "tags": [passed]}),
         ("registered-models/alias", {"name": "guarded", "version": "1", "alias": "staging"}),
@@ -231,6 +234,18 @@ def test_a_user_s_code_says_nothing_of_its_own_gate(server: GuardedServer, thing
         refused = server.ask("POST", f"{V2}/{operation}", TRAIN, body)
         assert refused.denied
         assert refused.message.endswith(f"which only {ACCOUNTS[GATE]}, {ACCOUNTS[PROMOTE]} may")
+
+
+@pytest.mark.parametrize("tag", [Tag.MODEL_DIGEST, Tag.REFERENCE_DIGEST])
+@pytest.mark.parametrize("token", [None, STRANGER, TRAIN, GATE, HEAL])
+def test_no_version_loses_what_binds_it_to_its_files(
+    server: GuardedServer, things: Things, token: str | None, tag: Tag
+) -> None:
+    refused = server.ask(
+        "DELETE", f"{V2}/model-versions/delete-tag", token, {"name": "guarded", "version": "1", "key": tag}
+    )
+    assert refused.denied
+    assert refused.message.endswith(f"of the guarded model guarded, which only {ACCOUNTS[PROMOTE]} may")
 
 
 @pytest.mark.parametrize("token", [TRAIN, GATE])

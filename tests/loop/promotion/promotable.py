@@ -1,6 +1,7 @@
 """A registered model with versions to promote, in a real registry; its services remember what they were told."""
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pytest
@@ -71,8 +72,29 @@ class Loop:
     def __post_init__(self) -> None:
         self.registry = Registry()
         self.client.create_registered_model(self.model)
+        source, run_id = self.train()
+        digests = self.registry.digests(source, run_id)
         for _ in range(5):
-            self.client.create_model_version(self.model, "s3://nowhere/model", tags={Tag.GATE: "passed"})
+            self.register(source, run_id, digests)
+
+    def train(self) -> tuple[str, str]:
+        """Where a model lies, and its run."""
+        run_id = self.client.create_run("0").info.run_id
+        self.client.log_text(run_id, "what was judged", "model/MLmodel")
+        self.client.log_text(run_id, "x\n1\n", "reference/window.csv")
+        return f"runs:/{run_id}/model", run_id
+
+    def register(self, source: str, run_id: str, digests: Mapping[Tag, str]) -> str:
+        """A version that passed its gate."""
+        tags = {Tag.GATE: "passed"} | dict(digests)
+        return str(self.client.create_model_version(self.model, source, run_id, tags).version)
+
+    def write(self, version: int | str, path: str, text: str = "EVIL") -> None:
+        """A file of its run, as whoever is past the guard writes it."""
+        self.client.log_text(self.run_of(version), text, path)
+
+    def run_of(self, version: int | str) -> str:
+        return str(self.client.get_model_version(self.model, str(version)).run_id)
 
     def promote(self, version: int | str) -> None:
         Promotion(self.registry, self.service, self.model, str(version), self.said.append).run()

@@ -1,5 +1,6 @@
 """Promotion and canary against a real registry; the service is one that remembers what it was told."""
 
+import shutil
 import subprocess
 import sys
 from contextlib import nullcontext
@@ -7,6 +8,7 @@ from contextlib import nullcontext
 import pytest
 from kubernetes.client.exceptions import ApiException
 from mlflow.exceptions import MlflowException
+from mlflow_server import MlflowServer
 from promotable import Died, FakeService, Loop
 
 from contract.names import CANARY, EXIT_TRY_AGAIN, EXIT_VERDICT, PRODUCTION_TAG, Tag
@@ -163,10 +165,67 @@ def test_a_version_that_may_not_is_refused_before_anything_moves(
 
 def test_a_version_that_does_not_exist_is_refused_whatever_other_models_have(loop: Loop) -> None:
     other = Loop()
-    other.client.create_model_version(other.model, "s3://nowhere/model", tags={Tag.GATE: "passed"})
+    other.register(*other.train(), {})
     loop.promote(2)
     assert loop.refused(6) == f"model '{loop.model}' has no version 6: nothing was changed"
     assert loop.state == ("2", None, "2")
+
+
+@pytest.mark.parametrize(
+    ("path", "what"),
+    [
+        ("model/MLmodel", "model"),
+        ("model/added.py", "model"),
+        ("reference/window.csv", "reference"),
+        ("reference/month-01.csv", "reference"),
+    ],
+)
+def test_a_version_whose_files_are_not_those_it_was_registered_with_is_refused(
+    loop: Loop, path: str, what: str
+) -> None:
+    loop.promote(2)
+    loop.write(3, path)
+    said = loop.refused(3)
+    assert said.startswith(
+        f"version 3 of {loop.model} cannot go into production: the files of its {what} in the store are not those it "
+        "was registered with: their SHA-256 is "
+    )
+    assert said.endswith(f"says {loop.tags(3)[f'ml-loop.{what}-digest']}; nothing was changed")
+    assert (loop.state, loop.service.history) == (("2", None, "2"), ["2"])
+    assert Tag.REJECTED not in loop.tags(3)
+
+
+@pytest.mark.parametrize("folder", ["model", "reference"])
+def test_a_version_whose_files_are_gone_is_refused(loop: Loop, tracking: MlflowServer, folder: str) -> None:
+    (path,) = (tracking.folder / "artifacts").glob(f"**/{loop.run_of(3)}/artifacts/{folder}")
+    shutil.rmtree(path)
+    assert f"the files of its {folder} in the store are not those it was registered with" in loop.refused(3)
+    assert loop.state == (None, None, None)
+
+
+def test_a_version_whose_files_change_while_it_is_promoted_is_taken_back(loop: Loop) -> None:
+    loop.promote(2)
+    dying_at(loop, 5, after=False)  # the watch
+    with pytest.raises(Died):
+        loop.promote(3)
+    loop.write(3, "model/MLmodel")
+    loop.registry, loop.service = Registry(), FakeService(loop.service.served)
+    assert loop.refused(3).endswith("; version 2 is in production again")
+    assert loop.state == ("2", None, "2")
+    assert not loop.under_way
+
+
+def test_a_version_that_was_registered_without_digests_is_bound_to_what_is_judged(loop: Loop) -> None:
+    version = loop.register(*loop.train(), {})
+    dying_at(loop, 3, after=False)  # the promotion's first change that is not a digest
+    with pytest.raises(Died):
+        loop.promote(version)
+    assert loop.state == (None, None, None)
+    bound = {tag: loop.tags(int(version))[tag] for tag in (Tag.MODEL_DIGEST, Tag.REFERENCE_DIGEST)}
+    assert bound == loop.registry.digests(f"models:/{loop.model}/{version}", loop.run_of(version))
+    loop.write(version, "model/MLmodel")
+    loop.registry = Registry()
+    assert "are not those it was registered with" in loop.refused(version)
 
 
 CALLS = ("tag_model", "set_alias", "untag_model", "tag_version")

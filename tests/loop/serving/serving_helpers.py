@@ -11,6 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import pytest
+
+from loop.runtime.registry import RegistryError
+from loop.serving.fetch import fetch
+from loop.serving.served import NOTE
 
 ROOT = Path(__file__).resolve().parents[3]
 COLUMNS = ["price", "rating", "pages"]
@@ -21,6 +26,14 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def refusal(uri: str, folder: Path, patience: float = 5) -> str:
+    with pytest.raises(RegistryError) as caught:
+        fetch(uri, folder, patience)
+    assert not (folder / NOTE).exists(), "a failed fetch must not look like a finished one"
+    assert not list(folder.glob(".fetch-*")), "a failed fetch must leave no half model behind"
+    return str(caught.value)
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes], log: Path, seconds: float = 180) -> None:

@@ -13,23 +13,15 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.models_artifact_repo import ModelsArtifactRepository
 from mlflow_server import MlflowServer
-from serving_helpers import COLUMNS, ROOT, Entrance, free_port
+from serving_helpers import COLUMNS, ROOT, Entrance, free_port, refusal
 
 from loop.runtime import command
 from loop.runtime.registry import Registry, RegistryError
 from loop.serving import fetch as fetch_module
 from loop.serving.fetch import fetch, main
 from loop.serving.resolve import resolve
-from loop.serving.served import NOTE, ServedModel
+from loop.serving.served import ServedModel
 from loop.serving.uri import ModelRef
-
-
-def refusal(uri: str, folder: Path, patience: float = 5) -> str:
-    with pytest.raises(RegistryError) as caught:
-        fetch(uri, folder, patience)
-    assert not (folder / NOTE).exists(), "a failed fetch must not look like a finished one"
-    assert not list(folder.glob(".fetch-*")), "a failed fetch must leave no half model behind"
-    return str(caught.value)
 
 
 def test_an_alias_is_downloaded_as_the_version_it_names(registry: MlflowServer, tmp_path: Path) -> None:

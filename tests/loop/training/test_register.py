@@ -13,6 +13,7 @@ from mlflow.utils import rest_utils
 from mlflow_server import MlflowServer
 
 from contract.names import Tag
+from loop.runtime.registry import Registry
 from loop.training.gate import Evaluation
 
 
@@ -30,6 +31,9 @@ def test_a_passed_candidate_is_registered_with_its_lineage_and_its_gate(bench: B
     version = bench.client.get_model_version(bench.model, "1")
     tags = dict(version.tags)
     report = json.loads(tags.pop(Tag.GATE_REPORT))
+    bound = {tag: tags.pop(tag) for tag in (Tag.MODEL_DIGEST, Tag.REFERENCE_DIGEST)}
+    assert bound == Registry().digests(f"models:/{bench.model}/1", run_id), "of the same files, asked by the version"
+    assert len(set(bound.values())) == 2
     assert (version.run_id, tags) == (
         run_id,
         {

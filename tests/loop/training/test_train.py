@@ -8,6 +8,8 @@ import pytest
 from bench import DATA, WINDOW, Bench
 from mlflow.models import infer_signature
 
+from contract.names import REFERENCE_ARTIFACT
+
 
 def test_a_run_that_keeps_the_contract_passes_and_each_fact_is_one_line(bench: Bench) -> None:
     run_id = bench.run()
@@ -180,3 +182,17 @@ def test_a_model_that_cannot_be_served_fails_with_the_sentence_that_says_why(ben
     broken, sentence = BROKEN_MODELS[name]
     run_id = bench.run(model_id=bench.pyfunc(**broken))
     assert bench.train(run_id) == (1, sentence.format(run=run_id, model=bench.model))
+
+
+def test_a_reference_that_is_parquet_alone_is_written_as_csv_too_as_the_server_would_publish_its_rows(
+    bench: Bench,
+) -> None:
+    run_id = bench.run(window=None)
+    typed = bench.output / "window.parquet"
+    rows = WINDOW.astype({"price": "float32"})
+    rows.to_parquet(typed)
+    bench.client.log_artifact(run_id, str(typed), "reference")
+    code, said = bench.train(run_id)
+    assert (code, said.splitlines()[-1]) == (0, "reference window: 120 rows")
+    written = pd.read_csv(bench.client.download_artifacts(run_id, REFERENCE_ARTIFACT, str(bench.output)))
+    pd.testing.assert_frame_equal(written, rows, check_dtype=False)
