@@ -86,7 +86,7 @@ class Loop:
 
     def register(self, source: str, run_id: str, digests: Mapping[Tag, str]) -> str:
         """A version that passed its gate."""
-        tags = {Tag.GATE: "passed"} | dict(digests)
+        tags: dict[str, str] = {Tag.GATE: "passed", **digests}
         return str(self.client.create_model_version(self.model, source, run_id, tags).version)
 
     def write(self, version: int | str, path: str, text: str = "EVIL") -> None:

@@ -49,7 +49,7 @@ def register_bound(server: MlflowServer, **references: str) -> Bound:
             mlflow.log_text(text, f"reference/window.{kind}")
     bound = Bound(server, f"bound-{run.info.run_id[:8]}", run.info.run_id, str(logged.model_id))
     source, client = f"models:/{bound.model_id}", MlflowClient()
-    tags = dict(Registry().digests(source, bound.run_id))
+    tags: dict[str, str] = {**Registry().digests(source, bound.run_id)}
     client.create_registered_model(bound.name)
     client.create_model_version(bound.name, source, bound.run_id, tags, model_id=bound.model_id)
     return bound
