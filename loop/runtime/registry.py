@@ -163,9 +163,9 @@ class Registry:
         return Path(self.ask(lambda: artifacts.download_artifacts(artifact_uri=uri, dst_path=str(folder))))
 
     def reference(self, run_id: str, folder: Path) -> Path:
-        """Where everything that the run keeps of its reference now lies below `folder`."""
+        """Where all that the run keeps of its reference now lies below `folder`; nothing of a run that is gone."""
         kept = str(Path(REFERENCE_ARTIFACT).parent)
-        if run_id and self.run_artifacts(run_id, kept):
+        if run_id and self.run(run_id) and self.run_artifacts(run_id, kept):
             return self.download(f"runs:/{run_id}/{kept}", folder)
         return folder / kept
 
