@@ -108,6 +108,7 @@ def finish(bench: Bench, run_id: str) -> None:
     assert bench.step("stage", MODEL_VERSION=bench.written("version"))[0] == 0
 
 
+@pytest.mark.timeout(900)  # each of some forty requests is killed once
 @pytest.mark.parametrize("answered", [False, True], ids=["before", "after"])
 def test_a_pod_killed_at_any_request_and_retried_ends_in_one_staged_version(bench: Bench, answered: bool) -> None:
     # What every request passes through.
