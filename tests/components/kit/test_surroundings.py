@@ -10,7 +10,9 @@ from components.serving.promotion import Promotion
 from components.serving.serving import Serving
 from components.training.training import Training, TrainingArgs
 from policy.rule import Resource, Stack
+from policy.rules import RULES
 from policy.rules.restricted import RESTRICTED_OPERATED_PODS
+from policy.violation import Violation
 from settings.model import Serving as ServingSettings
 from settings.model import Training as TrainingSettings
 from tests.components.table import TRAINING, promotion_args, providers, serving_args, training_args
@@ -183,3 +185,18 @@ def test_a_promotion_waits_as_long_there_and_back() -> None:
 def test_a_training_s_pods_stay_restricted() -> None:
     resource = Resource(trained().inputs("WorkflowTemplate"))
     assert list(RESTRICTED_OPERATED_PODS.check(resource, Stack((resource,)))) == []
+
+
+def test_the_policy_pack_finds_nothing_that_it_would_not_find_without_surroundings() -> None:
+    plain = (
+        record(lambda: Training("training", training_args(), providers())),
+        record(lambda: Serving("it", serving_args(), providers())),
+    )
+    for before, after in zip(plain, (trained(), served()), strict=True):
+        assert violations(after) == violations(before)
+
+
+def violations(recording: Recording) -> list[Violation]:
+    """Those of all objects, none of whose namespaces are there."""
+    made = tuple(Resource(each.inputs) for each in recording.resources if "kind" in each.inputs)
+    return [found for rule in RULES for resource in made for found in rule.check(resource, Stack(made))]
