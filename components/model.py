@@ -20,7 +20,7 @@ from components.serving.gateway import Gateway
 from components.serving.model_storage import ModelStorage
 from components.serving.promotion import Promotion, PromotionArgs
 from components.serving.serving import Serving, ServingArgs
-from components.training.steps import Commands
+from components.training.plan import Commands
 from components.training.training import EXAMPLE, Training, TrainingArgs
 from settings import KServeMode, Model
 

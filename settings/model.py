@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from contract.drift import DEFAULTS, MIN_WINDOW, DriftReference, DriftTest
 from contract.watching import LIMITS, WATCH_SECONDS
+from settings.gate import Gate
 from settings.problem import Problem, Rule, one_of
 from settings.resources import Resources, default_resources
 from settings.section import FrozenMap, Section
@@ -15,12 +16,11 @@ from settings.surroundings import Surroundings
 from settings.values.cron import Cron
 from settings.values.duration import Duration
 from settings.values.image import ImageReference
-from settings.values.names import FeatureName, MetricName
+from settings.values.names import FeatureName
 from settings.values.number import (
     Count,
     Flag,
     Fraction,
-    Number,
     Percentage,
     Positive,
     Probability,
@@ -29,20 +29,6 @@ from settings.values.number import (
 )
 from settings.values.secret import SecretName
 from settings.values.uri import DataUri
-
-
-class Gate(Section):
-    """What a new version must reach before it becomes `staging`."""
-
-    metric: MetricName
-    """Metric of the evaluation; higher is better."""
-    minimum: Number
-    """The least value that passes."""
-    not_worse_than: (
-        Annotated[Literal["production"], Rule("production or null", "Write null to gate on the minimum alone")] | None
-    ) = "production"
-    """Alias of the version that must not be better on the same data. null: only the minimum counts."""
-
 
 Parameter = Annotated[
     str | int | float | bool,

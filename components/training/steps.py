@@ -11,17 +11,17 @@ External: the commands (`python3 -m loop …`, contract in docs/training-contrac
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from hera.workflows import Parameter, Step, Steps, WorkflowTemplate
 from hera.workflows import models as argo
 
-from components.kit.access import Access
-from components.kit.pod import SCRATCH, Resources
-from components.kit.surroundings import DEFAULT, placement, spelled_access, with_devices
+from components.kit.pod import SCRATCH
+from components.kit.surroundings import placement, spelled_access, with_devices
 from components.training.metrics import CANARIES, COOLDOWNS, TRAININGS
+from components.training.plan import Canary, Plan
 from components.training.pods import (
     OUTPUT,
     SHORT,
@@ -34,93 +34,12 @@ from components.training.pods import (
     workflow_defaults,
     workflow_parameter,
 )
-from contract import names
+from contract import gate, names
 from contract.names import Alias, Env, Trigger
-from settings.surroundings import Surroundings
 from settings.values.cron import zoned
 
 PARAMETERS: Final = ("trigger", "feature", "p_value", "event_id")
 """What a run is told. The trigger `drift` needs the three others."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Commands:
-    """How the user's image is called."""
-
-    train: Sequence[str] = ("train",)
-    evaluate: Sequence[str] = ("evaluate",)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gate:
-    """What a candidate must reach to become `staging`."""
-
-    metric: str
-    minimum: float
-    compare: bool
-    """Whether it must not be worse than the version in production."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Accounts:
-    """Service accounts of the steps. The user's code runs as `train`, which may do the least."""
-
-    train: str
-    gate: str
-    """Registers and stages: what the user's code says of its own version is not what MLflow says of it."""
-    cooldown: str | None
-    rollout: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Canary:
-    """How a version is watched once it is in the staging service, beside the one in production."""
-
-    production_service: str
-    options: Sequence[str]
-    """Limits, as `components.serving.promotion.watch_options` gives them."""
-    seconds: int
-    kafka: Access
-    """Where predictions are read. None: they are not judged."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """A training, with everything known."""
-
-    model: str
-    namespace: str
-    tracking_uri: str
-    loop_image: str
-    image: str
-    """The user's, with `commands`."""
-    commands: Commands
-    accounts: Accounts
-    labels: Mapping[str, str]
-    """Of all pods."""
-    resources: Resources
-    """Of train."""
-    evaluate_resources: Resources
-    around: Surroundings = DEFAULT
-    """What train and evaluate find around them."""
-    image_pull_secrets: Sequence[str] = ()
-    gate: Gate
-    data_uri: str
-    parameters: Mapping[str, str | int | float | bool]
-    timeout: int
-    """Seconds after which train, and each evaluate, is stopped."""
-    cooldown: int | None
-    """Seconds between two trainings for one feature. None: drift always trains."""
-    staging_service: str | None
-    """InferenceService that follows the alias `staging`. None: there is none."""
-    canary: Canary | None
-    """How the version in it is watched. None: it is not."""
-    rollout: int
-    """Seconds until a rollout is given up."""
-
-    @property
-    def name(self) -> str:
-        return f"{self.model}-train"
 
 
 def workflow_spec(plan: Plan) -> dict[str, Any]:
@@ -319,7 +238,7 @@ def _user_pods(plan: Plan, common: Mapping[str, str]) -> dict[str, LoopPod]:
     evaluate = replace(
         train,
         command=["evaluate", "--", *plan.commands.evaluate],
-        env=env | {Env.GATE_METRIC: plan.gate.metric, Env.MODEL_URI: input_parameter("model_uri")},
+        env=env | {Env.GATE: gate.to_json(plan.gate.criteria), Env.MODEL_URI: input_parameter("model_uri")},
         inputs=["model_uri"],
         outputs=[result("evaluation", names.EVALUATION_FILE)],
         resources=with_devices(plan.evaluate_resources, plan.around),
@@ -336,8 +255,7 @@ def _registration(plan: Plan) -> dict[str, str]:
         Env.FEATURE: workflow_parameter("feature"),
         Env.P_VALUE: workflow_parameter("p_value"),
         Env.EVENT_ID: workflow_parameter("event_id"),
-        Env.GATE_METRIC: plan.gate.metric,
-        Env.GATE_MINIMUM: repr(plan.gate.minimum),
+        Env.GATE: gate.to_json(plan.gate.criteria),
         Env.IMAGE: plan.image,
     }
 

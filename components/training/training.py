@@ -22,8 +22,9 @@ from components.kit.surroundings import access
 from components.serving.promotion import ROLLOUT_TIMEOUT, watch_options
 from components.serving.serving import APP as SERVERS
 from components.storage.log_archive import address, archived
+from components.training.plan import Accounts, Canary, Commands, Gate, Plan
 from components.training.pods import known
-from components.training.steps import Accounts, Canary, Commands, Gate, Plan, schedule_spec, workflow_spec
+from components.training.steps import schedule_spec, workflow_spec
 from contract.names import SERVER_PORT, Alias
 from settings.model import Promotion
 from settings.model import Training as TrainingSettings
@@ -151,7 +152,7 @@ def _plan(name: str, args: TrainingArgs, known: dict[str, Any]) -> Plan:
         around=training,
         image_pull_secrets=args.image_pull_secrets,
         rollout=int(args.rollout_timeout.total_seconds()),
-        gate=Gate(metric=gate.metric, minimum=gate.minimum, compare=gate.not_worse_than is not None),
+        gate=Gate(criteria=gate.criteria, compare=gate.not_worse_than is not None),
         data_uri=training.data_uri or "",
         parameters=training.parameters,
         timeout=int(training.timeout.total_seconds()),

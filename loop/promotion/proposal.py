@@ -92,12 +92,19 @@ def evaluation(report: dict[str, Any], current: str | None) -> str:
     """The gate's numbers; says so where production has moved since, as they then compare with another version."""
     if "metric" not in report:
         return "no report of the gate on the version"
-    text = f"{code(report['metric'])} {report['candidate']:.4f}, minimum {report['minimum']:g}"
     compared = report.get("production_version")
-    if compared is not None:
-        text += f"; version {compared} in production {report['production']:.4f} on the same rows"
+    text = "; ".join(measured(each, compared) for each in report.get("metrics", [report]))
     if current is not None and compared != current:
         text += f"; **not compared with version {current}, which is in production now**"
+    return text
+
+
+def measured(numbers: dict[str, Any], compared: str | None) -> str:
+    """One metric's numbers, beside those of version `compared`."""
+    bound = "maximum" if "maximum" in numbers else "minimum"
+    text = f"{code(numbers['metric'])} {numbers['candidate']:.4f}, {bound} {numbers[bound]:g}"
+    if compared is not None:
+        text += f"; version {compared} in production {numbers['production']:.4f} on the same rows"
     return text
 
 

@@ -10,13 +10,14 @@ that there is nothing to compare with.
 import json
 import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from contract.names import DATA_FINGERPRINT_FILE, EVALUATION_FILE, METRICS_FILE, MODEL_ARTIFACT, Env
 from loop.runtime.registry import ALIAS_URI, Registry
 from loop.training import checks
-from loop.training.gate import Evaluation
+from loop.training.gate import Evaluation, asked
 from loop.training.step import (
     StepError,
     optional,
@@ -34,7 +35,7 @@ RUN_URI: Final = re.compile(rf"runs:/(?P<run>[^/]+)/{MODEL_ARTIFACT}")
 
 def evaluate() -> None:
     command = user_command("evaluate")
-    uri, metric, output = setting(Env.MODEL_URI), setting(Env.GATE_METRIC), output_folder()
+    uri, needed, output = setting(Env.MODEL_URI), [each.metric for each in asked()], output_folder()
     for name in (METRICS_FILE, DATA_FINGERPRINT_FILE, EVALUATION_FILE):
         (output / name).unlink(missing_ok=True)
     version = None
@@ -56,15 +57,15 @@ def evaluate() -> None:
     }
     run_user_command("evaluate", command, environment)
     evaluation = Evaluation(
-        version, metrics(output / METRICS_FILE, metric), fingerprint(output / DATA_FINGERPRINT_FILE)
+        version, metrics(output / METRICS_FILE, needed), fingerprint(output / DATA_FINGERPRINT_FILE)
     )
     write_output(EVALUATION_FILE, evaluation.to_json())
     for key, value in evaluation.metrics.items():
         print(f"{key}: {value:g}")
 
 
-def metrics(path: Path, gate_metric: str) -> dict[str, float]:
-    """The metrics the evaluate command wrote: finite numbers, the gate's among them. Raises `StepError`."""
+def metrics(path: Path, needed: Sequence[str]) -> dict[str, float]:
+    """The metrics the evaluate command wrote: finite numbers, those that are needed among them. Raises `StepError`."""
     try:
         values = json.loads(path.read_text()) if path.is_file() else None
     except ValueError:
@@ -77,9 +78,9 @@ def metrics(path: Path, gate_metric: str) -> dict[str, float]:
     for key, value in values.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise StepError(f"each metric in {METRICS_FILE} must be a finite number: {key} is {value!r}")
-    if gate_metric not in values:
+    if missing := [metric for metric in needed if metric not in values]:
         raise StepError(
-            f"{METRICS_FILE} must hold the gate's metric {gate_metric!r}: it holds {', '.join(values) or 'none'}"
+            f"{METRICS_FILE} must hold the gate's metric {missing[0]!r}: it holds {', '.join(values) or 'none'}"
         )
     return {key: float(value) for key, value in values.items()}
 

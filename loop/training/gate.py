@@ -2,10 +2,12 @@
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contract.names import Gate
-from loop.training.step import StepError
+from contract.gate import Criterion, Direction, from_json
+from contract.names import Env, Gate
+from loop.training.step import StepError, setting
 
 
 @dataclass(frozen=True)
@@ -26,22 +28,6 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class Rule:
-    """What the settings ask of a candidate. Higher is better: negate a loss to gate on it."""
-
-    metric: str
-    minimum: float
-    tolerance: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.minimum) and math.isfinite(self.tolerance) and self.tolerance >= 0):
-            raise StepError(
-                f"the gate's minimum {self.minimum} and tolerance {self.tolerance} must be finite, "
-                "the tolerance not negative"
-            )
-
-
-@dataclass(frozen=True)
 class Decision:
     """The gate's answer and the numbers behind it, as kept on the version."""
 
@@ -50,39 +36,80 @@ class Decision:
     report: dict[str, object]
 
 
-def decide(rule: Rule, candidate: Evaluation, production: Evaluation | None) -> Decision:
-    """Pass if the candidate reaches the minimum and is not worse than production by more than the tolerance.
+@dataclass(frozen=True)
+class Finding:
+    """What the gate says of one metric."""
+
+    passed: bool
+    reason: str
+    numbers: dict[str, object]
+
+
+def asked() -> tuple[Criterion, ...]:
+    """What the settings ask of a candidate."""
+    try:
+        return from_json(setting(Env.GATE))
+    except ValueError as error:
+        raise StepError(f"{Env.GATE} cannot be followed: {error}") from None
+
+
+def decide(criteria: Sequence[Criterion], candidate: Evaluation, production: Evaluation | None) -> Decision:
+    """Pass if each metric is within its bound and not worse than production by more than its tolerance.
 
     Raises `StepError` when the two were not measured on the same rows: then the comparison would mean nothing.
     """
-    value = _value(rule, candidate, "the candidate")
+    if production is not None and production.data != candidate.data:
+        raise StepError(
+            f"the candidate was measured on data {candidate.data[:12]} and version {production.version} in "
+            f"production on {production.data[:12]}: the gate compares on the same rows only; run the training again"
+        )
+    findings = [_find(each, candidate, production) for each in criteria]
+    passed = all(each.passed for each in findings)
+    reason = "; ".join(each.reason for each in findings if passed or not each.passed)
     report: dict[str, object] = {
-        "metric": rule.metric,
-        "candidate": value,
-        "minimum": rule.minimum,
+        # The first metric's numbers stand for the version where one is shown only.
+        **findings[0].numbers,
+        "metrics": [each.numbers for each in findings],
         "data": candidate.data,
+        "reason": reason,
     }
-    floor, reason = rule.minimum, f"{rule.metric} {value:.4f} reaches the minimum {rule.minimum:g}"
-    failed = f"{rule.metric} {value:.4f} is below the minimum {rule.minimum:g}"
     if production is not None:
-        if production.data != candidate.data:
-            raise StepError(
-                f"the candidate was measured on data {candidate.data[:12]} and version {production.version} in "
-                f"production on {production.data[:12]}: the gate compares on the same rows only; run the training again"
-            )
-        current = _value(rule, production, f"version {production.version}")
-        report |= {"production": current, "production_version": production.version, "tolerance": rule.tolerance}
-        beside = f"version {production.version} in production ({current:.4f}, tolerance {rule.tolerance:g})"
+        report["production_version"] = production.version
+    return Decision(Gate.PASSED if passed else Gate.REJECTED, reason, report)
+
+
+def _find(asked: Criterion, candidate: Evaluation, production: Evaluation | None) -> Finding:
+    lower = asked.direction is Direction.LOWER
+    bound = "maximum" if lower else "minimum"
+    value = _value(asked, candidate, "the candidate")
+    measured, limit = f"{asked.metric} {value:.4f}", f"the {bound} {asked.bound:g}"
+    numbers: dict[str, object] = {
+        "metric": asked.metric,
+        "direction": asked.direction,
+        "candidate": value,
+        bound: asked.bound,
+    }
+    within = value <= asked.bound if lower else value >= asked.bound
+    reason = f"{measured} {'stays within' if lower else 'reaches'} {limit}"
+    if production is not None:
+        current = _value(asked, production, f"version {production.version}")
+        numbers |= {"production": current, "tolerance": asked.tolerance}
+        beside = f"version {production.version} in production ({current:.4f}, tolerance {asked.tolerance:g})"
+        worse = value > current + asked.tolerance if lower else value < current - asked.tolerance
+        if within and worse:
+            return Finding(False, f"{measured} is worse than {beside}", numbers)
         reason += f" and is not worse than {beside}"
-        if current - rule.tolerance > floor:
-            floor, failed = current - rule.tolerance, f"{rule.metric} {value:.4f} is worse than {beside}"
-    passed = value >= floor
-    text = reason if passed else failed
-    return Decision(Gate.PASSED if passed else Gate.REJECTED, text, {**report, "reason": text})
+    if not within:
+        reason = f"{measured} is {'above' if lower else 'below'} {limit}"
+    return Finding(within, reason, numbers)
 
 
-def _value(rule: Rule, evaluation: Evaluation, whose: str) -> float:
-    if rule.metric not in evaluation.metrics:
+def _value(asked: Criterion, evaluation: Evaluation, whose: str) -> float:
+    """The metric as it was measured: what is no number is not known, and what is not known does not pass."""
+    if asked.metric not in evaluation.metrics:
         known = ", ".join(sorted(evaluation.metrics)) or "none"
-        raise StepError(f"the gate asks for metric {rule.metric!r}, and {whose} was measured with: {known}")
-    return evaluation.metrics[rule.metric]
+        raise StepError(f"the gate asks for metric {asked.metric!r}, and {whose} was measured with: {known}")
+    value = evaluation.metrics[asked.metric]
+    if not math.isfinite(value):
+        raise StepError(f"the gate asks for metric {asked.metric!r}, and {whose} has {value}: it must be finite")
+    return value

@@ -10,18 +10,18 @@ import json
 from contract.names import GATE_FILE, GIT_COMMIT_TAG, RUN_ID_FILE, VERSION_FILE, Env, Tag, Trigger
 from loop.runtime.registry import Registry
 from loop.training import checks
-from loop.training.gate import Decision, Evaluation, Rule, decide
+from loop.training.gate import Decision, Evaluation, asked, decide
 from loop.training.step import StepError, number, optional, run_step, setting, trigger, write_output
 
 
 def register() -> None:
     name, run_id, workflow = setting(Env.MODEL), setting(Env.RUN_ID), setting(Env.WORKFLOW)
     origin = lineage()
-    rule = Rule(setting(Env.GATE_METRIC), number(Env.GATE_MINIMUM), number(Env.GATE_TOLERANCE, default=0.0))
+    criteria = asked()
     candidate = evaluation(Env.CANDIDATE)
     if candidate is None:
         raise StepError(f"{Env.CANDIDATE} is not set: the gate needs what the candidate's evaluation left")
-    decision = decide(rule, candidate, evaluation(Env.PRODUCTION))
+    decision = decide(criteria, candidate, evaluation(Env.PRODUCTION))
     registry = Registry()
     model_id = checks.logged_model(registry, run_id).model_id
     tags = (

@@ -44,12 +44,10 @@ def optional(name: Env) -> str:
     return os.environ.get(name, "").strip()
 
 
-def number(name: Env, default: float | None = None) -> float:
-    text = optional(name)
-    if not text and default is not None:
-        return default
+def number(name: Env) -> float:
+    text = setting(name)
     try:
-        return float(setting(name))
+        return float(text)
     except ValueError:
         raise StepError(f"{name} is {text!r}: it must be a number") from None
 

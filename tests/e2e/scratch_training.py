@@ -21,7 +21,7 @@ from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArg
 from components.kit.network import Traffic
 from components.kit.network import pods as pods_with
 from components.tracking.mlflow import APP, PORT
-from components.training.steps import Commands
+from components.training.plan import Commands
 from components.training.training import EXAMPLE, Training, TrainingArgs
 from local.images.oci import Archive
 from local.images.table import IMAGES

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from components.training.steps import Commands
+from components.training.plan import Commands
 from tests.e2e.closed_loop import parameters
 from tests.e2e.scratch_model import eventually
 from tests.e2e.scratch_training import ScratchTraining, scratch_training

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from components.training.steps import Commands
+from components.training.plan import Commands
 from components.training.training import EXAMPLE
 from contract.names import FAILURE_TAG, Alias, Tag
 from tests.e2e.scratch_model import eventually

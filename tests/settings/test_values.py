@@ -7,7 +7,9 @@ from typing import Any
 import pulumi
 import pytest
 
+from contract.gate import Criterion, Direction
 from settings import AwsS3, BundledKafka, DriftTest, ExternalKafka, KServeMode, S3Compatible, Settings, parse
+from settings.gate import lower_is_better
 
 Change = Callable[[Mapping[str, object]], dict[str, Any]]
 
@@ -49,6 +51,66 @@ def test_zero_false_and_null_are_never_replaced_by_defaults(change: Change) -> N
     assert model.training.gate.minimum == 0
     assert model.training.gate.not_worse_than is None
     assert stack.platform.argo_events.install is False
+
+
+def test_one_metric_and_a_list_of_them_ask_the_same_in_the_same_words(change: Change) -> None:
+    one = {"metric": "rmse", "direction": "lower", "maximum": 3.5, "tolerance": 0.1}
+    for gate in (one, {"metrics": [one]}):
+        model = parse(change({"models.recommender.training.gate": gate})).models["recommender"]
+        (criterion,) = model.training.gate.criteria
+        assert criterion == Criterion(metric="rmse", bound=3.5, direction=Direction.LOWER, tolerance=0.1)
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        "rmse",
+        "RMSE_10",
+        "meanSquaredError",
+        "val/loss",
+        "log_loss",
+        "mlogloss",
+        "sMAPE",
+        "brier_score_loss",
+        "wer",
+        "root_mean_squared_error",
+        "max_error",
+        "error_rate",
+        "mean_poisson_deviance",
+        "false_positive_rate",
+    ],
+)
+def test_a_name_that_says_that_lower_is_better_is_understood(metric: str) -> None:
+    assert lower_is_better(metric)
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        "auc",
+        "f1",
+        "r2_score",
+        "ndcg at 10",
+        "neg_log_loss",
+        "-rmse",
+        "d2_absolute_error_score",
+        "brier_skill_score",
+        "precision",
+        "lossless",
+        "mean_reciprocal_rank",
+        "answer",
+        "accuracy",
+        "roc_auc",
+    ],
+)
+def test_a_name_that_says_nothing_or_the_contrary_is_left_alone(metric: str) -> None:
+    assert not lower_is_better(metric)
+
+
+def test_a_direction_that_is_written_down_counts_whatever_the_name_says(change: Change) -> None:
+    gate = {"metric": "rmse", "direction": "higher", "minimum": 3.5}
+    model = parse(change({"models.recommender.training.gate": gate})).models["recommender"]
+    assert model.training.gate.criteria == (Criterion(metric="rmse", bound=3.5),)
 
 
 def test_a_secret_stays_a_pulumi_secret(change: Change) -> None:

@@ -16,6 +16,7 @@ from components.serving.promotion import watch_options
 from components.training.steps import PARAMETERS
 from components.training.training import EXAMPLE, Training, TrainingArgs, accounts
 from contract import names
+from contract.gate import Criterion, Direction, from_json
 from loop.__main__ import COMMANDS
 from loop.retraining import cooldown
 from policy.pods import containers, pods
@@ -153,7 +154,20 @@ def test_a_gate_on_the_minimum_alone_measures_the_candidate_alone() -> None:
     found = build(with_settings(gate=gate))
     assert steps(found, "pipeline")[1] == {"evaluate": None}
     assert arguments(found, 2, 0)["production"] == ""
-    assert environment(found, "register")["ML_LOOP_GATE_MINIMUM"] == "0.8"
+    assert from_json(environment(found, "register")["ML_LOOP_GATE"]) == (Criterion(metric="auc", bound=0.8),)
+
+
+def test_each_metric_of_the_gate_reaches_the_steps_that_measure_and_decide() -> None:
+    metrics = [
+        {"metric": "auc", "minimum": 0.8},
+        {"metric": "rmse", "direction": "lower", "maximum": 3, "tolerance": 1},
+    ]
+    found = build(with_settings(gate={"metrics": metrics}))
+    for name in ("evaluate", "register"):
+        assert from_json(environment(found, name)["ML_LOOP_GATE"]) == (
+            Criterion(metric="auc", bound=0.8),
+            Criterion(metric="rmse", bound=3, direction=Direction.LOWER, tolerance=1),
+        )
 
 
 def test_without_retraining_there_is_no_cooldown_and_no_right_to_leases() -> None:
@@ -267,7 +281,7 @@ def test_settings_reach_the_steps() -> None:
             "requests": {"cpu": "500m", "memory": "1Gi"},
             "limits": {"memory": "2Gi"},
         }
-    assert environment(found, "register")["ML_LOOP_GATE_METRIC"] == "auc"
+    assert from_json(environment(found, "register")["ML_LOOP_GATE"]) == (Criterion(metric="auc", bound=0.7),)
     assert environment(found, "register")["ML_LOOP_IMAGE"] == MODEL_IMAGE
 
 

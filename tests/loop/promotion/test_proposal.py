@@ -103,6 +103,19 @@ def test_the_first_version_is_proposed_without_a_comparison_and_without_canary_n
     assert "| Why it was trained | `manual` |" in lines
 
 
+def test_each_metric_of_the_gate_is_evidence(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = {"metric": "auc", "candidate": 0.9, "minimum": 0.7, "production": 0.875}
+    second = {"metric": "rmse", "candidate": 3.0, "maximum": 3.5, "production": 3.2}
+    shelf.add("production")
+    shelf.add("staging", report={"metrics": [first, second], "production_version": "1"})
+    assert (
+        "| Evaluation | `auc` 0.9000, minimum 0.7; version 1 in production 0.8750 on the same rows; "
+        "`rmse` 3.0000, maximum 3.5; version 1 in production 3.2000 on the same rows |"
+    ) in told(shelf, monkeypatch, capsys)[1].splitlines()
+
+
 def test_a_comparison_with_a_version_that_has_left_production_is_said_to_be_one(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

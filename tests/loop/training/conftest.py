@@ -9,6 +9,7 @@ from mlflow.sklearn import log_model
 from mlflow_server import MlflowServer
 from sklearn.linear_model import LinearRegression
 
+from contract.gate import Criterion, to_json
 from contract.names import Env
 from loop.runtime import registry
 
@@ -37,8 +38,7 @@ def bench(
         Env.WORKFLOW: f"{bench.model}-train-1",
         Env.TRIGGER: "manual",
         Env.IMAGE: "registry.example.com/books@sha256:0",
-        Env.GATE_METRIC: "auc",
-        Env.GATE_MINIMUM: "0.7",
+        Env.GATE: to_json([Criterion(metric="auc", bound=0.7)]),
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)

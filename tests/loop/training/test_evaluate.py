@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from bench import DATA, Bench
 
+from contract.gate import Criterion, to_json
+
 
 def test_metrics_and_the_fingerprint_of_the_rows_become_the_evaluation(bench: Bench) -> None:
     assert bench.evaluate('{"auc": 0.91, "loss": 1}') == (0, "model: models:/m-0\nauc: 0.91\nloss: 1")
@@ -62,6 +64,11 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
         ),
     ),
 }
+
+
+def test_each_metric_that_the_gate_asks_for_must_be_measured(bench: Bench) -> None:
+    gate = to_json([Criterion(metric="auc", bound=0.7), Criterion(metric="recall", bound=0.5)])
+    assert bench.evaluate(GATE=gate) == (1, "metrics.json must hold the gate's metric 'recall': it holds auc")
 
 
 @pytest.mark.parametrize("name", BROKEN)

@@ -4,15 +4,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contract.gate import Criterion, Direction
 from contract.names import Gate
-from loop.training.gate import Evaluation, Rule, decide
+from loop.training.gate import Evaluation, decide
 from loop.training.step import StepError
 
 SCORE = st.floats(0, 1)
 
 
-def measured(auc: float, version: str | None = None, data: str = "d1") -> Evaluation:
-    return Evaluation(version, {"auc": auc}, data)
+def auc(minimum: float, tolerance: float = 0.0) -> list[Criterion]:
+    return [Criterion(metric="auc", bound=minimum, tolerance=tolerance)]
+
+
+def rmse(maximum: float, tolerance: float = 0.0) -> Criterion:
+    return Criterion(metric="rmse", bound=maximum, direction=Direction.LOWER, tolerance=tolerance)
+
+
+def measured(value: float, version: str | None = None, data: str = "d1") -> Evaluation:
+    return Evaluation(version, {"auc": value}, data)
 
 
 @given(candidate=SCORE, minimum=SCORE, production=st.none() | SCORE, tolerance=st.floats(0, 0.5))
@@ -20,13 +29,13 @@ def test_a_candidate_passes_if_and_only_if_it_reaches_the_minimum_and_what_produ
     candidate: float, minimum: float, production: float | None, tolerance: float
 ) -> None:
     current = None if production is None else measured(production, "3")
-    decision = decide(Rule("auc", minimum, tolerance), measured(candidate), current)
+    decision = decide(auc(minimum, tolerance), measured(candidate), current)
     enough = candidate >= minimum and (production is None or candidate >= production - tolerance)
     assert (decision.gate is Gate.PASSED) == enough
 
 
 @pytest.mark.parametrize(
-    ("auc", "production", "reason"),
+    ("value", "production", "reason"),
     [
         (0.8, None, "auc 0.8000 reaches the minimum 0.7"),
         (0.6, None, "auc 0.6000 is below the minimum 0.7"),
@@ -39,14 +48,14 @@ def test_a_candidate_passes_if_and_only_if_it_reaches_the_minimum_and_what_produ
         ),
     ],
 )
-def test_the_reason_names_the_numbers_that_decided(auc: float, production: float | None, reason: str) -> None:
+def test_the_reason_names_the_numbers_that_decided(value: float, production: float | None, reason: str) -> None:
     current = None if production is None else measured(production, "3")
-    assert decide(Rule("auc", 0.7, 0.02), measured(auc), current).reason == reason
+    assert decide(auc(0.7, 0.02), measured(value), current).reason == reason
 
 
 def test_two_evaluations_on_different_rows_are_not_compared() -> None:
     with pytest.raises(StepError) as caught:
-        decide(Rule("auc", 0.7), measured(0.9), measured(0.8, "3", data="d2"))
+        decide(auc(0.7), measured(0.9), measured(0.8, "3", data="d2"))
     assert str(caught.value) == (
         "the candidate was measured on data d1 and version 3 in production on d2: "
         "the gate compares on the same rows only; run the training again"
@@ -56,3 +65,72 @@ def test_two_evaluations_on_different_rows_are_not_compared() -> None:
 def test_an_evaluation_survives_the_way_through_a_workflow_parameter() -> None:
     evaluation = measured(0.123456789, "3")
     assert Evaluation.from_json(evaluation.to_json()) == evaluation
+
+
+@given(candidate=SCORE, maximum=SCORE, production=st.none() | SCORE, tolerance=st.floats(0, 0.5))
+def test_where_lower_is_better_a_candidate_passes_if_and_only_if_it_is_low_enough(
+    candidate: float, maximum: float, production: float | None, tolerance: float
+) -> None:
+    current = None if production is None else Evaluation("3", {"rmse": production}, "d1")
+    decision = decide([rmse(maximum, tolerance)], Evaluation(None, {"rmse": candidate}, "d1"), current)
+    enough = candidate <= maximum and (production is None or candidate <= production + tolerance)
+    assert (decision.gate is Gate.PASSED) == enough
+
+
+@pytest.mark.parametrize(
+    ("value", "production", "reason"),
+    [
+        (3.1, None, "rmse 3.1000 stays within the maximum 3.5"),
+        (9.1, None, "rmse 9.1000 is above the maximum 3.5"),
+        (9.1, 9.5, "rmse 9.1000 is above the maximum 3.5"),
+        (3.4, 3.2, "rmse 3.4000 is worse than version 3 in production (3.2000, tolerance 0.1)"),
+        (
+            3.25,
+            3.2,
+            (
+                "rmse 3.2500 stays within the maximum 3.5 and is not worse than version 3 in production "
+                "(3.2000, tolerance 0.1)"
+            ),
+        ),
+    ],
+)
+def test_the_reason_says_which_way_is_better(value: float, production: float | None, reason: str) -> None:
+    current = None if production is None else Evaluation("3", {"rmse": production}, "d1")
+    assert decide([rmse(3.5, 0.1)], Evaluation(None, {"rmse": value}, "d1"), current).reason == reason
+
+
+def test_of_several_metrics_each_must_pass_and_only_those_that_do_not_are_the_reason() -> None:
+    criteria = [*auc(0.7), rmse(3.5), Criterion(metric="recall", bound=0.5)]
+    candidate = Evaluation(None, {"auc": 0.6, "rmse": 3.0, "recall": 0.4}, "d1")
+    decision = decide(criteria, candidate, None)
+    assert (decision.gate, decision.reason) == (
+        Gate.REJECTED,
+        "auc 0.6000 is below the minimum 0.7; recall 0.4000 is below the minimum 0.5",
+    )
+
+
+def test_the_report_has_each_metric_s_numbers_and_those_of_the_first_where_one_is_read() -> None:
+    candidate, production = (
+        Evaluation(None, {"auc": 0.9, "rmse": 3.0}, "d1"),
+        Evaluation("3", {"auc": 0.8, "rmse": 3.2}, "d1"),
+    )
+    first = {"metric": "auc", "direction": "higher", "candidate": 0.9, "minimum": 0.7, "production": 0.8}
+    second = {"metric": "rmse", "direction": "lower", "candidate": 3.0, "maximum": 3.5, "production": 3.2}
+    decision = decide([*auc(0.7, 0.01), rmse(3.5, 0.1)], candidate, production)
+    assert decision.gate is Gate.PASSED
+    assert decision.report == first | {
+        "tolerance": 0.01,
+        "metrics": [first | {"tolerance": 0.01}, second | {"tolerance": 0.1}],
+        "production_version": "3",
+        "data": "d1",
+        "reason": decision.reason,
+    }
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("whose", ["the candidate", "version 3"])
+def test_a_value_that_is_no_number_is_no_decision(value: float, whose: str) -> None:
+    candidate, production = (value, 0.9) if whose == "the candidate" else (0.9, value)
+    with pytest.raises(StepError) as caught:
+        decide(auc(0.7), measured(candidate), measured(production, "3"))
+    assert str(caught.value) == f"the gate asks for metric 'auc', and {whose} has {value}: it must be finite"

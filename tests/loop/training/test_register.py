@@ -12,6 +12,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils import rest_utils
 from mlflow_server import MlflowServer
 
+from contract.gate import Criterion, to_json
 from contract.names import Tag
 from loop.runtime.registry import Registry
 from loop.training.gate import Evaluation
@@ -46,10 +47,9 @@ def test_a_passed_candidate_is_registered_with_its_lineage_and_its_gate(bench: B
             "ml-loop.workflow": f"{bench.model}-train-1",
         },
     )
-    assert report == {
-        "metric": "auc",
-        "candidate": 0.9,
-        "minimum": 0.7,
+    numbers = {"metric": "auc", "direction": "higher", "candidate": 0.9, "minimum": 0.7}
+    assert report == numbers | {
+        "metrics": [numbers],
         "data": DATA,
         "reason": "auc 0.9000 reaches the minimum 0.7",
     }
@@ -215,13 +215,14 @@ BROKEN = {
     "TRIGGER": ("cron", "ML_LOOP_TRIGGER is 'cron': it must be one of manual, schedule, drift"),
     "IMAGE": ("", "ML_LOOP_IMAGE is not set: this step needs it in its environment"),
     "WORKFLOW": ("", "ML_LOOP_WORKFLOW is not set: this step needs it in its environment"),
-    "GATE_MINIMUM": ("high", "ML_LOOP_GATE_MINIMUM is 'high': it must be a number"),
-    "GATE_TOLERANCE": (
-        "-1",
-        "the gate's minimum 0.7 and tolerance -1.0 must be finite, the tolerance not negative",
+    "GATE": (
+        "high",
+        (
+            "ML_LOOP_GATE cannot be followed: it must be a JSON list with metric, bound, direction and tolerance, "
+            "and is 'high'"
+        ),
     ),
     "CANDIDATE": ("{}", "ML_LOOP_CANDIDATE must be what the step evaluate left in its output: it is '{}'"),
-    "GATE_METRIC": ("f1", "the gate asks for metric 'f1', and the candidate was measured with: auc"),
 }
 
 
@@ -229,6 +230,37 @@ BROKEN = {
 def test_a_wrong_setting_registers_nothing_and_names_itself(bench: Bench, name: str) -> None:
     value, sentence = BROKEN[name]
     assert bench.register(bench.run(), **{name: value}) == (1, sentence)
+    assert bench.versions() == []
+
+
+WRONG_GATES = {
+    "no number": ({"bound": "x"}, "could not convert string to float: 'x'"),
+    "not finite": (
+        {"bound": float("nan")},
+        "the bound nan and the tolerance 0 of auc must be finite, the tolerance not negative",
+    ),
+    "negative tolerance": (
+        {"tolerance": -1},
+        "the bound 0.7 and the tolerance -1 of auc must be finite, the tolerance not negative",
+    ),
+    "no direction": ({"direction": "sideways"}, "'sideways' is not a valid Direction"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_GATES)
+def test_a_gate_that_cannot_be_followed_registers_nothing(bench: Bench, name: str) -> None:
+    wrong, sentence = WRONG_GATES[name]
+    gate = json.dumps([{"metric": "auc", "bound": 0.7, "direction": "higher", "tolerance": 0} | wrong])
+    assert bench.register(bench.run(), GATE=gate) == (1, f"ML_LOOP_GATE cannot be followed: {sentence}")
+    assert bench.versions() == []
+
+
+def test_a_metric_that_was_not_measured_registers_nothing(bench: Bench) -> None:
+    gate = to_json([Criterion(metric="f1", bound=0.7)])
+    assert bench.register(bench.run(), GATE=gate) == (
+        1,
+        "the gate asks for metric 'f1', and the candidate was measured with: auc",
+    )
     assert bench.versions() == []
 
 

@@ -1,0 +1,89 @@
+"""Everything that decides how a model is trained, as the workflow's spec is written from it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from components.kit.access import Access
+from components.kit.pod import Resources
+from components.kit.surroundings import DEFAULT
+from contract.gate import Criterion
+from settings.surroundings import Surroundings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Commands:
+    """How the user's image is called."""
+
+    train: Sequence[str] = ("train",)
+    evaluate: Sequence[str] = ("evaluate",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """What a candidate must reach to become `staging`."""
+
+    criteria: Sequence[Criterion]
+    compare: bool
+    """Whether it must not be worse than the version in production."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accounts:
+    """Service accounts of the steps. The user's code runs as `train`, which may do the least."""
+
+    train: str
+    gate: str
+    """Registers and stages: what the user's code says of its own version is not what MLflow says of it."""
+    cooldown: str | None
+    rollout: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Canary:
+    """How a version is watched once it is in the staging service, beside the one in production."""
+
+    production_service: str
+    options: Sequence[str]
+    """Limits, as `components.serving.promotion.watch_options` gives them."""
+    seconds: int
+    kafka: Access
+    """Where predictions are read. None: they are not judged."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A training, with everything known."""
+
+    model: str
+    namespace: str
+    tracking_uri: str
+    loop_image: str
+    image: str
+    """The user's, with `commands`."""
+    commands: Commands
+    accounts: Accounts
+    labels: Mapping[str, str]
+    """Of all pods."""
+    resources: Resources
+    """Of train."""
+    evaluate_resources: Resources
+    around: Surroundings = DEFAULT
+    """What train and evaluate find around them."""
+    image_pull_secrets: Sequence[str] = ()
+    gate: Gate
+    data_uri: str
+    parameters: Mapping[str, str | int | float | bool]
+    timeout: int
+    """Seconds after which train, and each evaluate, is stopped."""
+    cooldown: int | None
+    """Seconds between two trainings for one feature. None: drift always trains."""
+    staging_service: str | None
+    """InferenceService that follows the alias `staging`. None: there is none."""
+    canary: Canary | None
+    """How the version in it is watched. None: it is not."""
+    rollout: int
+    """Seconds until a rollout is given up."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.model}-train"

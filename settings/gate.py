@@ -1,0 +1,144 @@
+"""The gate: what each metric of an evaluation must reach, and how much worse than in production it may be."""
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Final, Literal
+
+from pydantic import Field
+
+from contract.gate import Criterion, Direction
+from settings.problem import Path, Problem, Rule, one_of, shown
+from settings.section import Section
+from settings.values.names import MetricName
+from settings.values.number import Number
+
+_ENDS: Final = (
+    *("loss", "error", "errors", "deviance", "perplexity", "brier", "crps", "divergence", "distance", "regret"),
+    *("mse", "mae", "mape", "wape", "mase", "msle", "rmsle", "rmsse", "misclassification", "latency"),
+)
+"""What words end in, as libraries write them together: XGBoost's `mlogloss` and `merror`."""
+_WORDS: Final = frozenset({"nll", "ece", "wer", "cer", "eer", "fpr", "fnr", "aic", "bic", "kl", "mpe", "sse", "false"})
+_TURNED: Final = frozenset({"neg", "negative", "negated", "minus", "inverse", "skill", "free", "reduction"})
+"""Words with which more is better again: `neg_log_loss`, `brier_skill_score`."""
+
+Tolerance = Annotated[
+    float,
+    Field(strict=True, ge=0, allow_inf_nan=False),
+    Rule("a number of at least 0", "Write it in the metric's own unit, such as 0.01"),
+]
+
+
+def lower_is_better(metric: str) -> bool:
+    """Whether the name says so: `rmse`, `val_loss`, `meanSquaredError`, XGBoost's `mlogloss`."""
+    words = [word.lower() for word in re.findall(r"[A-Z]*[a-z]+|[A-Z]+", metric)]
+    told = any(word in _WORDS or word.endswith(_ENDS) for word in words)
+    # scikit-learn's d2_log_loss_score and its kin are shares of what is explained.
+    turned = metric.startswith(("-", "d2")) or not _TURNED.isdisjoint(words)
+    return told and not turned
+
+
+class Bounds(Section):
+    """What one metric must reach."""
+
+    direction: (
+        Annotated[Direction, one_of(Direction, "Set it to lower where the smaller value is the better one")] | None
+    ) = None
+    """Which values are better. Unset: higher."""
+    minimum: Number | None = None
+    """The least value that passes, where higher is better."""
+    maximum: Number | None = None
+    """The greatest value that passes, where lower is better."""
+    tolerance: Tolerance = 0.0
+    """How much worse than with the version in production it may be on the same rows."""
+
+    def problems(self, metric: str) -> Iterator[Problem]:
+        """What contradicts the direction, as each metric has one bound."""
+        if self.direction is None and self.maximum is not None:
+            expected = f"no maximum of {metric} while higher is better"
+            yield Problem.with_value(("maximum",), self.maximum, expected, "Add direction: lower, or write a minimum")
+        elif self.direction is None and self.minimum is not None and lower_is_better(metric):
+            expected = f"a direction beside {metric}, whose name says that lower is better"
+            lower = f"direction: lower and maximum: {shown(self.minimum)}"
+            remedy = f"Write {lower}, or direction: higher if more of it is better"
+            yield Problem.with_value(("minimum",), self.minimum, expected, remedy)
+        elif self.direction is Direction.LOWER:
+            yield from self._one_bound("maximum", self.maximum, "minimum", self.minimum)
+        else:
+            yield from self._one_bound("minimum", self.minimum, "maximum", self.maximum)
+
+    def _one_bound(self, wanted: str, bound: float | None, other: str, unwanted: float | None) -> Iterator[Problem]:
+        if unwanted is not None:
+            expected = f"no {other} while direction is {self.direction or Direction.HIGHER}"
+            yield Problem.with_value((other,), unwanted, expected, f"Write {wanted} instead, or turn the direction")
+        elif bound is None:
+            yield Problem.missing((wanted,), "a number", "Write it without quotes, such as 0.7")
+
+    def criterion(self, metric: str) -> Criterion:
+        direction = self.direction or Direction.HIGHER
+        bound = self.maximum if direction is Direction.LOWER else self.minimum
+        assert bound is not None  # noqa: S101  # `problems` has seen to it
+        return Criterion(metric=metric, bound=bound, direction=direction, tolerance=self.tolerance)
+
+
+class GateMetric(Bounds):
+    """One of several metrics."""
+
+    metric: MetricName
+    """Metric of the evaluation."""
+
+    def contradictions(self) -> Iterator[Problem]:
+        yield from self.problems(self.metric)
+
+
+class Gate(Bounds):
+    """What a new version must reach before it becomes `staging`: by one metric, or by each of `metrics`."""
+
+    metric: MetricName | None = None
+    """Metric of the evaluation, where there is one only."""
+    metrics: (
+        Annotated[
+            tuple[GateMetric, ...],
+            Field(min_length=1),
+            Rule("a list with at least one metric", "Write - {metric: auc, minimum: 0.7} or so"),
+        ]
+        | None
+    ) = None
+    """Metrics of the evaluation, each with its own bound: all of them must pass."""
+    not_worse_than: (
+        Annotated[Literal["production"], Rule("production or null", "Write null to gate on the minimum alone")] | None
+    ) = "production"
+    """Alias of the version that must not be better on the same data. null: only the bounds count."""
+
+    @property
+    def criteria(self) -> tuple[Criterion, ...]:
+        """What is asked of each metric."""
+        if self.metrics is not None:
+            return tuple(each.criterion(each.metric) for each in self.metrics)
+        assert self.metric is not None  # noqa: S101  # `contradictions` has seen to it
+        return (self.criterion(self.metric),)
+
+    def contradictions(self) -> Iterator[Problem]:
+        if self.metrics is None and self.metric is None:
+            expected, remedy = "the name of a metric that the evaluation logs, such as auc", "Add it, or metrics"
+            yield Problem.missing(("metric",), expected, remedy)
+        elif self.metrics is None:
+            yield from self.problems(str(self.metric))
+            yield from self._unused(self, ())
+        else:
+            yield from self._list(self.metrics)
+
+    def _unused(self, bounds: Bounds, path: Path) -> Iterator[Problem]:
+        if bounds.tolerance and self.not_worse_than is None:
+            expected, remedy = "no tolerance while notWorseThan is null", "Remove it, or set notWorseThan to production"
+            yield Problem.with_value((*path, "tolerance"), bounds.tolerance, expected, remedy)
+
+    def _list(self, metrics: tuple[GateMetric, ...]) -> Iterator[Problem]:
+        for key in ("metric", "direction", "minimum", "maximum", "tolerance"):
+            if key in self.model_fields_set:
+                expected, remedy = f"no {key} beside metrics", "Move it into the list"
+                yield Problem.with_value((key,), getattr(self, key), expected, remedy)
+        for index, each in enumerate(metrics):
+            yield from self._unused(each, ("metrics", index))
+            if each.metric in [earlier.metric for earlier in metrics[:index]]:
+                expected, remedy = "a metric that is not listed yet", "Remove one of the two"
+                yield Problem.with_value(("metrics", index, "metric"), each.metric, expected, remedy)
