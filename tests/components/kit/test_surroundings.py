@@ -197,6 +197,8 @@ def test_the_policy_pack_finds_nothing_that_it_would_not_find_without_surroundin
 
 
 def violations(recording: Recording) -> list[Violation]:
-    """Those of all objects, none of whose namespaces are there."""
+    """Those of all objects, none of whose namespaces are there; sorted, as objects are registered in no fixed order."""
     made = tuple(Resource(each.inputs) for each in recording.resources if "kind" in each.inputs)
-    return [found for rule in RULES for resource in made for found in rule.check(resource, Stack(made))]
+    return sorted(
+        (found for rule in RULES for resource in made for found in rule.check(resource, Stack(made))), key=str
+    )
