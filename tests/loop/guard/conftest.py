@@ -19,7 +19,8 @@ def reviews() -> Iterator[TokenReviews]:
         yield server
 
 
-@pytest.fixture(scope="session")
+# One for each file: its tests delete and overwrite what is guarded.
+@pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, reviews: TokenReviews) -> Iterator[GuardedServer]:
     guarded = GuardedServer(tmp_path_factory.mktemp("guarded-server"), reviews)
     guarded.start()
@@ -28,7 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, reviews: TokenReviews) -> I
     guarded.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def things(server: GuardedServer) -> Things:
     """What belongs to the guarded model, written by its training."""
     return seed(server)
