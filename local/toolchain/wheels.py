@@ -23,7 +23,8 @@ def exported() -> str:
 
 
 def key() -> str:
-    return key_of(exported())
+    """Of the lock itself, so that a start with everything built asks no other program."""
+    return key_of(GROUP, REPOSITORY / "uv.lock")
 
 
 def fetch(paths: Paths) -> str:
