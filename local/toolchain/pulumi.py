@@ -29,9 +29,12 @@ def installed() -> Path | None:
 
 
 def users_own(paths: Paths) -> Path | None:
-    """The user's own CLI, which is used instead of one of ours; none where the one on PATH is ours."""
+    """The user's own CLI, which is used instead of one of ours; none where the one on PATH is ours.
+
+    Resolved, as the one on PATH may be the link that `link` left, which must not become a link to itself.
+    """
     found = installed()
-    return found if found is not None and found.resolve().parent != paths.bin.resolve() else None
+    return found.resolve() if found is not None and found.resolve().parent != paths.bin.resolve() else None
 
 
 def link(found: Path, paths: Paths) -> str:

@@ -67,11 +67,17 @@ def test_modules_are_downloaded_at_once_while_builds_have_their_turns(steps: lis
     assert not any(step.heavy or step.needs for step in modules.values())
 
 
-def test_a_pulumi_of_the_user_s_is_used_and_none_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cli = tmp_path / "users" / "pulumi"
-    cli.parent.mkdir()
+def pulumi_in(folder: Path) -> Path:
+    """A program that says that it is Pulumi, as new as the SDK."""
+    folder.mkdir()
+    cli = folder / "pulumi"
     cli.write_text(f"#!/bin/sh\necho v{pulumi.SDK}\n")
     cli.chmod(0o755)
+    return cli
+
+
+def test_a_pulumi_of_the_user_s_is_used_and_none_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cli = pulumi_in(tmp_path / "users")
     monkeypatch.setenv("PATH", str(cli.parent), prepend=":")
     paths = Paths(tmp_path / "cache")
     steps = {step.name: step for step in Plan(paths).steps()}
@@ -80,11 +86,22 @@ def test_a_pulumi_of_the_user_s_is_used_and_none_is_built(tmp_path: Path, monkey
     assert (paths.bin / "pulumi").resolve() == cli
 
 
+def test_the_link_to_a_pulumi_of_the_user_s_does_not_become_a_link_to_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli = pulumi_in(tmp_path / "users")
+    paths = Paths(tmp_path / "cache")
+    paths.bin.mkdir(parents=True)
+    (paths.bin / "pulumi").symlink_to(cli)
+    monkeypatch.setenv("PATH", str(paths.bin), prepend=":")  # as `make env` has it
+    steps = {step.name: step for step in Plan(paths).steps()}
+    steps["pulumi"].run()
+    assert (paths.bin / "pulumi").resolve() == cli
+
+
 def test_a_pulumi_of_ours_on_the_path_is_no_user_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = Paths(tmp_path)
-    paths.bin.mkdir()
-    (paths.bin / "pulumi").write_text(f"#!/bin/sh\necho v{pulumi.SDK}\n")
-    (paths.bin / "pulumi").chmod(0o755)
+    pulumi_in(paths.bin)
     monkeypatch.setenv("PATH", str(paths.bin), prepend=":")
     assert "build pulumi" in {step.name for step in Plan(paths).steps()}
 
