@@ -40,6 +40,8 @@ def test_the_first_version_gets_its_share_once_it_is_served(model: PromotionStac
     with timed("first promotion, up included"):
         model.up(1)
     assert model.aliases == {"production": "1"}
+    with model.load() as load:  # the route goes to the first version once it is served, and the gateway reads it later
+        eventually(lambda: len(load.failed) < len(load.seen), "the gateway's first answer")
     with model.load() as load:
         eventually(lambda: len(load.seen) > 50, "answers")
     assert {(status, version) for _, status, version in load.seen} == {(200, "1")}
