@@ -45,12 +45,20 @@ class Prediction:
     """JSON values, one for each output of the model."""
     at: datetime
     """In UTC."""
+    id: str = ""
+    """The request's id, a slash, and the row's number in it from 0. Empty: written before predictions had one."""
     tenant: str = ""
     user_id: str = ""
+
+    @property
+    def request(self) -> tuple[str, ...]:
+        """The same for all rows of one request."""
+        return (self.id.rpartition("/")[0],) if self.id else (self.tenant, self.user_id, self.at.isoformat())
 
     def encode(self, dumps: Callable[[object], bytes] | None = None) -> bytes:
         """As JSON, in which a number that is not finite is null. `dumps` is a faster encoder with that property."""
         message = {
+            "id": self.id,
             "tenant": self.tenant,
             "user_id": self.user_id,
             "features": self.features,
@@ -74,6 +82,7 @@ class Prediction:
                 features=_features(message),
                 predictions=_list(message, "predictions", []),
                 at=_moment(message, "at"),
+                id=_text(message, "id", ""),
                 tenant=_text(message, "tenant", ""),
                 user_id=_text(message, "user_id", ""),
             )

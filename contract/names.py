@@ -179,6 +179,8 @@ VERSION_HEADER: Final = "X-Model-Version"
 TENANT_HEADER: Final = "X-Tenant"
 USER_HEADER: Final = "X-User-Id"
 """Headers of a request: whose the prediction is. The model servers believe them."""
+REQUEST_ID_HEADER: Final = "X-Request-Id"
+"""Header of a request and of its answer: the id by which its predictions are found again."""
 
 SERVER_PORT: Final = 8080
 """Port of the model servers: predictions and metrics."""

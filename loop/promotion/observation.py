@@ -118,7 +118,7 @@ def published(model: str, versions: Iterable[str], messages: Iterable[bytes]) ->
             skipped += 1
         elif message is not None and (kept := rows.get(message.version)) is not None:
             # One row of each request: those of a batch are too much alike to count for more than one another.
-            request = message.version, message.tenant, message.user_id, message.at.isoformat()
+            request = message.version, *message.request
             if request not in requests:
                 requests.add(request)
                 kept.append((message.features, message.predictions))

@@ -23,6 +23,7 @@ from contract.names import PREDICTIONS_TOPIC, Env
 from loop.model.answers import plain
 from loop.runtime.kafka import client_settings
 from loop.runtime.metrics import counter, gauge
+from loop.serving.caller import Caller
 from loop.serving.served import ServedModel
 
 _log = logging.getLogger(__name__)
@@ -44,8 +45,7 @@ LARGEST = 900_000
 class Prediction:
     """One request's rows and the model's answers to them, in the same order."""
 
-    tenant: str
-    user_id: str
+    caller: Caller
     rows: list[list[Any]]
     predictions: list[Any]
 
@@ -97,7 +97,7 @@ class Capture:
                 return
             prediction, at = item
             for message in messages(prediction, self._served, at):
-                self._produce(prediction.tenant, message)
+                self._produce(prediction.caller.tenant, message)
             with self._lock:
                 self._rows -= len(prediction.rows)
             QUEUED.set(self._rows)
@@ -116,24 +116,26 @@ class Capture:
 def messages(prediction: Prediction, served: ServedModel, at: datetime) -> list[bytes]:
     """One message per row. Whatever one of them holds, the others are published: the thread must outlive it."""
     made: list[bytes] = []
-    for row, answer in zip(prediction.rows, prediction.predictions, strict=False):
+    for number in range(min(len(prediction.rows), len(prediction.predictions))):
         try:
-            made.append(_message(prediction, row, answer, served, at))
+            made.append(_message(prediction, number, served, at))
         except Exception as error:  # noqa: BLE001  # of the JSON writer, or of whatever object the model answered
             UNPUBLISHABLE.inc()
             _log.warning("a prediction cannot be published: %s: %s", type(error).__name__, error)
     return made
 
 
-def _message(prediction: Prediction, row: list[Any], answer: Any, served: ServedModel, at: datetime) -> bytes:
+def _message(prediction: Prediction, number: int, served: ServedModel, at: datetime) -> bytes:
     """One row's JSON message, as the contract describes it. Numbers that are not finite become null.
 
     Features are scalars: a list or an object is its JSON text. What would make the message too large for Kafka, an
     image as a feature, is published as null: the predictions still count.
     """
+    caller, row, answer = prediction.caller, prediction.rows[number], prediction.predictions[number]
     message = topics.Prediction(
-        tenant=prediction.tenant,
-        user_id=prediction.user_id,
+        id=f"{caller.request_id}/{number}",
+        tenant=caller.tenant,
+        user_id=caller.user_id,
         features=[_json(each).decode() if isinstance(each, list | dict) else each for each in row],
         predictions=answer if isinstance(answer, list) else [answer],
         at=at,

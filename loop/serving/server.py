@@ -2,18 +2,16 @@
 
 Ready only after the model has answered rows that it knows: its training's reference, else the example logged with it.
 Answers under the InferenceService's name and the registered model's.
-`X-Tenant` and `X-User-Id` say whose prediction it is in `ml.predictions`.
+`X-Tenant` and `X-User-Id` say whose prediction it is in `ml.predictions`, and `X-Request-Id` which.
 """
 
 import argparse
 import asyncio
 import logging
-import re
 import sys
 import warnings
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +23,10 @@ from kserve import Model, ModelServer
 from kserve.errors import InferenceError, InvalidInput, ModelNotFound
 from kserve.model_server import app
 from kserve.protocol.infer_type import InferRequest
-from kserve.utils.utils import generate_uuid
 from starlette.exceptions import HTTPException
 
 from contract import metrics
-from contract.names import SERVER_PORT, TENANT_HEADER, USER_HEADER
+from contract.names import REQUEST_ID_HEADER, SERVER_PORT
 from loop.model import answers as forms
 from loop.model import reference
 from loop.model.errors import RejectedError
@@ -37,6 +34,7 @@ from loop.model.pyfunc import ServableModel
 from loop.model.requests import Batch
 from loop.runtime import command
 from loop.runtime.metrics import counter, info
+from loop.serving.caller import Caller
 from loop.serving.capture import Capture, Prediction, from_environment
 from loop.serving.guard import Guard
 from loop.serving.served import ServedModel, reference_of
@@ -46,31 +44,11 @@ PREDICTIONS = counter(metrics.PREDICTIONS)
 
 FEW = 20
 """Reference rows that the model is tried with."""
-_TENANT = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_USER = re.compile(r"[\x21-\x7e]{0,128}")
 _log = logging.getLogger("kserve")
 
 
 class LoadError(Exception):
     """The model cannot be served. The message says why."""
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Whose prediction it is, as the gateway in front says."""
-
-    tenant: str
-    user_id: str
-
-    @classmethod
-    def of(cls, headers: Mapping[str, str]) -> "Caller":
-        """From X-Tenant and X-User-Id; raises RejectedError."""
-        caller = cls(headers.get(TENANT_HEADER.lower(), "default"), headers.get(USER_HEADER.lower(), ""))
-        if not _TENANT.fullmatch(caller.tenant):
-            raise RejectedError(f"the header {TENANT_HEADER} must be 1 to 64 of A-Z a-z 0-9 . _ -")
-        if not _USER.fullmatch(caller.user_id):
-            raise RejectedError(f"the header {USER_HEADER} must be at most 128 printable ASCII characters")
-        return caller
 
 
 class PyfuncModel(Model):
@@ -107,15 +85,15 @@ class PyfuncModel(Model):
     async def preprocess(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, payload: object, headers: Mapping[str, str]
     ) -> tuple[object, Batch, Caller]:
-        caller = Caller.of(headers)
         if isinstance(payload, InferRequest):
-            return payload, self._model.check.v2(payload), caller
-        return payload, self._model.check.v1(payload), caller
+            return payload, self._model.check.v2(payload), Caller.of(headers, payload.id)
+        return payload, self._model.check.v1(payload), Caller.of(headers)
 
     async def predict(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
         payload: tuple[Any, Batch, Caller],
-        *_headers: object,
+        _headers: Mapping[str, str],
+        response_headers: dict[str, str],
     ) -> dict[str, Any]:
         request, batch, caller = payload
         loop = asyncio.get_running_loop()
@@ -126,12 +104,13 @@ class PyfuncModel(Model):
             raise InferenceError(f"the model failed on this request: {type(error).__name__}") from error
         PREDICTIONS.labels(self._served.name, self._served.version).inc(len(answers))
         if self._capture:
-            self._capture.offer(Prediction(caller.tenant, caller.user_id, batch.rows, answers))
+            self._capture.offer(Prediction(caller, batch.rows, answers))
+        response_headers[REQUEST_ID_HEADER.lower()] = caller.request_id
         if isinstance(request, InferRequest):
-            return self._v2(request, forms.tensors(answers, result))
+            return self._v2(request, caller, forms.tensors(answers, result))
         return {"predictions": answers}
 
-    def _v2(self, request: InferRequest, outputs: list[dict[str, Any]]) -> dict[str, Any]:
+    def _v2(self, request: InferRequest, caller: Caller, outputs: list[dict[str, Any]]) -> dict[str, Any]:
         """The body of a v2 answer. The SDK's own writer knows numbers and text only, and makes a null the text None."""
         if wanted := [each.name for each in request.request_outputs or []]:
             if unknown := sorted(set(wanted) - {each["name"] for each in outputs}):
@@ -140,7 +119,7 @@ class PyfuncModel(Model):
         return {
             "model_name": request.model_name,
             "model_version": self._served.version,
-            "id": request.id or generate_uuid(),
+            "id": caller.request_id,
             "outputs": outputs,
         }
 

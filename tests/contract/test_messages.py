@@ -20,6 +20,7 @@ PREDICTION: Final = Prediction(
     features=[1.5, "crime", None, True],
     predictions=[0.25, [1, 2]],
     at=AT,
+    id="order/7/0",
     tenant="acme",
     user_id="u1",
 )
@@ -123,13 +124,19 @@ def test_no_field_of_an_event_may_be_of_another_kind(key: str, value: object) ->
     assert found.reason.startswith("not a drift event: ")
 
 
-@pytest.mark.parametrize("key", ["version", "features", "predictions", "at", "tenant", "user_id"])
-@pytest.mark.parametrize("value", [None, True, {}, [["books"]], -1, 10**400, "\ud800"])
+@pytest.mark.parametrize("key", ["id", "version", "features", "predictions", "at", "tenant", "user_id"])
+@pytest.mark.parametrize("value", [None, True, {}, -1, 10**400, "\ud800"])
 def test_no_field_of_a_prediction_may_be_of_another_kind(key: str, value: object) -> None:
-    if key == "predictions" and isinstance(value, list):
-        pytest.skip("a model's output may be a list")
     found = Prediction.parse(json.dumps(WRITTEN[0] | {key: value}).encode(), "books")
     assert isinstance(found, Malformed)
+
+
+@pytest.mark.parametrize("key", ["id", "version", "features", "at", "tenant", "user_id"])
+def test_a_list_is_a_model_s_output_and_nothing_else_of_a_prediction(key: str) -> None:
+    assert isinstance(
+        Prediction.parse(json.dumps(WRITTEN[0] | {"predictions": [["books"]]}).encode(), "books"), Prediction
+    )
+    assert isinstance(Prediction.parse(json.dumps(WRITTEN[0] | {key: [["books"]]}).encode(), "books"), Malformed)
 
 
 def test_a_column_that_has_broken_is_no_drift_however_far_it_is() -> None:
@@ -149,12 +156,20 @@ def test_messages_come_back_as_they_were_written() -> None:
     assert DriftEvent.parse(EVENT.encode()) == EVENT
 
 
+def test_rows_are_of_one_request_by_their_ids_and_without_one_by_caller_and_moment() -> None:
+    assert PREDICTION.request == replace(PREDICTION, id="order/7/12", user_id="u2").request
+    assert PREDICTION.request != replace(PREDICTION, id="order/8/0").request
+    old = replace(PREDICTION, id="")
+    assert old.request != replace(old, user_id="u2").request
+
+
 def test_another_model_s_prediction_is_none_whatever_else_it_holds() -> None:
     assert Prediction.parse(b'{"model": "films", "features": 7}', "books") is None
 
 
 def test_a_prediction_on_the_wire_is_what_the_docs_say() -> None:
     assert json.loads(PREDICTION.encode()) == {
+        "id": "order/7/0",
         "tenant": "acme",
         "user_id": "u1",
         "features": [1.5, "crime", None, True],

@@ -43,3 +43,13 @@ def test_of_a_request_one_row_counts() -> None:
 
     read = published("films", ["2"], [message(1, 0), message(2, 0), message(3, 1)])
     assert read.samples["2"] == Sample(((1.0, 3.0),), 2)
+
+
+def test_requests_of_one_moment_are_told_apart_by_their_ids() -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    rows = {"a/0": 1.0, "a/1": 2.0, "b/0": 3.0}
+    made = [
+        Prediction(id=name, model="films", version="2", features=[row], predictions=[row], at=at).encode()
+        for name, row in rows.items()
+    ]
+    assert published("films", ["2"], made).samples["2"] == Sample(((1.0, 3.0),), 2)

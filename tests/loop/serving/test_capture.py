@@ -10,6 +10,7 @@ from prometheus_client import REGISTRY
 
 from contract import messages as topics
 from loop.serving import capture
+from loop.serving.caller import Caller
 from loop.serving.capture import Capture, Prediction, messages
 from loop.serving.served import ServedModel
 
@@ -37,7 +38,7 @@ class RecordingSink:
 
 
 def prediction(rows: int, tenant: str = "acme") -> Prediction:
-    return Prediction(tenant, "u1", [[float(i), 2.0] for i in range(rows)], [0.5] * rows)
+    return Prediction(Caller(tenant, "u1", "r1"), [[float(i), 2.0] for i in range(rows)], [0.5] * rows)
 
 
 def count(outcome: str) -> float:
@@ -52,21 +53,22 @@ def test_each_row_is_one_message_under_its_tenant() -> None:
     publisher.close()
     assert [(topic, key) for topic, key, _ in sink.sent] == [("ml.predictions", b"acme")] * 2
     assert [message["features"] for _, _, message in sink.sent] == [[0.0, 2.0], [1.0, 2.0]]
+    assert [message["id"] for _, _, message in sink.sent] == ["r1/0", "r1/1"]
     assert count("delivered") - before == 2
     assert sink.flushed == 1, "what is queued at the end must be given time to arrive"
 
 
 def test_a_message_is_what_the_contract_says() -> None:
     at = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
-    (message,) = messages(Prediction("acme", "u1", [[1.5, float("nan"), "crime"]], [0.25]), SERVED, at)
+    (message,) = messages(Prediction(Caller("acme", "u1", "r1"), [[1.5, float("nan"), "crime"]], [0.25]), SERVED, at)
     assert json.loads(message) == {
-        "tenant": "acme", "user_id": "u1", "features": [1.5, None, "crime"], "predictions": [0.25],
+        "id": "r1/0", "tenant": "acme", "user_id": "u1", "features": [1.5, None, "crime"], "predictions": [0.25],
         "at": "2026-01-02T03:04:05.678Z", "model": "books", "version": "7",
     }  # fmt: skip
 
 
 def test_a_model_with_several_outputs_publishes_them_all() -> None:
-    (message,) = messages(Prediction("acme", "", [[1.0]], [[0.1, 0.9]]), SERVED, datetime.now(UTC))
+    (message,) = messages(Prediction(Caller("acme", "", "r1"), [[1.0]], [[0.1, 0.9]]), SERVED, datetime.now(UTC))
     assert json.loads(message)["predictions"] == [0.1, 0.9]
 
 
@@ -81,7 +83,9 @@ def test_one_odd_row_is_counted_and_the_rows_after_it_are_published() -> None:
     sink = RecordingSink(lambda _: None)
     before = count("unpublishable")
     publisher = Capture(sink, SERVED)
-    publisher.offer(Prediction("acme", "", [[1.0]] * 3, [{0: float("nan")}, Unspeakable(), [1, [2.0, {"a": None}]]]))
+    publisher.offer(
+        Prediction(Caller("acme", "", "r1"), [[1.0]] * 3, [{0: float("nan")}, Unspeakable(), [1, [2.0, {"a": None}]]])
+    )
     publisher.offer(prediction(1))
     publisher.close()
     assert [message["predictions"] for _, _, message in sink.sent] == [[{"0": None}], [1, [2.0, {"a": None}]], [0.5]]
@@ -89,14 +93,14 @@ def test_one_odd_row_is_counted_and_the_rows_after_it_are_published() -> None:
 
 
 def test_features_that_are_too_large_for_kafka_are_left_out_and_the_predictions_are_published() -> None:
-    image = Prediction("acme", "", [["x" * 1_000_000, 1.0]], [0.5])
+    image = Prediction(Caller("acme", "", "r1"), [["x" * 1_000_000, 1.0]], [0.5])
     (message,) = messages(image, SERVED, datetime.now(UTC))
     assert json.loads(message)["features"] == [None, None]
     assert json.loads(message)["predictions"] == [0.5]
 
 
 def test_a_feature_that_is_a_list_is_published_as_its_json_text_which_the_contract_reads() -> None:
-    (message,) = messages(Prediction("acme", "", [[[0.5, 1.0], 2.0]], [0.5]), SERVED, datetime.now(UTC))
+    (message,) = messages(Prediction(Caller("acme", "", "r1"), [[[0.5, 1.0], 2.0]], [0.5]), SERVED, datetime.now(UTC))
     read = topics.Prediction.parse(message, "books")
     assert isinstance(read, topics.Prediction)
     assert read.features == ["[0.5,1.0]", 2.0]
