@@ -11,8 +11,8 @@ import numpy as np
 from scipy.stats import chi2
 
 from benchmarks.simulation import RULES, Floats, Outcome, Scenario, delays, year
-from contract.drift import DriftTest
-from loop.drift.settings import add_arguments, from_arguments
+from contract import flags
+from contract.drift import DriftSettings, DriftTest
 from loop.retraining.cooldown import duration
 
 
@@ -23,7 +23,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Example: python3 -m benchmarks.simulate --window 2000 --predictions-per-hour 500 --shift 0.3",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    add_arguments(parser)
+    flags.add_to(parser, DriftSettings, without=["features"])
     parser.add_argument("--features", type=int, default=5, help="how many features are watched")
     parser.add_argument("--predictions-per-hour", type=float, default=1000.0)
     parser.add_argument("--reference-rows", type=int, default=1000, help="rows that training keeps as the reference")
@@ -45,7 +45,8 @@ def _scenario(parser: argparse.ArgumentParser, arguments: argparse.Namespace) ->
     if arguments.test is not DriftTest.KS:
         parser.error("--test mmd cannot be simulated: its permutations would take hours; the detector runs it.")
     try:
-        settings = from_arguments(arguments, tuple(f"feature {n}" for n in range(1, arguments.features + 1)))
+        names = tuple(f"feature {n}" for n in range(1, arguments.features + 1))
+        settings = flags.read(DriftSettings, arguments, features=names)
     except ValueError as error:
         parser.error(str(error))
     return Scenario(

@@ -1,4 +1,4 @@
-"""What the stack and its pods say to each other, said once: names, messages, metrics, drift's and watching's settings.
+"""What the stack and its pods say to each other, said once: names, messages, metrics, commands, settings.
 
 Standard library only, as every environment of the project imports it: the stack's and those of all images.
 """

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final
+
+from contract.flags import Flag, spelled
 
 MIN_WINDOW: Final = 30
 """Fewer rows tell nothing of a distribution; the same least number holds for the reference."""
@@ -32,18 +34,13 @@ class DriftReference(StrEnum):
 class DriftSettings:
     """What counts as drift. Raises ValueError with one sentence when a value is out of its range."""
 
-    features: tuple[str, ...]
-    """Features to watch."""
-    window: int = 1000
-    """Rows per comparison. Each row is used once."""
-    test: DriftTest = DriftTest.KS
-    p_value: float = 0.05
-    """The threshold that consumers of the drift topic compare an event's p-value with."""
-    min_effect: float = 0.1
-    """Smallest distance that matters, however significant: KS distance, or MMD with test mmd."""
-    false_retrains_per_year: float = 1
-    """Expected number of drift events per year when nothing has drifted, for the whole model."""
-    reference: DriftReference = DriftReference.TRAINING
+    features: Annotated[tuple[str, ...], Flag("a feature to watch; once for each", name="feature")]
+    window: Annotated[int, "rows per comparison; each row is used once"] = 1000
+    test: Annotated[DriftTest, "which test compares them"] = DriftTest.KS
+    p_value: Annotated[float, "what consumers of the drift topic compare an event's p-value with"] = 0.05
+    min_effect: Annotated[float, "smallest distance that matters, however significant (KS distance, or MMD)"] = 0.1
+    false_retrains_per_year: Annotated[float, "expected drift events of the model per year without any drift"] = 1
+    reference: Annotated[DriftReference, "which rows the window is compared with"] = DriftReference.TRAINING
 
     def __post_init__(self) -> None:
         for key, legal, allowed in (
@@ -53,8 +50,7 @@ class DriftSettings:
             ("false_retrains_per_year", 0 < self.false_retrains_per_year < float("inf"), "above 0"),
         ):
             if not legal:
-                flag = "--" + key.replace("_", "-")
-                raise ValueError(f"{flag} is {getattr(self, key)}; it must be {allowed}.")
+                raise ValueError(f"{spelled(key)} is {getattr(self, key)}; it must be {allowed}.")
 
 
 DEFAULTS: Final = DriftSettings(features=())

@@ -10,6 +10,7 @@ from pulumi import Input, Output, ResourceOptions
 
 from components.kit.custom import object_name
 from components.kit.restricted import container_security_context, pod_security_context
+from contract.commands import Command
 
 Container = k8s.core.v1.ContainerArgsDict
 Env = k8s.core.v1.EnvVarArgsDict
@@ -57,6 +58,11 @@ def restricted_container(name: str, image: str, resources: Resources, mounts: Se
         "resources": cast("k8s.core.v1.ResourceRequirementsArgsDict", resources),
         "volume_mounts": [{"name": "tmp", "mount_path": SCRATCH}, *mounts],
     }
+
+
+def arguments(command: Command) -> list[str]:
+    """The command's options as a container's arguments, where Kubernetes puts variables in place of `$(NAME)`."""
+    return [word.replace("$", "$$") for word in command.argv()]
 
 
 def resources(*, cpu: str, memory: str, memory_limit: str) -> Resources:

@@ -4,7 +4,7 @@ External: the command (`python3 -m loop detect`), MLflow with the reference, Kaf
 pod keeps nothing: it may be killed at any time.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Final
 
 import pulumi
@@ -18,8 +18,10 @@ from components.kit.custom import object_name
 from components.kit.labels import labels, selector
 from components.kit.network import allow
 from components.kit.options import after
-from components.kit.pod import SCRATCH, Container, Resources, plain_env, pod, resources, restricted_container
+from components.kit.pod import SCRATCH, Container, Resources, arguments, plain_env, pod, resources, restricted_container
 from components.kit.probes import probes
+from contract.commands import Detect
+from contract.drift import DriftSettings
 from contract.names import METRICS_PORT
 from settings.model import Drift
 
@@ -90,8 +92,8 @@ class DriftMonitor(pulumi.ComponentResource):
 def _detector(args: DriftMonitorArgs) -> Container:
     return {
         **restricted_container("detector", args.image, args.resources, args.kafka.mounts),
-        "command": ["python3", "-m", "loop", "detect"],
-        "args": _arguments(args),
+        "command": Detect.entry(),
+        "args": arguments(_command(args)),
         "env": [
             *(args.kafka + args.tracking.reading).env,
             # alibi-detect compiles when it is imported, and caches beside its code where it may.
@@ -102,17 +104,6 @@ def _detector(args: DriftMonitorArgs) -> Container:
     }
 
 
-def _arguments(args: DriftMonitorArgs) -> list[str]:
-    """One word per option: a feature may start with a hyphen."""
-    drift = args.drift
-    return [
-        f"--model={args.model}",
-        *(f"--feature={feature}" for feature in drift.features),
-        f"--window={drift.window}",
-        f"--test={drift.test}",
-        f"--p-value={drift.p_value}",
-        f"--min-effect={drift.min_effect}",
-        f"--false-retrains-per-year={drift.false_retrains_per_year}",
-        f"--reference={drift.reference}",
-        f"--port={METRICS_PORT}",
-    ]
+def _command(args: DriftMonitorArgs) -> Detect:
+    settings = DriftSettings(**{field.name: getattr(args.drift, field.name) for field in fields(DriftSettings)})
+    return Detect(model=args.model, drift=settings, port=METRICS_PORT)

@@ -5,9 +5,9 @@ twice: commit where the complete window ends, publish and wait for the broker, c
 `window`).
 """
 
-import argparse
 import logging
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -16,17 +16,17 @@ from typing import Any, Final, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.commands import Detect
 from contract.drift import DriftSettings
 from contract.messages import EventKind
-from contract.names import DRIFT_TOPIC, METRICS_PORT, PREDICTIONS_TOPIC
+from contract.names import DRIFT_TOPIC, PREDICTIONS_TOPIC
 from loop.drift import metrics
 from loop.drift.column import as_32_bits
 from loop.drift.decision import Outcome, Span, events, sight
 from loop.drift.reference import Reference, Watcher, season_of
 from loop.drift.row import CLOCK_SKEW, Layouts, MalformedError, Row, UnknownVersionError, parse
-from loop.drift.settings import add_arguments, from_arguments
 from loop.drift.window import Bookmark, Windows, first_span
-from loop.runtime import command, watcher
+from loop.runtime import watcher
 from loop.runtime.kafka import client_settings
 
 _log = logging.getLogger(__name__)
@@ -239,21 +239,9 @@ def publisher(producer: Any, model: str) -> Callable[[list[bytes]], None]:
     return publish
 
 
-def _arguments() -> tuple[argparse.Namespace, DriftSettings]:
-    parser = command.parser("detect", "compare windows of predictions with the reference, and publish what was found")
-    parser.add_argument("--model", required=True, help="the registered model's name")
-    parser.add_argument("--feature", action="append", required=True, help="a feature to watch; once for each")
-    parser.add_argument("--port", type=int, default=METRICS_PORT, help="of /metrics, /healthz and /readyz")
-    add_arguments(parser)
-    arguments = parser.parse_args()
-    try:
-        return arguments, from_arguments(arguments, tuple(arguments.feature))
-    except ValueError as error:
-        parser.error(str(error))
-
-
 def main() -> int:
-    arguments, settings = _arguments()
+    given = Detect.parse(sys.argv[1:])
+    settings = given.drift
     watcher.log_to_stderr()
     from confluent_kafka import Consumer as KafkaConsumer  # noqa: PLC0415  # --help need not wait for all of these
     from confluent_kafka import Producer, TopicPartition  # noqa: PLC0415
@@ -262,14 +250,14 @@ def main() -> int:
     from loop.drift.alibi import make  # noqa: PLC0415  # seconds to import
 
     connection = client_settings(os.environ)
-    consumer = KafkaConsumer(connection | consumer_settings(arguments.model))
+    consumer = KafkaConsumer(connection | consumer_settings(given.model))
     producer = Producer(connection | {"enable.idempotence": True, "message.timeout.ms": int(FLUSH_SECONDS * 1000)})
-    references = Watcher(MlflowClient(), arguments.model, settings.features)
+    references = Watcher(MlflowClient(), given.model, settings.features)
     detector = Detector(
-        model=arguments.model,
+        model=given.model,
         settings=settings,
         consumer=consumer,
-        publish=publisher(producer, arguments.model),
+        publish=publisher(producer, given.model),
         watcher=references,
         make_test=make,
         partition=TopicPartition,
@@ -277,7 +265,7 @@ def main() -> int:
     threading.Thread(target=references.run, name="reference", daemon=True).start()
     consumer.subscribe([PREDICTIONS_TOPIC], on_assign=detector.assigned, on_revoke=detector.revoked)
     try:
-        watcher.run(detector.step, port=arguments.port, alive=detector.alive, ready=detector.ready)
+        watcher.run(detector.step, port=given.port, alive=detector.alive, ready=detector.ready)
     finally:
         references.stop()
         consumer.close()

@@ -46,6 +46,12 @@ def test_the_settings_of_drift_are_the_command_s_options(recording: Recording) -
     ]
 
 
+def test_a_feature_with_a_variable_s_name_stays_as_it_is() -> None:
+    """Kubernetes would put the variable in its place, and one dollar in place of two."""
+    recording = build(replace(drift_monitor_args(), drift=drift(features=["$(HOME)", "US$$"])))
+    assert container(recording)["args"][1:3] == ["--feature=$$(HOME)", "--feature=US$$$$"]
+
+
 def test_a_feature_that_looks_like_an_option_stays_a_feature() -> None:
     recording = build(replace(drift_monitor_args(), drift=drift(features=["--window", "a b"])))
     assert container(recording)["args"][1:3] == ["--feature=--window", "--feature=a b"]

@@ -1,0 +1,120 @@
+"""What a command's words say is read again as it was, and what they cannot say is refused."""
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from hypothesis import find, given
+from hypothesis import strategies as st
+
+import contract
+from contract.commands import Command, Detect
+from contract.drift import MIN_WINDOW, DriftReference, DriftSettings, DriftTest
+
+WORDS: Final = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+"""What a process may be given as a word: any text without a NUL."""
+HARD: Final = ("--", "-", "--window", "-1", " a b", "", "=", "--=--", "größe", "\n", "{{workflow.uid}}", "$(HOME)")
+TEXT: Final = WORDS | st.sampled_from(HARD)
+FRACTIONS: Final = st.floats(0, 1, exclude_min=True, exclude_max=True)
+DRIFT: Final = st.builds(
+    DriftSettings,
+    features=st.lists(TEXT, min_size=1).map(tuple),
+    window=st.integers(MIN_WINDOW),
+    test=st.sampled_from(DriftTest),
+    p_value=FRACTIONS,
+    min_effect=FRACTIONS,
+    false_retrains_per_year=st.floats(0, exclude_min=True, allow_infinity=False),
+    reference=st.sampled_from(DriftReference),
+)
+COMMANDS: Final[Mapping[type[Command], st.SearchStrategy[Command]]] = {
+    Detect: st.builds(Detect, model=TEXT, drift=DRIFT, port=st.integers(1, 65535)),
+}
+EACH: Final = pytest.mark.parametrize("kind", COMMANDS, ids=lambda kind: kind.NAME)
+
+
+def test_no_command_is_forgotten_here() -> None:
+    assert set(COMMANDS) == set(Command.__subclasses__())
+
+
+@EACH
+@given(data=st.data())
+def test_what_is_written_is_read_again(kind: type[Command], data: st.DataObject) -> None:
+    wanted = data.draw(COMMANDS[kind])
+    assert kind.parse(wanted.argv()) == wanted
+
+
+@EACH
+@given(data=st.data())
+def test_every_option_is_one_word(kind: type[Command], data: st.DataObject) -> None:
+    """So that no value is taken for an option, whatever it begins with."""
+    assert all(word.startswith("--") for word in data.draw(COMMANDS[kind]).argv())
+
+
+@EACH
+@pytest.mark.parametrize("word", ["--no-such=1", "--no-such", "no-such"])
+@given(data=st.data())
+def test_an_unknown_word_is_refused(kind: type[Command], word: str, data: st.DataObject) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        kind.parse([*data.draw(COMMANDS[kind]).argv(), word])
+
+
+def refusal(capsys: pytest.CaptureFixture[str], kind: type[Command], *words: str) -> str:
+    with pytest.raises(SystemExit, match="2"):
+        kind.parse(words)
+    return capsys.readouterr().err.splitlines()[-1]
+
+
+GIVEN: Final = ("--model=books", "--feature=pages")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--window=many"], "argument --window: invalid int value: 'many'"),
+        (["--window=29"], "--window is 29; it must be at least 30 rows."),
+        (["--p-value=1"], "--p-value is 1.0; it must be between 0 and 1, both excluded."),
+        (["--p-value=nan"], "--p-value is nan; it must be between 0 and 1, both excluded."),
+        (["--test=mood"], "argument --test: invalid DriftTest value: 'mood'"),
+        (["--win=30"], "unrecognized arguments: --win=30"),
+    ],
+)
+def test_a_wrong_value_is_a_sentence(capsys: pytest.CaptureFixture[str], words: list[str], said: str) -> None:
+    assert refusal(capsys, Detect, *GIVEN, *words) == f"python3 -m loop detect: error: {said}"
+
+
+def test_a_missing_option_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert refusal(capsys, Detect, "--feature=pages").endswith("the following arguments are required: --model")
+
+
+def test_a_number_keeps_all_its_digits_and_is_short_where_it_can_be() -> None:
+    settings = DriftSettings(("pages",), p_value=0.0123456789, false_retrains_per_year=1.0)
+    words = Detect(model="books", drift=settings).argv()
+    assert {"--p-value=0.0123456789", "--false-retrains-per-year=1"} <= set(words)
+
+
+@EACH
+def test_help_says_what_the_command_does_and_lists_its_options(
+    kind: type[Command], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        kind.parse(["--help"])
+    text = capsys.readouterr().out
+    assert kind.__doc__ in text.splitlines()
+    options = {word.partition("=")[0] for word in find(COMMANDS[kind], lambda _: True).argv()}
+    assert options <= set(text.split())
+
+
+def test_the_words_survive_a_process() -> None:
+    """Of what `HARD` holds, as an operating system hands words over."""
+    wanted = Detect(model="books", drift=DriftSettings(HARD))
+    program = (
+        "import sys; from contract.commands import Detect; print(ascii(Detect.parse(sys.argv[1:]).drift.features))"
+    )
+    root = Path(contract.__file__).parent.parent
+    done: Any = subprocess.run(
+        [sys.executable, "-c", program, *wanted.argv()], capture_output=True, text=True, check=True, cwd=root
+    )
+    assert done.stdout.strip() == ascii(HARD)
