@@ -106,6 +106,8 @@ class EventKind(StrEnum):
     DRIFT = "drift"
     QUALITY = "quality"
     """A column that has broken on its way here: somebody mends it, and no training would."""
+    KNOWN = "known"
+    """Drift on which a version in staging was trained: it waits for an approval, and for no training."""
 
 
 @dataclass(frozen=True, kw_only=True)

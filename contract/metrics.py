@@ -97,6 +97,11 @@ DRIFT_MESSAGES: Final = CounterMetric(
 BROKEN_FEATURE: Final = GaugeMetric(
     "ml_loop_drift_broken_feature", "1: in the last window it had one value only, or none", ("model", "feature")
 )
+KNOWN_BY: Final = GaugeMetric(
+    "ml_loop_drift_known_by_version",
+    "Version in staging that was trained on rows like those of the last window, which have drifted; 0: none",
+    ("model", "feature"),
+)
 EFFECTIVE_ROWS: Final = GaugeMetric(
     "ml_loop_drift_effective_rows", "Independent rows that those of the last window were worth", ("model", "feature")
 )
@@ -127,6 +132,7 @@ DRIFT: Final[tuple[Metric, ...]] = (
     EFFECTIVE_ROWS,
     SMALLEST_DISTANCE,
     BROKEN_FEATURE,
+    KNOWN_BY,
     DRIFT_MESSAGES,
     EXPIRED,
     REFERENCE_VERSION,

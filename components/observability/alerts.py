@@ -103,6 +103,13 @@ def _drift(watched: Watched) -> list[Alert]:
             summary="{{ $labels.feature }} of {{ $labels.model }} has one value only, or none; no training is started.",
         ),
         Alert(
+            name="DriftWaitsForApproval",
+            expr=f"{metrics.KNOWN_BY.name}{{{here}}} > 0",
+            lasting="1h",
+            severity=Severity.WARNING,
+            summary="{{ $labels.feature }} of {{ $labels.model }} drifted; version {{ $value }} in staging knows it.",
+        ),
+        Alert(
             name="PredictionsUnused",
             expr=(
                 f"sum by (namespace, model) (rate({unused}[15m])) "

@@ -69,6 +69,35 @@ def events(
     ]
 
 
+def drifted(outcomes: list[Outcome], elapsed: float, settings: DriftSettings) -> bool:
+    """Whether any of them would be published as drift."""
+    return any(_drift(each, len(outcomes), elapsed, settings) for each in outcomes)
+
+
+def known(
+    found: list[Outcome], beside: list[Outcome], version: str, elapsed: float, settings: DriftSettings
+) -> list[Outcome]:
+    """What was found, with the drift that `version` was trained on said to be known.
+
+    `beside` are the same tests against that version's reference. It knows a window when its test would have seen a
+    distance like the one to production, and sees none: a test that cannot see explains nothing.
+    """
+    tests = len(found)
+    return [
+        one._replace(kind=EventKind.KNOWN, reason=f"version {version} in staging was trained on rows like these")
+        if _drift(one, tests, elapsed, settings)
+        and not (other.reason or _drift(other, tests, elapsed, settings))
+        and other.effect < one.effect
+        and (other.smallest is None or other.smallest <= one.effect)
+        else one
+        for one, other in zip(found, beside, strict=True)
+    ]
+
+
+def _drift(outcome: Outcome, tests: int, elapsed: float, settings: DriftSettings) -> bool:
+    return _published(outcome, tests, elapsed, settings) < settings.p_value
+
+
 def _moment(at: float) -> datetime:
     return datetime.fromtimestamp(at, UTC)
 
@@ -82,12 +111,14 @@ def _published(outcome: Outcome, tests: int, elapsed: float, settings: DriftSett
 
 
 def sight(outcomes: list[Outcome]) -> str:
-    """What tests like those of the last window can see: the smallest shift, and in which feature they see nothing."""
-    seen = {each.feature: each.smallest for each in outcomes if each.smallest is not None and not each.reason}
+    """What waits for an approval, and what tests like the last window's can see: the smallest shift, and where none."""
+    waits = [f"{each.feature} has drifted, but {each.reason}" for each in outcomes if each.kind is EventKind.KNOWN]
+    closed = [each for each in outcomes if each.reason and each.kind is not EventKind.KNOWN]
+    seen = {each.feature: each.smallest for each in outcomes if each.smallest is not None and each not in closed}
     able = {feature: float(deviations(least)) for feature, least in seen.items() if least < 1}
-    blind = [f"{each.feature} ({each.reason})" for each in outcomes if each.reason]
+    blind = [f"{each.feature} ({each.reason})" for each in closed]
     blind += [f"{feature} (too few rows)" for feature, least in seen.items() if least >= 1]
-    parts: list[str] = []
+    parts = waits
     if able:
         worst = max(able, key=lambda feature: able[feature])
         parts.append(f"the smallest shift it sees is {min(able.values()):.2g} sigma, and {able[worst]:.2g} in {worst}")

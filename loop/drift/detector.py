@@ -13,18 +13,15 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from contract.commands import Detect
 from contract.drift import DriftSettings
 from contract.messages import EventKind
 from contract.names import DRIFT_TOPIC, PREDICTIONS_TOPIC
 from loop.drift import metrics
-from loop.drift.column import as_32_bits
+from loop.drift.comparison import Comparison, MakeTest
 from loop.drift.decision import Outcome, Span, events, sight
-from loop.drift.reference import Reference, Watcher, season_of
-from loop.drift.row import CLOCK_SKEW, Layouts, MalformedError, Row, UnknownVersionError, parse
+from loop.drift.reference import Reference, Watcher
+from loop.drift.row import CLOCK_SKEW, MalformedError, Row, UnknownVersionError, parse
 from loop.drift.window import Bookmark, Windows, first_span
 from loop.runtime import watcher
 from loop.runtime.kafka import client_settings
@@ -35,11 +32,6 @@ STUCK_SECONDS: Final = 300.0
 FLUSH_SECONDS: Final = 30.0
 SHOWN: Final = 200
 """Characters of a malformed message that the log shows."""
-
-Rows = NDArray[np.float64]
-
-Compare = Callable[[Rows, float], list[Outcome]]
-"""A test that holds its reference: window (n, features) and seconds since the last one in, outcomes out."""
 
 
 class Consumer(Protocol):
@@ -66,16 +58,15 @@ class Detector:
         consumer: Consumer,
         publish: Callable[[list[bytes]], None],
         watcher: Watcher,
-        make_test: Callable[[DriftSettings, Rows], Compare],
+        make_test: MakeTest,
         partition: Callable[..., Any],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._model, self._settings, self._consumer, self._publish = model, settings, consumer, publish
-        self._watcher, self._make_test, self._partition, self._clock = watcher, make_test, partition, clock
+        self._watcher, self._partition, self._clock = watcher, partition, clock
         self._windows = Windows(settings.window)
-        self._tests: tuple[Reference | None, frozenset[int], dict[str, Compare]] = (None, frozenset(), {})
+        self._comparison = Comparison(settings, watcher.columns, make_test)
         self._count = {name: metrics.MESSAGES.labels(model, name) for name in metrics.OUTCOMES}
-        self._known: tuple[Reference | None, Layouts] = (None, Layouts(settings.features, watcher.columns))
         self._sees = ""
         self._shown = -float("inf")
         self.last_step = clock()
@@ -132,7 +123,7 @@ class Detector:
 
     def _row(self, value: bytes | None, reference: Reference) -> Row | None:
         try:
-            row = parse(value, self._model, self._layouts(reference), self._clock())
+            row = parse(value, self._model, self._comparison.layouts(reference), self._clock())
         except (MalformedError, UnknownVersionError) as error:
             self._count["malformed" if isinstance(error, MalformedError) else "unknown_version"].inc()
             if self._clock() - self._shown >= 1.0:  # a flood of them must not become a flood of log lines
@@ -141,13 +132,6 @@ class Detector:
             return None
         self._count["used" if row is not None else "other_model"].inc()
         return row
-
-    def _layouts(self, reference: Reference) -> Layouts:
-        """Of the versions that have answered while this reference was in use."""
-        if self._known[0] is not reference:
-            self._known = reference, Layouts(self._settings.features, self._watcher.columns)
-            self._known[1](reference.version)
-        return self._known[1]
 
     def _take(self, partition: int, offset: int, row: Row | None) -> None:
         if self._windows.add(partition, offset, row):
@@ -172,9 +156,9 @@ class Detector:
         horizon = windows.horizon(self._clock() + CLOCK_SKEW)
         elapsed = max(0.0, end - horizon) if horizon is not None else first_span(times)
         offsets = tuple(sorted((p, mark.end or 0) for p, mark in windows.bookmarks.items()))
-        test = self._test(reference, season_of(times[len(times) // 2], self._settings.reference))
-        outcomes = test(as_32_bits(np.array([row.features for row in rows]), self._layouts(reference).singles), elapsed)
-        self._note(outcomes)
+        waiting = self._watcher.waiting
+        outcomes = self._comparison(reference, waiting, rows, elapsed)
+        self._note(outcomes, waiting.version if waiting else "0")
         span = Span(start, end, len(times), offsets, elapsed)
         found = events(self._model, reference.version, span, outcomes, settings=self._settings, now=self._clock())
         for event in found:
@@ -185,9 +169,11 @@ class Detector:
             _log.log(level, "%s: %s", said, dict(event.fields()))
         return [event.encode() for event in found]
 
-    def _note(self, outcomes: list[Outcome]) -> None:
-        """What the window says of the detector itself: which columns have broken, and how little it can see."""
+    def _note(self, outcomes: list[Outcome], waiting: str) -> None:
+        """What of it is known to the version that waits, which columns have broken, and how little it can see."""
         for outcome in outcomes:
+            waits = outcome.kind is EventKind.KNOWN
+            metrics.KNOWN_BY.labels(self._model, outcome.feature).set(float(waiting) if waits else 0)
             metrics.BROKEN.labels(self._model, outcome.feature).set(outcome.kind is EventKind.QUALITY)
             for gauge, value in (
                 (metrics.EFFECTIVE_ROWS, outcome.effective_rows),
@@ -197,15 +183,6 @@ class Detector:
                     gauge.labels(self._model, outcome.feature).set(value)
         self._sees = sight(outcomes)
         _log.info("%s", self._sees)
-
-    def _test(self, reference: Reference, season: str) -> Compare:
-        singles, season = self._layouts(reference).singles, reference.season(season)
-        if self._tests[0] is not reference or self._tests[1] != singles:
-            self._tests = reference, singles, {}
-        tests = self._tests[2]
-        if season not in tests:
-            tests[season] = self._make_test(self._settings, as_32_bits(reference.rows[season], singles))
-        return tests[season]
 
     def _commit(self, bookmarks: dict[int, Bookmark]) -> None:
         offsets = [self._partition(PREDICTIONS_TOPIC, p, b.start, b.metadata()) for p, b in bookmarks.items()]

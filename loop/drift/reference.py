@@ -178,6 +178,9 @@ class Watcher:
         self._versions = Versions(lambda version: columns_of(client, model, version))
         self._stopped = threading.Event()
         self.reference: Reference | None = None
+        self.waiting: Reference | None = None
+        """That of a version in staging which is newer than production, and waits for its approval."""
+        self._unusable = ""
         self.problem = "has not asked MLflow yet"
         """What is wrong with the reference at hand, in words; empty when nothing is."""
         self.aliases: Mapping[str, str] | None = None
@@ -190,15 +193,22 @@ class Watcher:
         return known.get(Alias.PRODUCTION) or known.get(Alias.STAGING)
 
     @property
+    def waiting_version(self) -> str | None:
+        """The version in `staging`, where it is newer than `production`: after a rollback it waits for nothing."""
+        known = self.aliases or {}
+        production, staging = known.get(Alias.PRODUCTION), known.get(Alias.STAGING)
+        return staging if production and staging and int(staging) > int(production) else None
+
+    @property
     def no_version(self) -> bool:
         """MLflow answered, and the model has no version in production or staging yet."""
         return self.aliases is not None and self.version is None
 
     def columns(self, version: str) -> Columns | None:
         """Those of a version that has answered; None: unknown, for now. Asks MLflow about each version once."""
-        reference = self.reference
-        if reference is not None and version == reference.version:
-            return reference.columns
+        for reference in (self.reference, self.waiting):
+            if reference is not None and version == reference.version:
+                return reference.columns
         return self._versions.columns(version)
 
     def refresh(self) -> None:
@@ -208,14 +218,33 @@ class Watcher:
             version = self.version
             if version is None:
                 return self._say(f"{self._model} has no version in production or staging yet")
-            if self.reference is None or self.reference.version != version:
-                self.reference = fetch(self._client, self._model, version, self._features)
-                _log.info("reference: version %s, %s", version, {k: len(v) for k, v in self.reference.rows.items()})
+            self.reference = self._reference(version)
             self.problem = ""
+            self.waiting = self._of_staging()
         except BadReferenceError as error:
             self._say(str(error))
         except Exception as error:  # noqa: BLE001  # whatever the client raises: the reference at hand stays
             self._say(f"MLflow cannot be asked: {type(error).__name__}: {error}"[:500])
+
+    def _reference(self, version: str) -> Reference:
+        for known in (self.reference, self.waiting):
+            if known is not None and known.version == version:
+                return known
+        found = fetch(self._client, self._model, version, self._features)
+        _log.info("reference: version %s, %s", version, {k: len(v) for k, v in found.rows.items()})
+        return found
+
+    def _of_staging(self) -> Reference | None:
+        """None also where it cannot be used: then no drift is known to it, and each is published."""
+        version = self.waiting_version
+        if version is None or version == self._unusable:
+            return None
+        try:
+            return self._reference(version)
+        except BadReferenceError as error:
+            self._unusable = version
+            _log.warning("no drift is known to version %s in staging: %s", version, error)
+            return None
 
     def _say(self, problem: str) -> None:
         if problem != self.problem:

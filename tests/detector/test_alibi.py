@@ -11,7 +11,7 @@ from scipy.signal import lfilter
 from contract.drift import DriftSettings, DriftTest
 from contract.messages import EventKind
 from loop.drift.alibi import Ks, Mmd, MMDDriftNumpy, make
-from loop.drift.decision import sight
+from loop.drift.decision import known, sight
 from loop.drift.statistics import alpha, cumulative_counts, deviations, ks_distances, ks_p_value, reference_p_value
 
 HOUR = 3600.0
@@ -159,3 +159,12 @@ def test_a_sample_says_how_small_a_shift_it_sees() -> None:
     level = alpha(settings, 3, HOUR)
     assert shifted[0].p_value < level
     assert "it sees nothing in a (1000 rows are worth " in sight(make(settings, reference)(walk(1000, 2), HOUR))
+
+
+@pytest.mark.parametrize("test", list(DriftTest))
+@pytest.mark.parametrize(("learned", "kind"), [(0.5, EventKind.KNOWN), (0.0, EventKind.DRIFT), (-0.5, EventKind.DRIFT)])
+def test_a_shift_is_known_to_the_reference_that_has_it(test: DriftTest, learned: float, kind: EventKind) -> None:
+    settings, window = DriftSettings(features=("a", "b", "c"), test=test), sample(1000, 2, 0.5)
+    production, staging = (make(settings, sample(1000, seed, shift)) for seed, shift in ((1, 0.0), (3, learned)))
+    found = known(production(window, HOUR), staging(window, HOUR), "5", HOUR, settings)
+    assert [outcome.kind for outcome in found] == [kind, *(EventKind.DRIFT for _ in found[1:])]

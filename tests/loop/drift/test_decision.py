@@ -3,8 +3,8 @@
 import pytest
 
 from contract.drift import DriftSettings
-from contract.messages import DriftEvent
-from loop.drift.decision import Outcome, Span, event_id, events
+from contract.messages import DriftEvent, EventKind
+from loop.drift.decision import Outcome, Span, event_id, events, known
 
 SPAN = Span(0.0, 3600.0, 1000, ((0, 10), (1, 20)), 3600.0)
 SETTINGS = DriftSettings(features=("age", "price"))
@@ -33,3 +33,30 @@ def test_each_feature_pays_for_all_of_them() -> None:
     outcomes = [Outcome("age", 0.3, 1e-6), Outcome("price", 0.3, 0.5)]
     alone = events("m", "3", SPAN, outcomes[:1], settings=SETTINGS, now=0.0)[0].p_value
     assert events("m", "3", SPAN, outcomes, settings=SETTINGS, now=0.0)[0].p_value == pytest.approx(2 * alone)
+
+
+FAR = Outcome("age", 0.4, 0.0, smallest=0.15)
+
+
+@pytest.mark.parametrize(
+    ("to_production", "to_staging", "kind"),
+    [
+        (FAR, Outcome("age", 0.05, 0.9, smallest=0.15), EventKind.KNOWN),
+        (FAR, FAR._replace(effect=0.3), EventKind.DRIFT),
+        (FAR, Outcome("age", 0.05, 0.9, smallest=0.5), EventKind.DRIFT),
+        (FAR, Outcome("age", 0.05, 0.0, reason="too dependent", smallest=0.15), EventKind.DRIFT),
+        (FAR, Outcome("age", 0.4, 0.9, smallest=0.15), EventKind.DRIFT),
+        (FAR, Outcome("age", 0.05, 0.9), EventKind.KNOWN),
+        (Outcome("age", 0.05, 0.9, smallest=0.15), Outcome("age", 0.01, 0.9, smallest=0.15), EventKind.DRIFT),
+        (FAR._replace(kind=EventKind.QUALITY, reason="constant"), Outcome("age", 0.0, 1.0), EventKind.QUALITY),
+    ],
+    ids=["explained", "drifts there too", "blind", "says nothing", "no nearer", "no bound", "no drift", "broken"],
+)
+def test_a_version_knows_a_drift_that_its_own_test_would_have_seen_and_does_not(
+    to_production: Outcome, to_staging: Outcome, kind: EventKind
+) -> None:
+    (outcome,) = known([to_production], [to_staging], "5", 3600.0, SETTINGS)
+    assert outcome.kind is kind
+    (event,) = events("m", "3", SPAN, [outcome], settings=SETTINGS, now=0.0)
+    assert (kind is EventKind.KNOWN) == event.reason.startswith("version 5 in staging")
+    assert event.drift == (kind is EventKind.DRIFT and to_production is FAR)

@@ -43,9 +43,12 @@ def watcher(
     problem: str = "",
     no_version: bool = False,
     versions: dict[str, Columns] | None = None,
+    waiting: Reference | None = None,
 ) -> Any:
     known = {"3": COLUMNS} | (versions or {})
-    return SimpleNamespace(reference=reference, problem=problem, no_version=no_version, columns=known.get)
+    return SimpleNamespace(
+        reference=reference, waiting=waiting, problem=problem, no_version=no_version, columns=known.get
+    )
 
 
 class Recorder:
@@ -253,6 +256,52 @@ def test_columns_of_32_bits_compare_as_such_whichever_version_has_them(answers: 
 
     _, _, events = run_through(messages, watcher=watcher(reference, versions=columns), make_test=make)
     assert [event["ks"] for event in events] == [0.0]
+
+
+def ks_of(feature: str) -> Any:
+    """Makes KS tests that see any distance of more than 0.4 as drift."""
+
+    def make(_settings: DriftSettings, rows: np.ndarray) -> Any:
+        def compare(window: np.ndarray, _elapsed: float) -> list[Outcome]:
+            distance = float(ks_2samp(rows[:, 0], window[:, 0]).statistic)
+            return [Outcome(feature, distance, 0.0 if distance > 0.4 else 1.0, smallest=0.4)]
+
+        return compare
+
+    return make
+
+
+@pytest.mark.parametrize(("learned_from", "kind"), [(100.0, "known"), (40.0, "drift")])
+def test_drift_that_the_version_in_staging_was_trained_on_starts_nothing_and_is_said(
+    learned_from: float, kind: str
+) -> None:
+    staging = Reference("4", COLUMNS, {"window": learned_from + np.arange(40.0)[:, None]})
+    at_hand = watcher(waiting=staging, versions={"4": COLUMNS})
+    messages = [prediction(n, features=[100 + n % SIZE, "other"]) for n in range(2 * SIZE)]
+    _, one, events = run_through(messages, watcher=at_hand, make_test=ks_of("x"))
+    assert [(event["kind"], event["ks"]) for event in events] == 2 * [(kind, 1.0)]
+    assert [event["p_value"] < 0.05 for event in events] == 2 * [kind == "drift"]
+    assert gauge("ml_loop_drift_known_by_version", model="recommender", feature="x") == (4 if kind == "known" else 0)
+    waits = "x has drifted, but version 4 in staging was trained on rows like these"
+    assert (waits in one.ready()[1]) == (kind == "known")
+
+
+def test_once_the_version_that_waited_is_in_production_its_reference_is_the_one_compared_with() -> None:
+    staging = Reference("4", COLUMNS, {"window": 100 + np.arange(40.0)[:, None]})
+    at_hand, promoted = watcher(waiting=staging, versions={"4": COLUMNS}), SIZE
+    broker = Broker([[prediction(n, features=[100 + n % SIZE, "other"]) for n in range(2 * SIZE)]])
+    process = Process(broker, random.Random(1), None)
+    one = detector(process, process.publish, Recorder(), watcher=at_hand, make_test=ks_of("x"))
+    one.assigned(process, [TopicPartition(PREDICTIONS_TOPIC, 0)])
+    while len(broker.published) * SIZE < promoted:
+        one.step(0)
+    at_hand.reference, at_hand.waiting = staging, None
+    for _ in range(50):
+        one.step(0)
+    first, second = map(json.loads, broker.published)
+    assert (first["kind"], first["reference_version"], second["kind"]) == ("known", "3", "drift")
+    assert (second["reference_version"], second["ks"], second["p_value"]) == ("4", pytest.approx(0.25), 1.0)
+    assert gauge("ml_loop_drift_known_by_version", model="recommender", feature="x") == 0
 
 
 def test_nothing_is_read_before_there_is_a_reference() -> None:

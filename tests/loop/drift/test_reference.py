@@ -59,6 +59,32 @@ def test_production_is_the_reference_and_staging_before_there_is_one(tracking: M
     np.testing.assert_array_equal(watcher.reference.rows["window"], np.full((30, 1), 2.5))
 
 
+def test_a_newer_version_in_staging_waits_and_an_older_one_does_not(
+    tracking: MlflowServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    client, watcher = MlflowClient(), Watcher(MlflowClient(), "drift-waits", ("price",))
+    versions = [register("drift-waits", **{name: ROWS}) for name in ("window", "window", "window", "other")]
+
+    def at_hand(production: str, staging: str) -> tuple[str | None, str | None]:
+        client.set_registered_model_alias("drift-waits", "production", production)
+        client.set_registered_model_alias("drift-waits", "staging", staging)
+        watcher.refresh()
+        found = watcher.reference, watcher.waiting
+        return found[0] and found[0].version, found[1] and found[1].version
+
+    first, second, third, bad = versions
+    assert at_hand(first, second) == (first, second)
+    waited = watcher.waiting
+    assert at_hand(second, second) == (second, None)
+    assert watcher.reference is waited, "what waited is not downloaded again"
+    assert at_hand(second, third) == (second, third)
+    assert at_hand(second, first) == (second, None)
+    for _ in range(2):
+        assert at_hand(second, bad) == (second, None)
+    assert watcher.problem == ""
+    assert caplog.text.count(f"no drift is known to version {bad} in staging") == 1
+
+
 def test_the_last_reference_stays_when_the_next_one_cannot_be_used_and_the_reason_is_said(
     tracking: MlflowServer,
 ) -> None:
