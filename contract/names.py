@@ -75,6 +75,7 @@ class Tag(StrEnum):
     SOURCE_COMMIT = "ml-loop.source-commit"
     """The run's `GIT_COMMIT_TAG`; a version of a run without it has none."""
     IMAGE = "ml-loop.image"
+    """The image it was trained in, and is served in."""
     DATA_FINGERPRINT = "ml-loop.data-fingerprint"
     MODEL_DIGEST = "ml-loop.model-digest"
     """SHA-256 over the files of its model (`loop.runtime.digests`): what was judged, and nothing else is served."""

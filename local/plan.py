@@ -8,6 +8,7 @@ from local.node.node import Node
 from local.operators import BARMAN_CLOUD, OPERATORS
 from local.operators.operator import Operator, install
 from local.paths import Paths
+from local.shell import run
 from local.steps import Step
 from local.toolchain import debian, gotools, kubernetes, pulumi, wheels
 from local.toolchain.tools import TOOLS, GoTool
@@ -138,11 +139,15 @@ class Plan:
         return {image.name: self.references[image.name] for image in IMAGES if image.stack}
 
     def prune(self) -> None:
-        """Removes images of earlier builds. The plugin's stay where it was wanted once, as it may still run."""
+        """Removes images of earlier builds that nothing runs in, now or in its next step.
+
+        The plugin's stay where it was wanted once, as it may still run.
+        """
         built = [
             image for image in BACKUP_IMAGES if all(layers.layer_tar(its, self.paths).exists() for its in image.layers)
         ]
-        self._importer.prune((*IMAGES, *built))
+        named = run(*self.node.kubectl, "get", "pods,workflowtemplates,inferenceservices", "-A", "-o", "json")
+        self._importer.prune((*IMAGES, *built), named)
 
 
 def layer_needs(layer: Layer) -> list[str]:

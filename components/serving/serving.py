@@ -1,8 +1,9 @@
 """A model's two services: `production` and `staging`, each with the version that its alias names.
 
 Pulumi declares the services and never which version they serve. A rollout writes the version into the predictor's
-annotations as a field manager of its own (`python3 -m loop rollout`); nothing here names that field, so no `pulumi up`
-takes it away. A pod without it resolves the alias when it starts.
+annotations, and the image it was trained in into its model, as a field manager of its own (`python3 -m loop rollout`);
+nothing here names these fields, so no `pulumi up` takes them away. A pod without a version resolves the alias at its
+start.
 """
 
 from collections.abc import Mapping, Sequence
@@ -53,7 +54,7 @@ class ServingArgs:
     model: str
     """Name of the registered model; the prefix of every object's."""
     image: str
-    """The image that the model is trained in, so that it is loaded by the libraries that wrote it."""
+    """The image that the model is trained in now. A version that a rollout has brought runs in its own instead."""
     storage: pulumi.Input[str]
     """The ClusterStorageContainer that fetches the model."""
     mode: KServeMode = KServeMode.STANDARD

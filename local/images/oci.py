@@ -117,12 +117,20 @@ class Importer:
     def present(self) -> set[str]:
         return set(run(*self._ctr, "list", "--quiet").split())
 
-    def prune(self, images: tuple[Image, ...]) -> None:
-        """Removes earlier builds: names of ours that no current image has."""
+    def prune(self, images: tuple[Image, ...], named: str) -> None:
+        """Removes earlier builds: names of ours that no current image has, and that do not stand in the text `named`.
+
+        Those that models were trained in stay: a version is served in its own, whenever it goes into production.
+        """
         wanted = {name for image in images for name in Archive(image, self._paths).names}
-        old = [name for name in self.present() if name.startswith(f"{REGISTRY}/") and name not in wanted]
+        trained_in = tuple(f"{REGISTRY}/{image.name}@" for image in images if image.trains)
+        ours = [name for name in self.present() if name.startswith(f"{REGISTRY}/")]
+        old = [name for name in ours if name not in wanted and name not in named and not name.startswith(trained_in)]
         if old:
-            run(*self._ctr, "remove", *old)
+            self.remove(old)
+
+    def remove(self, names: list[str]) -> None:
+        run(*self._ctr, "remove", *names)
 
     def _stream(self, archive: Archive) -> None:
         process = subprocess.Popen(

@@ -27,6 +27,8 @@ class Image:
     env: dict[str, str] = field(default_factory=dict[str, str])
     stack: bool = False
     """Whether the stack's settings name this image; the others belong to the cluster."""
+    trains: bool = False
+    """Whether models are trained in it: earlier builds are kept for the versions that came from them."""
     tag: str | None = None
     """A fixed tag instead of the digest, where the reader accepts no digest."""
 
@@ -121,6 +123,7 @@ IMAGES: Final = (
     Image(
         name="recommender",
         stack=True,
+        trains=True,
         layers=(*LOOP, DATA, Files(name="examples", folders=("examples",))),
         env=PYTHON_ENV,
     ),

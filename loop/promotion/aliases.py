@@ -22,6 +22,7 @@ from contract.names import METRICS_PORT, PRODUCTION_TAG, Alias, Tag
 from loop.promotion.change import Change
 from loop.runtime import command, watcher
 from loop.runtime.metrics import counter, gauge
+from loop.runtime.pin import Pin
 from loop.runtime.registry import Registry, RegistryError
 
 _log = logging.getLogger(__name__)
@@ -42,11 +43,11 @@ HEALED = counter(metrics.HEALED)
 class Pinned(Protocol):
     """The production service, as healing uses it."""
 
-    def pinned(self) -> tuple[str | None, str]:
-        """The version it is told to serve, and the object's resource version."""
+    def pinned(self) -> tuple[Pin | None, str]:
+        """What it is told to serve, and the object's resource version."""
         ...
 
-    def annotate(self, version: str | None, at: str | None = None) -> None:
+    def tell(self, pin: Pin | None, at: str | None = None) -> None:
         """Tells it, unless it has changed since `at`. Raises RolloutError."""
         ...
 
@@ -137,8 +138,8 @@ class AliasWatch:
         # moment. An alias has no such guard: one that a promotion moves in between is put right after its end.
         if Seen.of(self._registry.model(self._model)) != seen:
             return
-        if told != version:
-            service.annotate(version, at)
+        if told != (pin := Pin.of(found)):
+            service.tell(pin, at)
         self._registry.set_alias(self._model, Alias.PRODUCTION, version)
         HEALED.labels(self._model).inc()
         _log.warning(

@@ -94,14 +94,14 @@ class Canary:
 
 
 def canary(arguments: argparse.Namespace) -> None:
-    api, watching = api_client(), watch.from_arguments(arguments)
+    api, watching, registry = api_client(), watch.from_arguments(arguments), Registry()
 
     def live(name: str) -> Live:
         service = InferenceService(api, namespace=arguments.namespace, name=name, model=arguments.model)
-        return Live(service, arguments.timeout, watching)
+        return Live(registry, service, arguments.timeout, watching)
 
     services = live(arguments.staging), live(arguments.production)
-    Canary(Registry(), *services, arguments.model, arguments.version).run()
+    Canary(registry, *services, arguments.model, arguments.version).run()
 
 
 def main() -> int:

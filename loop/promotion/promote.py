@@ -25,6 +25,7 @@ from loop.promotion.traffic import Traffic
 from loop.promotion.watch import GRACE_SECONDS, Baseline, UnjudgedError, Watch
 from loop.runtime import command, digests
 from loop.runtime.inference import InferenceService, RolloutError, api_client
+from loop.runtime.pin import Pin, pin
 from loop.runtime.registry import Registry
 from loop.serving.rollout import roll
 
@@ -59,23 +60,24 @@ class Production(Protocol):
 class Live:
     """The service on the cluster."""
 
+    registry: Registry
     inference: InferenceService
     timeout: float
     watching: Watch
     say: Say = print
 
     def serve(self, version: str) -> None:
-        roll(self.inference, version, self.timeout, self.say)
+        roll(self.inference, self._pin(version), self.timeout, self.say)
 
     def restore(self, version: str) -> None:
         try:
             self.serve(version)
         except RolloutError:
-            self.inference.annotate(version)
+            self.inference.tell(self._pin(version))
             raise
 
     def release(self) -> None:
-        self.inference.annotate(None)
+        self.inference.tell(None)
 
     def traffic(self, version: str) -> Traffic | None:
         try:
@@ -86,6 +88,9 @@ class Live:
 
     def watch(self, version: str, before: Baseline | None) -> Verdict:
         return self.watching.over(observation.Looks(self.inference), version, before, self.say)
+
+    def _pin(self, version: str) -> Pin:
+        return pin(self.registry, self.inference.model, version)
 
 
 @dataclass(frozen=True)
@@ -251,7 +256,7 @@ def promote(arguments: argparse.Namespace) -> None:
     service = InferenceService(
         api_client(), namespace=arguments.namespace, name=arguments.service, model=arguments.model
     )
-    watching = watch.from_arguments(arguments)
-    live = Live(service, arguments.timeout, watching)
+    watching, registry = watch.from_arguments(arguments), Registry()
+    live = Live(registry, service, arguments.timeout, watching)
     patience = arguments.timeout + watching.seconds + 2 * GRACE_SECONDS
-    Promotion(Registry(), live, arguments.model, arguments.version, patience=patience).run()
+    Promotion(registry, live, arguments.model, arguments.version, patience=patience).run()

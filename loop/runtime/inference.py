@@ -1,10 +1,12 @@
-"""An InferenceService as the loop uses it: the version it is told to serve, its Deployment, its pods, their answers.
+"""An InferenceService as the loop uses it: what it is told to serve, its Deployment, its pods, their answers.
 
-The version is an annotation of the predictor, set by server-side apply under a field manager of our own, so that
-neither Pulumi nor the user's `kubectl apply` takes it away.
+The version is an annotation of the predictor, and the image it was trained in the image of the predictor's model, which
+KServe prefers to the runtime's in both modes. Both are set by server-side apply under a field manager of our own, so
+that neither Pulumi nor the user's `kubectl apply` takes them away.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import urllib3
 from kubernetes import client, config
@@ -12,6 +14,7 @@ from kubernetes.client.api_client import ApiClient
 from kubernetes.client.exceptions import ApiException
 
 from contract.names import SERVER_PORT, VERSION_ANNOTATION, VERSION_HEADER
+from loop.runtime.pin import Pin
 
 GROUP, VERSION, PLURAL = "serving.kserve.io", "v1beta1", "inferenceservices"
 FIELD_MANAGER = "ml-loop-rollout"
@@ -58,30 +61,33 @@ class InferenceService:
         self._api, self._namespace, self._name, self.model = api, namespace, name, model
         self._http = urllib3.PoolManager(retries=False, timeout=2.0)
 
-    def version(self) -> str | None:
-        """The version of the running rollout; None before the first one. Raises RolloutError: no such service."""
-        return self.pinned()[0]
+    def pinned(self) -> tuple[Pin | None, str]:
+        """What the running rollout serves, None before the first one; and the object's resource version.
 
-    def pinned(self) -> tuple[str | None, str]:
-        """That, and the object's resource version."""
+        Raises RolloutError: no such service.
+        """
         try:
             found = client.CustomObjectsApi(self._api).get_namespaced_custom_object(
                 GROUP, VERSION, self._namespace, PLURAL, self._name
             )
         except ApiException as error:
             raise RolloutError(f"InferenceService {self._where()}: {said(error)}") from error
-        version = found["spec"]["predictor"].get("annotations", {}).get(VERSION_ANNOTATION)
-        return version, found["metadata"]["resourceVersion"]
+        predictor: dict[str, Any] = found["spec"]["predictor"]
+        version = predictor.get("annotations", {}).get(VERSION_ANNOTATION)
+        pin = Pin(version, predictor.get("model", {}).get("image")) if version else None
+        return pin, found["metadata"]["resourceVersion"]
 
-    def annotate(self, version: str | None, at: str | None = None) -> None:
-        """Own the annotation with this value, or give it up (None). With `at`, only if that is the resource version."""
+    def tell(self, pin: Pin | None, at: str | None = None) -> None:
+        """Own version and image with these values, or give them up (None).
+
+        With `at`, only if that is the resource version.
+        """
         expected = {} if at is None else {"resourceVersion": at}
-        annotations = {"annotations": {VERSION_ANNOTATION: version}} if version else {}
         body = {
             "apiVersion": f"{GROUP}/{VERSION}",
             "kind": "InferenceService",
             "metadata": {"name": self._name, "namespace": self._namespace, **expected},
-            "spec": {"predictor": annotations},
+            "spec": {"predictor": _predictor(pin)},
         }
         try:
             # CustomObjectsApi offers no apply patch: its content type is fixed to a merge patch.
@@ -95,7 +101,7 @@ class InferenceService:
                 auth_settings=["BearerToken"],
             )
         except ApiException as error:
-            raise RolloutError(f"annotating InferenceService {self._where()}: {said(error)}") from error
+            raise RolloutError(f"changing InferenceService {self._where()}: {said(error)}") from error
 
     def deployment(self, version: str) -> Deployment | None:
         """The predictor's newest Deployment, once it has this version: in Knative mode an older one may have it too."""
@@ -133,6 +139,13 @@ class InferenceService:
 
     def _where(self) -> str:
         return f"{self._namespace}/{self._name}"
+
+
+def _predictor(pin: Pin | None) -> dict[str, Any]:
+    if pin is None:
+        return {}
+    annotations = {"annotations": {VERSION_ANNOTATION: pin.version}}
+    return annotations | ({"model": {"image": pin.image}} if pin.image else {})
 
 
 def _annotated(metadata: client.V1ObjectMeta | None, version: str) -> bool:

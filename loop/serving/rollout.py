@@ -1,7 +1,8 @@
 """A workflow step: make a service serve the version its alias names, or leave it as it was and say why.
 
-The resolved version becomes an annotation of the InferenceService's predictor. KServe rolls the pods; each reads the
-annotation through the downward API, so all pods of one rollout load one version wherever the alias moves.
+The resolved version becomes an annotation of the InferenceService's predictor, and the image that it was trained in the
+predictor's. KServe rolls the pods; each reads the annotation through the downward API, so all pods of one rollout load
+one version wherever the alias moves, and a new `training.image` reaches none of them before its version does.
 
 Needs: `get` and `patch` on the InferenceService, `list` on Deployments and Pods, and port 8080 of the predictor's pods.
 """
@@ -15,6 +16,7 @@ from kubernetes.client.exceptions import ApiException
 
 from loop.runtime import command
 from loop.runtime.inference import Deployment, InferenceService, Pod, RolloutError, api_client, said
+from loop.runtime.pin import Pin, pin
 from loop.runtime.registry import Registry, RegistryError
 from loop.serving.resolve import resolve
 from loop.serving.uri import ModelRef
@@ -22,17 +24,17 @@ from loop.serving.uri import ModelRef
 POLL_SECONDS = 1.0
 
 
-def roll(service: InferenceService, version: str, timeout: float, say: Callable[[str], None] = print) -> None:
-    """Roll to `version` and wait until it answers; on failure put the annotation back and raise RolloutError."""
-    before = service.version()
-    say(f"rolling from version {before or '(none)'} to {version}")
-    service.annotate(version)
+def roll(service: InferenceService, pin: Pin, timeout: float, say: Callable[[str], None] = print) -> None:
+    """Roll to the version and wait until it answers; on failure put back what was there and raise RolloutError."""
+    (before, _), version = service.pinned(), pin.version
+    say(f"rolling from version {before.version if before else '(none)'} to {version}")
+    service.tell(pin)
     try:
         _wait(service, version, timeout, say)
     except (RolloutError, ApiException) as error:
         reason = said(error) if isinstance(error, ApiException) else str(error)
-        service.annotate(before)
-        kept = f"version {before}" if before else "what was there before"
+        service.tell(before)
+        kept = f"version {before.version}" if before else "what was there before"
         raise RolloutError(f"version {version} does not serve: {reason}; {kept} stays in place") from error
 
 
@@ -113,8 +115,9 @@ def main() -> int:
 
 
 def _rollout(arguments: argparse.Namespace) -> None:
-    wanted = resolve(Registry(), ModelRef(arguments.model, alias=arguments.alias))
+    registry = Registry()
+    wanted = resolve(registry, ModelRef(arguments.model, alias=arguments.alias))
     service = InferenceService(
         api_client(), namespace=arguments.namespace, name=arguments.service, model=arguments.model
     )
-    roll(service, wanted.version, arguments.timeout)
+    roll(service, pin(registry, arguments.model, wanted.version), arguments.timeout)

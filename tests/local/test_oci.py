@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from local.images.layers import Files, digest_file, layer_tar
-from local.images.oci import Archive, sha256
+from local.images.oci import Archive, Importer, sha256
 from local.images.table import Image
 from local.paths import Paths
 
@@ -120,3 +120,26 @@ def test_an_image_with_a_tag_is_named_by_tag_and_by_digest(image: Image, paths: 
     assert names == [f"ml-loop.local/server@{digest}", "ml-loop.local/server:15"]
     assert {entry["digest"] for entry in index["manifests"]} == {digest}
     assert Archive(tagged, paths).reference == f"ml-loop.local/server:15@{digest}"
+
+
+class Node(Importer):
+    """An importer whose containerd is a set of names."""
+
+    def __init__(self, paths: Paths, names: set[str]) -> None:
+        super().__init__(paths.images, paths)
+        self.names = names
+
+    def present(self) -> set[str]:
+        return self.names
+
+    def remove(self, names: list[str]) -> None:
+        self.names -= set(names)
+
+
+def test_earlier_builds_go_but_those_that_something_runs_in_or_was_trained_in(image: Image, paths: Paths) -> None:
+    (current,) = Archive(image, paths).names
+    idle, running = "ml-loop.local/server@sha256:0", "ml-loop.local/server@sha256:1"
+    trained_in, others = "ml-loop.local/books@sha256:2", "registry.example.com/server@sha256:3"
+    node = Node(paths, {current, idle, running, trained_in, others})
+    node.prune((image, replace(image, name="books", trains=True)), named=json.dumps({"image": running}))
+    assert node.names == {current, running, trained_in, others}

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import pytest
 from mlflow import MlflowClient
@@ -15,6 +16,8 @@ from loop.promotion.traffic import Traffic
 from loop.promotion.watch import Baseline, UnjudgedError
 from loop.runtime.inference import RolloutError
 from loop.runtime.registry import Registry
+
+TRAINED_IN: Final = "registry.example.com/films@sha256:0"
 
 
 class Died(BaseException):
@@ -86,7 +89,7 @@ class Loop:
 
     def register(self, source: str, run_id: str, digests: Mapping[Tag, str]) -> str:
         """A version that passed its gate."""
-        tags: dict[str, str] = {Tag.GATE: "passed", **digests}
+        tags: dict[str, str] = {Tag.GATE: "passed", Tag.IMAGE: TRAINED_IN, **digests}
         return str(self.client.create_model_version(self.model, source, run_id, tags).version)
 
     def write(self, version: int | str, path: str, text: str = "EVIL") -> None:

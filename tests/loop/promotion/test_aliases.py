@@ -4,12 +4,13 @@ from dataclasses import dataclass, field
 
 import pytest
 from prometheus_client import REGISTRY
-from promotable import Died, Loop
+from promotable import TRAINED_IN, Died, Loop
 
 from contract.names import PRODUCTION_TAG, PROMOTION_TAG, Tag
 from loop.promotion import aliases
 from loop.promotion.aliases import AGAIN, PERIOD, STALE, STUCK, AliasWatch
 from loop.runtime.inference import RolloutError
+from loop.runtime.pin import Pin, pin
 from loop.runtime.registry import Registry
 
 
@@ -17,19 +18,19 @@ from loop.runtime.registry import Registry
 class FakePinned:
     """The production service as an object; `changed` says that somebody has changed it since it was read."""
 
-    version: str | None = None
+    pin: Pin | None = None
     changed: bool = False
-    told: list[str | None] = field(default_factory=list[str | None])
+    told: list[Pin | None] = field(default_factory=list[Pin | None])
 
-    def pinned(self) -> tuple[str | None, str]:
-        return self.version, "17"
+    def pinned(self) -> tuple[Pin | None, str]:
+        return self.pin, "17"
 
-    def annotate(self, version: str | None, at: str | None = None) -> None:
+    def tell(self, pin: Pin | None, at: str | None = None) -> None:
         assert at == "17"
         if self.changed:
-            raise RolloutError("annotating InferenceService: the API server answers 409 Conflict")
-        self.version = version
-        self.told.append(version)
+            raise RolloutError("changing InferenceService: the API server answers 409 Conflict")
+        self.pin = pin
+        self.told.append(pin)
 
 
 def gauge(loop: Loop, name: str, **labels: str) -> float | None:
@@ -50,7 +51,7 @@ def by_hand(loop: Loop, version: str | None) -> None:
 def healer(loop: Loop, version: str = "2") -> tuple[AliasWatch, FakePinned]:
     """Version 2 is in production; the healer has seen it so."""
     loop.promote(version)
-    service = FakePinned(version)
+    service = FakePinned(pin(Registry(), loop.model, version))
     watch = AliasWatch(Registry(patience=0), loop.model, service)
     assert watch.step() == PERIOD
     return watch, service
@@ -136,21 +137,21 @@ def test_what_was_moved_by_hand_is_put_back_at_the_second_look_and_counted(loop:
 def test_a_service_that_was_told_another_version_is_told_the_one_that_is_put_back(loop: Loop) -> None:
     watch, service = healer(loop)
     by_hand(loop, "4")
-    service.version = "4"
+    service.pin = Pin("4")
     watch.step()
     watch.step()
-    assert (service.told, loop.aliases["production"]) == (["2"], "2")
+    assert (service.told, loop.aliases["production"]) == ([Pin("2", TRAINED_IN)], "2")
 
 
 def test_a_service_that_changes_meanwhile_is_left_alone_and_looked_at_again(loop: Loop) -> None:
     watch, service = healer(loop)
     by_hand(loop, "4")
-    service.version, service.changed = "4", True
+    service.pin, service.changed = Pin("4"), True
     assert [watch.step() for _ in range(2)] == [AGAIN, PERIOD]
     assert (service.told, loop.aliases["production"]) == ([], "4")
     service.changed = False
     watch.step()
-    assert (service.told, loop.aliases["production"]) == (["2"], "2")
+    assert (service.told, loop.aliases["production"]) == ([Pin("2", TRAINED_IN)], "2")
 
 
 def test_a_promotion_that_begins_between_look_and_change_is_let_go_on(loop: Loop) -> None:
@@ -159,7 +160,7 @@ def test_a_promotion_that_begins_between_look_and_change_is_let_go_on(loop: Loop
     watch.step()
     read = service.pinned
 
-    def begun() -> tuple[str | None, str]:
+    def begun() -> tuple[Pin | None, str]:
         cut_off(loop)
         return read()
 

@@ -3,22 +3,30 @@
 import threading
 from collections.abc import Iterator
 from http.server import ThreadingHTTPServer
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from json_handler import JsonHandler
 from kubernetes.client.api_client import ApiClient
 from kubernetes.client.configuration import Configuration
+from mlflow.entities.model_registry import ModelVersion, ModelVersionTag
 
+from contract.names import Tag
 from loop.promotion import observation
+from loop.promotion.promote import Live
+from loop.promotion.watch import Watch
 from loop.runtime import inference
 from loop.runtime.inference import InferenceService, RolloutError
+from loop.runtime.pin import Pin
+from loop.runtime.registry import Registry
 from loop.serving import rollout
 from loop.serving.rollout import roll
 
 ANNOTATION = "ml-loop.dev/model-version"
 READY = {"running": {}}
+OLD, NEW = "registry.example.com/books@sha256:1", "registry.example.com/books@sha256:2"
+"""Images that versions 1 and 2 were trained in."""
 
 
 class FakeCluster:
@@ -26,6 +34,7 @@ class FakeCluster:
 
     def __init__(self) -> None:
         self.annotation: str | None = "1"
+        self.image: str | None = OLD
         self.containers: dict[str, dict[str, Any]] = {}
         self.condition: dict[str, str] | None = None
         self.served: str | None = None
@@ -38,7 +47,9 @@ class FakeCluster:
 
     def apply(self, content_type: str, query: dict[str, list[str]], body: dict[str, Any]) -> None:
         self.expected.append(body["metadata"].get("resourceVersion"))
-        self.annotation = body["spec"]["predictor"].get("annotations", {}).get(ANNOTATION)
+        predictor = body["spec"]["predictor"]
+        self.annotation = predictor.get("annotations", {}).get(ANNOTATION)
+        self.image = predictor.get("model", {}).get("image")
         self.applied.append((content_type, query["fieldManager"][0], self.annotation))
 
     def deployments(self) -> list[dict[str, Any]]:
@@ -51,7 +62,9 @@ class FakeCluster:
 
     def service(self) -> dict[str, Any]:
         annotations = {ANNOTATION: self.annotation} if self.annotation else {}
-        return {"metadata": {"resourceVersion": "17"}, "spec": {"predictor": {"annotations": annotations}}}
+        model = {"modelFormat": {"name": "mlflow"}} | ({"image": self.image} if self.image else {})
+        predictor = {"annotations": annotations, "model": model}
+        return {"metadata": {"resourceVersion": "17"}, "spec": {"predictor": predictor}}
 
     def failed(self) -> dict[str, Any] | None:
         return self.containers.get(self.annotation or "")
@@ -142,14 +155,14 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
 
 def refusal(cluster: InferenceService, version: str = "2", timeout: float = 5) -> str:
     with pytest.raises(RolloutError) as caught:
-        roll(cluster, version, timeout)
+        roll(cluster, Pin(version, NEW), timeout)
     return str(caught.value)
 
 
 def test_the_version_is_applied_under_a_field_manager_of_its_own(fake: Fake) -> None:
     state, cluster = fake
     said: list[str] = []
-    roll(cluster, "2", 5, said.append)
+    roll(cluster, Pin("2", NEW), 5, said.append)
     assert state.applied == [("application/apply-patch+yaml", "ml-loop-rollout", "2")]
     assert said == ["rolling from version 1 to 2", "version 2 answers from all 1 pods"]
     assert state.expected == [None]
@@ -160,8 +173,42 @@ def test_a_version_can_be_applied_only_to_the_service_that_was_looked_at(
 ) -> None:
     state, cluster = fake
     told, at = cluster.pinned()
-    cluster.annotate("2", at)
-    assert (told, at, state.annotation, state.expected) == ("1", "17", "2", ["17"])
+    cluster.tell(Pin("2"), at)
+    assert (told, at, state.annotation, state.expected) == (Pin("1", OLD), "17", "2", ["17"])
+
+
+def test_a_version_is_served_in_the_image_it_was_trained_in(fake: Fake) -> None:
+    state, cluster = fake
+    roll(cluster, Pin("2", NEW), 5)
+    assert (state.annotation, state.image) == ("2", NEW)
+
+
+def test_a_version_that_names_no_image_is_left_to_the_runtime(fake: Fake) -> None:
+    state, cluster = fake
+    roll(cluster, Pin("2"), 5)
+    assert (state.annotation, state.image) == ("2", None)
+
+
+def test_the_way_back_restores_the_image_too(fake: Fake) -> None:
+    state, cluster = fake
+    state.containers["2"] = {"ready": False, "state": {"terminated": {"exitCode": 1, "message": "no"}}}
+    refusal(cluster)
+    assert (state.annotation, state.image) == ("1", OLD)
+
+
+class Tags:
+    """A registry whose version 2 was trained in the new image, and that has no version 3 any more."""
+
+    def version(self, name: str, number: str) -> ModelVersion | None:
+        tags = [ModelVersionTag(Tag.IMAGE, NEW)]
+        return ModelVersion(name, number, 0, tags=tags) if number == "2" else None
+
+
+@pytest.mark.parametrize(("number", "image"), [("2", NEW), ("3", None)])
+def test_a_promotion_and_a_canary_read_the_image_off_the_version(fake: Fake, number: str, image: str | None) -> None:
+    state, cluster = fake
+    Live(cast("Registry", Tags()), cluster, 5, watching=cast("Watch", None)).serve(number)
+    assert (state.annotation, state.image) == (number, image)
 
 
 def test_the_step_is_not_done_while_a_pod_answers_with_another_version(
@@ -201,7 +248,7 @@ def test_a_crash_that_a_ready_container_had_long_ago_does_not_count(fake: Fake) 
     state, cluster = fake
     ended = {"terminated": {"exitCode": 1, "reason": "Error"}}
     state.pod = lambda pod=state.pod: _with_last_state(pod(), ended)
-    roll(cluster, "1", 5)
+    roll(cluster, Pin("1", OLD), 5)
 
 
 def _with_last_state(pod: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
@@ -254,7 +301,7 @@ def test_in_knative_mode_the_pods_of_an_earlier_rollout_of_the_version_do_not_co
     assert "KServe has not given the Deployment the version yet" in refusal(cluster, timeout=0.2)
     state.revisions = ["2", "1", "2"]
     said: list[str] = []
-    roll(cluster, "2", 5, said.append)
+    roll(cluster, Pin("2", NEW), 5, said.append)
     assert said[-1] == "version 2 answers from all 1 pods"
 
 
