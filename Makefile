@@ -13,7 +13,7 @@ LOOP_PYTHON := images/loop/.venv/bin/python
 IMAGES := loop detector mlflow
 
 .DEFAULT_GOAL := help
-.PHONY: help up down restore env logs check test test-detector models e2e ci promtool knative-pods lint format types mirror chart-keys schema clean
+.PHONY: help up down restore env logs check test test-detector models e2e ci promtool knative-pods lint format types mirror advisories chart-keys schema clean
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,7 +49,7 @@ test-detector: images/detector/.venv/ready ## the detector's statistics against 
 e2e: .venv/ready images/loop/.venv/ready ## the whole story on the built-in cluster: up, questions, chaos, down
 	$(PYTHON) -m pytest -c tests/e2e/pytest.ini tests/e2e
 
-ci: lint types schema-check promtool knative-pods test test-detector ## everything that needs no cluster, as CI runs it
+ci: lint types schema-check advisories promtool knative-pods test test-detector ## everything that needs no cluster, as CI runs it
 
 promtool: $(CACHE)/bin/promtool ## build the tool that evaluates the alert rules in tests; takes two minutes
 
@@ -70,6 +70,10 @@ types: .venv/ready $(IMAGES:%=images/%/.venv/ready) ## the type checker, on each
 
 mirror: .venv/ready ## list every chart and image; ARGS=--sbom, --licenses, "--charts FOLDER" or "--images REGISTRY"
 	@$(PYTHON) -m versions.mirror $(ARGS)
+
+advisories: .venv/ready ## judge every pin by the published advisories; OSV="FOLDER…" writes these anew first
+	$(if $(OSV),$(PYTHON) -m versions.advisories.extract $(OSV) && $(PYTHON) -m local.toolchain.linked)
+	@$(PYTHON) -m versions.advisories
 
 chart-keys: .venv/ready ## write which keys the pinned charts know; CHARTS=FOLDER of `make mirror ARGS="--charts FOLDER"`
 	$(PYTHON) -m tests.charts.keys $(CHARTS)

@@ -22,6 +22,10 @@ class Chart:
     """SPDX identifier of what the chart installs."""
     why: str
     """Why this version: what an older or a newer one breaks."""
+    app: str = ""
+    """Version of the program that it installs, where `known_as` names that."""
+    known_as: str | None = None
+    """`ecosystem:name` of the program in OSV's advisories."""
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"
@@ -38,6 +42,8 @@ class Image:
     why: str
     digest: str | None = None
     """`sha256:<64 hex digits>`."""
+    known_as: str | None = None
+    """`ecosystem:name` of the main program in OSV's advisories; its version begins the tag."""
 
     @property
     def reference(self) -> str:
@@ -54,6 +60,8 @@ class Image:
 ARGO_WORKFLOWS = Chart(
     name="argo-workflows",
     version="1.0.18",
+    app="4.0.6",
+    known_as="Go:github.com/argoproj/argo-workflows/v4",
     repository="https://argoproj.github.io/argo-helm",
     license="Apache-2.0",
     why="Argo Workflows 4.0.6, the oldest without a published advisory.",
@@ -63,6 +71,8 @@ ARGO_WORKFLOWS = Chart(
 ARGO_EVENTS = Chart(
     name="argo-events",
     version="2.4.22",
+    app="1.9.10",
+    known_as="Go:github.com/argoproj/argo-events",
     repository="https://argoproj.github.io/argo-helm",
     license="Apache-2.0",
     why="Argo Events 1.9.10; anything before 1.9.6 lets whoever writes a Sensor take the node (CVE-2025-32445).",
@@ -72,6 +82,8 @@ ARGO_EVENTS = Chart(
 CERT_MANAGER = Chart(
     name="cert-manager",
     version="v1.21.1",
+    app="1.21.1",
+    known_as="Go:github.com/cert-manager/cert-manager",
     repository="https://charts.jetstack.io",
     license="Apache-2.0",
     why="Past CVE-2026-25518; issues the certificates of KServe's webhooks and of the barman-cloud plugin.",
@@ -103,6 +115,8 @@ KSERVE_CRD = Chart(
 KSERVE_RESOURCES = Chart(
     name="kserve-resources",
     version="v0.20.0",
+    app="0.20.0",
+    known_as="Go:github.com/kserve/kserve",
     repository="oci://ghcr.io/kserve/charts",
     license="Apache-2.0",
     why="The first whose controller passes Pod Security restricted as it comes.",
@@ -112,6 +126,8 @@ KSERVE_RESOURCES = Chart(
 CLOUDNATIVE_PG = Chart(
     name="cloudnative-pg",
     version="0.29.0",
+    app="1.30.0",
+    known_as="Go:github.com/cloudnative-pg/cloudnative-pg",
     repository="https://cloudnative-pg.github.io/charts",
     license="Apache-2.0",
     why="CloudNativePG 1.30.0: the oldest line without CVE-2026-44477 and the one the barman-cloud plugin asks for.",
@@ -121,6 +137,8 @@ CLOUDNATIVE_PG = Chart(
 BARMAN_CLOUD = Chart(
     name="plugin-barman-cloud",
     version="0.7.0",
+    app="0.13.0",
+    known_as="Go:github.com/cloudnative-pg/plugin-barman-cloud",
     repository="https://cloudnative-pg.github.io/charts",
     license="Apache-2.0",
     why="Plugin 0.13.0, for CloudNativePG 1.26 and later; in-tree backups leave the operator in 1.31.",
@@ -139,6 +157,7 @@ MLFLOW_CHART = Chart(
 POSTGRES = Image(
     repository="ghcr.io/cloudnative-pg/postgresql",
     tag="18.4-system-trixie",
+    known_as="Bitnami:postgresql",
     license="PostgreSQL",
     why="The operator's own default. A new major version upgrades the data in place, so it is never automatic.",
 )
@@ -147,6 +166,7 @@ POSTGRES = Image(
 VERSITYGW = Image(
     repository="ghcr.io/versity/versitygw",
     tag="v1.8.0",
+    known_as="Go:github.com/versity/versitygw",
     license="Apache-2.0",
     why="The release the bundled store was tried with, on file systems without user attributes (`--sidecar`).",
 )
@@ -155,6 +175,7 @@ VERSITYGW = Image(
 MLFLOW = Image(
     repository="ghcr.io/ml-loop/mlflow",
     tag="3.17.2",
+    known_as="PyPI:mlflow",
     license="Apache-2.0",
     why="Built from images/mlflow: upstream's has neither psycopg2 nor boto3. 3.18.0 lacks its mlflow-skinny on PyPI.",
 )
@@ -186,7 +207,8 @@ RECOMMENDER = Image(
 # renovate: datasource=docker depName=apache/kafka
 KAFKA = Image(
     repository="docker.io/apache/kafka",
-    tag="4.1.0",
+    tag="4.3.1",
+    known_as="Bitnami:kafka",
     license="Apache-2.0",
     why="The release the bundled broker was tried with.",
 )
@@ -195,6 +217,7 @@ KAFKA = Image(
 NATS = Image(
     repository="docker.io/library/nats",
     tag="2.15.2",
+    known_as="Go:github.com/nats-io/nats-server/v2",
     license="Apache-2.0",
     why="The release the event bus was tried with; Argo Events' own default is a tag that moves.",
 )
@@ -203,6 +226,7 @@ NATS = Image(
 OAUTH2_PROXY = Image(
     repository="quay.io/oauth2-proxy/oauth2-proxy",
     tag="v7.15.4",
+    known_as="Go:github.com/oauth2-proxy/oauth2-proxy/v7",
     license="MIT",
     why="Past the bypasses of authentication fixed in 7.15.2 (CVE-2026-34457, CVE-2026-40575, CVE-2026-41059).",
 )
@@ -227,6 +251,7 @@ NATS_RELOADER = Image(
 ENVOY = Image(
     repository="docker.io/envoyproxy/envoy",
     tag="v1.36.13",
+    known_as="Bitnami:envoy",
     license="Apache-2.0",
     why="The line of Kourier in Knative Serving 1.21, whose own tag moves.",
 )
