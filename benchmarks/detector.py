@@ -45,7 +45,7 @@ class Message:
         return self._value
 
 
-class Consumer:
+class ReplayConsumer:
     def __init__(self, messages: list[Message]) -> None:
         self._batches: Iterator[list[Message]] = (messages[at : at + 1000] for at in range(0, len(messages), 1000))
 
@@ -89,7 +89,7 @@ def detect(normal: Rows, sent: list[Message], window: int) -> float:
     detector = Detector(
         model="m",
         settings=DriftSettings(features=names, window=window),
-        consumer=cast("Any", Consumer(sent)),  # it is never assigned partitions
+        consumer=cast("Any", ReplayConsumer(sent)),  # it is never assigned partitions
         publish=events.extend,
         watcher=cast("Any", watcher),
         make_test=make,

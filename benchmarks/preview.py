@@ -27,7 +27,7 @@ STORE = {
 def measured(stack: str, *, pack: bool) -> Preview:
     config = yaml.safe_load((REPOSITORY / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))["config"]
     platform: dict[str, Any] = {
-        operator: {**its, "install": False} for operator, its in config["ml-loop:platform"].items()
+        operator: {**options, "install": False} for operator, options in config["ml-loop:platform"].items()
     }
     platform["check"] = False
     tracking = config["ml-loop:tracking"]

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 from scipy.stats import chi2
 
-from benchmarks.simulation import RULES, Floats, Outcome, Scenario, delays, year
+from benchmarks.simulation import RULES, Floats, RuleOutcome, Scenario, delays, year
 from contract import flags
 from contract.drift import DriftSettings, DriftTest
 from loop.retraining.cooldown import duration
@@ -54,7 +54,7 @@ def _scenario(parser: argparse.ArgumentParser, arguments: argparse.Namespace) ->
     )
 
 
-def table(years: list[dict[str, Outcome]], late: dict[str, Floats]) -> str:
+def table(years: list[dict[str, RuleOutcome]], late: dict[str, Floats]) -> str:
     """One line per rule: means over the years, the interval of the rate, and quantiles of the delay in hours."""
     head = (
         "",

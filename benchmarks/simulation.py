@@ -53,7 +53,7 @@ class Scenario:
 
 
 @dataclass(frozen=True)
-class Rule:
+class DecisionRule:
     """A way to decide: p-values (looks, features) from KS distances, at each block (sliding) or at each window."""
 
     name: str
@@ -74,12 +74,12 @@ def _naive(scenario: Scenario, distances: Floats) -> Floats:
 
 
 RULES: Final = (
-    Rule("this detector", _adjusted),
-    Rule(
+    DecisionRule("this detector", _adjusted),
+    DecisionRule(
         "without the reference bound", lambda scenario, distances: _adjusted(scenario, distances, any_reference=False)
     ),
-    Rule("naive p < threshold, tumbling", _naive),
-    Rule("naive p < threshold, sliding", _naive, sliding=True),
+    DecisionRule("naive p < threshold, tumbling", _naive),
+    DecisionRule("naive p < threshold, sliding", _naive, sliding=True),
 )
 
 
@@ -116,7 +116,7 @@ def distances(
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RuleOutcome:
     """What a rule's events led to."""
 
     events: int
@@ -124,7 +124,7 @@ class Outcome:
     refused: int
 
 
-def retrain(scenario: Scenario, drifted: NDArray[np.bool_], step_seconds: float) -> Outcome:
+def retrain(scenario: Scenario, drifted: NDArray[np.bool_], step_seconds: float) -> RuleOutcome:
     """Put the events of (looks, features) through the two holds of the cooldown, in virtual time."""
     holds: dict[str, Hold] = {}
     model_hold: Hold | None = None
@@ -140,10 +140,10 @@ def retrain(scenario: Scenario, drifted: NDArray[np.bool_], step_seconds: float)
             model_hold, granted = covering.hold, covering.granted
         retrains += granted
         refused += not granted
-    return Outcome(retrains + refused, retrains, refused)
+    return RuleOutcome(retrains + refused, retrains, refused)
 
 
-def year(scenario: Scenario, random: np.random.Generator) -> dict[str, Outcome]:
+def year(scenario: Scenario, random: np.random.Generator) -> dict[str, RuleOutcome]:
     """One reference, one year without drift: what each rule's events led to, by the rule's name."""
     found = distances(scenario, scenario.blocks_per_year, len(scenario.settings.features), random)
     results = {}

@@ -11,15 +11,15 @@ from components.events.bus import EventBus
 from components.events.retraining import Retraining, RetrainingArgs
 from components.kit.access import NOTHING, Access
 from components.kit.connections import Bucket, KafkaConnection, Tracking
-from components.kit.options import after
+from components.kit.options import depending_on
 from components.monitoring.alias_watch import AliasWatch, AliasWatchArgs
 from components.monitoring.detector import DriftMonitor, DriftMonitorArgs
 from components.platform.operators import Operators
-from components.serving.front import TrafficSplit, TrafficSplitArgs
 from components.serving.gateway import Gateway
 from components.serving.model_storage import ModelStorage
 from components.serving.promotion import Promotion, PromotionArgs
 from components.serving.serving import Serving, ServingArgs
+from components.serving.traffic_split import TrafficSplit, TrafficSplitArgs
 from components.training.plan import Commands
 from components.training.training import EXAMPLE, Training, TrainingArgs
 from settings import KServeMode, Model
@@ -64,10 +64,10 @@ def model_loop(name: str, model: Model, args: ModelLoopArgs, opts: ResourceOptio
     split = TrafficSplitArgs(gateway=args.gateway, serving=serving, canary_percent=model.serving.canary_percent)
     promotion = _promotion(name, model, args, serving, opts)
     # A version that could not be put into production gets no share of the requests.
-    front = TrafficSplit(f"{name}-front", split, after(opts, *promotion))
+    traffic = TrafficSplit(f"{name}-front", split, depending_on(opts, *promotion))
     training = _training(name, model, args, opts)
     _watch(name, model, training, args, opts)
-    return {"predict": front.predict_url, "submit": training.submit, "logs": training.logs}
+    return {"predict": traffic.predict_url, "submit": training.submit, "logs": training.logs}
 
 
 def _serving(name: str, model: Model, args: ModelLoopArgs, opts: ResourceOptions) -> Serving:
@@ -90,7 +90,7 @@ def _serving(name: str, model: Model, args: ModelLoopArgs, opts: ResourceOptions
             tracking=args.tracking,
             kafka=args.publishing,
         ),
-        after(opts, args.operators.kserve),
+        depending_on(opts, args.operators.kserve),
     )
 
 
@@ -109,7 +109,7 @@ def _promotion(
         rollout_timeout=model.serving.start_timeout,
         kafka=args.publishing,
     )
-    return [Promotion(f"{name}-promotion", made, after(opts, serving))]
+    return [Promotion(f"{name}-promotion", made, depending_on(opts, serving))]
 
 
 def _training(name: str, model: Model, args: ModelLoopArgs, opts: ResourceOptions) -> Training:
@@ -131,7 +131,7 @@ def _training(name: str, model: Model, args: ModelLoopArgs, opts: ResourceOption
             kafka=args.publishing,
             logs=args.logs,
         ),
-        after(opts, args.operators.argo_workflows),
+        depending_on(opts, args.operators.argo_workflows),
     )
 
 
@@ -173,5 +173,5 @@ def _watch(name: str, model: Model, training: Training, args: ModelLoopArgs, opt
                 bus=args.bus,
                 kafka=args.kafka,
             ),
-            after(opts, args.operators.argo_events),
+            depending_on(opts, args.operators.argo_events),
         )

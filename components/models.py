@@ -7,7 +7,7 @@ from pulumi import Input, Output, ResourceOptions
 from components.events.bus import EventBus
 from components.kit.connections import Bucket, KafkaConnection
 from components.kit.images import image
-from components.kit.options import after
+from components.kit.options import depending_on
 from components.model import ModelLoopArgs, model_loop
 from components.platform.operators import Operators
 from components.serving.gateway import Gateway
@@ -50,7 +50,7 @@ def model_loops(
         detector_image=image(stack, ImageName.DETECTOR),
         example_image=image(stack, ImageName.RECOMMENDER),
         mode=stack.platform.kserve.mode,
-        storage=ModelStorage("model-storage", storage, after(opts, operators.kserve)),
+        storage=ModelStorage("model-storage", storage, depending_on(opts, operators.kserve)),
         tracking=mlflow.tracking,
         gateway=gateway,
         kafka=kafka,

@@ -103,7 +103,7 @@ CANARY: Final = "ml-loop.canary."
 """Tags of a version that begin so hold what the canary saw: one for each of `judge.Verdict.numbers`."""
 
 
-class Gate(StrEnum):
+class GateResult(StrEnum):
     """Values of `Tag.GATE`."""
 
     PASSED = "passed"

@@ -30,7 +30,7 @@ class NoReviewError(Exception):
     """The API server gave no review; one clause says why."""
 
 
-class Accounts:
+class Callers:
     """Names callers. Safe for threads."""
 
     def __init__(self) -> None:

@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contract import metrics
 from contract.names import Env
-from identity.accounts import Accounts
+from identity.accounts import Callers
 from identity.bodies import UPLOAD_SECONDS, Bodies, BodyError, BusyError, TooLargeError, TooSlowError, drain
 from identity.guard import Guard, Refusal
 from identity.operations import READING, Right, right
@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 def create_app() -> FastAPI:
     """Called in each worker. Raises where there is no policy, no API server to ask, or no place for metrics."""
     _serve_metrics(int(os.environ[Env.IDENTITY_METRICS_PORT]))
-    app.add_middleware(Gate, guard=Guard(load(), Accounts()))
+    app.add_middleware(AuthorizationMiddleware, guard=Guard(load(), Callers()))
     return app
 
 
@@ -61,7 +61,7 @@ def _serve_metrics(port: int) -> None:
             raise
 
 
-class Gate:
+class AuthorizationMiddleware:
     """Lets a request through, or answers as MLflow itself refuses."""
 
     def __init__(self, inner: ASGIApp, guard: Guard) -> None:

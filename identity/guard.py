@@ -10,7 +10,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.prompt.constants import _PROMPT_SOURCE_PLACEHOLDERS  # pyright: ignore[reportPrivateUsage]  # no other list
 
 from contract.names import PRODUCTION_TAG, PROMOTION_TAGS, Alias
-from identity.accounts import Accounts, NoReviewError, UnknownCallerError
+from identity.accounts import Callers, NoReviewError, UnknownCallerError
 from identity.bodies import BodyError
 from identity.operations import FILES, Right, right
 from identity.policy import Policy
@@ -48,7 +48,7 @@ class Guard:
     """Decides by the policy, on the stores of the running server."""
 
     policy: Policy
-    accounts: Accounts
+    accounts: Callers
 
     @cached_property
     def things(self) -> Things:
@@ -124,8 +124,8 @@ class Guard:
     def _registered(self, request: Request, touched: list[str]) -> str | None:
         """The version of a guarded model that came from the run, or the logged model, whose files are written."""
         sources = [f"run_id = '{value}'" for value in request.values("run_id", "run_uuid")]
-        for its in self.things.experiments().values():
-            sources += [its.source(path) for path in request.values("artifact_path") if its.holds(path)]
+        for experiment in self.things.experiments().values():
+            sources += [experiment.source(path) for path in request.values("artifact_path") if experiment.holds(path)]
         for model in touched:
             for source in sources:
                 if found := self.things.registry.search_model_versions(f"name = '{model}' and {source}", max_results=1):
@@ -158,19 +158,19 @@ class Guard:
             return touched | {guarded[each].name for each in owners if each in guarded}
         touched |= {guarded[each].name for each in self.things.of(request) if each in guarded}
         for path in request.values("artifact_path"):
-            touched |= {its.name for its in guarded.values() if its.overlaps(path)}
+            touched |= {experiment.name for experiment in guarded.values() if experiment.overlaps(path)}
         return touched
 
     def _from_its_own(self, request: Request, model: str) -> bool:
         """Whether everything a new version points at is guarded with its model."""
-        own = {key: its for key, its in self.things.experiments().items() if its.name == model}
+        own = {key: experiment for key, experiment in self.things.experiments().items() if experiment.name == model}
         origins = [("run_id", value) for value in request.values("run_id")]
         origins += [("model_id", value) for value in request.values("model_id")]
         for source in request.values("source"):
             scheme, _, place = source.partition(":")
             head = place.strip("/").partition("/")[0]
             if scheme == "mlflow-artifacts":
-                if not any(its.holds(urlsplit(source).path) for its in own.values()):
+                if not any(experiment.holds(urlsplit(source).path) for experiment in own.values()):
                     return False
             else:
                 origins.append(({"runs": "run_id", "models": "model_id"}.get(scheme, ""), head))

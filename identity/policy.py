@@ -32,10 +32,10 @@ class Policy(BaseModel):
 
         Healing stands beside them: who has it may do nothing else.
         """
-        its = self.models[model]
+        guards = self.models[model]
         if right is Right.HEALING:
-            return its.healing | its.promotion
-        accounts = {Right.TRAINING: its.training, Right.GATE: its.gate, Right.PROMOTION: its.promotion}
+            return guards.healing | guards.promotion
+        accounts = {Right.TRAINING: guards.training, Right.GATE: guards.gate, Right.PROMOTION: guards.promotion}
         order = list(accounts)
         return frozenset[str]().union(*(accounts[each] for each in order[order.index(right) :]))
 

@@ -47,7 +47,7 @@ ONCE: Final = frozenset({*_HEADERS, "authorization", "content-encoding", "conten
 _CAPITAL: Final = re.compile("([A-Z])")
 
 
-class MalformedError(ValueError):
+class AmbiguousRequestError(ValueError):
     """One clause: why a request cannot be read in one way only."""
 
 
@@ -94,7 +94,7 @@ class Request:
         # WSGI, which most of MLflow is behind, knows no difference between a hyphen and an underscore.
         names = Counter(name.lower().replace("_", "-") for name, _ in self.headers)
         if twice := sorted(name for name in ONCE if names[name] > 1):
-            raise MalformedError(f"the header {twice[0]} is there {names[twice[0]]} times")
+            raise AmbiguousRequestError(f"the header {twice[0]} is there {names[twice[0]]} times")
         return {name.lower(): value for name, value in self.headers}
 
     def header(self, name: str) -> str | None:
@@ -122,7 +122,7 @@ class Request:
     def values(self, *keys: str) -> list[str]:
         """What stands under any of the keys, without what is empty.
 
-        Raises `MalformedError` for what is neither text nor a whole number: MLflow makes `1` of 1.0, of 2.4 (on
+        Raises `AmbiguousRequestError` for what is neither text nor a whole number: MLflow makes `1` of 1.0, of 2.4 (on
         PostgreSQL) 2, and of true 1, each in some of its routes.
         """
         return [text for key, value in self.fields if key in keys and (text := _text(key, value))]
@@ -153,7 +153,7 @@ def _text(key: str, value: Any) -> str:
         return "" if value is None or isinstance(value, dict | list) else str(value)
     if isinstance(value, list) and key.endswith("s"):
         return ""  # its items stand under the same key
-    raise MalformedError(f"{key} must be text or a whole number, not {json.dumps(value)[:40]}")
+    raise AmbiguousRequestError(f"{key} must be text or a whole number, not {json.dumps(value)[:40]}")
 
 
 def _document(body: bytes) -> Any:

@@ -26,14 +26,14 @@ PLAIN: Final = re.compile(r"[\w-]+")
 """An id, as MLflow makes them: it goes into a filter."""
 Store = Any
 BELONGS: Final[Mapping[str, Callable[[Store, str], Iterable[str]]]] = {
-    "experiment_id": lambda store, its: [store.get_experiment(its).experiment_id],
-    "run_id": lambda store, its: [store.get_run(its).info.experiment_id],
-    "model_id": lambda store, its: [store.get_logged_model(its, allow_deleted=True).experiment_id],
-    "trace_id": lambda store, its: [store.get_trace_info(its).experiment_id],
-    "dataset_id": lambda store, its: store.get_dataset_experiment_ids(its),
-    "issue_id": lambda store, its: [store.get_issue(its).experiment_id],
-    "schema_id": lambda store, its: [store.get_label_schema(its).experiment_id],
-    "queue_id": lambda store, its: [store.get_review_queue(its).experiment_id],
+    "experiment_id": lambda store, given: [store.get_experiment(given).experiment_id],
+    "run_id": lambda store, given: [store.get_run(given).info.experiment_id],
+    "model_id": lambda store, given: [store.get_logged_model(given, allow_deleted=True).experiment_id],
+    "trace_id": lambda store, given: [store.get_trace_info(given).experiment_id],
+    "dataset_id": lambda store, given: store.get_dataset_experiment_ids(given),
+    "issue_id": lambda store, given: [store.get_issue(given).experiment_id],
+    "schema_id": lambda store, given: [store.get_label_schema(given).experiment_id],
+    "queue_id": lambda store, given: [store.get_review_queue(given).experiment_id],
 }
 """The experiments that an id belongs to, by the key it stands under."""
 
@@ -61,10 +61,10 @@ class Experiment:
     def owner(self, path: str) -> tuple[str, str]:
         """The logged model that a file is one of, or else its run. Raises where it is neither's."""
         head, _, rest = _canonical(path).removeprefix(self.place).strip("/").partition("/")
-        its = rest.partition("/")[0] if head == "models" else head
-        if not PLAIN.fullmatch(its):
-            raise ValueError(f"{its!r} is no run and no logged model")
-        return (its, "") if head == "models" else ("", its)
+        owner = rest.partition("/")[0] if head == "models" else head
+        if not PLAIN.fullmatch(owner):
+            raise ValueError(f"{owner!r} is no run and no logged model")
+        return (owner, "") if head == "models" else ("", owner)
 
     def overlaps(self, path: str) -> bool:
         """Whether a path is its folder, below it or above it."""
@@ -88,7 +88,7 @@ class Things:
     def experiments(self) -> dict[str, Experiment]:
         """The guarded experiments that exist, deleted ones too, by id."""
         found = (self.store.get_experiment_by_name(name) for name in sorted(self.guarded))
-        return {its.experiment_id: Experiment(its.name, its.artifact_location) for its in found if its is not None}
+        return {each.experiment_id: Experiment(each.name, each.artifact_location) for each in found if each is not None}
 
     def of(self, request: Request) -> set[str]:
         """Ids of the experiments that the request's ids belong to."""
@@ -134,8 +134,8 @@ class Things:
 
     def rewritten(self, path: str) -> str | None:
         """The logged model of which a path is a file that exists, where all of its files have been written."""
-        for its in self.experiments().values():
-            model = its.owner(path)[0] if its.holds(path) else ""
+        for experiment in self.experiments().values():
+            model = experiment.owner(path)[0] if experiment.holds(path) else ""
             if model and self._is_finished(model) and _exists(_canonical(path)):
                 return model
         return None

@@ -3,10 +3,10 @@
 from local.images import layers
 from local.images.layers import Layer
 from local.images.oci import Importer
-from local.images.table import BACKUP_IMAGES, IMAGES, Image
+from local.images.table import BACKUP_IMAGES, IMAGES, LocalImage
 from local.node.node import Node
 from local.operators import BARMAN_CLOUD, OPERATORS
-from local.operators.operator import Operator, install
+from local.operators.operator import LocalOperator, install
 from local.paths import Paths
 from local.shell import run
 from local.steps import Step
@@ -117,7 +117,7 @@ class Plan:
             Step(name="node", run=node.start_workers, needs=["control plane", "image pause"]),
         ]
 
-    def _image(self, image: Image) -> Step:
+    def _image(self, image: LocalImage) -> Step:
         def load() -> None:
             self.references[image.name] = self._importer.load(image)
 
@@ -127,7 +127,7 @@ class Plan:
             needs=["containerd", *(f"layer {layer.name}" for layer in image.layers)],
         )
 
-    def _operator(self, operator: Operator) -> Step:
+    def _operator(self, operator: LocalOperator) -> Step:
         return Step(
             name=f"operator {operator.name}",
             run=lambda: install(operator, self.node, self.references),
@@ -144,7 +144,9 @@ class Plan:
         The plugin's stay where it was wanted once, as it may still run.
         """
         built = [
-            image for image in BACKUP_IMAGES if all(layers.layer_tar(its, self.paths).exists() for its in image.layers)
+            image
+            for image in BACKUP_IMAGES
+            if all(layers.layer_tar(layer, self.paths).exists() for layer in image.layers)
         ]
         named = run(*self.node.kubectl, "get", "pods,workflowtemplates,inferenceservices", "-A", "-o", "json")
         self._importer.prune((*IMAGES, *built), named)

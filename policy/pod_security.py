@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from policy.manifest import Unknown, elements, entries, get
-from policy.standard_pod import Pod
+from policy.standard_pod import StandardPod
 from policy.violation import Violation, name_of
 
 PINNED_VERSION = "v1.35"
@@ -62,7 +62,7 @@ def violations(
     An empty list means admitted. A property that is not known yet is in the list, with `known` false.
     Raises ValueError for a version that is none or is older than 1.25.
     """
-    pod = Pod(metadata, spec, owner or name_of({"kind": "Pod", "metadata": metadata}), path, _parse(version))
+    pod = StandardPod(metadata, spec, owner or name_of({"kind": "Pod", "metadata": metadata}), path, _parse(version))
     return [replace(found, control=reason) for reason, control in CONTROLS.items() for found in control(pod)]
 
 
@@ -91,25 +91,25 @@ def _profile_type(context: Any, profile: str) -> Any:
     return found if found is None or isinstance(found, Unknown) else get(found, "type") or ""
 
 
-def host_namespaces(pod: Pod) -> Iterator[Violation]:
+def host_namespaces(pod: StandardPod) -> Iterator[Violation]:
     for key in ("hostNetwork", "hostPID", "hostIPC"):
         if (found := get(pod.spec, key)) not in (None, False):
             yield pod.violation(f"{pod.path}.{key}", found, "false or unset", "remove it")
 
 
-def privileged(pod: Pod) -> Iterator[Violation]:
+def privileged(pod: StandardPod) -> Iterator[Violation]:
     for path, name, context in pod.container_contexts():
         if (found := get(context, "privileged")) not in (None, False):
             yield pod.violation(f"{path}.privileged", found, "false or unset", "remove it", name)
 
 
-def windows_host_process(pod: Pod) -> Iterator[Violation]:
+def windows_host_process(pod: StandardPod) -> Iterator[Violation]:
     for path, name, context in pod.contexts():
         if (found := get(context, "windowsOptions", "hostProcess")) not in (None, False):
             yield pod.violation(f"{path}.windowsOptions.hostProcess", found, "false or unset", "remove it", name)
 
 
-def host_ports(pod: Pod) -> Iterator[Violation]:
+def host_ports(pod: StandardPod) -> Iterator[Violation]:
     for path, name, container in pod.containers():
         for port_path, port in elements(get(container, "ports"), f"{path}.ports"):
             if (found := get(port, "hostPort")) not in (None, 0):
@@ -117,7 +117,7 @@ def host_ports(pod: Pod) -> Iterator[Violation]:
                 yield pod.violation(f"{port_path}.hostPort", found, "unset", remedy, name)
 
 
-def host_probes(pod: Pod) -> Iterator[Violation]:
+def host_probes(pod: StandardPod) -> Iterator[Violation]:
     if pod.version < (1, 34):
         return
     handlers = [(probe,) for probe in ("livenessProbe", "readinessProbe", "startupProbe")]
@@ -131,7 +131,7 @@ def host_probes(pod: Pod) -> Iterator[Violation]:
                     yield pod.violation(field, found, "unset", remedy, name)
 
 
-def app_armor(pod: Pod) -> Iterator[Violation]:
+def app_armor(pod: StandardPod) -> Iterator[Violation]:
     for path, name, context in pod.contexts():
         if (found := _profile_type(context, "appArmorProfile")) not in (None, "RuntimeDefault", "Localhost"):
             required = "RuntimeDefault, Localhost or unset"
@@ -145,7 +145,7 @@ def app_armor(pod: Pod) -> Iterator[Violation]:
             yield pod.violation(f'metadata.annotations["{key}"]', found, required, "remove it")
 
 
-def selinux(pod: Pod) -> Iterator[Violation]:
+def selinux(pod: StandardPod) -> Iterator[Violation]:
     allowed = _since(_SELINUX_TYPES, pod.version)
     for path, name, context in pod.contexts():
         options = get(context, "seLinuxOptions")
@@ -157,20 +157,20 @@ def selinux(pod: Pod) -> Iterator[Violation]:
                 yield pod.violation(f"{path}.seLinuxOptions.{key}", found, "unset", "remove it", name)
 
 
-def sysctls(pod: Pod) -> Iterator[Violation]:
+def sysctls(pod: StandardPod) -> Iterator[Violation]:
     allowed = _since(_SYSCTLS, pod.version)
     for path, sysctl in elements(get(pod.spec, "securityContext", "sysctls"), f"{pod.path}.securityContext.sysctls"):
         if (found := get(sysctl, "name")) not in allowed:
             yield pod.violation(f"{path}.name", found, _listed(allowed), "remove the sysctl")
 
 
-def proc_mount(pod: Pod) -> Iterator[Violation]:
+def proc_mount(pod: StandardPod) -> Iterator[Violation]:
     for path, name, context in pod.container_contexts():
         if (found := get(context, "procMount")) not in (None, "Default"):
             yield pod.violation(f"{path}.procMount", found, "Default or unset", "remove it", name)
 
 
-def volume_types(pod: Pod) -> Iterator[Violation]:
+def volume_types(pod: StandardPod) -> Iterator[Violation]:
     for path, volume in elements(get(pod.spec, "volumes"), f"{pod.path}.volumes"):
         if isinstance(volume, Unknown):
             yield pod.violation(path, volume, _listed(VOLUME_TYPES), "")
@@ -180,14 +180,14 @@ def volume_types(pod: Pod) -> Iterator[Violation]:
             yield pod.violation(path, ", ".join(sources) or None, _listed(VOLUME_TYPES), remedy)
 
 
-def privilege_escalation(pod: Pod) -> Iterator[Violation]:
+def privilege_escalation(pod: StandardPod) -> Iterator[Violation]:
     for path, name, context in () if pod.windows else pod.container_contexts():
         if (found := get(context, "allowPrivilegeEscalation")) is not False:
             field = f"{path}.allowPrivilegeEscalation"
             yield pod.violation(field, found, "false", "set it to false", name)
 
 
-def capabilities(pod: Pod) -> Iterator[Violation]:
+def capabilities(pod: StandardPod) -> Iterator[Violation]:
     for path, name, context in () if pod.windows else pod.container_contexts():
         dropped = get(context, "capabilities", "drop")
         drops = [drop for _, drop in elements(dropped, "")]
@@ -209,7 +209,7 @@ class Inherited:
     required: str
     remedy: str
 
-    def __call__(self, pod: Pod) -> Iterator[Violation]:
+    def __call__(self, pod: StandardPod) -> Iterator[Violation]:
         pod_path, pod_value = f"{pod.path}.securityContext.{self.key}", self.value(get(pod.spec, "securityContext"))
         # A forbidden value on the pod counts even where every container overrides it.
         if pod_value is not None and pod_value not in self.allowed:
@@ -239,21 +239,21 @@ SECCOMP = Inherited(
 )
 
 
-def run_as_non_root(pod: Pod) -> Iterator[Violation]:
+def run_as_non_root(pod: StandardPod) -> Iterator[Violation]:
     return iter(()) if pod.user_namespace else NON_ROOT(pod)
 
 
-def run_as_user(pod: Pod) -> Iterator[Violation]:
+def run_as_user(pod: StandardPod) -> Iterator[Violation]:
     for path, name, context in () if pod.user_namespace else pod.contexts():
         if isinstance(found := get(context, "runAsUser"), Unknown) or (found is not None and found == 0):
             yield pod.violation(f"{path}.runAsUser", found, "unset or above 0", "name a user, such as 65532", name)
 
 
-def seccomp(pod: Pod) -> Iterator[Violation]:
+def seccomp(pod: StandardPod) -> Iterator[Violation]:
     return iter(()) if pod.windows else SECCOMP(pod)
 
 
-CONTROLS: dict[str, Callable[[Pod], Iterator[Violation]]] = {
+CONTROLS: dict[str, Callable[[StandardPod], Iterator[Violation]]] = {
     "host namespaces": host_namespaces,
     "privileged": privileged,
     "hostProcess": windows_host_process,

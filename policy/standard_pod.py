@@ -9,7 +9,7 @@ from policy.violation import Violation
 
 
 @dataclass(frozen=True)
-class Pod:
+class StandardPod:
     """A pod's metadata and spec, where the spec stands in its object, and the standard's version it is held to."""
 
     metadata: Mapping[str, Any]

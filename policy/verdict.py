@@ -11,7 +11,7 @@ from policy.violation import Violation
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Ruling:
     """The outcome of a rule for a resource. Passed means that all three are empty."""
 
     violations: tuple[str, ...] = ()
@@ -20,7 +20,7 @@ class Verdict:
     excepted: tuple[str, ...] = ()
 
 
-def judge(rule: Rule, resource: Resource, stack: Stack, exceptions: Sequence[PolicyException], today: date) -> Verdict:
+def judge(rule: Rule, resource: Resource, stack: Stack, exceptions: Sequence[PolicyException], today: date) -> Ruling:
     """Apply a rule. An exception that has expired covers nothing, and the violations say so."""
     found = list(rule.check(resource, stack))
     violations = [violation.message for violation in found if violation.known]
@@ -28,9 +28,9 @@ def judge(rule: Rule, resource: Resource, stack: Stack, exceptions: Sequence[Pol
     matching = [exception for exception in exceptions if exception.covers(rule.name, resource)]
     valid = [exception for exception in matching if today < exception.expires]
     if violations and valid:
-        return Verdict(unknown=unknown, excepted=tuple(f"{message} [exception: {valid[0]}]" for message in violations))
+        return Ruling(unknown=unknown, excepted=tuple(f"{message} [exception: {valid[0]}]" for message in violations))
     expired = "".join(f" [exception expired: {exception}]" for exception in matching)
-    return Verdict(tuple(message + expired for message in violations), unknown)
+    return Ruling(tuple(message + expired for message in violations), unknown)
 
 
 def _unknown_messages(found: Sequence[Violation]) -> list[str]:

@@ -12,8 +12,8 @@ from typing import Any
 import pulumi
 from pulumi import automation
 
-from restore.database import Live
-from restore.engine import ROOT, Engine
+from restore.database import LiveDatabase
+from restore.engine import ROOT, PulumiStack
 from restore.steps import Restore
 from restore.wanted import RestoreError, wanted
 from settings import Settings, SettingsError, parse
@@ -21,7 +21,7 @@ from settings.problem import PROJECT
 
 
 @dataclass(frozen=True)
-class Kubectl:
+class ContextKubectl:
     """kubectl with one context, never whichever happens to be current."""
 
     command: tuple[str, ...]
@@ -70,11 +70,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def restore(stack: automation.Stack, *, yes: bool, lose_the_end: bool = False, kubectl: str = "kubectl") -> None:
     """Restores the database of a stack. Raises RestoreError, SettingsError, or CommandError where Pulumi cannot run."""
     found = settings(stack)
-    its = wanted(found)
+    target = wanted(found)
     Restore(
-        wanted=its,
-        database=Live(its, Kubectl((kubectl, *access(found)))),
-        engine=Engine(stack, its.archive, say),
+        wanted=target,
+        database=LiveDatabase(target, ContextKubectl((kubectl, *access(found)))),
+        engine=PulumiStack(stack, target.archive, say),
         tell=say,
         agree=lambda: yes or ask(),
         lose_the_end=lose_the_end,

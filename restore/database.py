@@ -11,7 +11,7 @@ from components.kit.labels import selector
 from components.tracking import DATABASE, MLFLOW
 from components.tracking.mlflow import APP
 from components.tracking.postgres import BACKUP_PLUGIN
-from restore.wanted import Found, RestoreError, Source, Wanted, Window, moment
+from restore.wanted import Found, RecoveryWindow, RestoreError, Source, Wanted, moment
 
 SUSPENDED: Final = "ml-loop.dev/suspended-for-restore"
 """Annotation of a schedule that a restore has suspended: those that somebody else suspended stay as they are."""
@@ -31,13 +31,13 @@ Aliases = Mapping[str, str]
 
 
 class Kubectl(Protocol):
-    """Runs kubectl on the stack's cluster and returns what it printed; RestoreError when it fails."""
+    """Runs kubectl on the stack's cluster and returns what it printed; raises its caller's own error when it fails."""
 
     def __call__(self, *arguments: str, stdin: str | None = None) -> str: ...
 
 
 @dataclass(frozen=True)
-class Live:
+class LiveDatabase:
     """The database of one stack, and its surroundings."""
 
     wanted: Wanted
@@ -151,11 +151,11 @@ class Live:
 
         self._until(complete, f"the base backup {name} complete")
 
-    def _windows(self) -> dict[str, Window]:
+    def _windows(self) -> dict[str, RecoveryWindow]:
         store = self._read("objectstores.barmancloud.cnpg.io", DATABASE) or {}
         known: Mapping[str, Any] = store.get("status", {}).get("serverRecoveryWindow", {})
         return {
-            archive: Window(
+            archive: RecoveryWindow(
                 first=moment(each["firstRecoverabilityPoint"]), last_backup=moment(each["lastSuccessfulBackupTime"])
             )
             for archive, each in known.items()

@@ -20,7 +20,7 @@ HARMLESS: Final = ("kubernetes:apps/v1:Deployment", "kubernetes:batch/v1:Job")
 
 
 @dataclass(frozen=True)
-class Engine:
+class PulumiStack:
     """One stack of Pulumi's."""
 
     stack: automation.Stack

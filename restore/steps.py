@@ -18,7 +18,7 @@ HALF_WAY = (
 )
 
 
-class Database(Protocol):
+class RestorableDatabase(Protocol):
     """`database.Live`, or what stands for it in a test."""
 
     def found(self) -> Found | None: ...
@@ -47,7 +47,7 @@ class Restore:
     """One restore, with all that it acts on and speaks to."""
 
     wanted: Wanted
-    database: Database
+    database: RestorableDatabase
     engine: Engine
     tell: Callable[[str], None]
     agree: Callable[[], bool]

@@ -40,7 +40,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Window:
+class RecoveryWindow:
     """The moments that an archive can be restored to: from the end of its first base backup."""
 
     first: datetime
@@ -58,7 +58,7 @@ class Found:
     ready: bool
     failed: bool
     """Whether its recovery has given up: it will never be ready."""
-    windows: Mapping[str, Window]
+    windows: Mapping[str, RecoveryWindow]
     """By the name of the archive."""
 
     def is_restored(self, wanted: Wanted) -> bool:
@@ -127,4 +127,15 @@ def said(when: datetime) -> str:
     return when.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-__all__ = ["DATABASE", "Found", "RestoreError", "Source", "Wanted", "Window", "moment", "problems", "said", "wanted"]
+__all__ = [
+    "DATABASE",
+    "Found",
+    "RecoveryWindow",
+    "RestoreError",
+    "Source",
+    "Wanted",
+    "moment",
+    "problems",
+    "said",
+    "wanted",
+]

@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 import yaml
 
-from settings.problem import Problem, Rule, SettingsError, dotted
+from settings.problem import Allowed, Problem, SettingsError, dotted
 from settings.section import Section
 from settings.values.network import AddressBlock, ClusterIdentifier, Host, KubeconfigPath, KubeContext
 from settings.values.number import Flag
 
 AddressBlocks = Annotated[
-    tuple[AddressBlock, ...], Rule("a list of addresses, such as [10.0.0.10]", "Put it in brackets")
+    tuple[AddressBlock, ...], Allowed("a list of addresses, such as [10.0.0.10]", "Put it in brackets")
 ]
 
 

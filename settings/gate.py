@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from contract.gate import Criterion, Direction
-from settings.problem import Path, Problem, Rule, one_of, shown
+from settings.problem import Allowed, Path, Problem, one_of, shown
 from settings.section import Section
 from settings.values.names import MetricName
 from settings.values.number import Number
@@ -24,7 +24,7 @@ _TURNED: Final = frozenset({"neg", "negative", "negated", "minus", "inverse", "s
 Tolerance = Annotated[
     float,
     Field(strict=True, ge=0, allow_inf_nan=False),
-    Rule("a number of at least 0", "Write it in the metric's own unit, such as 0.01"),
+    Allowed("a number of at least 0", "Write it in the metric's own unit, such as 0.01"),
 ]
 
 
@@ -99,13 +99,14 @@ class Gate(Bounds):
         Annotated[
             tuple[GateMetric, ...],
             Field(min_length=1),
-            Rule("a list with at least one metric", "Write - {metric: auc, minimum: 0.7} or so"),
+            Allowed("a list with at least one metric", "Write - {metric: auc, minimum: 0.7} or so"),
         ]
         | None
     ) = None
     """Metrics of the evaluation, each with its own bound: all of them must pass."""
     not_worse_than: (
-        Annotated[Literal["production"], Rule("production or null", "Write null to gate on the minimum alone")] | None
+        Annotated[Literal["production"], Allowed("production or null", "Write null to gate on the minimum alone")]
+        | None
     ) = "production"
     """Alias of the version that must not be better on the same data. null: only the bounds count."""
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from contract.drift import DEFAULTS, MIN_WINDOW, DriftReference, DriftTest
 from contract.watching import LIMITS, WATCH_SECONDS
 from settings.gate import Gate
-from settings.problem import Problem, Rule, one_of
+from settings.problem import Allowed, Problem, one_of
 from settings.resources import Resources, default_resources
 from settings.section import FrozenMap, Section
 from settings.surroundings import Surroundings
@@ -32,7 +32,7 @@ from settings.values.uri import DataUri
 
 Parameter = Annotated[
     str | int | float | bool,
-    Rule("a text, a number or a boolean", "Write nested values as keys of their own"),
+    Allowed("a text, a number or a boolean", "Write nested values as keys of their own"),
 ]
 
 
@@ -65,7 +65,7 @@ class Training(Surroundings):
 class ReplicaRange(Section):
     """Between how many and how many model servers the autoscaler may choose."""
 
-    min: Annotated[int, Field(strict=True, ge=0), Rule("an integer of at least 0", "Write a whole number")] = 1
+    min: Annotated[int, Field(strict=True, ge=0), Allowed("an integer of at least 0", "Write a whole number")] = 1
     """Servers without load. 0 needs Knative mode: the next request waits until a server has started."""
     max: Replicas = 4
     """Servers under full load."""
@@ -90,7 +90,9 @@ class Serving(Surroundings):
     start_timeout: Annotated[
         Duration,
         Field(ge=timedelta(seconds=60)),
-        Rule("at least 60s", "Give a server the time to fetch and load its version: 5m, or 30m for a model of many GB"),
+        Allowed(
+            "at least 60s", "Give a server the time to fetch and load its version: 5m, or 30m for a model of many GB"
+        ),
     ] = timedelta(seconds=300)
     """How long a server may take to load its version, and a rollout to be done."""
     max_body_bytes: Count = 1024 * 1024
@@ -109,13 +111,15 @@ class Drift(Section):
     features: Annotated[
         tuple[FeatureName, ...],
         Field(min_length=1),
-        Rule("a list with at least one feature", "Name the columns of the model's signature that are to be watched"),
+        Allowed("a list with at least one feature", "Name the columns of the model's signature that are to be watched"),
     ]
     """Columns of the model's signature to watch, by name."""
     window: Annotated[
         int,
         Field(strict=True, ge=MIN_WINDOW),
-        Rule(f"an integer of at least {MIN_WINDOW}", "Set it to 1000 or so: a smaller window sees only large shifts"),
+        Allowed(
+            f"an integer of at least {MIN_WINDOW}", "Set it to 1000 or so: a smaller window sees only large shifts"
+        ),
     ] = DEFAULTS.window
     """How many of the last predictions are compared with the reference."""
     test: Annotated[DriftTest, one_of(DriftTest, "Set it to ks unless only the dependence between features shifts")] = (
@@ -155,7 +159,7 @@ class Promotion(Section):
     max_error_rate: Probability = LIMITS.max_error_rate
     """Share of its requests that may fail."""
     max_latency_ratio: Annotated[
-        float, Field(strict=True, ge=1, allow_inf_nan=False), Rule("a number of at least 1", "Write 1.5 or so")
+        float, Field(strict=True, ge=1, allow_inf_nan=False), Allowed("a number of at least 1", "Write 1.5 or so")
     ] = LIMITS.max_latency_ratio
     """How many times as long as with the version before a mean answer may take."""
     max_prediction_shift: Fraction = LIMITS.max_prediction_shift
@@ -178,7 +182,7 @@ class Model(Section):
     promotion: Promotion = Promotion()
     """How a version that goes live is watched."""
     image_pull_secrets: Annotated[
-        tuple[SecretName, ...], Rule("a list of names of Secrets", "Start each with a hyphen below the key")
+        tuple[SecretName, ...], Allowed("a list of names of Secrets", "Start each with a hyphen below the key")
     ] = ()
     """Secrets in the loop's namespace, of type dockerconfigjson, with which the model's image is pulled."""
     production: Count | None = None

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from settings.problem import Rule
+from settings.problem import Allowed
 from settings.section import FrozenMap, Section
 from settings.values.names import LabelKey, LabelValue, OtherNamespace
 from settings.values.number import Flag
@@ -25,6 +25,6 @@ class Observability(Section):
     runbooks: Annotated[
         str,
         Field(pattern=r"^(https?://)?[^\s#]+$"),
-        Rule("where runbooks.md is read, without #", "Write the URL of your copy"),
+        Allowed("where runbooks.md is read, without #", "Write the URL of your copy"),
     ] = RUNBOOKS
     """Where whoever is called reads the runbooks; each alert links to its section there."""

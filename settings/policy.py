@@ -5,10 +5,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from settings.problem import Rule
+from settings.problem import Allowed
 from settings.section import Section
 
-Text = Annotated[str, Field(min_length=1), Rule("a text that is not empty", "Fill it in")]
+Text = Annotated[str, Field(min_length=1), Allowed("a text that is not empty", "Fill it in")]
 
 
 class PolicyException(Section):
@@ -20,5 +20,5 @@ class PolicyException(Section):
     """Object it does not hold for, as Kind/namespace/name. Unset: any."""
     reason: Text
     """Why, for the next reader."""
-    expires: Annotated[date, Rule("a date such as 2027-01-31", "Write year, month and day")]
+    expires: Annotated[date, Allowed("a date such as 2027-01-31", "Write year, month and day")]
     """First day on which the rule holds again."""

@@ -1,6 +1,6 @@
 """How a setting that is not allowed is reported: one line with the key, the value, what is allowed and the remedy.
 
-Every check speaks through `Rule` (one value) or `Problem` (several settings that contradict each other), so that all
+Every check speaks through `Allowed` (one value) or `Problem` (several settings that contradict each other), so that all
 messages have one shape. Values that are or may be secrets are never shown.
 """
 
@@ -106,7 +106,7 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Rule:
+class Allowed:
     """What a value may be, in the words that refuse it. Goes last into `Annotated`: it rewords the checks before it."""
 
     expected: str
@@ -133,6 +133,6 @@ class Rule:
             raise PydanticCustomError(EXPLAINED, "{text}", {"text": text}) from None
 
 
-def one_of(choices: type[StrEnum], remedy: str) -> Rule:
+def one_of(choices: type[StrEnum], remedy: str) -> Allowed:
     """The rule of a closed set."""
-    return Rule(f"one of {', '.join(choices)}", remedy, choices=tuple(choices))
+    return Allowed(f"one of {', '.join(choices)}", remedy, choices=tuple(choices))

@@ -34,7 +34,7 @@ Schema = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class TableRow:
     """One key."""
 
     key: str
@@ -62,12 +62,12 @@ def page(schema: Schema) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _rows(key: str, given: Schema, defs: Schema, *, required: bool, text: str = "") -> Iterator[Row]:
+def _rows(key: str, given: Schema, defs: Schema, *, required: bool, text: str = "") -> Iterator[TableRow]:
     """The rows of a key and of all keys below it."""
     resolved, nullable = _resolved(given, defs)
     text = str(given.get("description") or text or resolved.get("description") or "")
     variants = [_resolved(each, defs)[0] for each in resolved.get("oneOf", [])]
-    yield Row(
+    yield TableRow(
         key=key,
         kind=_kind(resolved),
         default="required" if required else _default(given, nullable=nullable),
@@ -81,11 +81,11 @@ def _rows(key: str, given: Schema, defs: Schema, *, required: bool, text: str = 
         yield from _below(key, variant, defs, f"With kind `{_constant(variant)}`. " if variants else "")
 
 
-def _below(key: str, resolved: Schema, defs: Schema, prefix: str) -> Iterator[Row]:
+def _below(key: str, resolved: Schema, defs: Schema, prefix: str) -> Iterator[TableRow]:
     required = set(resolved.get("required", []))
     for name, given in resolved.get("properties", {}).items():
         for row in _rows(f"{key}.{name}", given, defs, required=name in required):
-            yield row if row.key != f"{key}.{name}" else Row(**{**vars(row), "text": prefix + row.text})
+            yield row if row.key != f"{key}.{name}" else TableRow(**{**vars(row), "text": prefix + row.text})
     for given in resolved.get("patternProperties", {}).values():
         yield from _rows(f"{key}.{ANY_NAME}", given, defs, required=False)
     items = resolved.get("items")

@@ -15,7 +15,7 @@ from settings.model import Model, Serving
 from settings.observability import Observability
 from settings.platform import KServeMode, Platform
 from settings.policy import PolicyException
-from settings.problem import Problem, Rule, dotted, one_of
+from settings.problem import Allowed, Problem, dotted, one_of
 from settings.section import FrozenMap, Section
 from settings.tracking import Delivery, Tracking
 from settings.values.flag import Flag
@@ -75,10 +75,10 @@ class Settings(Section):
     """Who collects metrics. Unset: no monitors, no alerts, no dashboard."""
     models: FrozenMap[ModelName, Model] = Field(default_factory=dict, validate_default=True)
     """The models, by name."""
-    protect: Annotated[Flag, Rule("true or false", "Leave it out to decide by the stack's name")] | None = None
+    protect: Annotated[Flag, Allowed("true or false", "Leave it out to decide by the stack's name")] | None = None
     """Whether this stack is production, its data protected from deletion. Unset: true for prod and production."""
     policy_exceptions: Annotated[
-        tuple[PolicyException, ...], Rule("a list of exceptions", "Start each with a hyphen below the key")
+        tuple[PolicyException, ...], Allowed("a list of exceptions", "Start each with a hyphen below the key")
     ] = ()
     """Rules of the policy pack that need not hold, each with a reason and an end."""
     store_secret_key: Annotated[StackSecret, stack_secret("storeSecretKey")] | None = None

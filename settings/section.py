@@ -16,13 +16,13 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, InitErrorDetails
 
-from settings.problem import EXPLAINED, Problem, Rule, line_error, refused, shown, unknown_key
+from settings.problem import EXPLAINED, Allowed, Problem, line_error, refused, shown, unknown_key
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 FrozenMap = Annotated[
-    Mapping[K, V], AfterValidator(MappingProxyType), Rule("a mapping", "Indent its keys and values below it")
+    Mapping[K, V], AfterValidator(MappingProxyType), Allowed("a mapping", "Indent its keys and values below it")
 ]
 """A mapping that cannot be changed after it was read."""
 
@@ -88,7 +88,7 @@ class Section(BaseModel):
     @classmethod
     def _missing(cls, key: str) -> str:
         field = next(field for name, field in cls.model_fields.items() if key in {field.alias, name})
-        rule = next((item for item in field.metadata if isinstance(item, Rule)), None)
+        rule = next((item for item in field.metadata if isinstance(item, Allowed)), None)
         if rule:
             return f"is missing; expected {rule.expected}. {rule.remedy}."
         meaning = (field.description or key).split(".")[0]

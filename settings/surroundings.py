@@ -11,7 +11,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from contract.credentials import SECRET_NAME
-from settings.problem import Problem, Rule, one_of, refused
+from settings.problem import Allowed, Problem, one_of, refused
 from settings.resources import Resources
 from settings.section import FrozenMap, Section
 from settings.values.environment import NOT_SHOWN, EnvName, EnvValue, SecretKeyName
@@ -96,7 +96,7 @@ class Egress(Section):
     ports: Annotated[
         tuple[Port, ...],
         Field(min_length=1),
-        Rule("a list with at least one port", "Name the TCP ports: of pods their own, not their Service's"),
+        Allowed("a list with at least one port", "Name the TCP ports: of pods their own, not their Service's"),
     ]
     """TCP ports. Of pods their own, not their Service's."""
 
@@ -124,14 +124,16 @@ class Surroundings(Section):
     node_selector: FrozenMap[LabelKey, LabelValue] = Field(default_factory=dict, validate_default=True)
     """Labels of the nodes that the pods may run on."""
     tolerations: Annotated[
-        tuple[Toleration, ...], Rule("a list of tolerations", "Start each with a hyphen below the key")
+        tuple[Toleration, ...], Allowed("a list of tolerations", "Start each with a hyphen below the key")
     ] = ()
     """Taints of nodes that the pods put up with."""
     shared_memory: Size | None = None
     """Size of /dev/shm, which counts as memory of the pod. Unset: the container runtime's, 64 MiB as a rule."""
     ephemeral_storage: Size | None = None
     """Disk of the node that is reserved for each pod, and the most that it may fill. Unset: no limit."""
-    egress: Annotated[tuple[Egress, ...], Rule("a list of whom to call", "Start each with a hyphen below the key")] = ()
+    egress: Annotated[
+        tuple[Egress, ...], Allowed("a list of whom to call", "Start each with a hyphen below the key")
+    ] = ()
     """Whom the pods may call besides MLflow, the stack's own services and HTTPS."""
 
     def contradictions(self) -> Iterator[Problem]:

@@ -17,8 +17,8 @@ from components.kit.access import Access
 from components.kit.custom import custom_resource, object_name
 from components.kit.images import image
 from components.kit.labels import labels, selector
-from components.kit.network import Traffic, allow, pods
-from components.kit.options import after
+from components.kit.network import Allowance, allow, pods
+from components.kit.options import depending_on
 from components.kit.pod import resources, spread
 from components.kit.restricted import container_security_context, pod_security_context
 from components.platform.operators import Operators
@@ -69,7 +69,7 @@ class EventBus(pulumi.ComponentResource):
         match args.servers:
             case JetStreamArgs():
                 clients = {f"ml-loop.dev/client-of-{name}": "true"}
-                servers = Traffic(ports=(PORT,), peers=(pods(selector(APP, name, "server")),))
+                servers = Allowance(ports=(PORT,), peers=(pods(selector(APP, name, "server")),))
                 self.access = Access(labels=clients, egress=[servers])
                 _allow(name, args.servers.namespace, clients, child)
                 spec = {"jetstream": _jetstream(name, args.servers)}
@@ -96,7 +96,9 @@ def event_bus(
     """The bus between drift and training, of all models; None where drift starts no training."""
     if not any(model.retraining for model in stack.models.values()):
         return None
-    return EventBus("event-bus", EventBusArgs(servers=_servers(stack, namespace)), after(opts, operators.argo_events))
+    return EventBus(
+        "event-bus", EventBusArgs(servers=_servers(stack, namespace)), depending_on(opts, operators.argo_events)
+    )
 
 
 def _servers(stack: Settings, namespace: pulumi.Input[str]) -> JetStreamArgs | NatsServerArgs:
@@ -110,12 +112,12 @@ def _servers(stack: Settings, namespace: pulumi.Input[str]) -> JetStreamArgs | N
 
 def _allow(name: str, namespace: pulumi.Input[str], clients: dict[str, str], child: ResourceOptions) -> None:
     server = selector(APP, name, "server")
-    others = Traffic(ports=(CLUSTER_PORT,), peers=(pods(server),))
+    others = Allowance(ports=(CLUSTER_PORT,), peers=(pods(server),))
     allow(
         f"{name}-servers",
         namespace=namespace,
         selector=server,
-        ingress=[others, Traffic(ports=(PORT,), peers=(pods(clients),))],
+        ingress=[others, Allowance(ports=(PORT,), peers=(pods(clients),))],
         egress=[others],
         opts=child,
     )

@@ -11,8 +11,8 @@ from components.kit.access import Access
 from components.kit.custom import object_name
 from components.kit.identities import RoleRule, account_with
 from components.kit.labels import labels, selector
-from components.kit.network import API_SERVER, Traffic, allow, pods
-from components.kit.options import after
+from components.kit.network import API_SERVER, Allowance, allow, pods
+from components.kit.options import depending_on
 from components.kit.pod import (
     Container,
     PodSpec,
@@ -73,12 +73,12 @@ class NatsServer(pulumi.ComponentResource):
         child = ResourceOptions(parent=self)
         server = selector(APP, name, "server")
         clients = {f"ml-loop.dev/client-of-{name}": "true"}
-        self.access = Access(labels=clients, egress=[Traffic(ports=(PORT,), peers=(pods(server),))])
+        self.access = Access(labels=clients, egress=[Allowance(ports=(PORT,), peers=(pods(server),))])
         allow(
             f"{name}-server",
             namespace=args.namespace,
             selector=server,
-            ingress=[Traffic(ports=(PORT,), peers=(pods(clients),))],
+            ingress=[Allowance(ports=(PORT,), peers=(pods(clients),))],
             opts=child,
         )
         service = k8s.core.v1.Service(
@@ -144,7 +144,7 @@ def _make_credentials(name: str, args: NatsServerArgs, host: Output[str], child:
             "backoff_limit": 5,
             "template": {"metadata": {"labels": labels(APP, name, "credentials")}, "spec": spec},
         },
-        opts=after(child, policy),
+        opts=depending_on(child, policy),
     )
     return object_name(job).apply(lambda _: secret_name)
 

@@ -30,8 +30,8 @@ from components.kit.connections import KafkaConnection
 from components.kit.custom import custom_resource, object_name
 from components.kit.identities import account_with
 from components.kit.labels import labels, selector
-from components.kit.network import API_SERVER, Traffic, allow
-from components.kit.options import after
+from components.kit.network import API_SERVER, Allowance, allow
+from components.kit.options import depending_on
 from settings.model import Drift
 
 APP: Final = "retraining"
@@ -83,7 +83,7 @@ class Retraining(pulumi.ComponentResource):
                 "triggers": [trigger(args.model, args.template), show(REJECTED)],
             },
             wait_for="condition=Deployed",
-            opts=after(child, _allow(name, "sensor", args, [API_SERVER], child)),
+            opts=depending_on(child, _allow(name, "sensor", args, [API_SERVER], child)),
         )
         source = custom_resource(
             f"{name}-source",
@@ -97,7 +97,7 @@ class Retraining(pulumi.ComponentResource):
             },
             wait_for="condition=Deployed",
             # What reaches the bus before it has subscribed is not for it.
-            opts=after(child, sensor, _allow(name, "source", args, args.kafka.access.egress, child)),
+            opts=depending_on(child, sensor, _allow(name, "source", args, args.kafka.access.egress, child)),
         )
         self.sensor = object_name(sensor)
         self.register_outputs({"sensor": self.sensor, "source": object_name(source)})
@@ -132,7 +132,7 @@ def _trainer(name: str, args: RetrainingArgs, child: ResourceOptions) -> Output[
 
 
 def _allow(
-    name: str, role: str, args: RetrainingArgs, egress: Sequence[Traffic], child: ResourceOptions
+    name: str, role: str, args: RetrainingArgs, egress: Sequence[Allowance], child: ResourceOptions
 ) -> k8s.networking.v1.NetworkPolicy:
     return allow(
         f"{name}-{role}",

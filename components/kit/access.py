@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from components.kit.network import Traffic
+from components.kit.network import Allowance
 from components.kit.pod import Env, Mount, Volume
 
 
@@ -19,7 +19,7 @@ class Access:
     """What the container mounts."""
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     """Labels by which the service's NetworkPolicy lets the pod in."""
-    egress: Sequence[Traffic] = ()
+    egress: Sequence[Allowance] = ()
     """What the pod's own NetworkPolicy has to allow."""
 
     def __add__(self, other: "Access") -> "Access":

@@ -9,7 +9,7 @@ from components.kit.access import Access
 from components.kit.custom import object_name
 from components.kit.labels import labels, selector
 from components.kit.network import allow
-from components.kit.options import after
+from components.kit.options import depending_on
 from components.kit.pod import SCRATCH, Container, Env, job_name, plain_env, pod, resources, restricted_container
 
 
@@ -45,7 +45,7 @@ def client_job(
             "backoff_limit": 5,
             "template": _template(_container(f"create-{role}", uses, image, script, env), uses, pod_labels),
         },
-        opts=after(opts, policy),
+        opts=depending_on(opts, policy),
     )
     return object_name(job)
 

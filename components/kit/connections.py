@@ -8,7 +8,7 @@ import pulumi_kubernetes as k8s
 from pulumi import Output
 
 from components.kit.access import Access
-from components.kit.network import Traffic
+from components.kit.network import Allowance
 from components.kit.pod import SCRATCH, Env, Mount, Volume, plain_env, secret_env
 from components.kit.tokens import TRACKING_TOKEN, TRACKING_TOKEN_ENV, TRACKING_TOKEN_MOUNT
 from settings.kafka import Sasl
@@ -41,7 +41,7 @@ class Database:
     """Secret whose key `ca.crt` is the authority that signed the server's certificate."""
     client_labels: Mapping[str, str]
     """Labels of the pods that the database lets in."""
-    egress: tuple[Traffic, ...]
+    egress: tuple[Allowance, ...]
     """What a client's NetworkPolicy has to allow."""
 
     @property
@@ -83,7 +83,7 @@ class Bucket:
     """Secret with `ACCESS_KEY_ID` and `SECRET_ACCESS_KEY`; None: pods get a role by their service account."""
     client_labels: Mapping[str, str]
     """Labels of the pods that the service lets in."""
-    egress: tuple[Traffic, ...]
+    egress: tuple[Allowance, ...]
     """What a client's NetworkPolicy has to allow."""
     annotations: Mapping[str, Output[Mapping[str, str]]] = field(default_factory=dict[str, Output[Mapping[str, str]]])
     """Service account → the annotations that bring its pods their role; none where there are no roles."""
@@ -135,7 +135,7 @@ class KafkaConnection:
     """How clients log in; None: they don't."""
     client_labels: Mapping[str, str]
     """Labels of the pods that the brokers let in."""
-    egress: tuple[Traffic, ...]
+    egress: tuple[Allowance, ...]
     """What a client's NetworkPolicy has to allow."""
 
     @property
@@ -170,7 +170,7 @@ class Tracking:
 
     url: Output[str]
     """Known once it answers."""
-    egress: tuple[Traffic, ...]
+    egress: tuple[Allowance, ...]
     """What a client's NetworkPolicy has to allow."""
 
     @property

@@ -8,7 +8,7 @@ from pulumi import Output, ResourceOptions
 
 from components.kit.custom import object_name
 from components.kit.labels import labels
-from components.kit.options import after
+from components.kit.options import depending_on
 
 RoleRule = k8s.rbac.v1.PolicyRuleArgsDict
 
@@ -91,6 +91,6 @@ def account_with(
         role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "Role", "name": object_name(role)},
         # By its name in the text: a preview that does not know an annotation knows none of the account's metadata.
         subjects=[{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
-        opts=after(opts, made),
+        opts=depending_on(opts, made),
     )
     return object_name(binding)

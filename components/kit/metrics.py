@@ -1,6 +1,6 @@
 """How Prometheus finds a pod's metrics and gets to them."""
 
-from components.kit.network import Traffic
+from components.kit.network import Allowance
 
 
 def annotations(port: int) -> dict[str, str]:
@@ -8,6 +8,6 @@ def annotations(port: int) -> dict[str, str]:
     return {"prometheus.io/scrape": "true", "prometheus.io/port": str(port)}
 
 
-def ingress(port: int) -> Traffic:
+def ingress(port: int) -> Allowance:
     """Every pod of the cluster: whose Prometheus reads the metrics isn't known here. Nothing else is on the port."""
-    return Traffic(ports=(port,), peers=({"namespace_selector": {}},))
+    return Allowance(ports=(port,), peers=({"namespace_selector": {}},))

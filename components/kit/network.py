@@ -19,7 +19,7 @@ ANYWHERE: Final = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Traffic:
+class Allowance:
     """One allowance: TCP to `ports`, from or to `peers`."""
 
     ports: tuple[int, ...]
@@ -60,7 +60,7 @@ _UNKNOWN: Final = ClusterAddresses()
 CLUSTER_ADDRESSES: Final = ContextVar("cluster_addresses", default=_UNKNOWN)
 """Of the running program's cluster: set before anything is made, as its provider is. Every component needs them."""
 
-API_SERVER: Final = Traffic(ports=(443, 6443), peers=ANYWHERE)
+API_SERVER: Final = Allowance(ports=(443, 6443), peers=ANYWHERE)
 """Kubernetes' API. Policies see the address behind the Service, a node's or a provider's: no selector can name it, so
 that `allow` lets it be anywhere unless `CLUSTER_ADDRESSES` says where it is."""
 
@@ -68,7 +68,7 @@ LINK_LOCAL: Final = ("169.254.0.0/16", "fe80::/10")
 """NodeLocal DNSCache (169.254.20.10) and the DNS of GKE Autopilot and EKS Auto Mode. Cloud metadata is here as well, at
 the ports 80 and 443."""
 
-EKS_POD_IDENTITY: Final = Traffic(
+EKS_POD_IDENTITY: Final = Allowance(
     ports=(80,), peers=({"ip_block": {"cidr": "169.254.170.23/32"}}, {"ip_block": {"cidr": "fd00:ec2::23/128"}})
 )
 """The agent on each EKS node that hands pods their role's credentials."""
@@ -79,8 +79,8 @@ def allow(
     *,
     namespace: pulumi.Input[str],
     selector: Mapping[str, str],
-    ingress: Sequence[Traffic] = (),
-    egress: Sequence[Traffic] = (),
+    ingress: Sequence[Allowance] = (),
+    egress: Sequence[Allowance] = (),
     opts: pulumi.ResourceOptions,
 ) -> k8s.networking.v1.NetworkPolicy:
     """Allows the pods that `selector` finds the given traffic, on top of what other policies allow them."""
@@ -93,12 +93,12 @@ def allow(
     return k8s.networking.v1.NetworkPolicy(name, metadata={"name": name, "namespace": namespace}, spec=spec, opts=opts)
 
 
-def _ingress(rule: Traffic) -> k8s.networking.v1.NetworkPolicyIngressRuleArgsDict:
+def _ingress(rule: Allowance) -> k8s.networking.v1.NetworkPolicyIngressRuleArgsDict:
     ports = _ports(rule)
     return {"ports": ports} if rule.peers is ANYWHERE else {"ports": ports, "from_": rule.peers}
 
 
-def _egress(rule: Traffic) -> k8s.networking.v1.NetworkPolicyEgressRuleArgsDict:
+def _egress(rule: Allowance) -> k8s.networking.v1.NetworkPolicyEgressRuleArgsDict:
     ports = _ports(rule)
     peers = blocks(CLUSTER_ADDRESSES.get().api_server) or ANYWHERE if rule is API_SERVER else rule.peers
     return {"ports": ports} if peers is ANYWHERE else {"ports": ports, "to": peers}
@@ -116,5 +116,5 @@ def dns() -> list[k8s.networking.v1.NetworkPolicyEgressRuleArgsDict]:
     return [{"to": [by_label]}, {"to": by_address, "ports": port_53}]
 
 
-def _ports(rule: Traffic) -> list[k8s.networking.v1.NetworkPolicyPortArgsDict]:
+def _ports(rule: Allowance) -> list[k8s.networking.v1.NetworkPolicyPortArgsDict]:
     return [{"port": port, "protocol": "TCP"} for port in rule.ports]

@@ -3,7 +3,7 @@
 from pulumi import Resource, ResourceOptions
 
 
-def after(opts: ResourceOptions, *resources: Resource) -> ResourceOptions:
+def depending_on(opts: ResourceOptions, *resources: Resource) -> ResourceOptions:
     """`opts` of what comes after `resources`, although no data flows from them.
 
     A pod is refused by its neighbors before its NetworkPolicy is there, a Service waits for a pod that its Deployment

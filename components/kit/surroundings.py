@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from components.kit.access import Access
 from components.kit.custom import spelled
-from components.kit.network import Traffic, blocks, namespaced, pods
+from components.kit.network import Allowance, blocks, namespaced, pods
 from components.kit.pod import Env, Mount, Resources, Volume, secret_env
 from settings.surroundings import Egress, Surroundings
 
@@ -56,12 +56,12 @@ def _env(around: Surroundings) -> list[Env]:
     return [*plain, *(secret_env(name, each.name, each.key) for name, each in around.secrets.items())]
 
 
-def _traffic(egress: Egress) -> Traffic:
+def _traffic(egress: Egress) -> Allowance:
     if egress.cidr is not None:
-        return Traffic(ports=egress.ports, peers=blocks([egress.cidr]))
+        return Allowance(ports=egress.ports, peers=blocks([egress.cidr]))
     if egress.namespace is not None and not egress.pod_labels:
-        return Traffic(ports=egress.ports, peers=(namespaced(egress.namespace),))
-    return Traffic(ports=egress.ports, peers=(pods(egress.pod_labels, egress.namespace),))
+        return Allowance(ports=egress.ports, peers=(namespaced(egress.namespace),))
+    return Allowance(ports=egress.ports, peers=(pods(egress.pod_labels, egress.namespace),))
 
 
 def image_pull_secrets(names: Sequence[str]) -> list[Mapping[str, str]]:

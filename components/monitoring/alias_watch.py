@@ -18,7 +18,7 @@ from components.kit.custom import object_name
 from components.kit.identities import RoleRule, account_with, changes
 from components.kit.labels import labels, selector
 from components.kit.network import API_SERVER, allow
-from components.kit.options import after
+from components.kit.options import depending_on
 from components.kit.pod import (
     Container,
     PodSpec,
@@ -84,7 +84,7 @@ class AliasWatch(pulumi.ComponentResource):
                     "spec": _pod(args, account),
                 },
             },
-            opts=after(child, policy),
+            opts=depending_on(child, policy),
         )
         self.name = object_name(deployment)
         self.register_outputs({"name": self.name})

@@ -17,7 +17,7 @@ from components.kit.connections import Tracking
 from components.kit.custom import object_name
 from components.kit.labels import labels, selector
 from components.kit.network import allow
-from components.kit.options import after
+from components.kit.options import depending_on
 from components.kit.pod import SCRATCH, Container, Resources, arguments, plain_env, pod, resources, restricted_container
 from components.kit.probes import probes
 from contract.commands import Detect
@@ -83,7 +83,7 @@ class DriftMonitor(pulumi.ComponentResource):
                     "spec": pod(_detector(args), volumes=args.kafka.volumes, service_account=object_name(account)),
                 },
             },
-            opts=after(child, policy),
+            opts=depending_on(child, policy),
         )
         self.name = object_name(deployment)
         self.register_outputs({"name": self.name})

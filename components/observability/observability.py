@@ -14,8 +14,8 @@ from pulumi import ResourceOptions
 
 from components.kit.custom import custom_resource
 from components.kit.labels import labels
-from components.kit.network import Traffic, allow, namespaced
-from components.kit.options import after
+from components.kit.network import Allowance, allow, namespaced
+from components.kit.options import depending_on
 from components.observability.alerts import Watched, alerts
 from components.observability.dashboard import dashboard
 
@@ -104,7 +104,7 @@ def _monitor(name: str, target: Target, args: ObservabilityArgs, child: Resource
         f"{name}-metrics",
         namespace=target.namespace,
         selector=target.pods,
-        ingress=[Traffic(ports=(target.port,), peers=(namespaced(args.prometheus),))],
+        ingress=[Allowance(ports=(target.port,), peers=(namespaced(args.prometheus),))],
         opts=child,
     )
     custom_resource(
@@ -116,7 +116,7 @@ def _monitor(name: str, target: Target, args: ObservabilityArgs, child: Resource
             "selector": {"matchLabels": dict(target.pods)},
             "podMetricsEndpoints": [_endpoint(target)],
         },
-        opts=after(child, policy),
+        opts=depending_on(child, policy),
     )
 
 

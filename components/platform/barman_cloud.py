@@ -8,7 +8,7 @@ from pulumi import ResourceOptions
 
 import versions
 from components.kit.chart import chart
-from components.kit.network import API_SERVER, Traffic, allow, pods
+from components.kit.network import API_SERVER, Allowance, allow, pods
 from components.kit.pod import resources
 from components.platform.cloudnativepg import OPERATOR
 
@@ -45,7 +45,7 @@ class BarmanCloud(pulumi.ComponentResource):
             f"{name}-plugin",
             namespace=args.namespace,
             selector=PLUGIN,
-            ingress=[Traffic(ports=(PORT,), peers=(pods(OPERATOR),))],
+            ingress=[Allowance(ports=(PORT,), peers=(pods(OPERATOR),))],
             egress=[API_SERVER],
             opts=child,
         )
@@ -53,7 +53,7 @@ class BarmanCloud(pulumi.ComponentResource):
             f"{name}-operator",
             namespace=args.namespace,
             selector=OPERATOR,
-            egress=[Traffic(ports=(PORT,), peers=(pods(PLUGIN),))],
+            egress=[Allowance(ports=(PORT,), peers=(pods(PLUGIN),))],
             opts=child,
         )
         chart(

@@ -7,7 +7,7 @@ from pulumi import ResourceOptions
 import versions
 from components.kit.chart import chart
 from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArgs
-from components.kit.network import ANYWHERE, API_SERVER, Peer, Traffic, allow
+from components.kit.network import ANYWHERE, API_SERVER, Allowance, Peer, allow
 from components.platform.operator import Operator, OperatorArgs
 
 INSTANCE_PORTS = (5432, 8000)
@@ -35,8 +35,8 @@ class CloudNativePg(Operator[OperatorArgs]):
             namespace=home.name,
             selector=OPERATOR,
             # The API server calls the webhook from an address that no selector can name.
-            ingress=[Traffic(ports=(WEBHOOK_PORT,), peers=ANYWHERE)],
-            egress=[API_SERVER, Traffic(ports=INSTANCE_PORTS, peers=(_every_instance(),))],
+            ingress=[Allowance(ports=(WEBHOOK_PORT,), peers=ANYWHERE)],
+            egress=[API_SERVER, Allowance(ports=INSTANCE_PORTS, peers=(_every_instance(),))],
             opts=child,
         )
         chart(

@@ -12,8 +12,8 @@ from components.kit.chart import chart
 from components.kit.custom import custom_resource
 from components.kit.labels import labels
 from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArgs
-from components.kit.network import ANYWHERE, API_SERVER, Traffic, allow, pods
-from components.kit.options import after
+from components.kit.network import ANYWHERE, API_SERVER, Allowance, allow, pods
+from components.kit.options import depending_on
 from components.platform.operator import Operator, OperatorArgs, keep_definitions, operator_namespace
 
 NAMESPACE: Final = "knative-serving"
@@ -63,7 +63,7 @@ class Knative(Operator[OperatorArgs]):
             {"name": "knative-serving", "namespace": home.name, "labels": labels("knative-serving", name)},
             _serving(air_gapped=args.chart_mirror is not None),
             wait_for="condition=Ready",
-            opts=after(child, operator),
+            opts=depending_on(child, operator),
         )
 
 
@@ -102,12 +102,12 @@ def _policies(name: str, namespace: Output[str], child: ResourceOptions) -> None
         f"{name}-inside",
         namespace=namespace,
         selector={},
-        ingress=[Traffic(ports=INSIDE, peers=(pods({}),))],
+        ingress=[Allowance(ports=INSIDE, peers=(pods({}),))],
         egress=[
             # The registries as well: tags become digests here.
             API_SERVER,
-            Traffic(ports=INSIDE, peers=(pods({}),)),
-            Traffic(ports=QUEUE_PROXY, peers=({"namespace_selector": {}},)),
+            Allowance(ports=INSIDE, peers=(pods({}),)),
+            Allowance(ports=QUEUE_PROXY, peers=({"namespace_selector": {}},)),
         ],
         opts=child,
     )
@@ -116,6 +116,6 @@ def _policies(name: str, namespace: Output[str], child: ResourceOptions) -> None
             f"{name}-{part}",
             namespace=namespace,
             selector=selector,
-            ingress=[Traffic(ports=ports, peers=ANYWHERE)],
+            ingress=[Allowance(ports=ports, peers=ANYWHERE)],
             opts=child,
         )

@@ -12,7 +12,7 @@ import pulumi
 from pulumi import Output, ResourceOptions, ResourceTransformArgs, ResourceTransformResult
 
 from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArgs
-from components.kit.network import ANYWHERE, API_SERVER, Traffic, allow
+from components.kit.network import ANYWHERE, API_SERVER, Allowance, allow
 
 BROUGHT: Final = "brought by the cluster"
 """The version of an operator that the stack did not install."""
@@ -69,7 +69,7 @@ def operator_namespace(
         # Nothing else lives there.
         selector={},
         # The API server calls webhooks from an address that no selector can name.
-        ingress=[Traffic(ports=tuple(webhooks), peers=ANYWHERE)] if webhooks else (),
+        ingress=[Allowance(ports=tuple(webhooks), peers=ANYWHERE)] if webhooks else (),
         egress=[API_SERVER],
         opts=opts,
     )

@@ -6,7 +6,7 @@ from typing import Final
 from pulumi import Input, ResourceOptions
 
 from components.kit.images import image
-from components.kit.options import after
+from components.kit.options import depending_on
 from components.platform.argo_events import ArgoEvents, ArgoEventsArgs
 from components.platform.argo_workflows import ArgoWorkflows, ArgoWorkflowsArgs
 from components.platform.barman_cloud import BarmanCloud, BarmanCloudArgs
@@ -49,7 +49,7 @@ def operators(stack: Settings, workflow_namespace: Input[str], opts: ResourceOpt
     cert_manager = CertManager("cert-manager", plain(platform.cert_manager), opts)
     knative = platform.knative and Knative("knative", plain(platform.knative), opts)
     # cert-manager issues the certificate of KServe's webhooks, Knative has the kinds that its controller watches.
-    served = after(opts, cert_manager, *([knative] if knative else []))
+    served = depending_on(opts, cert_manager, *([knative] if knative else []))
     kserve_args = KServeArgs(install=platform.kserve.install, mode=platform.kserve.mode, chart_mirror=mirror)
     kserve = KServe("kserve", kserve_args, served)
     workflows_args = ArgoWorkflowsArgs(
@@ -64,7 +64,7 @@ def operators(stack: Settings, workflow_namespace: Input[str], opts: ResourceOpt
     barman_cloud = None
     if stack.tracking.postgres.backup is not None and platform.cloud_native_pg.install:
         barman_args = BarmanCloudArgs(namespace=cloud_native_pg.namespace, chart_mirror=mirror)
-        barman_cloud = BarmanCloud("barman-cloud", barman_args, after(opts, cert_manager, cloud_native_pg))
+        barman_cloud = BarmanCloud("barman-cloud", barman_args, depending_on(opts, cert_manager, cloud_native_pg))
     asked = platform.cert_manager.install or stack.asks_cert_manager
     return Operators(
         argo_workflows=argo_workflows,

@@ -11,8 +11,8 @@ from pulumi import Output, ResourceOptions
 
 from components.kit.custom import custom_resource, object_name
 from components.kit.labels import labels
-from components.kit.network import Traffic, allow, namespaced, pods
-from components.kit.options import after
+from components.kit.network import Allowance, allow, namespaced, pods
+from components.kit.options import depending_on
 from components.platform.knative import GATEWAY, GATEWAY_PORTS, NAMESPACE, QUEUE_PROXY
 from components.serving.serving import MODE, Serving
 from contract.names import Alias
@@ -35,9 +35,9 @@ def inference_graph(name: str, serving: Serving, weights: Mapping[Alias, int], o
         f"{name}-router",
         namespace=args.namespace,
         selector={LABEL: args.model},
-        ingress=[Traffic(ports=QUEUE_PROXY, peers=(namespaced(NAMESPACE),))],
+        ingress=[Allowance(ports=QUEUE_PROXY, peers=(namespaced(NAMESPACE),))],
         # The services' host names lead to Knative's proxy, which wakes servers that sleep.
-        egress=[Traffic(ports=GATEWAY_PORTS, peers=(pods(GATEWAY, NAMESPACE),))],
+        egress=[Allowance(ports=GATEWAY_PORTS, peers=(pods(GATEWAY, NAMESPACE),))],
         opts=opts,
     )
     graph = custom_resource(
@@ -64,7 +64,7 @@ def inference_graph(name: str, serving: Serving, weights: Mapping[Alias, int], o
                 }
             },
         },
-        opts=after(opts, policy),
+        opts=depending_on(opts, policy),
     )
     return Output.concat(object_name(graph), ".", args.namespace, ".", CLUSTER_DOMAIN)
 

@@ -18,8 +18,8 @@ from components.kit.connections import Tracking
 from components.kit.custom import object_name
 from components.kit.identities import account_with, rolls
 from components.kit.labels import labels, selector
-from components.kit.network import API_SERVER, Traffic, allow, pods
-from components.kit.options import after
+from components.kit.network import API_SERVER, Allowance, allow, pods
+from components.kit.options import depending_on
 from components.kit.pod import Container, pod, resources, restricted_container
 from components.serving.serving import APP as SERVERS
 from contract.names import EXIT_VERDICT, SERVER_PORT, Alias
@@ -73,7 +73,7 @@ class Promotion(pulumi.ComponentResource):
             selector=selector(APP, args.model),
             egress=[
                 API_SERVER,
-                Traffic(ports=(SERVER_PORT,), peers=(pods(selector(SERVERS, args.model, Alias.PRODUCTION)),)),
+                Allowance(ports=(SERVER_PORT,), peers=(pods(selector(SERVERS, args.model, Alias.PRODUCTION)),)),
                 *args.uses.egress,
             ],
             opts=child,
@@ -106,7 +106,7 @@ class Promotion(pulumi.ComponentResource):
                 },
             },
             opts=ResourceOptions.merge(
-                after(child, policy),
+                depending_on(child, policy),
                 ResourceOptions(
                     # Two at once would move the alias to and fro.
                     delete_before_replace=True,

@@ -19,8 +19,8 @@ from components.kit.access import NOTHING, Access
 from components.kit.connections import Tracking
 from components.kit.custom import custom_resource, object_name, spelled
 from components.kit.labels import labels, selector
-from components.kit.network import Traffic, allow, namespaced, pods
-from components.kit.options import after
+from components.kit.network import Allowance, allow, namespaced, pods
+from components.kit.options import depending_on
 from components.kit.pod import SCRATCH, Container, Resources, plain_env, restricted_container, spread
 from components.kit.restricted import pod_security_context
 from components.kit.surroundings import access, image_pull_secrets, placement, with_devices
@@ -105,7 +105,7 @@ class Serving(pulumi.ComponentResource):
             automount_service_account_token=False,
             opts=child,
         )
-        callers = [Traffic(ports=(SERVER_PORT,), peers=(pods({}),)), *_proxies(args)]
+        callers = [Allowance(ports=(SERVER_PORT,), peers=(pods({}),)), *_proxies(args)]
         policy = allow(
             f"{name}-servers",
             namespace=args.namespace,
@@ -122,7 +122,7 @@ class Serving(pulumi.ComponentResource):
             _runtime(args),
             opts=child,
         )
-        allowed = after(child, policy)
+        allowed = depending_on(child, policy)
         self.args = args
         self.backends = {
             slot: _service(
@@ -212,11 +212,11 @@ def _rolling() -> dict[str, Any]:
     }
 
 
-def _proxies(args: ServingArgs) -> list[Traffic]:
+def _proxies(args: ServingArgs) -> list[Allowance]:
     """Who brings requests from outside: the gateway's proxies, or Knative's to its own beside each server."""
     if args.mode is KServeMode.KNATIVE:
-        return [Traffic(ports=QUEUE_PROXY, peers=(namespaced(KNATIVE_NAMESPACE),))]
-    return [Traffic(ports=(SERVER_PORT,), peers=args.gateway.peers)] if args.gateway else []
+        return [Allowance(ports=QUEUE_PROXY, peers=(namespaced(KNATIVE_NAMESPACE),))]
+    return [Allowance(ports=(SERVER_PORT,), peers=args.gateway.peers)] if args.gateway else []
 
 
 def _runtime(args: ServingArgs) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pulumi
 from pulumi import Output, ResourceOptions
 
 from components.kit.connections import Bucket
-from components.kit.network import ANYWHERE, Traffic
+from components.kit.network import ANYWHERE, Allowance
 from components.storage.s3_bucket import S3Bucket, S3BucketArgs
 from components.storage.versitygw import VersityGw, VersityGwArgs
 
@@ -95,5 +95,5 @@ def _external(store: ExternalS3Args) -> Bucket:
         path_style=store.path_style,
         client_labels={},
         # The address behind a host name changes: no policy can name it.
-        egress=(Traffic(ports=(port,), peers=ANYWHERE),),
+        egress=(Allowance(ports=(port,), peers=ANYWHERE),),
     )

@@ -14,8 +14,8 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 
-from components.kit.network import EKS_POD_IDENTITY, Traffic
-from components.kit.options import after
+from components.kit.network import EKS_POD_IDENTITY, Allowance
+from components.kit.options import depending_on
 
 ROLE_ARN: Final = "eks.amazonaws.com/role-arn"
 """Annotation that has EKS hand a pod the means to take its account's role."""
@@ -29,7 +29,7 @@ class PodIdentity:
     cluster: str
 
     @property
-    def egress(self) -> tuple[Traffic, ...]:
+    def egress(self) -> tuple[Allowance, ...]:
         return (EKS_POD_IDENTITY,)
 
     def trust(self, _namespace: str, _account: str) -> Statement:
@@ -49,7 +49,7 @@ class Irsa:
     """Its ARN: arn:aws:iam::<account>:oidc-provider/<issuer without https://>."""
 
     @property
-    def egress(self) -> tuple[Traffic, ...]:
+    def egress(self) -> tuple[Allowance, ...]:
         """Nothing more: STS answers at port 443, like S3."""
         return ()
 
@@ -106,6 +106,6 @@ def account_role(
         service_account=account,
         role_arn=role.arn,
         # Pods that start before it would be refused.
-        opts=after(opts, granted),
+        opts=depending_on(opts, granted),
     )
     return association.association_id.apply(lambda _: {})

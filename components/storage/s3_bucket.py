@@ -14,8 +14,8 @@ import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 
 from components.kit.connections import Bucket
-from components.kit.network import ANYWHERE, Traffic
-from components.kit.options import after
+from components.kit.network import ANYWHERE, Allowance
+from components.kit.options import depending_on
 from components.storage.iam import Irsa, PodIdentity, Statement, account_role, document
 from components.storage.log_archive import FOLDER as LOGS
 from components.storage.log_archive import folder as log_folder
@@ -86,7 +86,7 @@ def _reached(bucket: aws.s3.Bucket, args: S3BucketArgs, roles: Mapping[str, Outp
         endpoint=None,
         credentials_secret=None,
         client_labels={},
-        egress=(Traffic(ports=(443,), peers=ANYWHERE), *args.identity.egress),
+        egress=(Allowance(ports=(443,), peers=ANYWHERE), *args.identity.egress),
         annotations=roles,
     )
 
@@ -141,7 +141,7 @@ def _harden(name: str, bucket: aws.s3.Bucket, args: S3BucketArgs, child: Resourc
         bucket=bucket.id,
         policy=bucket.arn.apply(lambda arn: document(_deny_plain_http(arn))),
         # S3 refuses a second change of the same bucket's access while the first is under way (OperationAborted).
-        opts=after(child, block),
+        opts=depending_on(child, block),
     )
 
 

@@ -11,8 +11,8 @@ from components.kit.client_job import client_job
 from components.kit.connections import ACCESS_KEY_ID, SECRET_ACCESS_KEY, Bucket
 from components.kit.custom import object_name
 from components.kit.labels import labels, selector
-from components.kit.network import Peer, Traffic, allow, pods
-from components.kit.options import after
+from components.kit.network import Allowance, Peer, allow, pods
+from components.kit.options import depending_on
 from components.kit.pod import (
     Container,
     Volume,
@@ -93,7 +93,7 @@ class VersityGw(pulumi.ComponentResource):
             f"{name}-server",
             namespace=args.namespace,
             selector=selector(APP, name, "server"),
-            ingress=[Traffic(ports=(PORT,), peers=_clients(args, client_labels))],
+            ingress=[Allowance(ports=(PORT,), peers=_clients(args, client_labels))],
             opts=child,
         )
         service = k8s.core.v1.Service(
@@ -103,7 +103,7 @@ class VersityGw(pulumi.ComponentResource):
                 "selector": selector(APP, name, "server"),
                 "ports": [{"name": "s3", "port": PORT, "target_port": "s3"}],
             },
-            opts=after(child, server),
+            opts=depending_on(child, server),
         )
         store = Bucket(
             name=Output.from_input(args.bucket),
@@ -111,7 +111,7 @@ class VersityGw(pulumi.ComponentResource):
             endpoint=Output.concat("http://", object_name(service), ".", args.namespace, f".svc.cluster.local:{PORT}"),
             credentials_secret=secret_name,
             client_labels=client_labels,
-            egress=(Traffic(ports=(PORT,), peers=(pods(selector(APP, name, "server")),)),),
+            egress=(Allowance(ports=(PORT,), peers=(pods(selector(APP, name, "server")),)),),
         )
         made = _create_buckets(name, args, store, child)
         self.bucket = replace(store, name=made.apply(lambda _: args.bucket))
@@ -119,7 +119,7 @@ class VersityGw(pulumi.ComponentResource):
             store,
             name=made.apply(lambda _: args.logs.bucket),
             credentials_secret=credentials(name, APP, args.logs, child),
-            egress=(Traffic(ports=(PORT,), peers=(pods(selector(APP, name, "server"), args.namespace),)),),
+            egress=(Allowance(ports=(PORT,), peers=(pods(selector(APP, name, "server"), args.namespace),)),),
         )
         expire(name, APP, store, args.logs, namespace=args.namespace, image=args.client_image, opts=child)
         self.register_outputs(

@@ -5,7 +5,7 @@ from pulumi import Output, ResourceOptions
 from components.kit.connections import KafkaConnection
 from components.kit.images import image
 from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArgs
-from components.kit.network import ANYWHERE, Traffic
+from components.kit.network import ANYWHERE, Allowance
 from components.streaming.kafka import Kafka, KafkaArgs
 from settings import BundledKafka, ExternalKafka, ImageName, Settings
 
@@ -44,5 +44,5 @@ def external_brokers(given: ExternalKafka) -> KafkaConnection:
         ca_secret=given.tls and given.tls.ca_secret,
         sasl=given.sasl,
         client_labels={},
-        egress=(Traffic(ports=tuple(sorted(ports)), peers=ANYWHERE),),
+        egress=(Allowance(ports=tuple(sorted(ports)), peers=ANYWHERE),),
     )

@@ -17,8 +17,8 @@ from components.kit.client_job import client_job
 from components.kit.connections import KafkaConnection
 from components.kit.custom import object_name
 from components.kit.labels import labels, selector
-from components.kit.network import ANYWHERE, Traffic, allow, pods
-from components.kit.options import after
+from components.kit.network import ANYWHERE, Allowance, allow, pods
+from components.kit.options import depending_on
 from components.kit.pod import (
     SCRATCH,
     Container,
@@ -103,21 +103,21 @@ class Kafka(pulumi.ComponentResource):
             namespace=args.namespace,
             selector=selector(APP, name, "broker"),
             ingress=[
-                Traffic(
+                Allowance(
                     ports=(PORT,),
                     peers=(pods(client_labels), *(pods(client_labels, each) for each in args.client_namespaces)),
                 ),
-                *([Traffic(ports=(EXTERNAL_PORT,), peers=ANYWHERE)] if self.external_servers else []),
+                *([Allowance(ports=(EXTERNAL_PORT,), peers=ANYWHERE)] if self.external_servers else []),
             ],
             opts=child,
         )
-        service = _service(name, args, after(child, broker))
+        service = _service(name, args, depending_on(child, broker))
         server = pods(selector(APP, name, "broker"), args.namespace)
         connection = KafkaConnection(
             bootstrap_servers=Output.concat(object_name(service), ".", args.namespace, f".svc.cluster.local:{PORT}"),
             tls=False,
             client_labels=client_labels,
-            egress=(Traffic(ports=(PORT,), peers=(server,)),),
+            egress=(Allowance(ports=(PORT,), peers=(server,)),),
         )
         ready = _create_topics(name, args, connection, child)
         self.connection = replace(connection, bootstrap_servers=ready)

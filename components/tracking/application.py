@@ -42,7 +42,7 @@ TOKEN: Final[Mapping[str, Any]] = {"name": VOLUME, "projected": {"sources": [*SO
 
 
 @dataclass(frozen=True, kw_only=True)
-class ArgoCd:
+class ArgoCdTarget:
     """The Argo CD that gets the Application."""
 
     namespace: str = "argocd"
@@ -52,7 +52,7 @@ class ArgoCd:
 
 
 def application(
-    name: str, argo_cd: ArgoCd, namespace: pulumi.Input[str], values: Mapping[str, Any], opts: ResourceOptions
+    name: str, argo_cd: ArgoCdTarget, namespace: pulumi.Input[str], values: Mapping[str, Any], opts: ResourceOptions
 ) -> k8s.apiextensions.CustomResource:
     """The Application `<namespace>-<name>`, which counts as created once its servers answer.
 

@@ -8,7 +8,7 @@ from pulumi import ResourceOptions
 
 from components.kit.images import image
 from components.kit.labels import selector
-from components.kit.network import Traffic, pods
+from components.kit.network import Allowance, pods
 from components.serving.gateway import Gateway
 from components.tracking import LOGIN, MLFLOW, login
 from components.tracking.login import OAuth2Proxy, OAuth2ProxyArgs
@@ -49,7 +49,7 @@ def _login(
         oidc=oidc,
         host=host,
         upstream=mlflow.url,
-        upstream_egress=[Traffic(ports=(PORT,), peers=(pods(selector(APP, MLFLOW, "server")),))],
+        upstream_egress=[Allowance(ports=(PORT,), peers=(pods(selector(APP, MLFLOW, "server")),))],
         peers=gateway.peers,
     )
     return OAuth2Proxy(LOGIN, args, opts)

@@ -15,8 +15,8 @@ from pulumi import Output, ResourceOptions
 
 from components.kit.custom import object_name
 from components.kit.labels import labels, selector
-from components.kit.network import ANYWHERE, Peers, Traffic, allow
-from components.kit.options import after
+from components.kit.network import ANYWHERE, Allowance, Peers, allow
+from components.kit.options import depending_on
 from components.kit.pod import Container, Mount, pod, resources, restricted_container
 from settings.tracking import Oidc
 
@@ -42,7 +42,7 @@ class OAuth2ProxyArgs:
     """Public host name; browsers reach it over TLS only."""
     upstream: pulumi.Input[str]
     """URL that requests go on to."""
-    upstream_egress: Sequence[Traffic]
+    upstream_egress: Sequence[Allowance]
     """What it takes to reach that."""
     peers: Peers
     """Where requests come from: the gateway's proxies."""
@@ -71,9 +71,9 @@ class OAuth2Proxy(pulumi.ComponentResource):
             f"{name}-servers",
             namespace=args.namespace,
             selector=servers,
-            ingress=[Traffic(ports=(PORT,), peers=args.peers)],
+            ingress=[Allowance(ports=(PORT,), peers=args.peers)],
             # The address behind the issuer's name changes: no policy can name it.
-            egress=[*args.upstream_egress, Traffic(ports=(issuer,), peers=ANYWHERE)],
+            egress=[*args.upstream_egress, Allowance(ports=(issuer,), peers=ANYWHERE)],
             opts=child,
         )
         deployment = k8s.apps.v1.Deployment(
@@ -91,7 +91,7 @@ class OAuth2Proxy(pulumi.ComponentResource):
                 },
             },
             # A server does not start without its issuer's answer.
-            opts=after(child, policy),
+            opts=depending_on(child, policy),
         )
         k8s.policy.v1.PodDisruptionBudget(
             f"{name}-disruption",
@@ -103,7 +103,7 @@ class OAuth2Proxy(pulumi.ComponentResource):
             f"{name}-service",
             metadata=metadata,
             spec={"selector": servers, "ports": [{"name": "http", "port": PORT, "target_port": "http"}]},
-            opts=after(child, deployment),
+            opts=depending_on(child, deployment),
         )
         self.service = object_name(service)
         self.register_outputs({"service": self.service})

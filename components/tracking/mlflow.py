@@ -15,8 +15,8 @@ from components.kit import metrics
 from components.kit.connections import Bucket, Database, Tracking
 from components.kit.custom import object_name
 from components.kit.labels import labels, selector
-from components.kit.network import ANYWHERE, API_SERVER, Peers, Traffic, allow, namespaced, pods
-from components.kit.options import after
+from components.kit.network import ANYWHERE, API_SERVER, Allowance, Peers, allow, namespaced, pods
+from components.kit.options import depending_on
 from components.kit.pod import (
     Container,
     Resources,
@@ -30,7 +30,7 @@ from components.kit.pod import (
 )
 from components.tracking import identity
 from components.tracking.addresses import allowed_hosts, allowed_origins
-from components.tracking.application import ArgoCd, application, chart_values
+from components.tracking.application import ArgoCdTarget, application, chart_values
 from components.tracking.migration import database_env, migrate
 from contract.names import IDENTITY_APP
 
@@ -66,13 +66,13 @@ class MlflowArgs:
     """Public host name, where a gateway offers one."""
     scheme: str = "http"
     """How the gateway offers it: `http`, or `https`."""
-    front: Peers = ANYWHERE
+    proxies: Peers = ANYWHERE
     """Where requests for `host` come from; ANYWHERE: unknown, or from outside the cluster."""
     node_port: int | None = None
     """Port on every node, without TLS, where one is wanted."""
     node_address: str | None = None
     """Address of a node, where the port is reached from outside."""
-    argo_cd: ArgoCd | None = None
+    argo_cd: ArgoCdTarget | None = None
     """Who makes the servers from a chart; None: Pulumi makes them."""
 
 
@@ -119,7 +119,7 @@ class Mlflow(pulumi.ComponentResource):
             opts=child,
         )
         policies = _policies(name, args, child)
-        allowed = after(child, *policies)
+        allowed = depending_on(child, *policies)
         migration = migrate(name, APP, namespace=args.namespace, image=args.image, database=args.database, opts=allowed)
         reviewer = identity.may_review(name, args.namespace, object_name(account), APP, child)
         guarding = identity.volumes(name, args.namespace, APP, args.guards, child)
@@ -145,13 +145,13 @@ class Mlflow(pulumi.ComponentResource):
                 "ports": [port],
             },
             # Whoever knows the URL expects an answer.
-            opts=after(child, delivered),
+            opts=depending_on(child, delivered),
         )
 
         self.service = object_name(service)
         self.url = Output.concat("http://", self.service, ".", args.namespace, f".svc.cluster.local:{PORT}")
         servers = pods(selector(APP, name, "server"), args.namespace)
-        self.tracking = Tracking(url=self.url, egress=(Traffic(ports=(PORT,), peers=(servers,)),))
+        self.tracking = Tracking(url=self.url, egress=(Allowance(ports=(PORT,), peers=(servers,)),))
         self.external_url = _external_url(args)
         self.register_outputs({"url": self.url, "external_url": self.external_url, "service": self.service})
 
@@ -164,9 +164,9 @@ def _external_url(args: MlflowArgs) -> str | None:
 def _policies(name: str, args: MlflowArgs, child: ResourceOptions) -> list[k8s.networking.v1.NetworkPolicy]:
     """All pods go to the database and the bucket; servers are called, and have tokens reviewed by the API server."""
     # The address of a gateway outside the cluster, or that of a client behind a node, is not known here.
-    exposed = args.node_port is not None or (args.host is not None and args.front is ANYWHERE)
-    front = (args.front if args.host else None) or ()
-    callers = ANYWHERE if exposed else (*(namespaced(each) for each in args.client_namespaces), *front)
+    exposed = args.node_port is not None or (args.host is not None and args.proxies is ANYWHERE)
+    proxies = (args.proxies if args.host else None) or ()
+    callers = ANYWHERE if exposed else (*(namespaced(each) for each in args.client_namespaces), *proxies)
     return [
         allow(
             f"{name}-egress",
@@ -179,7 +179,7 @@ def _policies(name: str, args: MlflowArgs, child: ResourceOptions) -> list[k8s.n
             f"{name}-ingress",
             namespace=args.namespace,
             selector=selector(APP, name, "server"),
-            ingress=[Traffic(ports=(PORT,), peers=callers)],
+            ingress=[Allowance(ports=(PORT,), peers=callers)],
             opts=child,
         ),
         allow(

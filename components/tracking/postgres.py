@@ -13,8 +13,8 @@ from pulumi import Output, ResourceOptions
 from components.kit.connections import ACCESS_KEY_ID, SECRET_ACCESS_KEY, Bucket, Database
 from components.kit.custom import custom_resource, object_name
 from components.kit.labels import labels
-from components.kit.network import API_SERVER, Traffic, allow, pods
-from components.kit.options import after
+from components.kit.network import API_SERVER, Allowance, allow, pods
+from components.kit.options import depending_on
 from components.kit.pod import Resources, resources
 from components.platform.cloudnativepg import INSTANCE_PORTS, OPERATOR
 from settings.values.cron import with_seconds
@@ -88,9 +88,9 @@ class Postgres(pulumi.ComponentResource):
         selector = instances(name)
         client_labels = {f"ml-loop.dev/client-of-{name}": "true"}
 
-        each_other = Traffic(ports=INSTANCE_PORTS, peers=(pods(selector),))
-        clients = Traffic(ports=(PORT,), peers=(pods(client_labels),))
-        operator = Traffic(ports=INSTANCE_PORTS, peers=(pods(OPERATOR, args.operator_namespace),))
+        each_other = Allowance(ports=INSTANCE_PORTS, peers=(pods(selector),))
+        clients = Allowance(ports=(PORT,), peers=(pods(client_labels),))
+        operator = Allowance(ports=INSTANCE_PORTS, peers=(pods(OPERATOR, args.operator_namespace),))
         policy = allow(
             f"{name}-instances",
             namespace=args.namespace,
@@ -129,7 +129,7 @@ class Postgres(pulumi.ComponentResource):
             wait_for="condition=Ready",
             # Pods, volumes and services are named after it: a restore makes the new one when the old one is gone.
             opts=ResourceOptions.merge(
-                after(child, policy), ResourceOptions(protect=args.protect, delete_before_replace=True)
+                depending_on(child, policy), ResourceOptions(protect=args.protect, delete_before_replace=True)
             ),
         )
         ready = object_name(cluster)
@@ -143,7 +143,7 @@ class Postgres(pulumi.ComponentResource):
             credentials_secret=f"{name}-app",
             ca_secret=f"{name}-ca",
             client_labels=client_labels,
-            egress=(Traffic(ports=(PORT,), peers=(pods(selector),)),),
+            egress=(Allowance(ports=(PORT,), peers=(pods(selector),)),),
         )
         self.register_outputs({"host": self.database.host, "database": args.database, "secret": f"{name}-app"})
 

@@ -9,7 +9,7 @@ from pulumi import ResourceOptions
 
 from components.kit.custom import custom_resource
 from components.kit.labels import labels
-from components.kit.options import after
+from components.kit.options import depending_on
 from components.serving.gateway import API_VERSION, Gateway
 from components.tracking.mlflow import APP, PORT
 
@@ -66,7 +66,7 @@ class MlflowRoute(pulumi.ComponentResource):
                 "hostnames": [args.host],
                 "rules": [rule],
             },
-            opts=after(child, grant),
+            opts=depending_on(child, grant),
         )
         self.url = f"{args.gateway.scheme}://{args.host}"
         self.register_outputs({"url": self.url})

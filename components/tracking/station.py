@@ -6,11 +6,11 @@ from components.kit.connections import Bucket, Database
 from components.kit.images import image
 from components.kit.labels import selector
 from components.kit.network import ANYWHERE, Peers, pods
-from components.kit.options import after
+from components.kit.options import depending_on
 from components.platform.operators import Operators
 from components.serving.gateway import Gateway
 from components.tracking import DATABASE, LOGIN, MLFLOW, login
-from components.tracking.application import ArgoCd
+from components.tracking.application import ArgoCdTarget
 from components.tracking.identity import guards
 from components.tracking.mlflow import Mlflow, MlflowArgs
 from components.tracking.postgres import Postgres, PostgresArgs, PostgresBackup, PostgresRestore
@@ -37,7 +37,7 @@ def database(
         protect=protect,
         backup=_archive(stack, bucket),
     )
-    return Postgres(DATABASE, args, after(opts, operators.barman_cloud or operators.cloud_native_pg)).database
+    return Postgres(DATABASE, args, depending_on(opts, operators.barman_cloud or operators.cloud_native_pg)).database
 
 
 def _archive(stack: Settings, bucket: Bucket) -> PostgresBackup | None:
@@ -77,7 +77,7 @@ def tracking_server(
         resources=tracking.resources.model_dump(exclude_none=True),
         host=tracking.host,
         scheme=gateway.scheme if gateway else "http",
-        front=_front(stack, gateway),
+        proxies=_proxies(stack, gateway),
         node_port=tracking.node_port,
         node_address=stack.cluster.node_address,
         argo_cd=_argo_cd(stack),
@@ -90,16 +90,16 @@ def _healing(stack: Settings) -> list[str]:
     return [name for name, model in stack.models.items() if model.promotion.healing]
 
 
-def _front(stack: Settings, gateway: Gateway | None) -> Peers:
+def _proxies(stack: Settings, gateway: Gateway | None) -> Peers:
     """Where requests for MLflow's host come from: the login, where there is one, else the gateway."""
     if stack.tracking.oidc is not None:
         return (pods(selector(login.APP, LOGIN)),)
     return gateway.peers if gateway else ANYWHERE
 
 
-def _argo_cd(stack: Settings) -> ArgoCd | None:
+def _argo_cd(stack: Settings) -> ArgoCdTarget | None:
     """Who delivers MLflow's servers; None: this stack."""
     if stack.tracking.delivery is Delivery.PULUMI:
         return None
     argo_cd = stack.tracking.argocd
-    return ArgoCd(namespace=argo_cd.namespace, project=argo_cd.project, chart_mirror=stack.platform.chart_mirror)
+    return ArgoCdTarget(namespace=argo_cd.namespace, project=argo_cd.project, chart_mirror=stack.platform.chart_mirror)

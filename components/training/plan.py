@@ -19,7 +19,7 @@ class Commands:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gate:
+class GatePlan:
     """What a candidate must reach to become `staging`."""
 
     criteria: Sequence[Criterion]
@@ -28,7 +28,7 @@ class Gate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Accounts:
+class StepAccounts:
     """Service accounts of the steps. The user's code runs as `train`, which may do the least."""
 
     train: str
@@ -39,7 +39,7 @@ class Accounts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Canary:
+class CanaryPlan:
     """How a version is watched once it is in the staging service, beside the one in production."""
 
     production_service: str
@@ -51,7 +51,7 @@ class Canary:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class TrainingPlan:
     """A training, with everything known."""
 
     model: str
@@ -61,7 +61,7 @@ class Plan:
     image: str
     """The user's, with `commands`."""
     commands: Commands
-    accounts: Accounts
+    accounts: StepAccounts
     labels: Mapping[str, str]
     """Of all pods."""
     resources: Resources
@@ -70,7 +70,7 @@ class Plan:
     around: Surroundings = DEFAULT
     """What train and evaluate find around them."""
     image_pull_secrets: Sequence[str] = ()
-    gate: Gate
+    gate: GatePlan
     data_uri: str
     parameters: Mapping[str, str | int | float | bool]
     timeout: int
@@ -79,7 +79,7 @@ class Plan:
     """Seconds between two trainings for one feature. None: drift always trains."""
     staging_service: str | None
     """InferenceService that follows the alias `staging`. None: there is none."""
-    canary: Canary | None
+    canary: CanaryPlan | None
     """How the version in it is watched. None: it is not."""
     rollout: int
     """Seconds until a rollout is given up."""

@@ -21,7 +21,7 @@ from hera.workflows import models as argo
 from components.kit.pod import SCRATCH
 from components.kit.surroundings import placement, spelled_access, with_devices
 from components.training.metrics import CANARIES, COOLDOWNS, TRAININGS
-from components.training.plan import Canary, Plan
+from components.training.plan import CanaryPlan, TrainingPlan
 from components.training.pods import (
     OUTPUT,
     SHORT,
@@ -42,7 +42,7 @@ PARAMETERS: Final = ("trigger", "feature", "p_value", "event_id")
 """What a run is told. The trigger `drift` needs the three others."""
 
 
-def workflow_spec(plan: Plan) -> dict[str, Any]:
+def workflow_spec(plan: TrainingPlan) -> dict[str, Any]:
     """The spec of the WorkflowTemplate."""
     with WorkflowTemplate(
         name=plan.name,
@@ -65,7 +65,7 @@ def workflow_spec(plan: Plan) -> dict[str, Any]:
     return workflow.to_dict()["spec"]
 
 
-def _rolling(plan: Plan) -> int:
+def _rolling(plan: TrainingPlan) -> int:
     """Seconds that rollout and canary may take beyond the usual."""
     canary = plan.canary.seconds if plan.canary else 0
     return canary + 2 * max(0, plan.rollout - SHORT // 2)
@@ -100,7 +100,7 @@ def _arguments() -> list[Parameter]:
     return [trigger, *event]
 
 
-def _main(plan: Plan) -> None:
+def _main(plan: TrainingPlan) -> None:
     """A drift event is refused at once: only granted ones wait for the model's mutex."""
     if plan.cooldown is None:
         with Steps(name="main"):
@@ -118,7 +118,7 @@ def _main(plan: Plan) -> None:
         Step(name="pipeline", template="pipeline", when=f"{{{{= workflow.parameters.trigger != '{Trigger.DRIFT}' }}}}")
 
 
-def _pipeline(plan: Plan) -> None:
+def _pipeline(plan: TrainingPlan) -> None:
     mutex = argo.Mutex(name=plan.name)
     with Steps(name="pipeline", synchronization=argo.Synchronization(mutexes=[mutex])) as steps:
         run_id, production = step_output(Step(name="train", template="train"), "run_id"), ""
@@ -131,7 +131,7 @@ def _pipeline(plan: Plan) -> None:
         registered = Step(name="register", template="register", arguments={"run_id": run_id, **evaluations})
         version, passed = (
             step_output(registered, "version"),
-            f"{step_output(registered, 'gate')} == {names.Gate.PASSED}",
+            f"{step_output(registered, 'gate')} == {names.GateResult.PASSED}",
         )
         stage = "promote-to-staging"
         Step(name=stage, template=stage, arguments={"version": version}, when=passed)
@@ -145,7 +145,7 @@ def _evaluate(name: str, uri: str) -> Step:
     return Step(name=name, template="evaluate", arguments={"model_uri": uri})
 
 
-def _pods(plan: Plan) -> dict[str, LoopPod]:
+def _pods(plan: TrainingPlan) -> dict[str, LoopPod]:
     """One for each kind of step."""
     common = {
         "MLFLOW_TRACKING_URI": plan.tracking_uri,
@@ -222,7 +222,7 @@ def _pods(plan: Plan) -> dict[str, LoopPod]:
     return pods
 
 
-def _user_pods(plan: Plan, common: Mapping[str, str]) -> dict[str, LoopPod]:
+def _user_pods(plan: TrainingPlan, common: Mapping[str, str]) -> dict[str, LoopPod]:
     """Those that run the user's code, in the user's image."""
     env = {**common, Env.DATA_URI: plan.data_uri, Env.PARAMETERS: json.dumps(dict(plan.parameters))}
     train = LoopPod(
@@ -246,7 +246,7 @@ def _user_pods(plan: Plan, common: Mapping[str, str]) -> dict[str, LoopPod]:
     return {"train": train, "evaluate": evaluate}
 
 
-def _registration(plan: Plan) -> dict[str, str]:
+def _registration(plan: TrainingPlan) -> dict[str, str]:
     return {
         Env.RUN_ID: input_parameter("run_id"),
         Env.CANDIDATE: input_parameter("candidate"),
@@ -260,7 +260,7 @@ def _registration(plan: Plan) -> dict[str, str]:
     }
 
 
-def _cooldown(plan: Plan) -> list[str]:
+def _cooldown(plan: TrainingPlan) -> list[str]:
     # One word for each option: an event's text may start with a hyphen.
     return [
         "cooldown",
@@ -272,7 +272,7 @@ def _cooldown(plan: Plan) -> list[str]:
     ]
 
 
-def _rollout(plan: Plan, service: str) -> list[str]:
+def _rollout(plan: TrainingPlan, service: str) -> list[str]:
     return [
         "rollout",
         f"--namespace={plan.namespace}",
@@ -283,7 +283,7 @@ def _rollout(plan: Plan, service: str) -> list[str]:
     ]
 
 
-def _canary(plan: Plan, canary: Canary) -> list[str]:
+def _canary(plan: TrainingPlan, canary: CanaryPlan) -> list[str]:
     return [
         "canary",
         f"--namespace={plan.namespace}",

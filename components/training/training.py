@@ -17,12 +17,12 @@ from components.kit.connections import Bucket, Tracking
 from components.kit.custom import custom_resource, object_name
 from components.kit.identities import RoleRule, rolls, step_identity
 from components.kit.labels import labels, selector
-from components.kit.network import API_SERVER, Traffic, allow, pods
+from components.kit.network import API_SERVER, Allowance, allow, pods
 from components.kit.surroundings import access
 from components.serving.promotion import ROLLOUT_TIMEOUT, watch_options
 from components.serving.serving import APP as SERVERS
 from components.storage.log_archive import address, archived
-from components.training.plan import Accounts, Canary, Commands, Gate, Plan
+from components.training.plan import CanaryPlan, Commands, GatePlan, StepAccounts, TrainingPlan
 from components.training.pods import known
 from components.training.steps import schedule_spec, workflow_spec
 from contract.names import SERVER_PORT, Alias
@@ -131,28 +131,28 @@ class Training(pulumi.ComponentResource):
         self.register_outputs({"template": self.template, "submit": self.submit})
 
 
-def _spec(plan: Plan, args: TrainingArgs) -> dict[str, Any]:
+def _spec(plan: TrainingPlan, args: TrainingArgs) -> dict[str, Any]:
     spec = workflow_spec(plan)
     return archived(spec, args.logs, args.model) if args.logs else spec
 
 
-def _plan(name: str, args: TrainingArgs, known: dict[str, Any]) -> Plan:
+def _plan(name: str, args: TrainingArgs, known: dict[str, Any]) -> TrainingPlan:
     training, gate = args.training, args.training.gate
-    return Plan(
+    return TrainingPlan(
         model=args.model,
         namespace=known["namespace"],
         tracking_uri=known["tracking_uri"],
         loop_image=args.loop_image,
         image=args.image,
         commands=args.commands,
-        accounts=Accounts(**{step: known[step] for step in ("train", "gate", "cooldown", "rollout")}),
+        accounts=StepAccounts(**{step: known[step] for step in ("train", "gate", "cooldown", "rollout")}),
         labels=_pod_labels(name, args),
         resources=training.resources.model_dump(exclude_none=True),
         evaluate_resources=(training.evaluate_resources or training.resources).model_dump(exclude_none=True),
         around=training,
         image_pull_secrets=args.image_pull_secrets,
         rollout=int(args.rollout_timeout.total_seconds()),
-        gate=Gate(criteria=gate.criteria, compare=gate.not_worse_than is not None),
+        gate=GatePlan(criteria=gate.criteria, compare=gate.not_worse_than is not None),
         data_uri=training.data_uri or "",
         parameters=training.parameters,
         timeout=int(training.timeout.total_seconds()),
@@ -187,8 +187,8 @@ def _identity(
     )
 
 
-def _canary(args: TrainingArgs, kafka: Access) -> Canary:
-    return Canary(
+def _canary(args: TrainingArgs, kafka: Access) -> CanaryPlan:
+    return CanaryPlan(
         production_service=f"{args.model}-{Alias.PRODUCTION}",
         options=watch_options(args.promotion),
         seconds=int(args.promotion.watch.total_seconds()),
@@ -237,6 +237,6 @@ def _policies(name: str, args: TrainingArgs, child: ResourceOptions) -> None:
                 f"{name}-{step}",
                 namespace=args.namespace,
                 selector=selector(APP, name, step),
-                egress=[Traffic(ports=(SERVER_PORT,), peers=peers), *more],
+                egress=[Allowance(ports=(SERVER_PORT,), peers=peers), *more],
                 opts=child,
             )

@@ -14,13 +14,13 @@ from rich.console import Console
 from local import stack
 from local.check import drift, promotion, serving, training
 from local.check.answer import Answer, no
-from local.check.live import Live
+from local.check.live import RunningStack
 from local.paths import Paths
 from local.shell import run as run_program
 from local.steps import StepError
 from settings import Model
 
-Question = Callable[[Live], Answer]
+Question = Callable[[RunningStack], Answer]
 
 QUESTIONS: Final[Mapping[str, Question]] = {
     "the registry lists the model": training.listed,
@@ -48,11 +48,13 @@ def run(paths: Paths, console: Console, *, deep: bool) -> int:
     return max(tell(model, console, look_at(model, config, outputs, paths), deep=deep) for model in outputs["models"])
 
 
-def look_at(model: str, config: Mapping[str, Any], outputs: Mapping[str, Any], paths: Paths) -> Callable[[], Live]:
+def look_at(
+    model: str, config: Mapping[str, Any], outputs: Mapping[str, Any], paths: Paths
+) -> Callable[[], RunningStack]:
     """A fresh look at a model of the stack."""
     kubectl = partial(run_program, str(paths.bin / "kubectl"), f"--kubeconfig={paths.kubeconfig}", timeout=60)
     return partial(
-        Live,
+        RunningStack,
         model=model,
         settings=Model.model_validate(config[f"{stack.PROJECT}:models"][model]),
         namespace=config[f"{stack.PROJECT}:namespace"],
@@ -62,7 +64,7 @@ def look_at(model: str, config: Mapping[str, Any], outputs: Mapping[str, Any], p
     )
 
 
-def tell(model: str, console: Console, look: Callable[[], Live], *, deep: bool) -> int:
+def tell(model: str, console: Console, look: Callable[[], RunningStack], *, deep: bool) -> int:
     """Asks about one model and prints the answers; 0 only if every answer is yes."""
     answers: list[Answer] = []
     for number, (question, ask) in enumerate(QUESTIONS.items(), start=1):
@@ -73,7 +75,7 @@ def tell(model: str, console: Console, look: Callable[[], Live], *, deep: bool) 
     return 0 if all(answer.yes for answer in answers) else 1
 
 
-def answered(ask: Question, at: Live) -> Answer:
+def answered(ask: Question, at: RunningStack) -> Answer:
     """What cannot be asked is a no, with the reason."""
     try:
         return ask(at)

@@ -9,7 +9,7 @@ from contract.drift import DriftTest
 from contract.messages import ALL_FEATURES, EVENT_ID_IN_NAME, EVENT_ID_LENGTH, DriftEvent, Window
 from contract.names import DRIFT_TOPIC, TRIGGER_LABEL, Alias, Tag, Trigger
 from local.check.answer import Answer, no, yes
-from local.check.live import Live, eventually
+from local.check.live import RunningStack, eventually
 
 STARTED_SECONDS: Final = 60.0
 PUBLISH: Final = """\
@@ -22,7 +22,7 @@ sys.exit(producer.flush(30))
 """
 
 
-def detects(live: Live) -> Answer:
+def detects(live: RunningStack) -> Answer:
     """Asks the detector which version's reference it uses."""
     if live.settings.drift is None:
         return no(f"the settings have no ml-loop:models.{live.model}.drift, so nothing watches the predictions")
@@ -41,7 +41,7 @@ def detects(live: Live) -> Answer:
     return yes(evidence)
 
 
-def started(live: Live) -> Answer:
+def started(live: RunningStack) -> Answer:
     """Evidence of the past: the newest Workflow that drift has started, or a version that one has made."""
     kept = live.workflows(f"{TRIGGER_LABEL}={Trigger.DRIFT}")
     if kept:
@@ -56,7 +56,7 @@ def started(live: Live) -> Answer:
     return no("drift has started no training yet; make check DEEP=1 publishes a synthetic event")
 
 
-def starts(live: Live) -> Answer:
+def starts(live: RunningStack) -> Answer:
     """Publishes a synthetic event and waits for its Workflow. What the cooldown says of it is the Workflow's affair."""
     if live.settings.drift is None or live.settings.retraining is None:
         return no(f"ml-loop:models.{live.model} has no drift or no retraining")
@@ -70,11 +70,11 @@ def starts(live: Live) -> Answer:
     return yes(f"event {event.id} of {event.feature} started {name} within {took:.1f} s")
 
 
-def _drifted(live: Live) -> list[dict[str, Any]]:
+def _drifted(live: RunningStack) -> list[dict[str, Any]]:
     return live.workflows(f"{TRIGGER_LABEL}={Trigger.DRIFT}")
 
 
-def _event(live: Live) -> DriftEvent:
+def _event(live: RunningStack) -> DriftEvent:
     """What the detector writes when it sees drift."""
     assert live.settings.drift is not None  # noqa: S101  # the caller has looked
     now, aliases = datetime.now(UTC), live.aliases or {}

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any, Final, Protocol
 
 from contract.names import METRICS_PORT, MODEL_LABEL, REFERENCE_ARTIFACT, Alias
+from restore.database import Kubectl
 from settings import Model
 
 PATIENCE: Final = 10.0
@@ -42,12 +43,6 @@ class Http(Protocol):
     def __call__(self, url: str, body: object = None) -> Reply: ...
 
 
-class Kubectl(Protocol):
-    """Runs kubectl with arguments and standard input, returns what it printed; StepError when it fails."""
-
-    def __call__(self, *arguments: str, stdin: str | None = None) -> str: ...
-
-
 def send(url: str, body: object = None) -> Reply:
     """A GET, or a POST of JSON; it carries no identity."""
     data = None if body is None else json.dumps(body).encode()
@@ -64,7 +59,7 @@ def _reply(status: int, headers: Any, body: bytes) -> Reply:
 
 
 @dataclass(frozen=True)
-class Live:
+class RunningStack:
     """A stack and one of its models. Reads each thing once: the answers of one run are about one moment."""
 
     model: str

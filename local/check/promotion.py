@@ -5,13 +5,13 @@ from typing import Final
 from contract import metrics
 from contract.names import Alias
 from local.check.answer import Answer, no, yes
-from local.check.live import Live
+from local.check.live import RunningStack
 
 NO_SUCH_VERSION: Final = "2147483647"
 """MLflow looks for the version before it moves an alias: a registry that does not refuse the probe changes nothing."""
 
 
-def guarded(live: Live) -> Answer:
+def guarded(live: RunningStack) -> Answer:
     """`production` is what the settings say, a promotion put it there, and a write without an identity is refused."""
     approved = str(live.settings.production) if live.settings.production is not None else None
     found = (live.aliases or {}).get(Alias.PRODUCTION)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from contract.names import VERSION_HEADER, Alias
 from local.check.answer import Answer, no, yes
-from local.check.live import Live, Reply
+from local.check.live import Reply, RunningStack
 
 REQUESTS: Final = 400
 CLIENTS: Final = 4
@@ -16,7 +16,7 @@ DEVIATIONS: Final = 4
 """A binomial count is further off once in 16,000 checks."""
 
 
-def answers(live: Live) -> Answer:
+def answers(live: RunningStack) -> Answer:
     """Asks once, with a row of the reference."""
     if live.predict_url is None:
         return no("the stack has no gateway (ml-loop:gateway), so nothing outside the cluster can ask")
@@ -33,7 +33,7 @@ def answers(live: Live) -> Answer:
     return yes(f"{evidence}, {' and '.join(named)}") if predictions else no(f"{evidence}: no predictions")
 
 
-def splits(live: Live) -> Answer:
+def splits(live: RunningStack) -> Answer:
     """Sends requests and counts which version answered; the weights are the route's and must be the settings'."""
     if live.predict_url is None or not live.rows:
         return no("there is no address or no version to send requests to")
@@ -65,7 +65,7 @@ def expected_count(requests: int, share: float) -> tuple[float, float]:
     return requests * share, math.ceil(DEVIATIONS * math.sqrt(requests * share * (1 - share)))
 
 
-def _ask(live: Live, times: int) -> list[Reply]:
+def _ask(live: RunningStack, times: int) -> list[Reply]:
     """Requests spread over the reference's rows: the detector reads them too, and many of the same would be drift."""
     url, rows = live.predict_url or "", list(_spread(live.rows, times))
     with ThreadPoolExecutor(CLIENTS) as clients:
@@ -77,13 +77,13 @@ def _spread(rows: list[list[float]], times: int) -> Iterator[list[float]]:
         yield rows[number * len(rows) // times % len(rows)]
 
 
-def _weights(live: Live) -> dict[str, int]:
+def _weights(live: RunningStack) -> dict[str, int]:
     """Slot -> weight in the model's route."""
     backends: list[dict[str, Any]] = live.object("httproute", live.model)["spec"]["rules"][0]["backendRefs"]
     slots = (each["name"].removeprefix(f"{live.model}-").removesuffix("-predictor") for each in backends)
     return {slot: each.get("weight", 1) for slot, each in zip(slots, backends, strict=True)}
 
 
-def _slots(live: Live) -> str:
+def _slots(live: RunningStack) -> str:
     aliases = live.aliases or {}
     return ", ".join(f"{slot} is {aliases.get(slot, 'nothing')}" for slot in (Alias.PRODUCTION, Alias.STAGING))

@@ -3,9 +3,9 @@
 import json
 from typing import Any, Final
 
-from contract.names import Alias, Gate, Tag
+from contract.names import Alias, GateResult, Tag
 from local.check.answer import Answer, no, yes
-from local.check.live import Live, eventually
+from local.check.live import RunningStack, eventually
 
 FINISHED: Final = {"Succeeded", "Failed", "Error"}
 TRAINING_SECONDS: Final = 900.0
@@ -28,7 +28,7 @@ STUCK_LOOKS: Final = 20
 """After which `trains` waits no longer. An image that is pulled at the second attempt is fine."""
 
 
-def listed(live: Live) -> Answer:
+def listed(live: RunningStack) -> Answer:
     """Whether the registry has the model, with versions."""
     if live.aliases is None:
         return no(f"MLflow at {live.tracking_url} has no model {live.model}; train it first: make check DEEP=1 does")
@@ -36,7 +36,7 @@ def listed(live: Live) -> Answer:
     return yes(f"{len(live.versions)} versions; {named}") if live.versions else no("a model without versions")
 
 
-def yields_staging(live: Live) -> Answer:
+def yields_staging(live: RunningStack) -> Answer:
     """Judges what is in `staging`, and the newest training that the cluster still keeps."""
     workflows = live.workflows()
     for workflow in workflows:
@@ -51,7 +51,7 @@ def yields_staging(live: Live) -> Answer:
     return _judged(staging)
 
 
-def trains(live: Live) -> Answer:
+def trains(live: RunningStack) -> Answer:
     """Submits a training, waits for its end and judges the version that it made."""
     template = {"workflowTemplateRef": {"name": f"{live.model}-train"}}
     where = {"namespace": live.namespace, "generateName": f"{live.model}-check-"}
@@ -87,7 +87,7 @@ def _judged(version: dict[str, Any]) -> Answer:
     tags = version["tags"]
     origin = f"version {version['version']} from {tags.get(Tag.WORKFLOW, 'no workflow')}"
     reason = json.loads(tags.get(Tag.GATE_REPORT, "{}")).get("reason", "no report of a gate")
-    if tags.get(Tag.GATE) != Gate.PASSED:
+    if tags.get(Tag.GATE) != GateResult.PASSED:
         return no(f"{origin} has not passed its gate: {reason}")
     return Answer(Tag.WORKFLOW in tags, f"{origin}: {reason}")
 

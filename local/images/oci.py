@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from local.images.layers import digest_file, layer_tar
-from local.images.table import Image
+from local.images.table import LocalImage
 from local.paths import Paths
 from local.shell import run
 from local.steps import StepError
@@ -25,7 +25,7 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 class Archive:
     """One image as the OCI documents that describe it: config, manifest, and the reference it gets."""
 
-    def __init__(self, image: Image, paths: Paths) -> None:
+    def __init__(self, image: LocalImage, paths: Paths) -> None:
         self.layers = [layer_tar(layer, paths) for layer in image.layers]
         digests = [digest_file(layer).read_text() for layer in self.layers]
         self.config = json.dumps(config(image, digests)).encode()
@@ -56,7 +56,7 @@ class Archive:
                 tar.add(layer, f"blobs/sha256/{value}")
 
 
-def config(image: Image, digests: list[str]) -> dict[str, object]:
+def config(image: LocalImage, digests: list[str]) -> dict[str, object]:
     """The image's config document."""
     settings = {
         "User": image.user,
@@ -107,7 +107,7 @@ class Importer:
         self._ctr = ("ctr", "--address", str(socket), "--namespace", "k8s.io", "images")
         self._paths = paths
 
-    def load(self, image: Image) -> str:
+    def load(self, image: LocalImage) -> str:
         """Imports an image unless containerd has it; returns the reference that pods use."""
         archive = Archive(image, self._paths)
         if not set(archive.names) <= self.present():
@@ -117,7 +117,7 @@ class Importer:
     def present(self) -> set[str]:
         return set(run(*self._ctr, "list", "--quiet").split())
 
-    def prune(self, images: tuple[Image, ...], named: str) -> None:
+    def prune(self, images: tuple[LocalImage, ...], named: str) -> None:
         """Removes earlier builds: names of ours that no current image has, and that do not stand in the text `named`.
 
         Those that models were trained in stay: a version is served in its own, whenever it goes into production.

@@ -17,7 +17,7 @@ PYTHON_ENV: Final = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Image:
+class LocalImage:
     """One image. Named `ml-loop.local/<name>` and referred to by digest, so that a pod never runs an older build."""
 
     name: str
@@ -64,14 +64,14 @@ def programs(name: str, *binaries: tuple[str, str], links: tuple[tuple[str, str]
 BARMAN_CLOUD = programs("barman-cloud", ("barman-cloud-manager", "/manager"))
 
 IMAGES: Final = (
-    Image(name="pause", tag="1", layers=(programs("pause", ("pause", "/pause")),), entrypoint=("/pause",)),
-    Image(name="coredns", layers=(programs("coredns", ("coredns", "/coredns")),), entrypoint=("/coredns",)),
-    Image(
+    LocalImage(name="pause", tag="1", layers=(programs("pause", ("pause", "/pause")),), entrypoint=("/pause",)),
+    LocalImage(name="coredns", layers=(programs("coredns", ("coredns", "/coredns")),), entrypoint=("/coredns",)),
+    LocalImage(
         name="metrics-server",
         layers=(programs("metrics-server", ("metrics-server", "/metrics-server")),),
         entrypoint=("/metrics-server",),
     ),
-    Image(
+    LocalImage(
         name="cloudnative-pg",
         # The operator finds itself at operator/manager_ARCH and copies /manager into the database's pods.
         layers=(
@@ -83,57 +83,57 @@ IMAGES: Final = (
         ),
         entrypoint=("/manager",),
     ),
-    Image(
+    LocalImage(
         name="versitygw",
         stack=True,
         layers=(programs("versitygw", ("versitygw", "/versitygw")),),
         entrypoint=("/versitygw",),
     ),
-    Image(
+    LocalImage(
         name="workflow-controller",
         layers=(programs("workflow-controller", ("workflow-controller", "/bin/workflow-controller")),),
         entrypoint=("/bin/workflow-controller",),
     ),
     # Workflow pods call `argoexec` by name.
-    Image(
+    LocalImage(
         name="argoexec", layers=(programs("argoexec", ("argoexec", "/bin/argoexec")),), entrypoint=("/bin/argoexec",)
     ),
-    Image(name="kserve", layers=(programs("kserve", ("kserve-manager", "/manager")),), entrypoint=("/manager",)),
-    Image(
+    LocalImage(name="kserve", layers=(programs("kserve", ("kserve-manager", "/manager")),), entrypoint=("/manager",)),
+    LocalImage(
         name="argo-events",
         layers=(programs("argo-events", ("argo-events", "/bin/argo-events")),),
         entrypoint=("/bin/argo-events",),
     ),
-    Image(name="traefik", layers=(programs("traefik", ("traefik", "/traefik")),), entrypoint=("/traefik",)),
-    Image(
+    LocalImage(name="traefik", layers=(programs("traefik", ("traefik", "/traefik")),), entrypoint=("/traefik",)),
+    LocalImage(
         name="nats",
         stack=True,
         layers=(programs("nats", ("nats-server", "/nats-server")),),
         entrypoint=("/nats-server",),
     ),
     # CloudNativePG reads PostgreSQL's major version from the tag.
-    Image(name="postgres", stack=True, tag="15", layers=(BASE, POSTGRES), user="26"),
-    Image(
+    LocalImage(name="postgres", stack=True, tag="15", layers=(BASE, POSTGRES), user="26"),
+    LocalImage(
         name="mlflow",
         stack=True,
         layers=(BASE, Python(name="mlflow", project="images/mlflow"), IDENTITY),
         env=PYTHON_ENV,
     ),
-    Image(name="loop", stack=True, layers=LOOP, env=PYTHON_ENV),
-    Image(
+    LocalImage(name="loop", stack=True, layers=LOOP, env=PYTHON_ENV),
+    LocalImage(
         name="recommender",
         stack=True,
         trains=True,
         layers=(*LOOP, DATA, Files(name="examples", folders=("examples",))),
         env=PYTHON_ENV,
     ),
-    Image(
+    LocalImage(
         name="detector",
         stack=True,
         layers=(BASE, Python(name="detector", project="images/detector"), LOOP_CODE),
         env=PYTHON_ENV,
     ),
-    Image(
+    LocalImage(
         name="kafka",
         stack=True,
         layers=(BASE, JRE, Maven(name="kafka", pom="images/kafka/pom.xml", place="/opt/kafka/libs")),
@@ -142,9 +142,9 @@ IMAGES: Final = (
 )
 
 BACKUP_IMAGES: Final = (
-    Image(name="plugin-barman-cloud", layers=(BARMAN_CLOUD,), entrypoint=("/manager",)),
+    LocalImage(name="plugin-barman-cloud", layers=(BARMAN_CLOUD,), entrypoint=("/manager",)),
     # Beside a database: the same program, which calls Barman's commands by name.
-    Image(
+    LocalImage(
         name="plugin-barman-cloud-sidecar",
         # The base last but for Barman: its user names count, not those of an image without a distribution.
         layers=(BARMAN_CLOUD, BASE, Python(name="barman", project="images/barman")),

@@ -8,8 +8,8 @@ from typing import Final
 
 from local.node.node import Node
 from local.operators.operator import (
+    LocalOperator,
     Manifest,
-    Operator,
     References,
     container_security,
     kustomized,
@@ -65,7 +65,7 @@ def adapt(deployment: Manifest, image: str) -> None:
     }
 
 
-ARGO_EVENTS = Operator(
+ARGO_EVENTS = LocalOperator(
     name="argo-events",
     images=("argo-events",),
     manifests=manifests,

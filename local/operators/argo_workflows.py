@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from local.node.node import Node
 from local.operators.operator import (
+    LocalOperator,
     Manifest,
-    Operator,
     References,
     container_security,
     kustomized,
@@ -91,7 +91,7 @@ def configuration(executor: str) -> dict[str, Any]:
     }
 
 
-ARGO_WORKFLOWS = Operator(
+ARGO_WORKFLOWS = LocalOperator(
     name="argo-workflows",
     images=("workflow-controller", "argoexec"),
     manifests=manifests,

@@ -8,7 +8,7 @@ from typing import Any, Final
 from local.node.certificates import authority_in, signed, subject, write_pair
 from local.node.node import Node
 from local.operators.cloudnativepg import NAMESPACE
-from local.operators.operator import Manifest, Operator, References, kustomized
+from local.operators.operator import LocalOperator, Manifest, References, kustomized
 from local.operators.serving_certificate import tls_secret
 
 NAME: Final = "barman-cloud"
@@ -66,7 +66,7 @@ def adapt(deployment: Manifest, references: References) -> None:
     container["readinessProbe"] |= {"initialDelaySeconds": 1, "periodSeconds": 2}
 
 
-BARMAN_CLOUD = Operator(
+BARMAN_CLOUD = LocalOperator(
     name=PLUGIN,
     images=(PLUGIN, SIDECAR),
     manifests=manifests,

@@ -1,7 +1,7 @@
 """The CloudNativePG operator, from the manifests its Go module carries."""
 
 from local.node.node import Node
-from local.operators.operator import Manifest, Operator, References, kustomized, namespace
+from local.operators.operator import LocalOperator, Manifest, References, kustomized, namespace
 
 NAMESPACE = "cnpg-system"
 
@@ -31,7 +31,7 @@ def adapt(deployment: Manifest, image: str) -> None:
     ]
 
 
-CLOUDNATIVE_PG = Operator(
+CLOUDNATIVE_PG = LocalOperator(
     name="cloudnative-pg",
     images=("cloudnative-pg",),
     manifests=manifests,

@@ -5,7 +5,7 @@ Port 1053 inside the pod: port 53 would need a capability that restricted pods m
 
 from local.node.config import DNS_SERVICE
 from local.node.node import Node
-from local.operators.operator import Manifest, Operator, References, container_security, namespace, pod_security
+from local.operators.operator import LocalOperator, Manifest, References, container_security, namespace, pod_security
 
 NAMESPACE = "kube-system"
 LABELS = {"k8s-app": "kube-dns"}
@@ -92,4 +92,4 @@ def service() -> Manifest:
     }
 
 
-COREDNS = Operator(name="coredns", images=("coredns",), manifests=manifests, deployments=((NAMESPACE, "coredns"),))
+COREDNS = LocalOperator(name="coredns", images=("coredns",), manifests=manifests, deployments=((NAMESPACE, "coredns"),))

@@ -9,8 +9,8 @@ from typing import Any, Final
 from local.node.config import ADDRESS
 from local.node.node import Node
 from local.operators.operator import (
+    LocalOperator,
     Manifest,
-    Operator,
     References,
     container_security,
     kustomized,
@@ -114,4 +114,4 @@ def service() -> Manifest:
     }
 
 
-GATEWAY = Operator(name="gateway", images=("traefik",), manifests=manifests, deployments=((NAMESPACE, NAME),))
+GATEWAY = LocalOperator(name="gateway", images=("traefik",), manifests=manifests, deployments=((NAMESPACE, NAME),))

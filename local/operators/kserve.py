@@ -7,7 +7,7 @@ import json
 from typing import Any, Final
 
 from local.node.node import Node
-from local.operators.operator import Manifest, Operator, References, kustomized, namespace, pod_security
+from local.operators.operator import LocalOperator, Manifest, References, kustomized, namespace, pod_security
 from local.operators.serving_certificate import ServingCertificate
 
 NAMESPACE: Final = "kserve"
@@ -101,6 +101,6 @@ PROBE: Final = {
     "spec": {"predictor": {"containers": [{"name": "kserve-container", "image": "example/none:1"}]}},
 }
 
-KSERVE = Operator(
+KSERVE = LocalOperator(
     name="kserve", images=("kserve",), manifests=manifests, deployments=((NAMESPACE, CONTROLLER),), probes=(PROBE,)
 )

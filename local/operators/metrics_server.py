@@ -8,8 +8,8 @@ from typing import Final
 
 from local.node.node import Node
 from local.operators.operator import (
+    LocalOperator,
     Manifest,
-    Operator,
     References,
     container_security,
     kustomized,
@@ -69,6 +69,6 @@ def adapt(deployment: Manifest, image: str) -> None:
     container["readinessProbe"] |= {"initialDelaySeconds": 1, "periodSeconds": 2}
 
 
-METRICS_SERVER = Operator(
+METRICS_SERVER = LocalOperator(
     name="metrics-server", images=("metrics-server",), manifests=manifests, deployments=((NAMESPACE, NAME),)
 )

@@ -20,7 +20,7 @@ References = Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Operator:
+class LocalOperator:
     """One part of the platform."""
 
     name: str
@@ -34,7 +34,7 @@ class Operator:
     """Further steps that must be done first."""
 
 
-def install(operator: Operator, node: Node, references: References) -> None:
+def install(operator: LocalOperator, node: Node, references: References) -> None:
     """Applies the operator's objects and waits until it serves. Custom resource definitions go first."""
     manifests = operator.manifests(node, references)
     definitions = [m for m in manifests if m["kind"] == "CustomResourceDefinition"]

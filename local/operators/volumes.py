@@ -8,7 +8,7 @@ import shutil
 
 from local.node.config import NODE
 from local.node.node import Node
-from local.operators.operator import Manifest, Operator, References
+from local.operators.operator import LocalOperator, Manifest, References
 from local.shell import run
 
 COUNT = 16
@@ -58,4 +58,4 @@ def recycle(node: Node) -> None:
         run(*node.kubectl, "patch", "persistentvolume", released["metadata"]["name"], "-p", patch)
 
 
-VOLUMES = Operator(name="volumes", images=(), manifests=manifests)
+VOLUMES = LocalOperator(name="volumes", images=(), manifests=manifests)

@@ -45,7 +45,7 @@ class NotServedError(ApiError):
 
 
 @dataclass(frozen=True)
-class Access:
+class ClusterAccess:
     """Which cluster, as the provider's configuration says."""
 
     kubeconfig: str | None = None
@@ -70,10 +70,10 @@ class Access:
         return client.ApiClient(settings)
 
 
-class Cluster:
+class ClusterClient:
     """Requests as plain dictionaries. Safe for use from many threads; connects at the first request."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: ClusterAccess) -> None:
         self._access = access
         self._client: client.ApiClient | None = None
         self._served: dict[str, dict[str, tuple[str, bool]]] = {}

@@ -8,7 +8,7 @@ import grpc
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
 
-class Engine:
+class EngineLog:
     """The engine's log. Without an address nothing is said; a lost engine is no reason to fail."""
 
     def __init__(self, address: str | None) -> None:

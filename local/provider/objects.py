@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from local.provider.cluster import Access, ApiError, Cluster, ClusterError, NotServedError
+from local.provider.cluster import ApiError, ClusterAccess, ClusterClient, ClusterError, NotServedError
 from local.provider.diff import Changes, changed_paths, owned, replacing, under
 from local.provider.values import Json, with_string_data
 from local.provider.waiting import NotReadyError, Report, Waiter, seconds
@@ -40,13 +40,13 @@ class UnreadyError(ObjectError):
 class Objects:
     """Operations on one cluster, for as long as nobody cancels."""
 
-    access: Access
+    access: ClusterAccess
     force: bool = False
     upsert: bool = False
     canceled: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
-        self.cluster = Cluster(self.access)
+        self.cluster = ClusterClient(self.access)
         self.waiter = Waiter(self.cluster, self.canceled)
 
     def try_create(self, manifest: Json) -> None:

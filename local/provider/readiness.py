@@ -9,7 +9,7 @@ from local.provider.values import Json
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Readiness:
     """What a status says. Neither ready nor failed: waiting, for `reason`."""
 
     ready: bool = False
@@ -17,17 +17,17 @@ class Verdict:
     reason: str = ""
 
 
-READY = Verdict(ready=True)
+READY = Readiness(ready=True)
 
 
-def waiting(reason: str) -> Verdict:
+def waiting(reason: str) -> Readiness:
     """Not yet."""
-    return Verdict(reason=reason)
+    return Readiness(reason=reason)
 
 
-def failed(reason: str) -> Verdict:
+def failed(reason: str) -> Readiness:
     """Waiting longer will not help."""
-    return Verdict(failed=True, reason=reason)
+    return Readiness(failed=True, reason=reason)
 
 
 def condition(live: Json, kind: str) -> Json:
@@ -36,7 +36,7 @@ def condition(live: Json, kind: str) -> Json:
     return next((item for item in conditions if item.get("type") == kind), {})
 
 
-def deployment(live: Json) -> Verdict:
+def deployment(live: Json) -> Readiness:
     """Every replica updated and available, and no old one left."""
     status, wanted = live.get("status") or {}, live["spec"].get("replicas", 1)
     if status.get("observedGeneration", 0) < live["metadata"].get("generation", 0):
@@ -51,7 +51,7 @@ def deployment(live: Json) -> Verdict:
     return READY if available >= wanted else waiting(f"{available} of {wanted} replicas available")
 
 
-def _rollout_trouble(live: Json) -> Verdict | None:
+def _rollout_trouble(live: Json) -> Readiness | None:
     refusal, progress = condition(live, "ReplicaFailure"), condition(live, "Progressing")
     if refusal.get("status") == "True":
         for_good = "violates PodSecurity" in refusal.get("message", "")
@@ -61,7 +61,7 @@ def _rollout_trouble(live: Json) -> Verdict | None:
     return None
 
 
-def stateful_set(live: Json) -> Verdict:
+def stateful_set(live: Json) -> Readiness:
     """Every replica ready, and above the partition at the update revision."""
     status, spec = live.get("status") or {}, live["spec"]
     wanted, strategy = spec.get("replicas", 1), spec.get("updateStrategy") or {}
@@ -75,7 +75,7 @@ def stateful_set(live: Json) -> Verdict:
     return READY
 
 
-def job(live: Json) -> Verdict:
+def job(live: Json) -> Readiness:
     """Complete. A failed Job stays failed; a suspended one is as ready as it can be."""
     status = live.get("status") or {}
     if condition(live, "Complete").get("status") == "True" or live["spec"].get("suspend"):
@@ -87,7 +87,7 @@ def job(live: Json) -> Verdict:
     return waiting(f"{status.get('succeeded', 0)} of {wanted} pods succeeded, {status.get('failed', 0)} failed")
 
 
-def claim(live: Json) -> Verdict:
+def claim(live: Json) -> Readiness:
     """Bound. Whether binding waits for a pod is the storage class's word: see `waiting.Waiter`."""
     phase = (live.get("status") or {}).get("phase")
     if phase == "Lost":
@@ -95,7 +95,7 @@ def claim(live: Json) -> Verdict:
     return READY if phase == "Bound" else waiting("no volume is bound")
 
 
-def service(live: Json) -> Verdict:
+def service(live: Json) -> Readiness:
     """A load balancer has an address. Endpoints are other objects: see `waiting.Waiter`."""
     balancer = (live.get("status") or {}).get("loadBalancer") or {}
     if live["spec"].get("type") == "LoadBalancer" and not balancer.get("ingress"):
@@ -111,7 +111,7 @@ def needs_endpoints(live: Json) -> bool:
     return bool(spec.get("selector")) and spec.get("type") != "ExternalName" and spec.get("clusterIP") != "None"
 
 
-RULES: dict[tuple[str, str], Callable[[Json], Verdict]] = {
+RULES: dict[tuple[str, str], Callable[[Json], Readiness]] = {
     ("apps/v1", "Deployment"): deployment,
     ("apps/v1", "StatefulSet"): stateful_set,
     ("batch/v1", "Job"): job,

@@ -15,8 +15,8 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc, status_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
 
 from local.provider import diff, kinds
-from local.provider.cluster import Access, ClusterError
-from local.provider.engine import Engine
+from local.provider.cluster import ClusterAccess, ClusterError
+from local.provider.engine import EngineLog
 from local.provider.inputs import InputError, check, imported
 from local.provider.kinds import UnsupportedError
 from local.provider.objects import ObjectError, Objects, UnreadyError, identity
@@ -49,11 +49,11 @@ FLAGS = {
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
     """One configured provider. Requests come in parallel, each on a thread of its own."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: EngineLog) -> None:
         self.engine = engine
         self.namespace = "default"
         self.mutable: frozenset[str] = frozenset()
-        self.objects = Objects(Access())
+        self.objects = Objects(ClusterAccess())
 
     def Handshake(self, request: pb.ProviderHandshakeRequest, context: Any) -> pb.ProviderHandshakeResponse:
         """What this provider can take; before Configure."""
@@ -76,7 +76,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         """Opens no connection: a preview of creations needs no cluster."""
         args = {key: reveal(value) for key, value in decode(request.args).items()}
         flags = {name for name, variable in FLAGS.items() if _flag(args.get(name, os.environ.get(variable)))}
-        access = Access(args.get("kubeconfig"), args.get("context"))
+        access = ClusterAccess(args.get("kubeconfig"), args.get("context"))
         self.namespace = args.get("namespace") or "default"
         self.mutable = frozenset(kind for kind in ("ConfigMap", "Secret") if f"enable{kind}Mutable" in flags)
         self.objects = Objects(access, force="enablePatchForce" in flags, upsert="upsertExistingObjects" in flags)
@@ -247,7 +247,7 @@ def serve(engine_address: str | None) -> None:
     # One thread per wait: the engine runs dozens of resources at a time.
     server: Any = grpc.server(futures.ThreadPoolExecutor(128), options=[("grpc.max_receive_message_length", 1 << 28)])
     add: Any = provider_pb2_grpc.add_ResourceProviderServicer_to_server
-    add(Provider(Engine(engine_address)), server)
+    add(Provider(EngineLog(engine_address)), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)

@@ -22,7 +22,7 @@ _STEP = re.compile(
 
 
 @dataclass(frozen=True)
-class Expectation:
+class WaitExpression:
     """One expression of the annotation."""
 
     text: str
@@ -40,7 +40,7 @@ class Expectation:
         return any(_text(value).lower() == self.value.lower() for value in found)
 
 
-def parse(annotation: str) -> tuple[Expectation, ...]:
+def parse(annotation: str) -> tuple[WaitExpression, ...]:
     """Raises ValueError, a sentence, for an expression that is neither form."""
     try:
         texts = json.loads(annotation)
@@ -51,18 +51,18 @@ def parse(annotation: str) -> tuple[Expectation, ...]:
     return tuple(_parse(text) for text in texts)
 
 
-def _parse(text: str) -> Expectation:
+def _parse(text: str) -> WaitExpression:
     form, _, rest = text.partition("=")
     if form == "condition" and rest:
         kind, _, value = rest.partition("=")
         path = f'.status.conditions[?(@.type=="{kind}")].status'
-        return Expectation(text, _steps(path, text), value or "True")
+        return WaitExpression(text, _steps(path, text), value or "True")
     match = re.fullmatch(r"\{?(?P<path>[.\[][^{}]*?)\}?(?:=(?P<value>[^{}=]*))?", rest) if form == "jsonpath" else None
     if not match:
         raise ValueError(
             f'pulumi.com/waitFor holds {text!r}: write "condition=<Type>[=<Status>]" or "jsonpath={{.path}}[=<value>]"'
         )
-    return Expectation(text, _steps(match["path"], text), match["value"])
+    return WaitExpression(text, _steps(match["path"], text), match["value"])
 
 
 def _steps(path: str, text: str) -> tuple[re.Match[str], ...]:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from local.provider import readiness, waitfor
-from local.provider.cluster import Cluster
-from local.provider.readiness import READY, Verdict, waiting
+from local.provider.cluster import ClusterClient
+from local.provider.readiness import READY, Readiness, waiting
 from local.provider.values import Json
 
 DEFAULT_TIMEOUT = 600.0
@@ -30,13 +30,13 @@ class NotReadyError(Exception):
 class Waiter:
     """Waits on one cluster."""
 
-    cluster: Cluster
+    cluster: ClusterClient
     canceled: threading.Event
 
     def ready(self, manifest: Json, timeout: float, report: Report) -> Json:
         """The live object once it is ready. Raises NotReadyError with the reason, as far as pods tell it."""
 
-        def probe() -> tuple[Verdict, Json | None]:
+        def probe() -> tuple[Readiness, Json | None]:
             live = self.cluster.get(manifest)
             return (self.verdict(live) if live else readiness.failed("it was deleted meanwhile")), live
 
@@ -48,7 +48,7 @@ class Waiter:
     def gone(self, manifest: Json, uid: str | None, timeout: float, report: Report) -> None:
         """Returns when no object of that name and uid is left. Raises NotReadyError naming what holds it."""
 
-        def probe() -> tuple[Verdict, Json | None]:
+        def probe() -> tuple[Readiness, Json | None]:
             live = self.cluster.get(manifest)
             if not live or (uid and live["metadata"]["uid"] != uid):
                 return READY, None
@@ -58,7 +58,7 @@ class Waiter:
         if not verdict.ready:
             raise NotReadyError(f"is not gone: {verdict.reason}")
 
-    def verdict(self, live: Json) -> Verdict:
+    def verdict(self, live: Json) -> Readiness:
         """What the annotations ask for, else the rule of the kind; kinds without a rule are ready once they exist."""
         annotations = live["metadata"].get("annotations") or {}
         if annotations.get(SKIP_AWAIT) == "true":
@@ -81,11 +81,11 @@ class Waiter:
 
     def _poll(
         self,
-        probe: Callable[[], tuple[Verdict, Json | None]],
+        probe: Callable[[], tuple[Readiness, Json | None]],
         timeout: float,
         report: Report,
         trouble: Callable[[], str | None],
-    ) -> tuple[Verdict, Json | None]:
+    ) -> tuple[Readiness, Json | None]:
         end, pause, shown = time.monotonic() + timeout, 0.25, ""
         while True:
             verdict, live = probe()
@@ -131,7 +131,7 @@ class Waiter:
         found = self.cluster.get(storage) if name else None
         return bool(found) and found.get("volumeBindingMode") == "WaitForFirstConsumer"
 
-    def _endpoints(self, live: Json) -> Verdict:
+    def _endpoints(self, live: Json) -> Readiness:
         metadata = live["metadata"]
         labels = {"kubernetes.io/service-name": metadata["name"]}
         slices = self.cluster.find("discovery.k8s.io/v1", "EndpointSlice", metadata["namespace"], labels)

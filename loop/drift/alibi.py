@@ -18,7 +18,7 @@ from scipy.spatial.distance import cdist
 
 from contract.drift import DriftSettings, DriftTest
 from contract.messages import ALL_FEATURES, EventKind
-from loop.drift.column import Column, filled
+from loop.drift.column import ReferenceColumn, filled
 from loop.drift.decision import Outcome
 from loop.drift.dependence import too_dependent, worth
 from loop.drift.statistics import permutations_needed, reference_p_value, smallest_distance
@@ -46,7 +46,7 @@ class Ks:
 
     def __init__(self, settings: DriftSettings, reference: Rows) -> None:
         self._settings, self._features = settings, settings.features
-        self._columns = [Column(values) for values in reference.T]
+        self._columns = [ReferenceColumn(values) for values in reference.T]
         self._rows = np.array([column.effective_rows for column in self._columns])
         self._detector = KSDrift(filled(reference), p_val=settings.p_value)
 
@@ -78,7 +78,7 @@ class Mmd:
 
     def __init__(self, settings: DriftSettings, reference: Rows) -> None:
         self._settings = settings
-        self._columns = [Column(values) for values in reference.T]
+        self._columns = [ReferenceColumn(values) for values in reference.T]
         mean, deviation = np.nanmean(reference, axis=0), np.nanstd(reference, axis=0)
 
         def scale(rows: Rows) -> Rows:

@@ -27,7 +27,7 @@ def as_32_bits(rows: Floats, columns: Iterable[int]) -> Floats:
     return rows
 
 
-class Column:
+class ReferenceColumn:
     """The reference's values of one feature, in the training's order; NaN where there is none."""
 
     def __init__(self, values: Floats) -> None:

@@ -80,7 +80,7 @@ class Seen:
         return self.production not in known
 
 
-class AliasWatch:
+class AliasWatcher:
     """Looks at the aliases of one model. `service` is told what to serve when `production` is put back; None: never."""
 
     def __init__(
@@ -188,7 +188,7 @@ def main() -> int:
     service = _service(arguments) if arguments.heal else None
     try:
         # The next look is the next attempt.
-        watch = AliasWatch(Registry(patience=0), arguments.model, service)
+        watch = AliasWatcher(Registry(patience=0), arguments.model, service)
     except RegistryError as error:
         parser.error(str(error))
     watcher.run(watch.step, port=arguments.port, alive=watch.alive, ready=watch.ready)

@@ -13,10 +13,10 @@ import argparse
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-from contract.names import CANARY, Alias, Gate, Tag
+from contract.names import CANARY, Alias, GateResult, Tag
 from loop.promotion import watch
 from loop.promotion.ending import TakenBackError, ended
-from loop.promotion.promote import Live, Production, Say
+from loop.promotion.promote import LiveService, Production, Say
 from loop.promotion.watch import Baseline, UnjudgedError
 from loop.runtime import command
 from loop.runtime.inference import InferenceService, api_client
@@ -84,7 +84,7 @@ class Canary:
     def _instead(self) -> str | None:
         if live := self._named(Alias.PRODUCTION):
             return live
-        passed = self.registry.tagged(self.model, Tag.GATE, Gate.PASSED)
+        passed = self.registry.tagged(self.model, Tag.GATE, GateResult.PASSED)
         older = [str(v.version) for v in passed if int(v.version) < int(self.number) and Tag.REJECTED not in v.tags]
         return older[-1] if older else None
 
@@ -96,9 +96,9 @@ class Canary:
 def canary(arguments: argparse.Namespace) -> None:
     api, watching, registry = api_client(), watch.from_arguments(arguments), Registry()
 
-    def live(name: str) -> Live:
+    def live(name: str) -> LiveService:
         service = InferenceService(api, namespace=arguments.namespace, name=name, model=arguments.model)
-        return Live(registry, service, arguments.timeout, watching)
+        return LiveService(registry, service, arguments.timeout, watching)
 
     services = live(arguments.staging), live(arguments.production)
     Canary(registry, *services, arguments.model, arguments.version).run()

@@ -44,7 +44,7 @@ class Published:
 
 
 @dataclass(frozen=True)
-class Looks:
+class LiveLooks:
     """What the service on the cluster shows of its versions."""
 
     service: InferenceService

@@ -16,7 +16,7 @@ from typing import NoReturn, Protocol
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 
-from contract.names import PRODUCTION_TAG, PROMOTION_TAG, Alias, Gate, Tag
+from contract.names import PRODUCTION_TAG, PROMOTION_TAG, Alias, GateResult, Tag
 from loop.promotion import observation, watch
 from loop.promotion.change import Change
 from loop.promotion.ending import TakenBackError, ended
@@ -57,7 +57,7 @@ class Production(Protocol):
 
 
 @dataclass(frozen=True)
-class Live:
+class LiveService:
     """The service on the cluster."""
 
     registry: Registry
@@ -87,14 +87,14 @@ class Live:
             return None
 
     def watch(self, version: str, before: Baseline | None) -> Verdict:
-        return self.watching.over(observation.Looks(self.inference), version, before, self.say)
+        return self.watching.over(observation.LiveLooks(self.inference), version, before, self.say)
 
     def _pin(self, version: str) -> Pin:
         return pin(self.registry, self.inference.model, version)
 
 
 @dataclass(frozen=True)
-class Promotion:
+class PromotionRun:
     """One version of one model on its way into production."""
 
     registry: Registry
@@ -142,7 +142,7 @@ class Promotion:
             reason = f"it is {version.status} in the registry, not READY"
         elif rejected := version.tags.get(Tag.REJECTED):
             reason = f"it was rejected: {rejected}"
-        elif gate != Gate.PASSED:
+        elif gate != GateResult.PASSED:
             reason = f"it must have passed the gate of its training, and its tag {Tag.GATE} is {gate}"
         else:
             return version
@@ -159,12 +159,12 @@ class Promotion:
         A version that was registered without digests is bound here to what is judged, before it goes anywhere.
         """
         found = self.registry.digests(f"models:/{self.model}/{self.number}", version.run_id or "")
-        for tag, its in found.items():
-            if other := digests.difference(version.tags, tag, its):
+        for tag, digest in found.items():
+            if other := digests.difference(version.tags, tag, digest):
                 return other
-        for tag, its in found.items():
+        for tag, digest in found.items():
             if tag not in version.tags:
-                self.registry.tag_version(self.model, self.number, tag, its)
+                self.registry.tag_version(self.model, self.number, tag, digest)
         return None
 
     def _begin(self, model: RegisteredModel, version: ModelVersion) -> Change:
@@ -257,6 +257,6 @@ def promote(arguments: argparse.Namespace) -> None:
         api_client(), namespace=arguments.namespace, name=arguments.service, model=arguments.model
     )
     watching, registry = watch.from_arguments(arguments), Registry()
-    live = Live(registry, service, arguments.timeout, watching)
+    live = LiveService(registry, service, arguments.timeout, watching)
     patience = arguments.timeout + watching.seconds + 2 * GRACE_SECONDS
-    Promotion(registry, live, arguments.model, arguments.version, patience=patience).run()
+    PromotionRun(registry, live, arguments.model, arguments.version, patience=patience).run()

@@ -14,7 +14,7 @@ from typing import Any, Final
 from mlflow import get_tracking_uri
 from mlflow.entities.model_registry import ModelVersion
 
-from contract.names import CANARY, Alias, Gate, Tag
+from contract.names import CANARY, Alias, GateResult, Tag
 from loop.runtime import command
 from loop.runtime.registry import Registry, RegistryError
 
@@ -48,7 +48,7 @@ def propose(registry: Registry, model: str, reference: str, link: str) -> Propos
         return f"no version is {reference}"
     version = registry.resolve(model, reference)
     number, gate = str(version.version), version.tags.get(Tag.GATE, "none")
-    if gate != Gate.PASSED:
+    if gate != GateResult.PASSED:
         raise NotProposedError(f"version {number} of {model} must have passed its gate: its tag {Tag.GATE} is {gate}")
     production = registry.alias(model, Alias.PRODUCTION)
     current = None if production is None else str(production.version)

@@ -42,7 +42,7 @@ LARGEST = 900_000
 
 
 @dataclass(frozen=True)
-class Prediction:
+class AnsweredRequest:
     """One request's rows and the model's answers to them, in the same order."""
 
     caller: Caller
@@ -63,12 +63,12 @@ class Capture:
 
     def __init__(self, sink: Sink, served: ServedModel, capacity: int = CAPACITY) -> None:
         self._sink, self._served, self._capacity = sink, served, capacity
-        self._queue: queue.SimpleQueue[tuple[Prediction, datetime] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[AnsweredRequest, datetime] | None] = queue.SimpleQueue()
         self._rows, self._lock = 0, threading.Lock()
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
         self._thread.start()
 
-    def offer(self, prediction: Prediction) -> None:
+    def offer(self, prediction: AnsweredRequest) -> None:
         """Queue for publishing, or count as dropped. Never blocks."""
         rows = len(prediction.rows)
         with self._lock:
@@ -113,7 +113,7 @@ class Capture:
             _log.warning("a prediction cannot be published: %s", error)
 
 
-def messages(prediction: Prediction, served: ServedModel, at: datetime) -> list[bytes]:
+def messages(prediction: AnsweredRequest, served: ServedModel, at: datetime) -> list[bytes]:
     """One message per row. Whatever one of them holds, the others are published: the thread must outlive it."""
     made: list[bytes] = []
     for number in range(min(len(prediction.rows), len(prediction.predictions))):
@@ -125,7 +125,7 @@ def messages(prediction: Prediction, served: ServedModel, at: datetime) -> list[
     return made
 
 
-def _message(prediction: Prediction, number: int, served: ServedModel, at: datetime) -> bytes:
+def _message(prediction: AnsweredRequest, number: int, served: ServedModel, at: datetime) -> bytes:
     """One row's JSON message, as the contract describes it. Numbers that are not finite become null.
 
     Features are scalars: a list or an object is its JSON text. What would make the message too large for Kafka, an

@@ -28,7 +28,7 @@ _ALIVE = {"/", "/metrics", "/v2/health/live"}
 """Answered until the end: a liveness probe must not kill a pod that is finishing its requests."""
 
 
-class Guard:
+class RequestGuard:
     """ASGI middleware; see the module's text."""
 
     def __init__(self, app: ASGIApp, *, version: str, max_body: int, drain_seconds: float) -> None:

@@ -35,8 +35,8 @@ from loop.model.requests import Batch
 from loop.runtime import command
 from loop.runtime.metrics import counter, info
 from loop.serving.caller import Caller
-from loop.serving.capture import Capture, Prediction, from_environment
-from loop.serving.guard import Guard
+from loop.serving.capture import AnsweredRequest, Capture, from_environment
+from loop.serving.guard import RequestGuard
 from loop.serving.served import ServedModel, reference_of
 
 SERVED = info(metrics.SERVED)
@@ -104,7 +104,7 @@ class PyfuncModel(Model):
             raise InferenceError(f"the model failed on this request: {type(error).__name__}") from error
         PREDICTIONS.labels(self._served.name, self._served.version).inc(len(answers))
         if self._capture:
-            self._capture.offer(Prediction(caller, batch.rows, answers))
+            self._capture.offer(AnsweredRequest(caller, batch.rows, answers))
         response_headers[REQUEST_ID_HEADER.lower()] = caller.request_id
         if isinstance(request, InferRequest):
             return self._v2(request, caller, forms.tensors(answers, result))
@@ -156,7 +156,7 @@ def _configure_logging() -> None:
 
 def guard(version: str, max_body: int, drain_seconds: float) -> None:
     """Put the limits and the shape of refusals before the SDK's application."""
-    app.add_middleware(Guard, version=version, max_body=max_body, drain_seconds=drain_seconds)
+    app.add_middleware(RequestGuard, version=version, max_body=max_body, drain_seconds=drain_seconds)
     app.add_exception_handler(RejectedError, _rejected)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _refused)

@@ -15,7 +15,7 @@ from mlflow.models import Model, infer_signature, set_signature
 
 from contract.names import MODEL_ARTIFACT
 from loop.runtime.registry import Registry
-from loop.training.step import StepError
+from loop.training.step import TrainingError
 
 
 def of_mlflow_2(registry: Registry, run_id: str) -> str | None:
@@ -49,7 +49,7 @@ def infer(registry: Registry, model_id: str, folder: Path, window: Path) -> None
         signature = infer_signature(rows, answer)
     except Exception as error:
         said = " ".join(str(error).split())[:300]
-        raise StepError(
+        raise TrainingError(
             f"the model {MODEL_ARTIFACT!r} must have a signature: log it with one, such as mlflow's infer_signature "
             f"(none could be inferred from the reference: {type(error).__name__}: {said})"
         ) from error
@@ -57,7 +57,7 @@ def infer(registry: Registry, model_id: str, folder: Path, window: Path) -> None
         set_signature(str(folder), signature)
         registry.ask(lambda: set_signature(f"models:/{model_id}", signature))
     except MlflowException as error:
-        raise StepError(
+        raise TrainingError(
             f"the model {MODEL_ARTIFACT!r} must have a signature: log it with one "
             f"(the inferred one could not be set: {error})"
         ) from error

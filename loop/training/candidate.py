@@ -11,7 +11,7 @@ from loop.model import answers, reference
 from loop.model.answers import NotPerRowError
 from loop.model.errors import RejectedError, UnservableError
 from loop.model.pyfunc import ServableModel
-from loop.training.step import StepError
+from loop.training.step import TrainingError
 
 T = TypeVar("T")
 
@@ -38,7 +38,7 @@ class Candidate:
         self._told(asked, lambda: self._model.try_rows(self.rows))
         together = self._told(asked, lambda: self._ask(self.rows))
         if all(answers.is_empty(answer) for answer in together):
-            raise StepError(f"the model must answer the rows of {self._artifact}: each answer is null or NaN")
+            raise TrainingError(f"the model must answer the rows of {self._artifact}: each answer is null or NaN")
         if self._model.by_row:
             self.notes.append("answers: one row at a time")
         self._compare(together)
@@ -51,9 +51,9 @@ class Candidate:
         try:
             rows = reference.read(window, self._model.check)
         except reference.BadRowsError as error:
-            raise StepError(f"{self._artifact} {error}") from None
+            raise TrainingError(f"{self._artifact} {error}") from None
         if len(rows) < REFERENCE_MIN_ROWS:
-            raise StepError(f"{self._artifact} must hold at least {REFERENCE_MIN_ROWS} rows, and holds {len(rows)}")
+            raise TrainingError(f"{self._artifact} must hold at least {REFERENCE_MIN_ROWS} rows, and holds {len(rows)}")
         return orjson.loads(orjson.dumps(rows))  # as a client would send them
 
     def _ask(self, rows: list[Any]) -> list[Any]:
@@ -70,7 +70,7 @@ class Candidate:
             if not answers.same(self._told("the model must answer again", lambda: self._ask(self.rows)), together):
                 self.notes.append("answers: differ from call to call, so they are not compared")
                 return
-            raise StepError(
+            raise TrainingError(
                 f"the model must answer each row alone as among others: row {at} of {self._artifact} gets "
                 f"{_short(alone)} alone, and {_short(together[at])} among {len(self.rows)} rows"
             )
@@ -80,12 +80,12 @@ class Candidate:
         try:
             return call()
         except (RejectedError, UnservableError) as error:
-            raise StepError(f"{asked}: {error}{_remedy(str(error))}") from error
+            raise TrainingError(f"{asked}: {error}{_remedy(str(error))}") from error
         except NotPerRowError as error:
-            raise StepError(f"the model must give one prediction per row: {error}") from error
+            raise TrainingError(f"the model must give one prediction per row: {error}") from error
         except Exception as error:
             said = " ".join(str(error).split())[:500]
-            raise StepError(f"{asked}, and raised {type(error).__name__}: {said}{_remedy(said)}") from error
+            raise TrainingError(f"{asked}, and raised {type(error).__name__}: {said}{_remedy(said)}") from error
 
 
 def _loaded(folder: Path) -> ServableModel:

@@ -1,4 +1,4 @@
-"""What a training run must have left in MLflow. Each check raises `StepError` with what the contract asked."""
+"""What a training run must have left in MLflow. Each check raises `TrainingError` with what the contract asked."""
 
 import re
 
@@ -6,15 +6,15 @@ from mlflow.entities import LoggedModel, LoggedModelStatus
 
 from contract.names import DATA_FINGERPRINT_PARAM, MODEL_ARTIFACT, REFERENCE_ARTIFACT, REFERENCE_PARQUET
 from loop.runtime.registry import Registry
-from loop.training.step import StepError
+from loop.training.step import TrainingError
 
 
 def finished_run(registry: Registry, run_id: str) -> None:
     run = registry.run(run_id)
     if run is None:
-        raise StepError(f"the train command must write the id of its MLflow run: no run {run_id!r} exists")
+        raise TrainingError(f"the train command must write the id of its MLflow run: no run {run_id!r} exists")
     if run.info.status != "FINISHED":
-        raise StepError(f"the training run must end FINISHED: run {run_id} is {run.info.status}")
+        raise TrainingError(f"the training run must end FINISHED: run {run_id} is {run.info.status}")
 
 
 def experiment(registry: Registry, run_id: str, name: str) -> None:
@@ -22,7 +22,7 @@ def experiment(registry: Registry, run_id: str, name: str) -> None:
     run = registry.run(run_id)
     found = registry.experiment(run.info.experiment_id) if run else ""
     if found != name:
-        raise StepError(
+        raise TrainingError(
             f"the training run must be in the experiment {name!r} that it was given: run {run_id} is in {found!r}; "
             "let the train command, and the libraries it calls, not set another experiment"
         )
@@ -32,7 +32,7 @@ def data_fingerprint(registry: Registry, run_id: str) -> str:
     run = registry.run(run_id)
     value = run.data.params.get(DATA_FINGERPRINT_PARAM, "") if run else ""
     if not is_sha256(value):
-        raise StepError(
+        raise TrainingError(
             f"the training run must log the param {DATA_FINGERPRINT_PARAM}, the SHA-256 of its data in hex: "
             f"run {run_id} has {value or 'none'!r}"
         )
@@ -53,7 +53,9 @@ def logged_model(registry: Registry, run_id: str) -> LoggedModel:
     named = [model for model in models if model.name == MODEL_ARTIFACT]
     if len(named) != 1:
         found = ", ".join(repr(model.name) for model in models) or "none"
-        raise StepError(f"the training run must log one model named {MODEL_ARTIFACT!r}: run {run_id} logged {found}")
+        raise TrainingError(
+            f"the training run must log one model named {MODEL_ARTIFACT!r}: run {run_id} logged {found}"
+        )
     return named[0]
 
 
@@ -62,7 +64,7 @@ def reference(registry: Registry, run_id: str) -> tuple[str, ...]:
     there = registry.run_artifacts(run_id, REFERENCE_ARTIFACT.rpartition("/")[0])
     found = tuple(each for each in (REFERENCE_PARQUET, REFERENCE_ARTIFACT) if each in there)
     if not found:
-        raise StepError(
+        raise TrainingError(
             f"the training run must log the reference window as artifact {REFERENCE_ARTIFACT}: run {run_id} has none"
         )
     return found

@@ -19,7 +19,7 @@ from loop.runtime.registry import ALIAS_URI, Registry
 from loop.training import checks
 from loop.training.gate import Evaluation, asked
 from loop.training.step import (
-    StepError,
+    TrainingError,
     optional,
     output_folder,
     run_step,
@@ -65,21 +65,21 @@ def evaluate() -> None:
 
 
 def metrics(path: Path, needed: Sequence[str]) -> dict[str, float]:
-    """The metrics the evaluate command wrote: finite numbers, those that are needed among them. Raises `StepError`."""
+    """The metrics the evaluate command wrote: finite numbers, the needed ones among them. Raises `TrainingError`."""
     try:
         values = json.loads(path.read_text()) if path.is_file() else None
     except ValueError:
         values = None
     if not isinstance(values, dict):
-        raise StepError(
+        raise TrainingError(
             f"the evaluate command must write a JSON object of metrics to ${Env.OUTPUT}/{METRICS_FILE}: "
             f"{'it is not one' if path.is_file() else 'there is none'}"
         )
     for key, value in values.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise StepError(f"each metric in {METRICS_FILE} must be a finite number: {key} is {value!r}")
+            raise TrainingError(f"each metric in {METRICS_FILE} must be a finite number: {key} is {value!r}")
     if missing := [metric for metric in needed if metric not in values]:
-        raise StepError(
+        raise TrainingError(
             f"{METRICS_FILE} must hold the gate's metric {missing[0]!r}: it holds {', '.join(values) or 'none'}"
         )
     return {key: float(value) for key, value in values.items()}
@@ -88,7 +88,7 @@ def metrics(path: Path, needed: Sequence[str]) -> dict[str, float]:
 def fingerprint(path: Path) -> str:
     value = path.read_text().strip() if path.is_file() else ""
     if not checks.is_sha256(value):
-        raise StepError(
+        raise TrainingError(
             f"the evaluate command must write the SHA-256 of the rows it measured on, in hex, to "
             f"${Env.OUTPUT}/{DATA_FINGERPRINT_FILE}: it wrote {value or 'none'!r}"
         )

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contract.gate import Criterion, Direction, from_json
-from contract.names import Env, Gate
-from loop.training.step import StepError, setting
+from contract.names import Env, GateResult
+from loop.training.step import TrainingError, setting
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class Decision:
+class GateDecision:
     """The gate's answer and the numbers behind it, as kept on the version."""
 
-    gate: Gate
+    gate: GateResult
     reason: str
     report: dict[str, object]
 
@@ -50,16 +50,16 @@ def asked() -> tuple[Criterion, ...]:
     try:
         return from_json(setting(Env.GATE))
     except ValueError as error:
-        raise StepError(f"{Env.GATE} cannot be followed: {error}") from None
+        raise TrainingError(f"{Env.GATE} cannot be followed: {error}") from None
 
 
-def decide(criteria: Sequence[Criterion], candidate: Evaluation, production: Evaluation | None) -> Decision:
+def decide(criteria: Sequence[Criterion], candidate: Evaluation, production: Evaluation | None) -> GateDecision:
     """Pass if each metric is within its bound and not worse than production by more than its tolerance.
 
-    Raises `StepError` when the two were not measured on the same rows: then the comparison would mean nothing.
+    Raises `TrainingError` when the two were not measured on the same rows: then the comparison would mean nothing.
     """
     if production is not None and production.data != candidate.data:
-        raise StepError(
+        raise TrainingError(
             f"the candidate was measured on data {candidate.data[:12]} and version {production.version} in "
             f"production on {production.data[:12]}: the gate compares on the same rows only; run the training again"
         )
@@ -75,7 +75,7 @@ def decide(criteria: Sequence[Criterion], candidate: Evaluation, production: Eva
     }
     if production is not None:
         report["production_version"] = production.version
-    return Decision(Gate.PASSED if passed else Gate.REJECTED, reason, report)
+    return GateDecision(GateResult.PASSED if passed else GateResult.REJECTED, reason, report)
 
 
 def _find(asked: Criterion, candidate: Evaluation, production: Evaluation | None) -> Finding:
@@ -108,8 +108,8 @@ def _value(asked: Criterion, evaluation: Evaluation, whose: str) -> float:
     """The metric as it was measured: what is no number is not known, and what is not known does not pass."""
     if asked.metric not in evaluation.metrics:
         known = ", ".join(sorted(evaluation.metrics)) or "none"
-        raise StepError(f"the gate asks for metric {asked.metric!r}, and {whose} was measured with: {known}")
+        raise TrainingError(f"the gate asks for metric {asked.metric!r}, and {whose} was measured with: {known}")
     value = evaluation.metrics[asked.metric]
     if not math.isfinite(value):
-        raise StepError(f"the gate asks for metric {asked.metric!r}, and {whose} has {value}: it must be finite")
+        raise TrainingError(f"the gate asks for metric {asked.metric!r}, and {whose} has {value}: it must be finite")
     return value

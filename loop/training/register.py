@@ -10,8 +10,8 @@ import json
 from contract.names import GATE_FILE, GIT_COMMIT_TAG, RUN_ID_FILE, VERSION_FILE, Env, Tag, Trigger
 from loop.runtime.registry import Registry
 from loop.training import checks
-from loop.training.gate import Decision, Evaluation, asked, decide
-from loop.training.step import StepError, number, optional, run_step, setting, trigger, write_output
+from loop.training.gate import Evaluation, GateDecision, asked, decide
+from loop.training.step import TrainingError, number, optional, run_step, setting, trigger, write_output
 
 
 def register() -> None:
@@ -20,7 +20,7 @@ def register() -> None:
     criteria = asked()
     candidate = evaluation(Env.CANDIDATE)
     if candidate is None:
-        raise StepError(f"{Env.CANDIDATE} is not set: the gate needs what the candidate's evaluation left")
+        raise TrainingError(f"{Env.CANDIDATE} is not set: the gate needs what the candidate's evaluation left")
     decision = decide(criteria, candidate, evaluation(Env.PRODUCTION))
     registry = Registry()
     model_id = checks.logged_model(registry, run_id).model_id
@@ -39,7 +39,7 @@ def register() -> None:
     report(name, str(version.version), str(version.run_id), version.tags[Tag.GATE], decision)
 
 
-def report(name: str, version: str, run_id: str, gate: str, decision: Decision) -> None:
+def report(name: str, version: str, run_id: str, gate: str, decision: GateDecision) -> None:
     """The version's own gate is what counts: a retried step reports what its first attempt decided."""
     write_output(VERSION_FILE, version)
     write_output(GATE_FILE, gate)
@@ -48,7 +48,7 @@ def report(name: str, version: str, run_id: str, gate: str, decision: Decision) 
 
 
 def lineage() -> dict[str, str]:
-    """Tags that say where the version comes from. Raises `StepError` for a trigger without its evidence."""
+    """Tags that say where the version comes from. Raises `TrainingError` for a trigger without its evidence."""
     reason = trigger()
     tags: dict[str, str] = {Tag.IMAGE: setting(Env.IMAGE), Tag.TRIGGER: reason}
     if reason == Trigger.DRIFT:
@@ -71,7 +71,7 @@ def evaluation(name: Env) -> Evaluation | None:
     try:
         return Evaluation.from_json(text)
     except (ValueError, KeyError, TypeError):
-        raise StepError(f"{name} must be what the step evaluate left in its output: it is {text[:100]!r}") from None
+        raise TrainingError(f"{name} must be what the step evaluate left in its output: it is {text[:100]!r}") from None
 
 
 def main() -> int:

@@ -3,9 +3,9 @@
 Idempotent; a late retry never moves `staging` back from a newer version.
 """
 
-from contract.names import Alias, Env, Gate, Tag
+from contract.names import Alias, Env, GateResult, Tag
 from loop.runtime.registry import Registry
-from loop.training.step import StepError, run_step, setting
+from loop.training.step import TrainingError, run_step, setting
 
 
 def stage() -> None:
@@ -13,12 +13,14 @@ def stage() -> None:
     registry = Registry()
     version = registry.resolve(name, number)
     gate = version.tags.get(Tag.GATE, "none")
-    if gate != Gate.PASSED:
-        raise StepError(
+    if gate != GateResult.PASSED:
+        raise TrainingError(
             f"version {number} of {name} must have passed its gate to be staged: its tag {Tag.GATE} is {gate}"
         )
     if rejected := version.tags.get(Tag.REJECTED):
-        raise StepError(f"version {number} of {name} cannot be staged: it was rejected when it was live: {rejected}")
+        raise TrainingError(
+            f"version {number} of {name} cannot be staged: it was rejected when it was live: {rejected}"
+        )
     current = registry.alias(name, Alias.STAGING)
     if current is not None and int(current.version) > int(number):
         print(f"staging: stays at version {current.version} of {name}, newer than {number}")

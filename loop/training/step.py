@@ -16,19 +16,19 @@ from loop.runtime import command
 from loop.runtime.registry import PROXIED_TRANSFERS, RegistryError
 
 
-class StepError(Exception):
+class TrainingError(Exception):
     """One sentence: what the contract or the settings ask, and what was found instead."""
 
 
 def run_step(step: Callable[[], None]) -> int:
     """The exit code of a step: what it refuses, and what MLflow refuses it, is a sentence for the user."""
-    return command.run(step, StepError, RegistryError, MlflowException)
+    return command.run(step, TrainingError, RegistryError, MlflowException)
 
 
 def setting(name: Env) -> str:
-    """A required setting. Raises `StepError` when it is missing or empty."""
+    """A required setting. Raises `TrainingError` when it is missing or empty."""
     if not (value := os.environ.get(name, "").strip()):
-        raise StepError(f"{name} is not set: this step needs it in its environment")
+        raise TrainingError(f"{name} is not set: this step needs it in its environment")
     return value
 
 
@@ -36,7 +36,7 @@ def trigger() -> str:
     """Why the run was started."""
     given = setting(Env.TRIGGER)
     if given not in list(Trigger):
-        raise StepError(f"{Env.TRIGGER} is {given!r}: it must be one of {', '.join(Trigger)}")
+        raise TrainingError(f"{Env.TRIGGER} is {given!r}: it must be one of {', '.join(Trigger)}")
     return given
 
 
@@ -49,7 +49,7 @@ def number(name: Env) -> float:
     try:
         return float(text)
     except ValueError:
-        raise StepError(f"{name} is {text!r}: it must be a number") from None
+        raise TrainingError(f"{name} is {text!r}: it must be a number") from None
 
 
 def output_folder() -> Path:
@@ -65,12 +65,14 @@ def write_output(name: str, value: str) -> None:
 def user_command(name: str) -> list[str]:
     """What follows `--` on the step's command line."""
     if len(sys.argv) < 3 or sys.argv[1] != "--":
-        raise StepError(f"usage: python3 -m loop {name} -- COMMAND [arguments]: the image's {name} command is missing")
+        raise TrainingError(
+            f"usage: python3 -m loop {name} -- COMMAND [arguments]: the image's {name} command is missing"
+        )
     return sys.argv[2:]
 
 
 def run_user_command(name: str, arguments: list[str], environment: Mapping[str, str]) -> None:
-    """Run the image's command with the contract's environment. Raises `StepError` unless it ends with exit code 0.
+    """Run the image's command with the contract's environment. Raises `TrainingError` unless it ends with exit code 0.
 
     Its output goes through as it comes; the last line of stderr is kept for the sentence, as that is where Python names
     the exception.
@@ -85,7 +87,7 @@ def run_user_command(name: str, arguments: list[str], environment: Mapping[str, 
             errors="replace",
         )
     except OSError as error:
-        raise StepError(f"the {name} command {arguments[0]!r} cannot be started: {error.strerror}") from None
+        raise TrainingError(f"the {name} command {arguments[0]!r} cannot be started: {error.strerror}") from None
     with process:
         assert process.stderr is not None  # noqa: S101 - a pipe was asked for
         try:
@@ -97,4 +99,4 @@ def run_user_command(name: str, arguments: list[str], environment: Mapping[str, 
             raise
     if process.returncode != 0:
         said = f": {last[:500]}" if last else ""
-        raise StepError(f"the {name} command must end with exit code 0, and ended with {process.returncode}{said}")
+        raise TrainingError(f"the {name} command must end with exit code 0, and ended with {process.returncode}{said}")

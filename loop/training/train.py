@@ -16,7 +16,7 @@ from loop.runtime.registry import Registry
 from loop.training import adoption, checks
 from loop.training.candidate import Candidate
 from loop.training.step import (
-    StepError,
+    TrainingError,
     optional,
     output_folder,
     run_step,
@@ -35,7 +35,7 @@ def parameters() -> str:
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        raise StepError(f"{Env.PARAMETERS} must be a JSON object: it is {text!r}")
+        raise TrainingError(f"{Env.PARAMETERS} must be a JSON object: it is {text!r}")
     return text
 
 
@@ -51,7 +51,7 @@ def train() -> None:
     path = output / RUN_ID_FILE
     run_id = path.read_text().strip() if path.is_file() else ""
     if not run_id:
-        raise StepError(
+        raise TrainingError(
             f"the train command must write the id of its MLflow run to ${Env.OUTPUT}/{RUN_ID_FILE}: it wrote none"
         )
     print(f"run: {run_id}")
@@ -76,7 +76,7 @@ def name_source(registry: Registry, run_id: str) -> None:
 
 
 def check(registry: Registry, run_id: str, experiment: str) -> None:
-    """Everything the contract asks of a training run. Raises `StepError`."""
+    """Everything the contract asks of a training run. Raises `TrainingError`."""
     checks.finished_run(registry, run_id)
     checks.experiment(registry, run_id, experiment)
     print(f"data fingerprint: {checks.data_fingerprint(registry, run_id)}")

@@ -33,8 +33,10 @@ def unearned_tokens(resource: Resource, stack: Stack) -> Iterator[Violation]:
         return
     if resource.kind == "/ServiceAccount":
         account = get(resource.manifest, "metadata", "name")
-        its = any(get(each, "spec", "template", "serviceAccountName") == account for each in stack.manifests(*EVENTS))
-        rights = _rights(account, stack) if its else False
+        runs_events = any(
+            get(each, "spec", "template", "serviceAccountName") == account for each in stack.manifests(*EVENTS)
+        )
+        rights = _rights(account, stack) if runs_events else False
         required = "false, or true for an EventSource's or a Sensor's account with rights in this stack"
         yield from _switch(resource, KEY, get(resource.manifest, KEY), rights, required)
     elif resource.kind in (*SPELLING, *FOLLOWING):
@@ -47,11 +49,11 @@ def _pod_tokens(resource: Resource, pod: PodTemplate, stack: Stack) -> Iterator[
     if mounted is not None or resource.kind in SPELLING:
         required = "false, or true for an account with rights in this stack"
         yield from _switch(resource, pod.source(f"pod.{KEY}"), mounted, _rights(account, stack), required)
-    elif isinstance(account, Unknown) or (its := _account(resource, account, stack)) is None:
+    elif isinstance(account, Unknown) or (owned := _account(resource, account, stack)) is None:
         field, required = pod.source("pod.serviceAccountName"), "an account of this stack, which hands out no token"
         yield Violation(resource.name, field, account, required, "name one: the account default hands out a token")
     else:
-        mounted = get(its, KEY)
+        mounted = get(owned, KEY)
     tokens = list(_projected(pod))
     for path, token in tokens:
         seconds = get(token, "expirationSeconds")

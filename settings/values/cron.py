@@ -11,7 +11,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator
 
-from settings.problem import Rule
+from settings.problem import Allowed
 
 _STAR = -1
 """Beside the values of a field: it restricts nothing."""
@@ -137,7 +137,7 @@ def _cloudnativepg(cron: str) -> str:
 Cron = Annotated[
     str,
     AfterValidator(_argo),
-    Rule(
+    Allowed(
         "a cron expression of five fields, such as 0 3 * * 1",
         "Write minute, hour, day, month and weekday (0 to 6, Sunday is 0), in UTC or with CRON_TZ=Europe/Berlin in "
         "front, or @daily",
@@ -148,7 +148,7 @@ Cron = Annotated[
 BackupCron = Annotated[
     str,
     AfterValidator(_cloudnativepg),
-    Rule(
+    Allowed(
         "a cron expression of five fields, such as 0 3 * * 1",
         "Write minute, hour, day, month and weekday (0 to 6, Sunday is 0), in UTC, or @daily",
     ),

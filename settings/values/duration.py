@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-from settings.problem import Rule
+from settings.problem import Allowed
 
 _SECONDS = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
 _NUMBER = r"[0-9]{1,6}(\.[0-9]{1,6})?"
@@ -30,5 +30,5 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(_parse),
     WithJsonSchema({"type": "string", "pattern": _PATTERN}),
-    Rule("a duration with a unit, such as 6h or 1h30m", "Append one of s, m, h, d or w"),
+    Allowed("a duration with a unit, such as 6h or 1h30m", "Append one of s, m, h, d or w"),
 ]

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from contract.credentials import SECRET_VALUE
-from settings.problem import Rule, has_password
+from settings.problem import Allowed, has_password
 
 NOT_SHOWN: Final = "this value (not shown)"
 """It may be a secret."""
@@ -39,7 +39,7 @@ EnvName = Annotated[
     str,
     Field(pattern=_NAME),
     AfterValidator(_not_the_loop_s_own),
-    Rule(
+    Allowed(
         "the name of an environment variable that the loop does not set itself: letters, digits and _",
         "Choose another name: ML_LOOP_*, MLFLOW_TRACKING_*, KAFKA_*, PATH, HOME and the like are the loop's",
     ),
@@ -49,7 +49,7 @@ EnvValue = Annotated[
     str,
     AfterValidator(_plain),
     BeforeValidator(_written_as_number, json_schema_input_type=str | int),
-    Rule(
+    Allowed(
         "a text without {{ and without a password or key in it",
         "Write it in quotes, or name the Secret that holds it under secrets",
         instead_of_value=NOT_SHOWN,
@@ -60,5 +60,7 @@ EnvValue = Annotated[
 SecretKeyName = Annotated[
     str,
     Field(pattern=r"^[-._A-Za-z0-9]+$", max_length=253),
-    Rule("a key of the Secret: letters, digits and - _ .", "Write the key as `kubectl describe secret NAME` prints it"),
+    Allowed(
+        "a key of the Secret: letters, digits and - _ .", "Write the key as `kubectl describe secret NAME` prints it"
+    ),
 ]

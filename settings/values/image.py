@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from settings.problem import Rule
+from settings.problem import Allowed
 
 _HOST = r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]+)?"
 _PART = r"[a-z0-9]+([._-]+[a-z0-9]+)*"
@@ -14,7 +14,7 @@ _DIGEST = r"@sha256:[0-9a-f]{64}"
 ImageReference = Annotated[
     str,
     Field(pattern=rf"^({_HOST}/)?{_PART}(/{_PART})*({_TAG}({_DIGEST})?|{_DIGEST})$"),
-    Rule(
+    Allowed(
         "an image with a tag or a digest, such as registry.example.com/team/train@sha256:<64 hex digits>",
         "Append the digest that your registry shows: without one, tomorrow's pod may run other code",
     ),

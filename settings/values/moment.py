@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from settings.problem import Rule
+from settings.problem import Allowed
 
 _PATTERN = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}:[0-9]{2}([.,][0-9]{1,6})?(Z|[+-][0-9]{2}(:[0-9]{2})?)?)?"
 
@@ -25,6 +25,6 @@ def _utc(text: str) -> str:
 Moment = Annotated[
     str,
     AfterValidator(_utc),
-    Rule("a moment such as 2027-01-31T12:00:00Z", "Write date and time, in UTC or with an offset such as +02:00"),
+    Allowed("a moment such as 2027-01-31T12:00:00Z", "Write date and time, in UTC or with an offset such as +02:00"),
 ]
 """Read as UTC where it names no offset, and handed on in UTC."""

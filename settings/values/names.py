@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from settings.problem import Rule
+from settings.problem import Allowed
 
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 
@@ -25,7 +25,7 @@ Namespace = Annotated[
     str,
     Field(pattern=rf"^{_LABEL}$", max_length=63),
     AfterValidator(_not_the_clusters_own),
-    Rule(
+    Allowed(
         "at most 63 lowercase letters, digits and inner hyphens, and neither default nor kube-*",
         "Choose a namespace that is this stack's own: it becomes restricted and denies all traffic by default",
     ),
@@ -34,14 +34,14 @@ Namespace = Annotated[
 OtherNamespace = Annotated[
     str,
     Field(pattern=rf"^{_LABEL}$", max_length=63),
-    Rule("the name of a namespace", "Write it as `kubectl get namespaces` prints it"),
+    Allowed("the name of a namespace", "Write it as `kubectl get namespaces` prints it"),
 ]
 """A namespace of somebody else, in which this stack makes nothing."""
 
 ModelName = Annotated[
     str,
     Field(pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$", max_length=30),
-    Rule(
+    Allowed(
         "at most 30 lowercase letters, digits and inner hyphens, a letter first",
         "Shorten or respell it: Services such as NAME-production-predictor must stay within 63 characters",
     ),
@@ -51,19 +51,19 @@ ModelName = Annotated[
 ObjectName = Annotated[
     str,
     Field(pattern=rf"^{_LABEL}(\.{_LABEL})*$", max_length=253),
-    Rule("the name of a Kubernetes object: lowercase letters, digits, inner hyphens and dots", "Respell it"),
+    Allowed("the name of a Kubernetes object: lowercase letters, digits, inner hyphens and dots", "Respell it"),
 ]
 
 ArchiveName = Annotated[
     str,
     Field(pattern=rf"^{_LABEL}$", max_length=63),
-    Rule("the name of an archive: lowercase letters, digits and inner hyphens", "Respell it"),
+    Allowed("the name of an archive: lowercase letters, digits and inner hyphens", "Respell it"),
 ]
 
 BucketName = Annotated[
     str,
     Field(pattern=r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$"),
-    Rule(
+    Allowed(
         "an S3 bucket name: 3 to 63 lowercase letters, digits and inner hyphens",
         "Respell it, without dots: TLS certificates of S3 do not cover names with dots",
     ),
@@ -72,26 +72,26 @@ BucketName = Annotated[
 AwsRegion = Annotated[
     str,
     Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$"),
-    Rule("an AWS region such as eu-west-1", "Set it to the region the bucket is, or shall be, in"),
+    Allowed("an AWS region such as eu-west-1", "Set it to the region the bucket is, or shall be, in"),
 ]
 
 S3Region = Annotated[
     str,
     Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9_-]{0,62}[A-Za-z0-9])?$"),
-    Rule("the region that the S3 service is asked for, such as fr-par", "Write it as the service's own manual does"),
+    Allowed("the region that the S3 service is asked for, such as fr-par", "Write it as the service's own manual does"),
 ]
 """Of a service other than AWS: whatever it calls its regions."""
 
 EksCluster = Annotated[
     str,
     Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z_-]{0,99}$"),
-    Rule("the name of an EKS cluster", "Write the name that `aws eks list-clusters` prints"),
+    Allowed("the name of an EKS cluster", "Write the name that `aws eks list-clusters` prints"),
 ]
 
 OidcProvider = Annotated[
     str,
     Field(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:oidc-provider/[a-z0-9.-]+(/[0-9A-Za-z]+)*$"),
-    Rule(
+    Allowed(
         "the ARN of an OpenID Connect provider in IAM",
         "Write the ARN with the cluster's issuer that `aws iam list-open-id-connect-providers` prints",
     ),
@@ -100,38 +100,38 @@ OidcProvider = Annotated[
 KmsKey = Annotated[
     str,
     Field(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[0-9a-f-]+$"),
-    Rule("the ARN of a KMS key", "Write the key's ARN: an alias can be moved to another key"),
+    Allowed("the ARN of a KMS key", "Write the key's ARN: an alias can be moved to another key"),
 ]
 
 OidcName = Annotated[
     str,
     Field(pattern=r"^[^\s,]([^,\n]*[^\s,])?$"),
-    Rule("a name that the OpenID Connect issuer knows, without comma", "Write it as the issuer does"),
+    Allowed("a name that the OpenID Connect issuer knows, without comma", "Write it as the issuer does"),
 ]
 """Of a client or of a group."""
 
 MetricName = Annotated[
     str,
     Field(pattern=r"^[\w./ -]+$", max_length=250),
-    Rule("the name of a metric that the evaluation logs, such as auc", "Use letters, digits and _ - . / only"),
+    Allowed("the name of a metric that the evaluation logs, such as auc", "Use letters, digits and _ - . / only"),
 ]
 
 FeatureName = Annotated[
     str,
     Field(min_length=1, max_length=250),
-    Rule("the name of a feature", "Name a column of the training data, in quotes where YAML would read a number"),
+    Allowed("the name of a feature", "Name a column of the training data, in quotes where YAML would read a number"),
 ]
 
 LabelKey = Annotated[
     str,
     Field(pattern=rf"^({_LABEL}(\.{_LABEL})*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$", max_length=317),
-    Rule("the key of a Kubernetes label, such as release or example.com/team", "Respell it"),
+    Allowed("the key of a Kubernetes label, such as release or example.com/team", "Respell it"),
 ]
 
 LabelValue = Annotated[
     str,
     Field(pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"),
-    Rule(
+    Allowed(
         "the value of a Kubernetes label: at most 63 letters, digits and inner - . _",
         "Respell it, in quotes",
     ),
@@ -141,7 +141,7 @@ ExtendedResource = Annotated[
     str,
     Field(pattern=rf"^{_LABEL}(\.{_LABEL})+/[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$", max_length=253),
     AfterValidator(_not_kubernetes_own),
-    Rule(
+    Allowed(
         "a resource that a device plugin offers, such as nvidia.com/gpu",
         "Write it as `kubectl describe node` lists it under Allocatable",
     ),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from settings.problem import Rule
+from settings.problem import Allowed
 
 _HOST = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
 _PORT = r"([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
@@ -13,19 +13,19 @@ _PORT = r"([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2]
 Host = Annotated[
     str,
     Field(pattern=rf"^{_HOST}$", max_length=253),
-    Rule("a host name such as mlflow.example.com", "Write the name alone, without scheme, port or path"),
+    Allowed("a host name such as mlflow.example.com", "Write the name alone, without scheme, port or path"),
 ]
 
 NodePort = Annotated[
     int,
     Field(strict=True, ge=30000, le=32767),
-    Rule("an integer from 30000 to 32767", "Choose a free port of the range that Kubernetes keeps for node ports"),
+    Allowed("an integer from 30000 to 32767", "Choose a free port of the range that Kubernetes keeps for node ports"),
 ]
 
 Endpoint = Annotated[
     str,
     Field(pattern=rf"^https?://{_HOST}(:{_PORT})?/?$"),
-    Rule(
+    Allowed(
         "the URL of an S3 service, such as https://s3.example.com",
         "Write scheme, host and port alone: the bucket and the credentials have keys of their own",
     ),
@@ -34,7 +34,7 @@ Endpoint = Annotated[
 IssuerUrl = Annotated[
     str,
     Field(pattern=rf"^https://{_HOST}(:{_PORT})?(/[\w.~-]+)*/?$"),
-    Rule(
+    Allowed(
         "the https URL of an OpenID Connect issuer",
         "Write what its /.well-known/openid-configuration names as issuer, to the letter",
     ),
@@ -43,7 +43,7 @@ IssuerUrl = Annotated[
 BootstrapServers = Annotated[
     str,
     Field(pattern=rf"^{_HOST}:{_PORT}(,{_HOST}:{_PORT})*$"),
-    Rule("Kafka brokers as host:port, separated by commas", "Name each broker with a port from 1 to 65535"),
+    Allowed("Kafka brokers as host:port, separated by commas", "Name each broker with a port from 1 to 65535"),
 ]
 
 
@@ -54,7 +54,7 @@ def _block(text: str) -> str:
 AddressBlock = Annotated[
     str,
     AfterValidator(_block),
-    Rule(
+    Allowed(
         "an address or a block of addresses, such as 10.0.0.10 or 10.96.0.0/12", "Write numbers: policies know no names"
     ),
 ]
@@ -63,7 +63,7 @@ AddressBlock = Annotated[
 PeerBlock = Annotated[
     str,
     AfterValidator(_block),
-    Rule(
+    Allowed(
         "an address or a block of addresses, such as 10.0.0.10 or 10.96.0.0/12",
         "Write the addresses that the host has, or its pods as podLabels: a NetworkPolicy knows no host names",
     ),
@@ -71,31 +71,33 @@ PeerBlock = Annotated[
 """As `AddressBlock`, of somebody whom one would rather name."""
 
 Port = Annotated[
-    int, Field(strict=True, ge=1, le=65535), Rule("a port from 1 to 65535", "Write a whole number, without quotes")
+    int,
+    Field(strict=True, ge=1, le=65535),
+    Allowed("a port from 1 to 65535", "Write a whole number, without quotes"),
 ]
 
 ChartMirror = Annotated[
     str,
     Field(pattern=r"^(oci://[^\s:@]+(:[0-9]+)?[^\s:@]*|[./~][^\s:]*)$"),
-    Rule("oci://host/path, or a folder that starts with . or / or ~", "Name where the pinned charts were copied to"),
+    Allowed("oci://host/path, or a folder that starts with . or / or ~", "Name where the pinned charts were copied to"),
 ]
 
 ImageRegistry = Annotated[
     str,
     Field(pattern=rf"^{_HOST}(:{_PORT})?(/[a-z0-9._-]+)*$"),
-    Rule("a registry such as registry.example.com/mirror", "Write host and path, without scheme, name or tag"),
+    Allowed("a registry such as registry.example.com/mirror", "Write host and path, without scheme, name or tag"),
 ]
 
 KubeContext = Annotated[
     str,
     Field(min_length=1),
-    Rule("the name of a context in the kubeconfig", "Run kubectl config get-contexts -o name and choose one"),
+    Allowed("the name of a context in the kubeconfig", "Run kubectl config get-contexts -o name and choose one"),
 ]
 
 ClusterIdentifier = Annotated[
     str,
     Field(min_length=1),
-    Rule(
+    Allowed(
         "a text that identifies the cluster",
         "Write the context's first name, or what kubectl get namespace kube-system -o jsonpath={.metadata.uid} prints",
     ),
@@ -104,5 +106,5 @@ ClusterIdentifier = Annotated[
 KubeconfigPath = Annotated[
     str,
     Field(min_length=1),
-    Rule("the path of a kubeconfig", "Write a path, or leave the key out for KUBECONFIG or ~/.kube/config"),
+    Allowed("the path of a kubeconfig", "Write a path, or leave the key out for KUBECONFIG or ~/.kube/config"),
 ]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from settings.problem import Rule
+from settings.problem import Allowed
 
 _NUMBER = r"\+?([0-9]+\.?[0-9]*|\.[0-9]+)"
 _EXPONENT = r"[eE][+-]?[0-9]{1,3}"
@@ -54,7 +54,7 @@ Size = Annotated[
         _written_as_number,
         json_schema_input_type=Annotated[str, Field(pattern=_SIZE)] | Annotated[float, Field(ge=2**20)],
     ),
-    Rule("a size with a unit, such as 20Gi", "Append one of Ki, Mi, Gi, Ti or Pi"),
+    Allowed("a size with a unit, such as 20Gi", "Append one of Ki, Mi, Gi, Ti or Pi"),
 ]
 """Bytes. A number without unit is taken from 1 MiB on: Kubernetes reads `20` as twenty bytes."""
 
@@ -63,6 +63,6 @@ Cpu = Annotated[
     Field(pattern=_CPU),
     AfterValidator(_within_limits),
     BeforeValidator(_written_as_number, json_schema_input_type=Annotated[str, Field(pattern=_CPU)] | int | float),
-    Rule("CPUs such as 2, 0.5 or 500m", "Write whole CPUs, a fraction, or thousandths with the unit m"),
+    Allowed("CPUs such as 2, 0.5 or 500m", "Write whole CPUs, a fraction, or thousandths with the unit m"),
 ]
 """CPUs. A plain number is fine, as everywhere in Kubernetes."""

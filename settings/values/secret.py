@@ -6,7 +6,7 @@ from typing import Annotated
 import pulumi
 from pydantic import AfterValidator, Field, InstanceOf, WithJsonSchema
 
-from settings.problem import PROJECT, Rule
+from settings.problem import PROJECT, Allowed
 
 _KEY_MATERIAL = re.compile(r"(?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9]{20,}|[0-9]{20,}")
 
@@ -21,7 +21,7 @@ SecretName = Annotated[
     str,
     Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$", max_length=253),
     AfterValidator(_not_the_secret_itself),
-    Rule(
+    Allowed(
         "the name of a Kubernetes Secret, not the secret itself",
         "Create a Secret that holds it (kubectl create secret generic NAME) and write its name here",
         instead_of_value="this value (not shown)",
@@ -41,5 +41,5 @@ def set_secret(key: str) -> str:
     return f'pulumi config set --secret {PROJECT}:{key} "$(openssl rand -hex 24)"'
 
 
-def stack_secret(key: str) -> Rule:
-    return Rule("a Pulumi secret", f"Run {set_secret(key)}", instead_of_value="plain text (not shown)")
+def stack_secret(key: str) -> Allowed:
+    return Allowed("a Pulumi secret", f"Run {set_secret(key)}", instead_of_value="plain text (not shown)")

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
-from settings.problem import Rule
+from settings.problem import Allowed
 
 # `jdbc:postgresql://host/db` has two schemes.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):((?:[A-Za-z][A-Za-z0-9+.-]+:)*)/")
@@ -34,7 +34,7 @@ def _names_data(uri: str) -> str:
 DataUri = Annotated[
     str,
     AfterValidator(_names_data),
-    Rule(
+    Allowed(
         "a URI such as s3://bucket/path",
         "Write scheme and path, without a password: the training pod's identity opens the data",
     ),

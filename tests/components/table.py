@@ -13,7 +13,7 @@ from components.events.nats import NatsServer, NatsServerArgs
 from components.events.retraining import Retraining, RetrainingArgs
 from components.kit.connections import Bucket, Database, KafkaConnection, Tracking
 from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArgs
-from components.kit.network import ANYWHERE, Traffic, namespaced, pods
+from components.kit.network import ANYWHERE, Allowance, namespaced, pods
 from components.kit.pod import resources
 from components.monitoring.alias_watch import AliasWatch, AliasWatchArgs
 from components.monitoring.detector import DriftMonitor, DriftMonitorArgs
@@ -27,11 +27,11 @@ from components.platform.cloudnativepg import CloudNativePg
 from components.platform.knative import Knative
 from components.platform.kserve import KServe, KServeArgs
 from components.platform.operator import OperatorArgs
-from components.serving.front import TrafficSplit, TrafficSplitArgs
 from components.serving.gateway import Gateway, GatewayArgs
 from components.serving.model_storage import ModelStorage, ModelStorageArgs
 from components.serving.promotion import Promotion, PromotionArgs
 from components.serving.serving import Serving, ServingArgs
+from components.serving.traffic_split import TrafficSplit, TrafficSplitArgs
 from components.storage.artifact_store import ArtifactStore, ArtifactStoreArgs, ExternalLogsArgs, ExternalS3Args
 from components.storage.iam import PodIdentity
 from components.storage.log_bucket import LogBucketArgs
@@ -94,7 +94,7 @@ def database() -> Database:
         credentials_secret="db-app",
         ca_secret="db-ca",
         client_labels={"ml-loop.dev/client-of-db": "true"},
-        egress=(Traffic(ports=(5432,), peers=(pods({"cnpg.io/cluster": "db"}),)),),
+        egress=(Allowance(ports=(5432,), peers=(pods({"cnpg.io/cluster": "db"}),)),),
     )
 
 
@@ -105,7 +105,7 @@ def bucket() -> Bucket:
         endpoint=Output.from_input("https://s3.example.com"),
         credentials_secret=Output.from_input("s3"),
         client_labels={"ml-loop.dev/client-of-s3": "true"},
-        egress=(Traffic(ports=(443,), peers=ANYWHERE),),
+        egress=(Allowance(ports=(443,), peers=ANYWHERE),),
     )
 
 
@@ -113,7 +113,7 @@ def tracking() -> Tracking:
     servers = pods({"app": "mlflow"}, "mlflow")
     return Tracking(
         url=Output.from_input("http://mlflow.mlflow.svc.cluster.local:5000"),
-        egress=(Traffic(ports=(5000,), peers=(servers,)),),
+        egress=(Allowance(ports=(5000,), peers=(servers,)),),
     )
 
 
@@ -124,7 +124,7 @@ def aws_bucket() -> Bucket:
         endpoint=None,
         credentials_secret=None,
         client_labels={},
-        egress=(Traffic(ports=(443,), peers=ANYWHERE),),
+        egress=(Allowance(ports=(443,), peers=ANYWHERE),),
     )
 
 
@@ -232,12 +232,12 @@ def oauth2_proxy_args() -> OAuth2ProxyArgs:
         ),
         host="mlflow.example.com",
         upstream="http://mlflow.mlflow.svc.cluster.local:5000",
-        upstream_egress=[Traffic(ports=(5000,), peers=(pods({"app": "mlflow"}, "mlflow"),))],
+        upstream_egress=[Allowance(ports=(5000,), peers=(pods({"app": "mlflow"}, "mlflow"),))],
         peers=(namespaced("gateway"),),
     )
 
 
-def front_args(opts: ResourceOptions) -> TrafficSplitArgs:
+def traffic_split_args(opts: ResourceOptions) -> TrafficSplitArgs:
     return TrafficSplitArgs(gateway=Gateway("gateway", gateway_args(), opts), serving=served(opts), canary_percent=10)
 
 
@@ -246,7 +246,7 @@ def kafka() -> KafkaConnection:
         bootstrap_servers=Output.from_input("kafka-1.example.com:9092,kafka-2.example.com:9092"),
         tls=False,
         client_labels={"ml-loop.dev/client-of-kafka": "true"},
-        egress=(Traffic(ports=(9092,), peers=ANYWHERE),),
+        egress=(Allowance(ports=(9092,), peers=ANYWHERE),),
     )
 
 
@@ -425,7 +425,7 @@ COMPONENTS: Mapping[str, Callable[[ResourceOptions], pulumi.ComponentResource]] 
     "serving.gateway": lambda opts: Gateway("it", gateway_args(), opts),
     "tracking.route": lambda opts: MlflowRoute("it", mlflow_route_args(opts), opts),
     "tracking.login": lambda opts: OAuth2Proxy("it", oauth2_proxy_args(), opts),
-    "serving.front": lambda opts: TrafficSplit("front", front_args(opts), opts),
+    "serving.traffic_split": lambda opts: TrafficSplit("front", traffic_split_args(opts), opts),
     "streaming.kafka": lambda opts: Kafka("it", kafka_args(), opts),
     "training.training": trained,
     "serving.promotion": promoted,

@@ -22,7 +22,7 @@ from pulumi import Output, ResourceOptions, automation
 from components.kit.connections import KafkaConnection, Tracking
 from components.kit.labels import selector
 from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArgs
-from components.kit.network import Traffic, pods
+from components.kit.network import Allowance, pods
 from components.model import ModelLoopArgs, model_loop
 from components.platform.operators import operators
 from components.serving.gateway import Gateway, GatewayArgs
@@ -109,19 +109,19 @@ class PromotionStack:
             storage=ModelStorage("storage", storage, here),
             tracking=Tracking(
                 url=Output.from_input(TRACKING_URL),
-                egress=(Traffic(ports=(PORT,), peers=(pods(selector(APP, "mlflow", "server"), "mlflow"),)),),
+                egress=(Allowance(ports=(PORT,), peers=(pods(selector(APP, "mlflow", "server"), "mlflow"),)),),
             ),
             gateway=Gateway("gateway", GatewayArgs(namespace=home.name, class_name=CLASS, proxies=NAMESPACE), here),
             kafka=KafkaConnection(
                 bootstrap_servers=Output.from_input(BROKERS),
                 tls=False,
                 client_labels={},
-                egress=(Traffic(ports=(9092,), peers=(pods({}, "kafka"),)),),
+                egress=(Allowance(ports=(9092,), peers=(pods({}, "kafka"),)),),
             ),
             bus=None,
             logs=None,
         )
-        its: dict[str, Any] = {
+        model: dict[str, Any] = {
             "training": {"gate": {"metric": "auc", "minimum": 0.5}},
             "serving": {
                 "replicas": {"min": 1, "max": 1},
@@ -131,8 +131,8 @@ class PromotionStack:
             "promotion": {"watch": "20s", "healing": True},
         }
         if self.production is not None:
-            its["production"] = self.production
-        made = model_loop(self.name, Model.model_validate(its), shared, here)
+            model["production"] = self.production
+        made = model_loop(self.name, Model.model_validate(model), shared, here)
         assert made["predict"] is not None
 
     def up(self, production: int | None) -> None:

@@ -18,13 +18,13 @@ from pulumi import Output, ResourceOptions
 from components.kit.connections import KafkaConnection, Tracking
 from components.kit.labels import selector
 from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArgs
-from components.kit.network import Traffic, pods
+from components.kit.network import Allowance, pods
 from components.kit.pod import SCRATCH, resources
 from components.kit.restricted import container_security_context, pod_security_context
-from components.serving.front import TrafficSplit, TrafficSplitArgs
 from components.serving.gateway import Gateway, GatewayArgs
 from components.serving.model_storage import ModelStorage, ModelStorageArgs
 from components.serving.serving import Serving, ServingArgs
+from components.serving.traffic_split import TrafficSplit, TrafficSplitArgs
 from components.tracking.mlflow import APP, PORT
 from contract.names import PREDICTIONS_TOPIC, SERVER_PORT, VERSION_ANNOTATION, VERSION_HEADER
 from local.images.oci import Archive
@@ -151,7 +151,7 @@ class ScratchModel:
                 ).access,
                 tracking=Tracking(
                     url=Output.from_input(TRACKING_URL),
-                    egress=(Traffic(ports=(PORT,), peers=(pods(selector(APP, "mlflow", "server"), "mlflow"),)),),
+                    egress=(Allowance(ports=(PORT,), peers=(pods(selector(APP, "mlflow", "server"), "mlflow"),)),),
                 ),
             )
             serving = Serving("serving", args, opts)

@@ -18,7 +18,7 @@ from pulumi import Output, ResourceOptions
 from components.kit.connections import Bucket, Tracking
 from components.kit.labels import selector
 from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArgs
-from components.kit.network import Traffic
+from components.kit.network import Allowance
 from components.kit.network import pods as pods_with
 from components.tracking.mlflow import APP, PORT
 from components.training.plan import Commands
@@ -72,7 +72,7 @@ class ScratchTraining:
                 commands=commands,
                 tracking=Tracking(
                     url=Output.from_input(TRACKING_URL),
-                    egress=(Traffic(ports=(PORT,), peers=(pods_with(selector(APP, "mlflow", "server"), "mlflow"),)),),
+                    egress=(Allowance(ports=(PORT,), peers=(pods_with(selector(APP, "mlflow", "server"), "mlflow"),)),),
                 ),
                 training=TrainingSettings.model_validate(SETTINGS | settings),
                 cooldown=timedelta(hours=6),
@@ -82,7 +82,7 @@ class ScratchTraining:
                     endpoint=Output.from_input(store.ENDPOINT),
                     credentials_secret=Output.from_input(store.SECRET),
                     client_labels={},
-                    egress=(Traffic(ports=(7070,), peers=(pods_with({}, "mlflow"),)),),
+                    egress=(Allowance(ports=(7070,), peers=(pods_with({}, "mlflow"),)),),
                 ),
             )
             Training(f"{model}-training", args, opts)

@@ -7,7 +7,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from components.tracking.identity import METRICS_PORT
-from contract.names import Alias, Gate, Tag
+from contract.names import Alias, GateResult, Tag
 from tests.e2e.station import NAMESPACE, Station
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -40,7 +40,7 @@ def test_a_user_s_code_registers_nothing_passes_no_gate_and_stages_nothing(stati
     client, before = MlflowClient(), MlflowClient().get_model_version(MODEL, version)
     changes = (
         lambda: client.create_model_version(MODEL, str(before.source), before.run_id),
-        lambda: client.set_model_version_tag(MODEL, version, Tag.GATE, Gate.PASSED),
+        lambda: client.set_model_version_tag(MODEL, version, Tag.GATE, GateResult.PASSED),
         lambda: client.set_registered_model_alias(MODEL, Alias.STAGING, version),
     )
     for change in changes:

@@ -7,10 +7,10 @@ import yaml
 from mlflow import MlflowClient
 from pulumi.automation import ConfigValue
 
-from contract.names import PRODUCTION_TAG, Alias, Gate, Tag
+from contract.names import PRODUCTION_TAG, Alias, GateResult, Tag
 from local import check, stack
 from local.check import promotion, serving
-from local.check.live import Live
+from local.check.live import RunningStack
 from tests.e2e.scratch_model import eventually
 from tests.e2e.station import Station, Timed
 
@@ -23,7 +23,7 @@ def version(station: Station) -> Iterator[str]:
     """One that may go live. Afterwards none is live, as the committed settings say."""
     assert station.url
     client = MlflowClient()
-    versions = client.search_model_versions(f"name = '{MODEL}' and tag.`{Tag.GATE}` = '{Gate.PASSED}'")
+    versions = client.search_model_versions(f"name = '{MODEL}' and tag.`{Tag.GATE}` = '{GateResult.PASSED}'")
     passed = [each.version for each in versions if Tag.REJECTED not in each.tags]
     assert passed, f"train {MODEL} first: argo submit --from workflowtemplate/{MODEL}-train -n {LOOP} --wait"
     yield str(max(map(int, passed)))
@@ -46,6 +46,6 @@ def test_a_number_in_the_settings_puts_the_guarded_model_live(station: Station, 
     eventually(lambda: all(check.answered(ask, live(station)).yes for ask in asked), "answers of `make check`")
 
 
-def live(station: Station) -> Live:
+def live(station: Station) -> RunningStack:
     config = yaml.safe_load((station.paths.stack / "Pulumi.local.yaml").read_text())["config"]
     return check.look_at(MODEL, config, stack.outputs(stack.BUILT_IN, station.paths), station.paths)()

@@ -14,7 +14,7 @@ import pandas as pd
 from mlflow.models import infer_signature
 from mlflow.pyfunc.model import PythonModel
 
-from contract.names import Gate, Tag
+from contract.names import GateResult, Tag
 
 SECONDS = 0.02
 ROWS = pd.DataFrame({"a": np.linspace(0.0, 1.0, 10), "b": np.linspace(1.0, 3.0, 10)})
@@ -48,7 +48,7 @@ def main() -> None:
                 input_example=ROWS,
                 pip_requirements=[],
             )
-        gate = Gate.REJECTED if kind == "rejected" else Gate.PASSED
+        gate = GateResult.REJECTED if kind == "rejected" else GateResult.PASSED
         tags: dict[str, Any] = {Tag.GATE: gate}
         client.create_model_version(name, logged.model_uri, run.info.run_id, tags, model_id=logged.model_id)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from local.images.layers import BYTECODE, Files, Python
-from local.images.table import IMAGES, Image
+from local.images.table import IMAGES, LocalImage
 from local.paths import REPOSITORY
 
 OURS = [image for image in IMAGES if any(isinstance(layer, Python) for layer in image.layers)]
@@ -30,7 +30,7 @@ def instructions(target: str) -> list[str]:
 
 
 @pytest.mark.parametrize("image", OURS, ids=lambda image: image.name)
-def test_a_target_has_the_image_s_user_and_environment(image: Image) -> None:
+def test_a_target_has_the_image_s_user_and_environment(image: LocalImage) -> None:
     made = instructions(image.name)
     assert f"USER {image.user}" in made
     variables = dict(line.removeprefix("ENV ").split("=", 1) for line in made if line.startswith("ENV "))
@@ -39,7 +39,7 @@ def test_a_target_has_the_image_s_user_and_environment(image: Image) -> None:
 
 
 @pytest.mark.parametrize("image", OURS, ids=lambda image: image.name)
-def test_a_target_has_the_image_s_code_and_nothing_else(image: Image) -> None:
+def test_a_target_has_the_image_s_code_and_nothing_else(image: LocalImage) -> None:
     folders = [folder for layer in image.layers if isinstance(layer, Files) for folder in copied(layer)]
     copies = [line for line in instructions(image.name) if line.startswith("COPY ") and "--from" not in line]
     assert copies == [f"COPY {folder} /opt/app/{Path(folder).name}" for folder in folders]
@@ -50,7 +50,7 @@ def copied(layer: Files) -> list[str]:
 
 
 @pytest.mark.parametrize("image", OURS, ids=lambda image: image.name)
-def test_a_target_has_the_image_s_packages_from_the_same_lock(image: Image) -> None:
+def test_a_target_has_the_image_s_packages_from_the_same_lock(image: LocalImage) -> None:
     wanted = [layer for layer in image.layers if isinstance(layer, Python)]
     froms = [re.match(r"COPY --from=(\S+) /opt/python /opt/python", line) for line in instructions(image.name)]
     builds = [stages()[found[1]][1] for found in froms if found]

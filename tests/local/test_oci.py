@@ -12,7 +12,7 @@ import pytest
 
 from local.images.layers import Files, digest_file, layer_tar
 from local.images.oci import Archive, Importer, sha256
-from local.images.table import Image
+from local.images.table import LocalImage
 from local.paths import Paths
 
 BASE, APP = Files(name="base", folders=()), Files(name="app", folders=())
@@ -31,11 +31,11 @@ def paths(tmp_path: Path) -> Paths:
 
 
 @pytest.fixture
-def image() -> Image:
-    return Image(name="server", layers=(BASE, APP), entrypoint=("/serve", "--all"), env={"HOME": "/tmp"})  # noqa: S108
+def image() -> LocalImage:
+    return LocalImage(name="server", layers=(BASE, APP), entrypoint=("/serve", "--all"), env={"HOME": "/tmp"})  # noqa: S108
 
 
-def written(image: Image, paths: Paths) -> dict[str, bytes]:
+def written(image: LocalImage, paths: Paths) -> dict[str, bytes]:
     """The archive's files by name."""
     stream = io.BytesIO()
     Archive(image, paths).write(stream)
@@ -55,11 +55,11 @@ def blob(digest: str) -> str:
     return f"blobs/{digest.replace(':', '/')}"
 
 
-def test_the_archive_is_an_oci_layout(image: Image, paths: Paths) -> None:
+def test_the_archive_is_an_oci_layout(image: LocalImage, paths: Paths) -> None:
     assert json.loads(written(image, paths)["oci-layout"]) == {"imageLayoutVersion": "1.0.0"}
 
 
-def test_every_blob_has_the_digest_and_size_that_it_is_described_by(image: Image, paths: Paths) -> None:
+def test_every_blob_has_the_digest_and_size_that_it_is_described_by(image: LocalImage, paths: Paths) -> None:
     files = written(image, paths)
     index, manifest, _ = documents(files)
     described = [*index["manifests"], manifest["config"], *manifest["layers"]]
@@ -69,7 +69,7 @@ def test_every_blob_has_the_digest_and_size_that_it_is_described_by(image: Image
     assert {name for name in files if name.startswith("blobs/")} == {blob(entry["digest"]) for entry in described}
 
 
-def test_layers_lie_over_each_other_in_the_order_of_the_table(image: Image, paths: Paths) -> None:
+def test_layers_lie_over_each_other_in_the_order_of_the_table(image: LocalImage, paths: Paths) -> None:
     files = written(image, paths)
     _, manifest, config = documents(files)
     contents = [files[blob(layer["digest"])] for layer in manifest["layers"]]
@@ -77,7 +77,7 @@ def test_layers_lie_over_each_other_in_the_order_of_the_table(image: Image, path
     assert config["rootfs"]["diff_ids"] == [layer["digest"] for layer in manifest["layers"]]
 
 
-def test_the_config_says_what_runs_as_whom(image: Image, paths: Paths) -> None:
+def test_the_config_says_what_runs_as_whom(image: LocalImage, paths: Paths) -> None:
     _, _, config = documents(written(image, paths))
     assert config["config"]["User"] == "65532"
     assert config["config"]["Entrypoint"] == ["/serve", "--all"]
@@ -85,11 +85,11 @@ def test_the_config_says_what_runs_as_whom(image: Image, paths: Paths) -> None:
     assert (config["os"], config["architecture"]) == ("linux", "amd64")
 
 
-def test_the_same_image_has_the_same_bytes_every_time(image: Image, paths: Paths) -> None:
+def test_the_same_image_has_the_same_bytes_every_time(image: LocalImage, paths: Paths) -> None:
     assert written(image, paths) == written(image, paths)
 
 
-def test_the_reference_is_the_digest_of_the_manifest(image: Image, paths: Paths) -> None:
+def test_the_reference_is_the_digest_of_the_manifest(image: LocalImage, paths: Paths) -> None:
     digest = documents(written(image, paths))[0]["manifests"][0]["digest"]
     assert Archive(image, paths).reference == f"ml-loop.local/server@{digest}"
 
@@ -100,19 +100,19 @@ def test_the_reference_is_the_digest_of_the_manifest(image: Image, paths: Paths)
     ids=lambda c: next(iter(c)),
 )
 def test_an_image_that_would_run_differently_has_another_reference(
-    image: Image, paths: Paths, changed: dict[str, Any]
+    image: LocalImage, paths: Paths, changed: dict[str, Any]
 ) -> None:
     assert Archive(replace(image, **changed), paths).reference != Archive(image, paths).reference
 
 
-def test_a_rebuilt_layer_changes_the_reference(image: Image, paths: Paths) -> None:
+def test_a_rebuilt_layer_changes_the_reference(image: LocalImage, paths: Paths) -> None:
     before = Archive(image, paths).reference
     layer_tar(APP, paths).write_bytes(b"another content")
     digest_file(layer_tar(APP, paths)).write_text(sha256(b"another content"))
     assert Archive(image, paths).reference != before
 
 
-def test_an_image_with_a_tag_is_named_by_tag_and_by_digest(image: Image, paths: Paths) -> None:
+def test_an_image_with_a_tag_is_named_by_tag_and_by_digest(image: LocalImage, paths: Paths) -> None:
     tagged = replace(image, tag="15")
     index, _, _ = documents(written(tagged, paths))
     digest = index["manifests"][0]["digest"]
@@ -136,7 +136,7 @@ class Node(Importer):
         self.names -= set(names)
 
 
-def test_earlier_builds_go_but_those_that_something_runs_in_or_was_trained_in(image: Image, paths: Paths) -> None:
+def test_earlier_builds_go_but_those_that_something_runs_in_or_was_trained_in(image: LocalImage, paths: Paths) -> None:
     (current,) = Archive(image, paths).names
     idle, running = "ml-loop.local/server@sha256:0", "ml-loop.local/server@sha256:1"
     trained_in, others = "ml-loop.local/books@sha256:2", "registry.example.com/server@sha256:3"

@@ -16,9 +16,9 @@ import pytest
 import versions
 from components.platform.knative import Knative
 from components.platform.operator import OperatorArgs
-from components.serving.front import TrafficSplit, TrafficSplitArgs
 from components.serving.model_storage import ModelStorage
 from components.serving.serving import Serving
+from components.serving.traffic_split import TrafficSplit, TrafficSplitArgs
 from local.paths import Paths
 from local.toolchain import knative
 from local.toolchain.tools import TOOLS

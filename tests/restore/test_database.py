@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from restore.database import Live
-from restore.wanted import Found, RestoreError, Source, Wanted, Window
+from restore.database import LiveDatabase
+from restore.wanted import Found, RecoveryWindow, RestoreError, Source, Wanted
 
 SOURCE = Source(archive="mlflow-db", until="2026-01-31T12:00:00Z")
 WANTED = Wanted(namespace="mlflow", loop="loop", archive="mlflow-db-2", source=SOURCE, replicas=2)
@@ -52,34 +52,34 @@ class Kubectl:
         return json.dumps({"items": []}) if line.startswith("get jobs") else ""
 
 
-def live(**answers: Any) -> tuple[Live, Kubectl]:
+def live(**answers: Any) -> tuple[LiveDatabase, Kubectl]:
     kubectl = Kubectl({key.replace("_", " "): answer for key, answer in answers.items()})
-    return Live(WANTED, kubectl, pause=lambda _: None), kubectl
+    return LiveDatabase(WANTED, kubectl, pause=lambda _: None), kubectl
 
 
 def found(cluster: Mapping[str, Any], **answers: Any) -> Found | None:
     kubectl = Kubectl({"get clusters": cluster, "get objectstores": STORE, **answers})
-    return Live(WANTED, kubectl).found()
+    return LiveDatabase(WANTED, kubectl).found()
 
 
 def test_a_database_is_what_it_writes_what_it_began_with_and_what_can_be_restored() -> None:
-    window = Window(first=datetime(2026, 1, 1, 3, tzinfo=UTC), last_backup=datetime(2026, 1, 31, 3, tzinfo=UTC))
+    window = RecoveryWindow(first=datetime(2026, 1, 1, 3, tzinfo=UTC), last_backup=datetime(2026, 1, 31, 3, tzinfo=UTC))
     assert found(CLUSTER) == Found(
         archive="mlflow-db", source=None, ready=True, failed=False, windows={"mlflow-db": window}
     )
 
 
 def test_a_restored_database_says_from_what() -> None:
-    its = found({**CLUSTER, "spec": {**CLUSTER["spec"], **RECOVERY}})
-    assert its is not None
-    assert its.source == SOURCE
+    database = found({**CLUSTER, "spec": {**CLUSTER["spec"], **RECOVERY}})
+    assert database is not None
+    assert database.source == SOURCE
 
 
 def test_a_recovery_that_gave_up_is_seen() -> None:
     jobs = {"items": [{"status": {"conditions": [{"type": "Failed", "status": "True"}]}}]}
-    its = found(CLUSTER, **{"get jobs -l cnpg.io/cluster=mlflow-db,cnpg.io/jobRole=full-recovery": jobs})
-    assert its is not None
-    assert its.failed
+    database = found(CLUSTER, **{"get jobs -l cnpg.io/cluster=mlflow-db,cnpg.io/jobRole=full-recovery": jobs})
+    assert database is not None
+    assert database.failed
 
 
 def test_no_database_is_none() -> None:
@@ -126,7 +126,7 @@ SCHEDULES = {
 
 
 def test_schedules_that_somebody_else_suspended_are_left_alone() -> None:
-    database = Live(WANTED, kubectl := Kubectl(dict(SCHEDULES)))
+    database = LiveDatabase(WANTED, kubectl := Kubectl(dict(SCHEDULES)))
     assert database.schedules() == ["runs", "ours"]
     kubectl.answers["-n loop get"] = kubectl.answers["get cronworkflows"]
     kubectl.answers["get deployments"] = {"metadata": {"managedFields": []}}
@@ -151,7 +151,7 @@ def test_the_number_of_servers_is_not_kept_from_pulumi() -> None:
             kubectl.answers["get deployments"] = {"metadata": {"managedFields": managers[::2]}}
         return kubectl(*arguments, stdin=stdin)
 
-    Live(WANTED, answer, pause=lambda _: None).stop()
+    LiveDatabase(WANTED, answer, pause=lambda _: None).stop()
     (patch,) = seen
     assert json.loads(patch) == [
         {"op": "test", "path": "/metadata/managedFields/1/manager", "value": "ml-loop-restore"},
@@ -176,6 +176,6 @@ def test_the_end_of_the_log_is_waited_for_in_the_archive() -> None:
         asked.append(arguments[-1])
         return next(answers)
 
-    Live(WANTED, answer, pause=lambda _: None).seal()
+    LiveDatabase(WANTED, answer, pause=lambda _: None).seal()
     assert asked[0] == "select pg_current_xact_id()", "a moment after the last transaction cannot be recovered to"
     assert list(answers) == [], "the restore began before the log was archived"

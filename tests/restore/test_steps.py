@@ -8,11 +8,11 @@ import pytest
 
 from restore.database import Aliases
 from restore.steps import Restore, compared
-from restore.wanted import Found, RestoreError, Source, Wanted, Window
+from restore.wanted import Found, RecoveryWindow, RestoreError, Source, Wanted
 
 SOURCE = Source(archive="mlflow-db", until="2026-01-31T12:00:00Z")
 WANTED = Wanted(namespace="mlflow", loop="loop", archive="mlflow-db-2", source=SOURCE, replicas=2)
-WINDOW = Window(first=datetime(2026, 1, 1, 3, tzinfo=UTC), last_backup=datetime(2026, 1, 31, 3, tzinfo=UTC))
+WINDOW = RecoveryWindow(first=datetime(2026, 1, 1, 3, tzinfo=UTC), last_backup=datetime(2026, 1, 31, 3, tzinfo=UTC))
 OLD = Found(archive="mlflow-db", source=None, ready=True, failed=False, windows={"mlflow-db": WINDOW})
 NEW = replace(OLD, archive="mlflow-db-2", source=SOURCE)
 REPLACING = ["remember", "suspend nightly", "stop", "seal", "replace"]

@@ -7,11 +7,11 @@ from typing import Any
 import pulumi
 import pytest
 
-from restore.wanted import Found, RestoreError, Source, Window, following, problems, wanted
+from restore.wanted import Found, RecoveryWindow, RestoreError, Source, following, problems, wanted
 from settings import Settings
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
-WINDOW = Window(first=datetime(2026, 1, 1, 3, tzinfo=UTC), last_backup=datetime(2026, 1, 31, 3, tzinfo=UTC))
+WINDOW = RecoveryWindow(first=datetime(2026, 1, 1, 3, tzinfo=UTC), last_backup=datetime(2026, 1, 31, 3, tzinfo=UTC))
 RUNS = Found(archive="mlflow-db", source=None, ready=True, failed=False, windows={"mlflow-db": WINDOW})
 RESTORE = {"archive": "mlflow-db-2", "restore": {"archive": "mlflow-db", "until": "2026-01-31T12:00:00Z"}}
 
@@ -33,9 +33,9 @@ def told(backup: dict[str, Any], found: Found) -> list[str]:
 
 
 def test_the_settings_say_what_is_read_and_what_is_written() -> None:
-    its = wanted(settings(RESTORE))
-    assert (its.archive, its.source) == ("mlflow-db-2", Source(archive="mlflow-db", until="2026-01-31T12:00:00Z"))
-    assert (its.namespace, its.loop, its.replicas) == ("mlflow", "loop", 2)
+    target = wanted(settings(RESTORE))
+    assert (target.archive, target.source) == ("mlflow-db-2", Source(archive="mlflow-db", until="2026-01-31T12:00:00Z"))
+    assert (target.namespace, target.loop, target.replicas) == ("mlflow", "loop", 2)
     assert told(RESTORE, RUNS) == []
 
 

@@ -1,19 +1,19 @@
 """How a pod uses services."""
 
 from components.kit.access import NOTHING, Access
-from components.kit.network import ANYWHERE, Traffic
+from components.kit.network import ANYWHERE, Allowance
 
 STORE = Access(
     env=[{"name": "STORE", "value": "s3"}],
     mounts=[{"name": "ca", "mount_path": "/ca"}],
     volumes=[{"name": "ca", "secret": {"secret_name": "ca"}}],
     labels={"client-of-store": "true"},
-    egress=[Traffic(ports=(443,), peers=ANYWHERE)],
+    egress=[Allowance(ports=(443,), peers=ANYWHERE)],
 )
 BROKER = Access(
     env=[{"name": "BROKER", "value": "kafka"}],
     labels={"client-of-broker": "true"},
-    egress=[Traffic(ports=(9092,), peers=ANYWHERE)],
+    egress=[Allowance(ports=(9092,), peers=ANYWHERE)],
 )
 
 

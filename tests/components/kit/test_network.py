@@ -3,7 +3,7 @@
 import pytest
 from pulumi import ResourceOptions
 
-from components.kit.network import ANYWHERE, Traffic, allow, namespaced, pods
+from components.kit.network import ANYWHERE, Allowance, allow, namespaced, pods
 from tests.program.mocks import record
 
 SELECTOR = {"app": "server"}
@@ -11,7 +11,7 @@ SELECTOR = {"app": "server"}
 
 def test_no_peer_is_refused_as_kubernetes_would_let_everyone_in() -> None:
     with pytest.raises(ValueError, match=r"^peers is \(\), which Kubernetes reads as everyone: name at least one peer"):
-        Traffic(ports=(80,), peers=())
+        Allowance(ports=(80,), peers=())
 
 
 def test_a_rule_for_anywhere_names_ports_and_no_peer() -> None:
@@ -20,7 +20,7 @@ def test_a_rule_for_anywhere_names_ports_and_no_peer() -> None:
             "it",
             namespace="ns",
             selector=SELECTOR,
-            ingress=[Traffic(ports=(80, 443), peers=ANYWHERE)],
+            ingress=[Allowance(ports=(80, 443), peers=ANYWHERE)],
             opts=ResourceOptions(),
         )
     )
@@ -33,7 +33,7 @@ def test_a_rule_for_anywhere_names_ports_and_no_peer() -> None:
 
 
 def test_a_policy_without_ingress_rules_leaves_ingress_to_other_policies() -> None:
-    egress = [Traffic(ports=(80,), peers=(pods({"app": "db"}), pods({"app": "api"}, "other"), namespaced("third")))]
+    egress = [Allowance(ports=(80,), peers=(pods({"app": "db"}), pods({"app": "api"}, "other"), namespaced("third")))]
     recording = record(lambda: allow("it", namespace="ns", selector=SELECTOR, egress=egress, opts=ResourceOptions()))
     spec = recording.inputs("NetworkPolicy")["spec"]
     assert spec["policyTypes"] == ["Egress"]

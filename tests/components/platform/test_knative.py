@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from components.serving.front import TrafficSplit, TrafficSplitArgs
 from components.serving.gateway import Gateway
 from components.serving.serving import Serving
+from components.serving.traffic_split import TrafficSplit, TrafficSplitArgs
 from policy.rule import Resource, Stack
 from policy.rules.restricted import RESTRICTED_OPERATED_PODS
 from settings import KServeMode
@@ -25,8 +25,8 @@ def served(*, gateway: bool = True, canary: int = 10, urls: list[Any] | None = N
         opts = providers()
         entrance = Gateway("models", gateway_args(), opts) if gateway else None
         args = replace(serving_args(), mode=KServeMode.KNATIVE, gateway=entrance, **changes)
-        front = TrafficSplitArgs(gateway=entrance, serving=Serving("serving", args, opts), canary_percent=canary)
-        url = TrafficSplit("it", front, opts).predict_url
+        split = TrafficSplitArgs(gateway=entrance, serving=Serving("serving", args, opts), canary_percent=canary)
+        url = TrafficSplit("it", split, opts).predict_url
         assert url is not None
         url.apply((urls if urls is not None else []).append)
 

@@ -7,7 +7,7 @@ import pytest
 from pulumi import Output
 
 from components.kit.connections import KafkaConnection
-from components.kit.network import ANYWHERE, Traffic
+from components.kit.network import ANYWHERE, Allowance
 from components.kit.pod import SCRATCH
 from components.serving import model_storage
 from components.serving.gateway import Gateway
@@ -169,7 +169,7 @@ def brokers() -> KafkaConnection:
         ca_secret="kafka-ca",
         sasl=Sasl.model_validate({"secretName": "kafka-user"}),
         client_labels={"ml-loop.dev/client-of-kafka": "true"},
-        egress=(Traffic(ports=(9094,), peers=ANYWHERE),),
+        egress=(Allowance(ports=(9094,), peers=ANYWHERE),),
     )
 
 

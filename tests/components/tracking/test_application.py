@@ -13,7 +13,7 @@ from components.kit.access import Access
 from components.kit.connections import Bucket
 from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArgs
 from components.kit.pod import secret_env
-from components.tracking.application import ArgoCd
+from components.tracking.application import ArgoCdTarget
 from components.tracking.mlflow import Mlflow, MlflowArgs
 from policy.rules import RULES
 from policy.verdict import judge
@@ -48,7 +48,7 @@ def build(args: MlflowArgs) -> Recording:
 
 
 def delivered(**changes: Any) -> Recording:
-    return build(replace(mlflow_args(), **{"argo_cd": ArgoCd(), **changes}))
+    return build(replace(mlflow_args(), **{"argo_cd": ArgoCdTarget(), **changes}))
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def test_the_application_is_the_pinned_chart_in_mlflow_s_namespace_and_is_healed
 
 
 def test_a_project_a_namespace_and_a_mirror_of_one_s_own_are_honored() -> None:
-    argo_cd = ArgoCd(namespace="gitops", project="ml", chart_mirror="oci://registry.example.com/charts")
+    argo_cd = ArgoCdTarget(namespace="gitops", project="ml", chart_mirror="oci://registry.example.com/charts")
     application = delivered(argo_cd=argo_cd).inputs("Application")
     assert application["metadata"]["namespace"] == "gitops"
     assert application["spec"]["project"] == "ml"

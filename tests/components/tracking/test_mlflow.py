@@ -218,14 +218,14 @@ def test_each_pod_runs_the_given_image_as_an_account_of_its_own(recording: Recor
 
 
 @pytest.mark.parametrize(
-    ("proxies", "callers"),
+    ("gateway", "callers"),
     [(None, None), ("gateway", ["loop", "gateway"])],
 )
 def test_a_host_lets_the_gateway_s_proxies_in_or_everybody_where_they_are_unknown(
-    proxies: str | None, callers: list[str] | None
+    gateway: str | None, callers: list[str] | None
 ) -> None:
-    front = (namespaced(proxies),) if proxies else None
-    args = replace(mlflow_args(), client_namespaces=["loop"], host="ml.example.com", front=front)
+    peers = (namespaced(gateway),) if gateway else None
+    args = replace(mlflow_args(), client_namespaces=["loop"], host="ml.example.com", proxies=peers)
     (rule,) = build(args).inputs("NetworkPolicy", "mlflow-ingress")["spec"]["ingress"]
     peers = rule.get("from")
     found = peers and [

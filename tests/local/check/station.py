@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
-from local.check.live import Live, Reply
+from local.check.live import Reply, RunningStack
 from local.steps import StepError
 from settings import Model
 
@@ -81,8 +81,8 @@ class Station:
     lock: Any = field(default_factory=Lock)
     written: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
 
-    def live(self) -> Live:
-        return Live(
+    def live(self) -> RunningStack:
+        return RunningStack(
             model="m",
             settings=Model.model_validate(self.settings),
             namespace="ml",

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from loop.drift.column import Column
+from loop.drift.column import ReferenceColumn
 from loop.drift.dependence import LEAST_EFFECTIVE, inflation_of, too_dependent
 
 
@@ -61,10 +61,10 @@ def test_a_spread_that_comes_in_bursts_is_dependence_though_the_level_is_not() -
 def test_an_ordered_reference_that_is_dependent_is_worth_less_and_says_so_of_the_window() -> None:
     ordered = process(50, 5000, 1, 4)[0]
     shuffled = np.asarray(np.random.default_rng(1).permutation(ordered), dtype=np.float64)
-    assert Column(ordered).effective_rows < 200
-    assert Column(shuffled).effective_rows > 3000
+    assert ReferenceColumn(ordered).effective_rows < 200
+    assert ReferenceColumn(shuffled).effective_rows > 3000
     fresh = np.random.default_rng(2).standard_normal(1000)
-    assert Column(ordered).inflation(fresh) > 20
+    assert ReferenceColumn(ordered).inflation(fresh) > 20
 
 
 @pytest.mark.parametrize(
@@ -79,9 +79,9 @@ def test_an_ordered_reference_that_is_dependent_is_worth_less_and_says_so_of_the
 )
 def test_a_column_is_broken_when_it_has_one_value_that_it_rarely_had(window: list[float], why: str) -> None:
     rare = np.random.default_rng(1).permutation([0.0] * 990 + [7.5] * 10)
-    assert Column(rare).broken(np.array(window)) == why
+    assert ReferenceColumn(rare).broken(np.array(window)) == why
 
 
 def test_a_column_that_was_mostly_missing_is_not_broken_where_it_is_missing() -> None:
     sparse = np.array([np.nan] * 990 + [1.0] * 10)
-    assert Column(np.random.default_rng(1).permutation(sparse)).broken(np.array([np.nan] * 100)) == ""
+    assert ReferenceColumn(np.random.default_rng(1).permutation(sparse)).broken(np.array([np.nan] * 100)) == ""

@@ -7,7 +7,7 @@ from guarded_server import DENIED, GATE, HEAL, OTHER, PROMOTE, STRANGER, TRAIN, 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from token_reviews import ACCOUNTS, TokenReviews
 
-from contract.names import PRODUCTION_TAG, PROMOTION_TAG, Gate, Tag
+from contract.names import PRODUCTION_TAG, PROMOTION_TAG, GateResult, Tag
 from identity.operations import SETS, Right, flask_app, short
 
 V2 = "/api/2.0/mlflow"
@@ -221,7 +221,7 @@ def test_the_gate_forges_nothing_that_a_promotion_remembers_by(
 
 
 def test_a_user_s_code_says_nothing_of_its_own_gate(server: GuardedServer, things: Things) -> None:
-    passed = {"key": Tag.GATE, "value": Gate.PASSED}
+    passed = {"key": Tag.GATE, "value": GateResult.PASSED}
     version = {"name": "guarded", "source": f"models:/{things.logged}", "run_id": things.run}
     digests = [{"key": tag, "value": "0" * 64} for tag in (Tag.MODEL_DIGEST, Tag.REFERENCE_DIGEST)]
     for operation, body in (

@@ -15,7 +15,7 @@ from mlflow.server.fastapi_app import app
 from starlette.routing import Mount
 
 from identity import things
-from identity.accounts import Accounts, UnknownCallerError
+from identity.accounts import Callers, UnknownCallerError
 from identity.guard import Guard
 from identity.operations import FREE, flask_app
 from identity.policy import Guards, Policy
@@ -61,15 +61,15 @@ class Store:
     def get_experiment_by_name(self, name: str) -> "Store | None":
         return self if name == "guarded" else None
 
-    def get_experiment(self, its: str) -> "Store":
+    def get_experiment(self, given: str) -> "Store":
         try:
-            number = int(its)
+            number = int(given)
         except ValueError:
-            raise MlflowException.invalid_parameter_value(f"{its} is no id") from None
+            raise MlflowException.invalid_parameter_value(f"{given} is no id") from None
         return self._known(str(number) == GUARDED)
 
-    def get_dataset_experiment_ids(self, its: str) -> list[str]:
-        return [GUARDED] if its == GUARDED else []
+    def get_dataset_experiment_ids(self, given: str) -> list[str]:
+        return [GUARDED] if given == GUARDED else []
 
     def search_model_versions(self, *_: Any, **__: Any) -> list[Any]:
         return []
@@ -89,7 +89,7 @@ class Store:
         return asked
 
 
-class Nobody(Accounts):
+class Nobody(Callers):
     def __init__(self) -> None:
         pass
 

@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from contract.names import PRODUCTION_TAG, PROMOTION_TAG, Tag
 from loop.promotion.canary import Canary
 from loop.promotion.judge import Verdict
-from loop.promotion.promote import Promotion, PromotionError
+from loop.promotion.promote import PromotionError, PromotionRun
 from loop.promotion.traffic import Traffic
 from loop.promotion.watch import Baseline, UnjudgedError
 from loop.runtime.inference import RolloutError
@@ -100,7 +100,7 @@ class Loop:
         return str(self.client.get_model_version(self.model, str(version)).run_id)
 
     def promote(self, version: int | str) -> None:
-        Promotion(self.registry, self.service, self.model, str(version), self.said.append).run()
+        PromotionRun(self.registry, self.service, self.model, str(version), self.said.append).run()
 
     def refused(self, version: int | str) -> str:
         with pytest.raises(PromotionError) as caught:

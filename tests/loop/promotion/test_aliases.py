@@ -8,7 +8,7 @@ from promotable import TRAINED_IN, Died, Loop
 
 from contract.names import PRODUCTION_TAG, PROMOTION_TAG, Tag
 from loop.promotion import aliases
-from loop.promotion.aliases import AGAIN, PERIOD, STALE, STUCK, AliasWatch
+from loop.promotion.aliases import AGAIN, PERIOD, STALE, STUCK, AliasWatcher
 from loop.runtime.inference import RolloutError
 from loop.runtime.pin import Pin, pin
 from loop.runtime.registry import Registry
@@ -48,11 +48,11 @@ def by_hand(loop: Loop, version: str | None) -> None:
         loop.client.set_registered_model_alias(loop.model, "production", version)
 
 
-def healer(loop: Loop, version: str = "2") -> tuple[AliasWatch, FakePinned]:
+def healer(loop: Loop, version: str = "2") -> tuple[AliasWatcher, FakePinned]:
     """Version 2 is in production; the healer has seen it so."""
     loop.promote(version)
     service = FakePinned(pin(Registry(), loop.model, version))
-    watch = AliasWatch(Registry(patience=0), loop.model, service)
+    watch = AliasWatcher(Registry(patience=0), loop.model, service)
     assert watch.step() == PERIOD
     return watch, service
 
@@ -60,13 +60,13 @@ def healer(loop: Loop, version: str = "2") -> tuple[AliasWatch, FakePinned]:
 def test_what_the_aliases_name_is_a_metric(loop: Loop) -> None:
     loop.promote(2)
     loop.stage(4)
-    AliasWatch(loop.registry, loop.model).step()
+    AliasWatcher(loop.registry, loop.model).step()
     shown = {alias: gauge(loop, "alias_version", alias=alias) for alias in ("production", "staging", "previous")}
     assert shown == {"production": 2, "staging": 4, "previous": 0}
 
 
 def test_production_is_explained_by_the_promotion_that_put_it_there_and_by_nothing_else(loop: Loop) -> None:
-    watch = AliasWatch(loop.registry, loop.model)
+    watch = AliasWatcher(loop.registry, loop.model)
     found: list[float | None] = []
     for change in (
         lambda: None,
@@ -85,7 +85,7 @@ def test_production_is_explained_by_the_promotion_that_put_it_there_and_by_nothi
 
 def test_a_model_that_is_not_registered_yet_has_no_aliases(loop: Loop) -> None:
     loop.model += "-to-come"
-    assert AliasWatch(loop.registry, loop.model).step() == PERIOD
+    assert AliasWatcher(loop.registry, loop.model).step() == PERIOD
     assert (moved(loop), gauge(loop, "alias_version", alias="staging")) == (0, 0)
 
 
@@ -116,7 +116,7 @@ def test_a_promotion_under_way_explains_where_it_comes_from_and_where_it_goes_an
 @pytest.mark.parametrize("version", ["4", None])
 def test_without_being_told_to_heal_it_changes_nothing(loop: Loop, version: str | None) -> None:
     loop.promote(2)
-    watch = AliasWatch(Registry(patience=0), loop.model)
+    watch = AliasWatcher(Registry(patience=0), loop.model)
     by_hand(loop, version)
     assert [watch.step() for _ in range(3)] == [PERIOD] * 3
     assert (loop.aliases.get("production"), moved(loop)) == (version, 1)
@@ -202,7 +202,7 @@ def test_nothing_is_healed_to_a_version_that_must_not_be_live(
 
 def test_the_same_finding_is_logged_once(loop: Loop, caplog: pytest.LogCaptureFixture) -> None:
     loop.promote(2)
-    watch = AliasWatch(loop.registry, loop.model)
+    watch = AliasWatcher(loop.registry, loop.model)
     with caplog.at_level("INFO"):
         for version in ("2", "2", "4", "4", "2", "2"):
             by_hand(loop, version)
@@ -217,7 +217,7 @@ def test_the_same_finding_is_logged_once(loop: Loop, caplog: pytest.LogCaptureFi
 
 def test_a_registry_that_is_away_is_told_and_waited_for(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    watch = AliasWatch(Registry(patience=0), loop.model, clock=lambda: now[0])
+    watch = AliasWatcher(Registry(patience=0), loop.model, clock=lambda: now[0])
     assert watch.ready() == (False, "has not asked MLflow yet")
     watch.step()
     assert watch.ready() == (True, f"{loop.model}: production names nothing")

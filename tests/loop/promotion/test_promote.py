@@ -13,7 +13,7 @@ from promotable import Died, FakeService, Loop
 
 from contract.names import CANARY, EXIT_TRY_AGAIN, EXIT_VERDICT, PRODUCTION_TAG, Tag
 from loop.promotion.ending import TakenBackError, ended
-from loop.promotion.promote import Promotion, PromotionError
+from loop.promotion.promote import PromotionError, PromotionRun
 from loop.promotion.traffic import Traffic
 from loop.promotion.watch import Baseline
 from loop.runtime.inference import RolloutError
@@ -106,7 +106,7 @@ def test_a_version_that_every_attempt_leaves_unjudged_is_taken_back_at_the_deadl
     with pytest.raises(Died):
         loop.promote(3)
     loop.registry, loop.service = Registry(), FakeService(loop.service.served)
-    late = Promotion(loop.registry, loop.service, loop.model, "3", patience=0)
+    late = PromotionRun(loop.registry, loop.service, loop.model, "3", patience=0)
     with pytest.raises(PromotionError, match="could not be judged within 0 s; version 2 is in production again"):
         late.run()
     assert loop.state == ("2", None, "2")

@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 from contract import messages as topics
 from loop.serving import capture
 from loop.serving.caller import Caller
-from loop.serving.capture import Capture, Prediction, messages
+from loop.serving.capture import AnsweredRequest, Capture, messages
 from loop.serving.served import ServedModel
 
 SERVED = ServedModel("books", "7", "run", "production")
@@ -37,8 +37,8 @@ class RecordingSink:
         return 0
 
 
-def prediction(rows: int, tenant: str = "acme") -> Prediction:
-    return Prediction(Caller(tenant, "u1", "r1"), [[float(i), 2.0] for i in range(rows)], [0.5] * rows)
+def prediction(rows: int, tenant: str = "acme") -> AnsweredRequest:
+    return AnsweredRequest(Caller(tenant, "u1", "r1"), [[float(i), 2.0] for i in range(rows)], [0.5] * rows)
 
 
 def count(outcome: str) -> float:
@@ -60,7 +60,9 @@ def test_each_row_is_one_message_under_its_tenant() -> None:
 
 def test_a_message_is_what_the_contract_says() -> None:
     at = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
-    (message,) = messages(Prediction(Caller("acme", "u1", "r1"), [[1.5, float("nan"), "crime"]], [0.25]), SERVED, at)
+    (message,) = messages(
+        AnsweredRequest(Caller("acme", "u1", "r1"), [[1.5, float("nan"), "crime"]], [0.25]), SERVED, at
+    )
     assert json.loads(message) == {
         "id": "r1/0", "tenant": "acme", "user_id": "u1", "features": [1.5, None, "crime"], "predictions": [0.25],
         "at": "2026-01-02T03:04:05.678Z", "model": "books", "version": "7",
@@ -68,7 +70,7 @@ def test_a_message_is_what_the_contract_says() -> None:
 
 
 def test_a_model_with_several_outputs_publishes_them_all() -> None:
-    (message,) = messages(Prediction(Caller("acme", "", "r1"), [[1.0]], [[0.1, 0.9]]), SERVED, datetime.now(UTC))
+    (message,) = messages(AnsweredRequest(Caller("acme", "", "r1"), [[1.0]], [[0.1, 0.9]]), SERVED, datetime.now(UTC))
     assert json.loads(message)["predictions"] == [0.1, 0.9]
 
 
@@ -84,7 +86,9 @@ def test_one_odd_row_is_counted_and_the_rows_after_it_are_published() -> None:
     before = count("unpublishable")
     publisher = Capture(sink, SERVED)
     publisher.offer(
-        Prediction(Caller("acme", "", "r1"), [[1.0]] * 3, [{0: float("nan")}, Unspeakable(), [1, [2.0, {"a": None}]]])
+        AnsweredRequest(
+            Caller("acme", "", "r1"), [[1.0]] * 3, [{0: float("nan")}, Unspeakable(), [1, [2.0, {"a": None}]]]
+        )
     )
     publisher.offer(prediction(1))
     publisher.close()
@@ -93,14 +97,16 @@ def test_one_odd_row_is_counted_and_the_rows_after_it_are_published() -> None:
 
 
 def test_features_that_are_too_large_for_kafka_are_left_out_and_the_predictions_are_published() -> None:
-    image = Prediction(Caller("acme", "", "r1"), [["x" * 1_000_000, 1.0]], [0.5])
+    image = AnsweredRequest(Caller("acme", "", "r1"), [["x" * 1_000_000, 1.0]], [0.5])
     (message,) = messages(image, SERVED, datetime.now(UTC))
     assert json.loads(message)["features"] == [None, None]
     assert json.loads(message)["predictions"] == [0.5]
 
 
 def test_a_feature_that_is_a_list_is_published_as_its_json_text_which_the_contract_reads() -> None:
-    (message,) = messages(Prediction(Caller("acme", "", "r1"), [[[0.5, 1.0], 2.0]], [0.5]), SERVED, datetime.now(UTC))
+    (message,) = messages(
+        AnsweredRequest(Caller("acme", "", "r1"), [[[0.5, 1.0], 2.0]], [0.5]), SERVED, datetime.now(UTC)
+    )
     read = topics.Prediction.parse(message, "books")
     assert isinstance(read, topics.Prediction)
     assert read.features == ["[0.5,1.0]", 2.0]

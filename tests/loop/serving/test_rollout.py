@@ -14,7 +14,7 @@ from mlflow.entities.model_registry import ModelVersion, ModelVersionTag
 
 from contract.names import Tag
 from loop.promotion import observation
-from loop.promotion.promote import Live
+from loop.promotion.promote import LiveService
 from loop.promotion.watch import Watch
 from loop.runtime import inference
 from loop.runtime.inference import InferenceService, RolloutError
@@ -207,7 +207,7 @@ class Tags:
 @pytest.mark.parametrize(("number", "image"), [("2", NEW), ("3", None)])
 def test_a_promotion_and_a_canary_read_the_image_off_the_version(fake: Fake, number: str, image: str | None) -> None:
     state, cluster = fake
-    Live(cast("Registry", Tags()), cluster, 5, watching=cast("Watch", None)).serve(number)
+    LiveService(cast("Registry", Tags()), cluster, 5, watching=cast("Watch", None)).serve(number)
     assert (state.annotation, state.image) == (number, image)
 
 

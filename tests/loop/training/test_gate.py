@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.gate import Criterion, Direction
-from contract.names import Gate
+from contract.names import GateResult
 from loop.training.gate import Evaluation, decide
-from loop.training.step import StepError
+from loop.training.step import TrainingError
 
 SCORE = st.floats(0, 1)
 
@@ -31,7 +31,7 @@ def test_a_candidate_passes_if_and_only_if_it_reaches_the_minimum_and_what_produ
     current = None if production is None else measured(production, "3")
     decision = decide(auc(minimum, tolerance), measured(candidate), current)
     enough = candidate >= minimum and (production is None or candidate >= production - tolerance)
-    assert (decision.gate is Gate.PASSED) == enough
+    assert (decision.gate is GateResult.PASSED) == enough
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_the_reason_names_the_numbers_that_decided(value: float, production: flo
 
 
 def test_two_evaluations_on_different_rows_are_not_compared() -> None:
-    with pytest.raises(StepError) as caught:
+    with pytest.raises(TrainingError) as caught:
         decide(auc(0.7), measured(0.9), measured(0.8, "3", data="d2"))
     assert str(caught.value) == (
         "the candidate was measured on data d1 and version 3 in production on d2: "
@@ -74,7 +74,7 @@ def test_where_lower_is_better_a_candidate_passes_if_and_only_if_it_is_low_enoug
     current = None if production is None else Evaluation("3", {"rmse": production}, "d1")
     decision = decide([rmse(maximum, tolerance)], Evaluation(None, {"rmse": candidate}, "d1"), current)
     enough = candidate <= maximum and (production is None or candidate <= production + tolerance)
-    assert (decision.gate is Gate.PASSED) == enough
+    assert (decision.gate is GateResult.PASSED) == enough
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_of_several_metrics_each_must_pass_and_only_those_that_do_not_are_the_re
     candidate = Evaluation(None, {"auc": 0.6, "rmse": 3.0, "recall": 0.4}, "d1")
     decision = decide(criteria, candidate, None)
     assert (decision.gate, decision.reason) == (
-        Gate.REJECTED,
+        GateResult.REJECTED,
         "auc 0.6000 is below the minimum 0.7; recall 0.4000 is below the minimum 0.5",
     )
 
@@ -117,7 +117,7 @@ def test_the_report_has_each_metric_s_numbers_and_those_of_the_first_where_one_i
     first = {"metric": "auc", "direction": "higher", "candidate": 0.9, "minimum": 0.7, "production": 0.8}
     second = {"metric": "rmse", "direction": "lower", "candidate": 3.0, "maximum": 3.5, "production": 3.2}
     decision = decide([*auc(0.7, 0.01), rmse(3.5, 0.1)], candidate, production)
-    assert decision.gate is Gate.PASSED
+    assert decision.gate is GateResult.PASSED
     assert decision.report == first | {
         "tolerance": 0.01,
         "metrics": [first | {"tolerance": 0.01}, second | {"tolerance": 0.1}],
@@ -131,6 +131,6 @@ def test_the_report_has_each_metric_s_numbers_and_those_of_the_first_where_one_i
 @pytest.mark.parametrize("whose", ["the candidate", "version 3"])
 def test_a_value_that_is_no_number_is_no_decision(value: float, whose: str) -> None:
     candidate, production = (value, 0.9) if whose == "the candidate" else (0.9, value)
-    with pytest.raises(StepError) as caught:
+    with pytest.raises(TrainingError) as caught:
         decide(auc(0.7), measured(candidate), measured(production, "3"))
     assert str(caught.value) == f"the gate asks for metric 'auc', and {whose} has {value}: it must be finite"

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from components.serving.front import TrafficSplit, TrafficSplitArgs
 from components.serving.gateway import Gateway, GatewayArgs
 from components.serving.serving import Serving
-from tests.components.table import front_args, gateway_args, providers, serving_args
+from components.serving.traffic_split import TrafficSplit, TrafficSplitArgs
+from tests.components.table import gateway_args, providers, serving_args, traffic_split_args
 from tests.program.mocks import Recording, record
 
 
@@ -57,7 +57,7 @@ def test_the_predict_url_is_below_the_gateway_s_address() -> None:
 
     def build() -> None:
         opts = providers()
-        url = TrafficSplit("front", front_args(opts), opts).predict_url
+        url = TrafficSplit("front", traffic_split_args(opts), opts).predict_url
         assert url is not None
         url.apply(urls.append)
 
