@@ -13,7 +13,7 @@ LOOP_PYTHON := images/loop/.venv/bin/python
 IMAGES := loop detector mlflow
 
 .DEFAULT_GOAL := help
-.PHONY: help up down restore env logs check test test-detector models e2e ci promtool knative-pods lint format types mirror advisories chart-keys schema clean
+.PHONY: help up down restore env logs train check test test-detector models e2e ci promtool knative-pods lint format types mirror advisories chart-keys schema clean
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,9 @@ env: .venv/ready ## print exports for your shell: eval "$(make env)"
 
 logs: .venv/ready ## last lines of all logs; ONLY=mlflow LINES=100 to narrow
 	@$(PYTHON) -m local logs --lines $(or $(LINES),20) --only "$(ONLY)"
+
+train: .venv/ready ## train a model now, and wait; MODEL=… where there are several
+	@$(PYTHON) -m local train $(if $(MODEL),--model $(MODEL))
 
 check: .venv/ready ## ask the running stack the loop's seven questions; DEEP=1 also trains and makes drift
 	@$(PYTHON) -m local check $(if $(DEEP),--deep)

@@ -4,6 +4,7 @@ import pulumi
 
 import checks
 import settings
+from checks.trainings import templates_in_use
 from components.events.bus import event_bus
 from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArgs
 from components.models import log_writers, model_loops
@@ -19,6 +20,7 @@ from policy.production import is_production
 
 stack = settings.load()
 checks.run(stack)
+running = templates_in_use(stack)
 protect = is_production(pulumi.get_stack(), stack.protect)
 here = providers(stack)
 
@@ -50,6 +52,7 @@ models = model_loops(
     kafka=kafka,
     bus=bus,
     logs=artifacts.logs,
+    templates_in_use=running,
     opts=here,
 )
 

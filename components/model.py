@@ -3,7 +3,9 @@
 A function, no component: what it makes has the stack as its parent.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from pulumi import Input, ResourceOptions
 
@@ -47,6 +49,8 @@ class ModelLoopArgs:
     """None: drift starts no training."""
     logs: Bucket | None
     """None: logs of trainings stay with their pods."""
+    templates_in_use: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    """Model → templates of its trainings that something still runs by, with their specs."""
 
     @property
     def publishing(self) -> Access:
@@ -57,8 +61,9 @@ class ModelLoopArgs:
 def model_loop(name: str, model: Model, args: ModelLoopArgs, opts: ResourceOptions) -> dict[str, Input[str] | None]:
     """Makes what the settings say of one model.
 
-    Returns its part of the stack's outputs: `predict`, the URL for predictions or None; `submit`, the command that
-    starts a training; `logs`, the folder of the trainings' logs or None.
+    Returns its part of the stack's outputs: `predict`, the URL for predictions or None; `template`, the name of the
+    WorkflowTemplate that trains the model now, and `submit`, the command that does; `logs`, the folder of the
+    trainings' logs or None.
     """
     serving = _serving(name, model, args, opts)
     split = TrafficSplitArgs(gateway=args.gateway, serving=serving, canary_percent=model.serving.canary_percent)
@@ -67,7 +72,12 @@ def model_loop(name: str, model: Model, args: ModelLoopArgs, opts: ResourceOptio
     traffic = TrafficSplit(f"{name}-front", split, depending_on(opts, *promotion))
     training = _training(name, model, args, opts)
     _watch(name, model, training, args, opts)
-    return {"predict": traffic.predict_url, "submit": training.submit, "logs": training.logs}
+    return {
+        "predict": traffic.predict_url,
+        "template": training.template,
+        "submit": training.submit,
+        "logs": training.logs,
+    }
 
 
 def _serving(name: str, model: Model, args: ModelLoopArgs, opts: ResourceOptions) -> Serving:
@@ -130,6 +140,7 @@ def _training(name: str, model: Model, args: ModelLoopArgs, opts: ResourceOption
             rollout_timeout=model.serving.start_timeout,
             kafka=args.publishing,
             logs=args.logs,
+            earlier=args.templates_in_use.get(name, {}),
         ),
         depending_on(opts, args.operators.argo_workflows),
     )

@@ -1,6 +1,7 @@
 """All models of a stack: what they share, and each model's loop."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from pulumi import Input, Output, ResourceOptions
 
@@ -36,6 +37,7 @@ def model_loops(
     kafka: KafkaConnection | None,
     bus: EventBus | None,
     logs: Bucket | None,
+    templates_in_use: Mapping[str, Mapping[str, Any]],
     opts: ResourceOptions,
 ) -> dict[str, dict[str, Input[str] | None]]:
     """Each model's loop; returns each one's part of the stack's outputs."""
@@ -56,5 +58,6 @@ def model_loops(
         kafka=kafka,
         bus=bus,
         logs=logs,
+        templates_in_use=templates_in_use,
     )
     return {name: model_loop(name, model, shared, opts) for name, model in stack.models.items()}

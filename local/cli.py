@@ -1,4 +1,4 @@
-"""`python -m local`: the commands behind `make up`, `down`, `env`, `logs` and `check`."""
+"""`python -m local`: the commands behind `make up`, `down`, `env`, `logs`, `train` and `check`."""
 
 import argparse
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 import restore.cli
-from local import check, environment, logs, up
+from local import check, environment, logs, train, up
 from local.lock import exclusive
 from local.node.node import Node
 from local.paths import Paths
@@ -33,6 +33,9 @@ def parser() -> argparse.ArgumentParser:
     tail.add_argument("--lines", type=int, default=20, help="lines of each log (default: 20)")
     tail.add_argument("--only", default="", help="only logs whose name contains this text")
     tail.set_defaults(run=run_logs)
+    now = commands.add_parser("train", help="train a model of the built-in cluster now, and wait")
+    now.add_argument("--model", help="which of the stack's models (default: the only one)")
+    now.set_defaults(run=run_train)
     ask = commands.add_parser("check", help="ask the running stack whether the loop is closed: seven questions")
     ask.add_argument("--deep", action="store_true", help="also act: train, and publish a synthetic drift event")
     ask.set_defaults(run=run_check)
@@ -77,6 +80,10 @@ def run_env(_: argparse.Namespace) -> int:
 
 def run_logs(arguments: argparse.Namespace) -> int:
     return logs.show(Paths.default(), CONSOLE, arguments.lines, arguments.only)
+
+
+def run_train(arguments: argparse.Namespace) -> int:
+    return train.run(Paths.default(), arguments.model)
 
 
 def run_check(arguments: argparse.Namespace) -> int:

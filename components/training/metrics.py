@@ -16,6 +16,8 @@ from contract.metrics import CounterMetric
 
 SUCCEEDED: Final = "Succeeded"
 """Argo's status of what ended well."""
+ENDED: Final = frozenset({SUCCEEDED, "Failed", "Error"})
+"""Its statuses of what has ended."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from components.kit.access import Access
 from components.kit.pod import Resources
 from components.kit.surroundings import DEFAULT
+from components.training.template import prefix
 from contract.gate import Criterion
 from settings.surroundings import Surroundings
 
@@ -86,4 +87,5 @@ class TrainingPlan:
 
     @property
     def name(self) -> str:
-        return f"{self.model}-train"
+        """Of the mutex that its runs wait for, whatever template they came from."""
+        return prefix(self.model)

@@ -1,15 +1,16 @@
-"""The training of one model: the WorkflowTemplate `<model>-train`, its schedule, who its steps are, and their logs.
+"""The training of one model: its WorkflowTemplate, its schedule, who its steps are, and their logs.
 
 External: the bucket for logs (`storage.artifact_store`). Where there is none, logs are read from the pods, which
 stay as long as their workflow where they failed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
 import pulumi
+import pulumi_kubernetes as k8s
 from pulumi import Output, ResourceOptions
 
 from components.kit.access import NOTHING, Access
@@ -25,12 +26,14 @@ from components.storage.log_archive import address, archived
 from components.training.plan import CanaryPlan, Commands, GatePlan, StepAccounts, TrainingPlan
 from components.training.pods import known
 from components.training.steps import schedule_spec, workflow_spec
+from components.training.template import APP, prefix, template_name
 from contract.names import SERVER_PORT, Alias
 from settings.model import Promotion
 from settings.model import Training as TrainingSettings
 
-APP: Final = "training"
 API_VERSION: Final = "argoproj.io/v1alpha1"
+STEPS: Final = ("train", "gate", "cooldown", "rollout")
+"""Those that have accounts."""
 EXAMPLE: Final = Commands(
     train=("python3", "-m", "examples.recommender.train"), evaluate=("python3", "-m", "examples.recommender.evaluate")
 )
@@ -70,6 +73,8 @@ class TrainingArgs:
     """After which a rollout is given up."""
     logs: Bucket | None = None
     """Where the steps' logs go, for pods of the namespace. None: they stay with their pods."""
+    earlier: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    """Templates that something still runs by: name → spec, as the cluster has it."""
 
     @property
     def staging_service(self) -> str | None:
@@ -79,6 +84,8 @@ class TrainingArgs:
 
 class Training(pulumi.ComponentResource):
     """Creates a WorkflowTemplate, a CronWorkflow where there is a schedule, and accounts and policies for its pods.
+
+    A template is never changed: another content is another template, and those in `earlier` stay beside it.
 
     External: Argo Workflows 3.6 or later, MLflow, the user's image. The pods pass Pod Security restricted whatever the
     controller's config says. No identity here can read Secrets or create pods. In MLflow the user's code writes its own
@@ -108,27 +115,43 @@ class Training(pulumi.ComponentResource):
         ).apply(lambda found: _plan(name, args, found))
         _policies(name, args, child)
 
-        template = custom_resource(
-            f"{name}-template",
-            API_VERSION,
-            "WorkflowTemplate",
-            {"name": f"{args.model}-train", "namespace": namespace, "labels": labels(APP, name)},
-            plan.apply(lambda known: _spec(known, args)),
-            opts=child,
-        )
-        self.template = object_name(template)
+        current = _template_name(name, args)
+        specs = {**args.earlier, current: plan.apply(lambda known: _spec(known, args))}
+        templates = {its: _template(name, its, args, spec, child) for its, spec in specs.items()}
+        self.template = object_name(templates[current])
         if (cron := training.schedule) is not None:
             custom_resource(
                 f"{name}-schedule",
                 API_VERSION,
                 "CronWorkflow",
-                {"name": f"{args.model}-train", "namespace": namespace, "labels": labels(APP, name)},
+                {"name": prefix(args.model), "namespace": namespace, "labels": labels(APP, name)},
                 self.template.apply(lambda reference: schedule_spec(reference, cron)),
                 opts=child,
             )
         self.submit = Output.concat("argo submit --from workflowtemplate/", self.template, " -n ", namespace, " --wait")
         self.logs = args.logs and address(args.logs, args.model)
         self.register_outputs({"template": self.template, "submit": self.submit})
+
+
+def _template(
+    name: str, its: str, args: TrainingArgs, spec: pulumi.Input[Mapping[str, Any]], child: ResourceOptions
+) -> k8s.apiextensions.CustomResource:
+    return custom_resource(
+        f"{name}-template{its.removeprefix(prefix(args.model))}",
+        API_VERSION,
+        "WorkflowTemplate",
+        {"name": its, "namespace": args.namespace, "labels": labels(APP, name)},
+        spec,
+        opts=child,
+    )
+
+
+def _template_name(name: str, args: TrainingArgs) -> str:
+    """By all that settings and this code say. Addresses, which other objects say, are left out: none is known yet."""
+    its = accounts(args.model, cooldown=args.cooldown is not None, serving=args.serving)
+    known = {step: account if (account := f"{args.model}-{step}") in its else None for step in STEPS}
+    spec = workflow_spec(_plan(name, args, {**known, "namespace": "", "tracking_uri": "", "kafka": NOTHING}))
+    return template_name(args.model, [spec, args.logs is not None])
 
 
 def _spec(plan: TrainingPlan, args: TrainingArgs) -> dict[str, Any]:
@@ -145,7 +168,7 @@ def _plan(name: str, args: TrainingArgs, known: dict[str, Any]) -> TrainingPlan:
         loop_image=args.loop_image,
         image=args.image,
         commands=args.commands,
-        accounts=StepAccounts(**{step: known[step] for step in ("train", "gate", "cooldown", "rollout")}),
+        accounts=StepAccounts(**{step: known[step] for step in STEPS}),
         labels=_pod_labels(name, args),
         resources=training.resources.model_dump(exclude_none=True),
         evaluate_resources=(training.evaluate_resources or training.resources).model_dump(exclude_none=True),

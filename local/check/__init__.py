@@ -60,6 +60,7 @@ def look_at(
         namespace=config[f"{stack.PROJECT}:namespace"],
         tracking_url=outputs["mlflow"]["externalUrl"],
         predict_url=outputs["models"][model]["predict"],
+        template=outputs["models"][model]["template"],
         kubectl=kubectl,
     )
 

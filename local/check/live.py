@@ -68,6 +68,8 @@ class RunningStack:
     namespace: str
     tracking_url: str
     predict_url: str | None
+    template: str
+    """The WorkflowTemplate that trains the model."""
     kubectl: Kubectl
     http: Http = field(default=send)
 

@@ -3,11 +3,11 @@
 import json
 from typing import Any, Final
 
+from components.training.metrics import ENDED
 from contract.names import Alias, GateResult, Tag
 from local.check.answer import Answer, no, yes
 from local.check.live import RunningStack, eventually
 
-FINISHED: Final = {"Succeeded", "Failed", "Error"}
 TRAINING_SECONDS: Final = 900.0
 STUCK: Final = {
     "CreateContainerConfigError",  # a Secret, or a key of it, that is not there
@@ -40,9 +40,9 @@ def yields_staging(live: RunningStack) -> Answer:
     """Judges what is in `staging`, and the newest training that the cluster still keeps."""
     workflows = live.workflows()
     for workflow in workflows:
-        if _phase(workflow) not in FINISHED and (stuck := _stuck(workflow)):
+        if _phase(workflow) not in ENDED and (stuck := _stuck(workflow)):
             return no(f"the training {_name(workflow)} waits: {stuck}")
-    trained = [each for each in workflows if _phase(each) in FINISHED]
+    trained = [each for each in workflows if _phase(each) in ENDED]
     if trained and _phase(trained[0]) != "Succeeded":
         return no(f"the newest training, {_name(trained[0])}, {_phase(trained[0])}: {_message(trained[0])}")
     staging = live.version((live.aliases or {}).get(Alias.STAGING))
@@ -53,7 +53,7 @@ def yields_staging(live: RunningStack) -> Answer:
 
 def trains(live: RunningStack) -> Answer:
     """Submits a training, waits for its end and judges the version that it made."""
-    template = {"workflowTemplateRef": {"name": f"{live.model}-train"}}
+    template = {"workflowTemplateRef": {"name": live.template}}
     where = {"namespace": live.namespace, "generateName": f"{live.model}-check-"}
     workflow = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": where, "spec": template}
     name: str = json.loads(live.kubectl("create", "-f", "-", "-o", "json", stdin=json.dumps(workflow)))["metadata"][
@@ -65,11 +65,11 @@ def trains(live: RunningStack) -> Answer:
         nonlocal stuck
         seen = live.object("workflow", name)
         stuck = stuck + 1 if _stuck(seen) else 0
-        return _phase(seen) in FINISHED or stuck >= STUCK_LOOKS
+        return _phase(seen) in ENDED or stuck >= STUCK_LOOKS
 
     took = eventually(over, TRAINING_SECONDS, pause=3.0)
     ended = live.object("workflow", name)
-    if _phase(ended) not in FINISHED and (reason := _stuck(ended)):
+    if _phase(ended) not in ENDED and (reason := _stuck(ended)):
         return no(f"{name} waits: {reason}")
     if took is None or _phase(ended) != "Succeeded":
         return no(f"{name} is {_phase(ended) or 'Pending'} after {took or TRAINING_SECONDS:.0f} s: {_message(ended)}")

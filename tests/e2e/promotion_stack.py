@@ -194,7 +194,8 @@ class PromotionStack:
 
     def canary(self, version: int) -> dict[str, Any]:
         """The training's step of that name, in a Workflow of its own; its status once it has ended."""
-        template = ("--from", f"workflowtemplate/{self.name}-train", "--entrypoint", "canary")
+        (made,) = self.items("workflowtemplates")
+        template = ("--from", f"workflowtemplate/{made['metadata']['name']}", "--entrypoint", "canary")
         given = ("-p", f"version={version}", "--wait", "-o", "name")
         command = [str(self.paths.bin / "argo"), "submit", "-n", self.name, *template, *given]
         environment = os.environ | {"KUBECONFIG": str(self.paths.kubeconfig)}

@@ -47,6 +47,8 @@ class ScratchTraining:
     namespace: str
     node: Node = field(default_factory=lambda: Node(Paths.default()))
     models: list[str] = field(default_factory=list[str])
+    templates: dict[str, str] = field(default_factory=dict[str, str])
+    """Model → the WorkflowTemplate that trains it."""
 
     def image(self, name: str) -> str:
         return next(Archive(image, self.node.paths).reference for image in IMAGES if image.name == name)
@@ -87,7 +89,9 @@ class ScratchTraining:
             )
             Training(f"{model}-training", args, opts)
 
-        for each in record(build).resources:
+        made = record(build)
+        self.templates[model] = made.inputs("WorkflowTemplate")["metadata"]["name"]
+        for each in made.resources:
             package, kind = each.type.split(":")[0], each.type.split(":")[1:]
             if package == "kubernetes":
                 manifest = {"apiVersion": kind[0].removeprefix("core/"), "kind": kind[1]} | each.inputs
@@ -115,7 +119,7 @@ class ScratchTraining:
     def submit(self, model: str, **parameters: str) -> str:
         """Starts a training. Returns the workflow's name."""
         given = [word for name, value in parameters.items() for word in ("-p", f"{name}={value}")]
-        done = self.argo("submit", "--from", f"workflowtemplate/{model}-train", "-o", "name", *given)
+        done = self.argo("submit", "--from", f"workflowtemplate/{self.templates[model]}", "-o", "name", *given)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 

@@ -7,7 +7,6 @@ and nothing here waits for something not to happen.
 """
 
 import json
-import subprocess
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,7 +19,6 @@ from contract.names import Alias, Tag
 from tests.e2e.closed_loop import (
     FEATURES,
     MODEL,
-    NAMESPACE,
     WINDOW,
     ClosedLoop,
     Reference,
@@ -46,8 +44,7 @@ def loop(station: Station) -> Iterator[ClosedLoop]:
     it = ClosedLoop()
     known = MlflowClient().search_registered_models(f"name='{MODEL}'")
     if not any(Alias.STAGING in model.aliases for model in known):
-        argo = [str(station.paths.bin / "argo"), f"--kubeconfig={station.paths.kubeconfig}", "-n", NAMESPACE]
-        subprocess.run([*argo, "submit", "--from", f"workflowtemplate/{MODEL}-train", "--wait"], check=True)
+        station.make("train")
     it.wait_ready("detector")
     start = it.end()
     if missing := -int(it.counter("detector", 9090, "ml_loop_drift_open_window_rows")) % WINDOW:

@@ -21,7 +21,7 @@ def version(station: Station) -> str:
     """One that training has made, whatever it is."""
     assert station.url
     found = MlflowClient().search_model_versions(f"name = '{MODEL}'")
-    assert found, f"train {MODEL} first: argo submit --from workflowtemplate/{MODEL}-train -n {LOOP} --wait"
+    assert found, f"train {MODEL} first: make train MODEL={MODEL}"
     return str(max(int(each.version) for each in found))
 
 

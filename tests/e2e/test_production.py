@@ -25,7 +25,7 @@ def version(station: Station) -> Iterator[str]:
     client = MlflowClient()
     versions = client.search_model_versions(f"name = '{MODEL}' and tag.`{Tag.GATE}` = '{GateResult.PASSED}'")
     passed = [each.version for each in versions if Tag.REJECTED not in each.tags]
-    assert passed, f"train {MODEL} first: argo submit --from workflowtemplate/{MODEL}-train -n {LOOP} --wait"
+    assert passed, f"train {MODEL} first: make train MODEL={MODEL}"
     yield str(max(map(int, passed)))
     if live := client.get_registered_model(MODEL).aliases.keys() & {Alias.PRODUCTION, Alias.PREVIOUS}:
         with station.acting_as(f"{MODEL}-promote", LOOP):

@@ -27,6 +27,6 @@ def test_a_schedule_starts_a_training_that_says_so(training: ScratchTraining) ->
     began = "-l", f"workflows.argoproj.io/cron-workflow={model}-train"
     eventually(lambda: bool(training.items("workflows", *began)), "the minute's training", seconds=90)
     (workflow,) = training.items("workflows", *began)
-    assert workflow["spec"]["workflowTemplateRef"] == {"name": f"{model}-train"}
+    assert workflow["spec"]["workflowTemplateRef"] == {"name": training.templates[model]}
     assert parameters(workflow) == {"trigger": "schedule"}
     eventually(lambda: bool(training.running(workflow["metadata"]["name"], "train")), "its command is at work", 60)

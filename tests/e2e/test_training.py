@@ -41,7 +41,9 @@ def training(station: Station) -> Iterator[ScratchTraining]:
 @pytest.fixture(scope="module")
 def by_hand(training: ScratchTraining) -> str:
     """A training that somebody has started and waited for."""
-    done = training.argo("submit", "--from", f"workflowtemplate/{training.namespace}-train", "--wait", "-o", "name")
+    done = training.argo(
+        "submit", "--from", f"workflowtemplate/{training.templates[training.namespace]}", "--wait", "-o", "name"
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.split()[0]
 

@@ -12,6 +12,7 @@ from pulumi.runtime import config
 
 import checks
 import versions
+from checks import trainings
 from settings import Settings
 from tests.program.mocks import Recording, record
 
@@ -28,6 +29,11 @@ KNATIVE: Final = {
 """The setting `platform` of a stack that serves on Knative."""
 IMAGES: Final = {name: f"{pin.repository}:{pin.tag}@sha256:{64 * '0'}" for name, pin in versions.IMAGES.items()}
 """Every image by a digest, as a stack's `images` setting has them."""
+
+
+def nothing_runs(_: Settings) -> Mapping[str, trainings.Specs]:
+    """Stands for the trainings of the cluster."""
+    return {}
 
 
 def run(
@@ -49,4 +55,5 @@ def run(
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KUBECONFIG", str(kubeconfig))
         patch.setattr(checks, "run", check)
+        patch.setattr(trainings, "templates_in_use", nothing_runs)
         return record(lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), stack)

@@ -48,14 +48,17 @@ def test_each_stack_file_runs_and_passes_the_walks(run: Run, stack: str) -> None
 
 
 def test_the_local_stack_s_outputs_say_where_mlflow_is_and_what_is_installed(run: Run) -> None:
-    assert run("local").exports == {
+    recording = run("local")
+    template = recording.inputs("WorkflowTemplate")["metadata"]["name"]
+    assert recording.exports == {
         "mlflow": {"url": "http://mlflow.mlflow.svc.cluster.local:5000", "externalUrl": "http://10.173.0.1:30500"},
         "platform": dict.fromkeys(("certManager", "knative", "barmanCloud"), "not used")
         | dict.fromkeys(("argoWorkflows", "argoEvents", "kserve", "cloudNativePg"), "brought by the cluster"),
         "models": {
             "recommender": {
                 "predict": "http://192.0.2.1/v1/models/recommender:predict",
-                "submit": "argo submit --from workflowtemplate/recommender-train -n bookstore-platform-ml --wait",
+                "template": template,
+                "submit": f"argo submit --from workflowtemplate/{template} -n bookstore-platform-ml --wait",
                 "logs": "s3://ml-loop-logs/logs/recommender",
             }
         },

@@ -42,6 +42,11 @@ def recording() -> Recording:
     return build(training_args())
 
 
+def named(recording: Recording) -> str:
+    """The template's name."""
+    return recording.inputs("WorkflowTemplate")["metadata"]["name"]
+
+
 def spec(recording: Recording) -> dict[str, Any]:
     return recording.inputs("WorkflowTemplate")["spec"]
 
@@ -427,7 +432,7 @@ def test_the_schedule_starts_the_template_and_says_why(recording: Recording) -> 
         "successfulJobsHistoryLimit": 3,
         "failedJobsHistoryLimit": 3,
         "workflowSpec": {
-            "workflowTemplateRef": {"name": "recommender-train"},
+            "workflowTemplateRef": {"name": named(recording)},
             "arguments": {"parameters": [{"name": "trigger", "value": "schedule"}]},
         },
     }
@@ -439,9 +444,41 @@ def test_a_model_without_schedule_has_none() -> None:
 
 def test_outputs_are_the_template_and_how_to_submit_it(recording: Recording) -> None:
     assert recording.only("Training").outputs == {
-        "template": "recommender-train",
-        "submit": "argo submit --from workflowtemplate/recommender-train -n mlflow --wait",
+        "template": named(recording),
+        "submit": f"argo submit --from workflowtemplate/{named(recording)} -n mlflow --wait",
     }
+
+
+def test_another_content_is_another_template_and_the_same_content_the_same(recording: Recording) -> None:
+    assert re.fullmatch("recommender-train-[0-9a-f]{8}", named(recording))
+    assert named(build(training_args())) == named(recording)
+    others = [
+        named(build(args))
+        for args in (
+            with_settings(timeout="2h"),
+            with_settings(parameters={"depth": 3}),
+            replace(training_args(), image=f"registry.example.com/other@sha256:{64 * '1'}"),
+            replace(training_args(), loop_image=f"registry.example.com/loop@sha256:{64 * '1'}"),
+            replace(training_args(), cooldown=None),
+        )
+    ]
+    assert len({named(recording), *others}) == 6
+
+
+def test_a_template_that_something_runs_by_stays_as_it_is_beside_the_current_one(recording: Recording) -> None:
+    earlier = {"recommender-train-0a1b2c3d": {"entrypoint": "old"}, "recommender-train": {"entrypoint": "oldest"}}
+    found = build(replace(training_args(), earlier=earlier)).of("WorkflowTemplate")
+    assert {each.name: each.inputs["metadata"]["name"] for each in found} == {
+        "training-template-0a1b2c3d": "recommender-train-0a1b2c3d",
+        "training-template": "recommender-train",
+        f"training-template{named(recording).removeprefix('recommender-train')}": named(recording),
+    }
+    assert [each.inputs["spec"]["entrypoint"] for each in found] == ["old", "oldest", "main"]
+
+
+def test_the_current_template_is_made_once_where_something_runs_by_it(recording: Recording) -> None:
+    earlier = {named(recording): {"entrypoint": "as the cluster has it"}}
+    assert spec(build(replace(training_args(), earlier=earlier)))["entrypoint"] == "main"
 
 
 def test_only_the_rollout_reaches_the_servers(recording: Recording) -> None:

@@ -88,6 +88,7 @@ class Station:
             namespace="ml",
             tracking_url="http://mlflow",
             predict_url=PREDICT,
+            template="m-train-0a1b2c3d",
             kubectl=self.kubectl,
             http=self.http,
         )

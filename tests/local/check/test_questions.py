@@ -268,7 +268,7 @@ def test_the_probe_of_the_gate_names_a_version_that_cannot_be_there() -> None:
 
 
 def trained(station: Station, submitted: dict[str, Any]) -> dict[str, Any]:
-    assert submitted["spec"] == {"workflowTemplateRef": {"name": "m-train"}}
+    assert submitted["spec"] == {"workflowTemplateRef": {"name": "m-train-0a1b2c3d"}}
     assert submitted["metadata"] == {"namespace": "ml", "generateName": "m-check-"}
     made = workflow("m-train-4", "Succeeded", "2026-01-04T00:00:00Z")
     station.workflows.append(made)
