@@ -36,8 +36,8 @@ logs: .venv/ready ## last lines of all logs; ONLY=mlflow LINES=100 to narrow
 train: .venv/ready ## train a model now, and wait; MODEL=… where there are several
 	@$(PYTHON) -m local train $(if $(MODEL),--model $(MODEL))
 
-check: .venv/ready ## ask the running stack the loop's seven questions; DEEP=1 also trains and makes drift
-	@$(PYTHON) -m local check $(if $(DEEP),--deep)
+check: .venv/ready ## ask the running stack the loop's seven questions; DEEP=1 also trains and makes drift; JSON=1 or WATCH=1
+	@$(PYTHON) -m local check $(if $(DEEP),--deep) $(if $(JSON),--json) $(if $(WATCH),--watch)
 
 test: .venv/ready images/loop/.venv/ready ## unit, policy and loop tests; no cluster needed
 	$(PYTHON) -m pytest -n 2 --dist loadfile

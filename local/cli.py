@@ -38,6 +38,9 @@ def parser() -> argparse.ArgumentParser:
     now.set_defaults(run=run_train)
     ask = commands.add_parser("check", help="ask the running stack whether the loop is closed: seven questions")
     ask.add_argument("--deep", action="store_true", help="also act: train, and publish a synthetic drift event")
+    form = ask.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print the answers as a JSON list")
+    form.add_argument("--watch", action="store_true", help=f"ask every {check.PERIOD:.0f} s, until Ctrl-C")
     ask.set_defaults(run=run_check)
     back = commands.add_parser(
         "restore", help="replace MLflow's database by what an archive holds, as the settings say"
@@ -87,7 +90,9 @@ def run_train(arguments: argparse.Namespace) -> int:
 
 
 def run_check(arguments: argparse.Namespace) -> int:
-    return check.run(Paths.default(), CONSOLE, deep=arguments.deep)
+    if arguments.watch:
+        return check.watch(Paths.default(), CONSOLE)
+    return check.run(Paths.default(), CONSOLE, deep=arguments.deep, as_json=arguments.json)
 
 
 def main() -> int:

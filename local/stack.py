@@ -58,6 +58,11 @@ def render(stack: str, paths: Paths, images: Mapping[str, str]) -> Path:
     return target
 
 
+def applied(stack: str, paths: Paths) -> Mapping[str, Any]:
+    """The configuration as `render` wrote it for the last `up`."""
+    return yaml.safe_load((paths.stack / f"Pulumi.{stack}.yaml").read_text())["config"]
+
+
 def select(stack: str, paths: Paths) -> automation.Stack:
     """The stack, created if need be. Its configuration must have been rendered."""
     project = yaml.safe_load((REPOSITORY / "Pulumi.yaml").read_text())

@@ -14,7 +14,7 @@ from rich.console import Console
 
 import restore.cli
 from checks.places import PLACES
-from local import environment, preflight, stack
+from local import environment, first_version, preflight, stack
 from local.display import Display
 from local.node import network, teardown
 from local.node.node import Node
@@ -40,6 +40,7 @@ def here(paths: Paths, console: Console, name: str) -> int:
     plan, runner = started(paths, console, name)
     result = apply(runner, paths, name, plan.stack_images())
     plan.prune()
+    runner.run(first_version.steps(stack.applied(name, paths), result.outputs, paths))
     report(console, result, began)
     return 0
 

@@ -4,11 +4,13 @@ By default it reads evidence, and sends predictions like those the model was tra
 and publishes a synthetic drift event that starts one more training unless the cooldown refuses it.
 """
 
-from collections.abc import Callable, Mapping
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, Final
 
-import yaml
 from rich.console import Console
 
 from local import stack
@@ -33,19 +35,54 @@ QUESTIONS: Final[Mapping[str, Question]] = {
 }
 ACTING: Final[Mapping[Question, Question]] = {training.yields_staging: training.trains, drift.started: drift.starts}
 """What `deep` asks instead."""
+PERIOD: Final = 30.0
+"""Seconds between two rounds of `watch`. Each sends some hundred predictions, which the detector reads."""
 
 
-def run(paths: Paths, console: Console, *, deep: bool) -> int:
-    """Prints a line per question and model; 0 only if every answer is yes."""
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """One question about one model, and its answer."""
+
+    model: str
+    number: int
+    question: str
+    yes: bool
+    evidence: str
+
+    @property
+    def line(self) -> str:
+        return f"{self.number} {self.model}: {self.question}? {'yes' if self.yes else 'no'}: {self.evidence}"
+
+
+def run(paths: Paths, console: Console, *, deep: bool, as_json: bool = False) -> int:
+    """Prints a line per question and model, or all of them as a JSON list; 0 only if every answer is yes."""
     outputs = stack.outputs(stack.BUILT_IN, paths)
     if not outputs:
         console.print("There is no stack to ask; run `make up` first.")
         return 1
-    config = yaml.safe_load((paths.stack / f"Pulumi.{stack.BUILT_IN}.yaml").read_text())["config"]
+    config = stack.applied(stack.BUILT_IN, paths)
     if not outputs.get("models"):
         console.print("The stack has no models: add one to ml-loop:models in Pulumi.local.yaml.")
         return 1
-    return max(tell(model, console, look_at(model, config, outputs, paths), deep=deep) for model in outputs["models"])
+    asked: list[Asked] = []
+    for model in outputs["models"]:
+        for each in ask(model, look_at(model, config, outputs, paths), deep=deep):
+            asked.append(each)
+            if not as_json:
+                console.print(each.line, style="green" if each.yes else "red", markup=False)
+    if as_json:
+        console.print(json.dumps([asdict(each) for each in asked], indent=2), markup=False)
+    return 0 if all(each.yes for each in asked) else 1
+
+
+def watch(paths: Paths, console: Console) -> int:
+    """Asks again and again, until it is interrupted."""
+    while True:
+        if console.is_terminal:
+            console.clear()
+        console.print(f"{time.strftime('%H:%M:%S')}, again in {PERIOD:.0f} s; Ctrl-C ends it", style="dim")
+        run(paths, console, deep=False)
+        time.sleep(PERIOD)
 
 
 def look_at(
@@ -65,20 +102,19 @@ def look_at(
     )
 
 
-def tell(model: str, console: Console, look: Callable[[], RunningStack], *, deep: bool) -> int:
-    """Asks about one model and prints the answers; 0 only if every answer is yes."""
-    answers: list[Answer] = []
-    for number, (question, ask) in enumerate(QUESTIONS.items(), start=1):
-        answer = answered(ACTING.get(ask, ask) if deep else ask, look())
-        answers.append(answer)
-        line = f"{number} {model}: {question}? {'yes' if answer.yes else 'no'}: {answer.evidence}"
-        console.print(line, style="green" if answer.yes else "red", markup=False)
-    return 0 if all(answer.yes for answer in answers) else 1
+def ask(model: str, look: Callable[[], RunningStack], *, deep: bool) -> Iterator[Asked]:
+    """Asks about one model. A training that `deep` starts comes first: the other answers are about its version."""
+    questions = list(enumerate(QUESTIONS.items(), start=1))
+    if deep:
+        questions.sort(key=lambda each: each[1][1] is not training.yields_staging)
+    for number, (question, asks) in questions:
+        answer = answered(ACTING.get(asks, asks) if deep else asks, look())
+        yield Asked(model=model, number=number, question=question, yes=answer.yes, evidence=answer.evidence)
 
 
-def answered(ask: Question, at: RunningStack) -> Answer:
+def answered(question: Question, at: RunningStack) -> Answer:
     """What cannot be asked is a no, with the reason."""
     try:
-        return ask(at)
+        return question(at)
     except (OSError, StepError) as error:
         return no(f"it cannot be asked: {' '.join(str(error).split())}")

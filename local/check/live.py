@@ -118,7 +118,7 @@ class RunningStack:
         return found
 
     @cached_property
-    def rows(self) -> list[list[float]]:
+    def rows(self) -> list[list[float | str | None]]:
         """Rows of the reference of the version that serves: requests made of them are not drift."""
         aliases = self.aliases or {}
         version = self.version(aliases.get(Alias.PRODUCTION) or aliases.get(Alias.STAGING))
@@ -128,7 +128,7 @@ class RunningStack:
         reply = self.http(f"{self.tracking_url}/get-artifact?{query}")
         if reply.status != 200:
             raise OSError(f"MLflow answers {reply.status} to the request for version {version['version']}'s reference")
-        return [[float(value) for value in row] for row in list(csv.reader(io.StringIO(reply.body)))[1:]]
+        return [[_value(text) for text in row] for row in list(csv.reader(io.StringIO(reply.body)))[1:]]
 
     def objects(self, kind: str, *selector: str) -> list[dict[str, Any]]:
         arguments = ("-n", self.namespace, "get", kind, *(("-l", ",".join(selector)) if selector else ()))
@@ -141,6 +141,14 @@ class RunningStack:
         """The model's trainings that the cluster still keeps, newest first."""
         found = self.objects("workflows", f"{MODEL_LABEL}={self.model}", *selector)
         return sorted(found, key=lambda each: each["metadata"]["creationTimestamp"], reverse=True)
+
+
+def _value(text: str) -> float | str | None:
+    """A value as JSON has it; a missing one is null."""
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return text
 
 
 def _is_ready(pod: dict[str, Any]) -> bool:

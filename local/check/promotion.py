@@ -16,7 +16,7 @@ def guarded(live: RunningStack) -> Answer:
     approved = str(live.settings.production) if live.settings.production is not None else None
     found = (live.aliases or {}).get(Alias.PRODUCTION)
     where = f"production is {_name(found)}, ml-loop:models.{live.model}.production says {_name(approved)}"
-    if found != approved:
+    if found != approved and (approved is not None or found is None):
         return no(f"{where}: moved by hand, or not promoted yet")
     watched = live.metrics("alias-watch", live.model)
     if watched is None:
@@ -27,6 +27,8 @@ def guarded(live: RunningStack) -> Answer:
     reply = live.http(live.registry("registered-models/alias"), probe)
     if reply.status != 403:
         return no(f"{where}, but a write of the alias without an identity is answered {reply.status}, must be 403")
+    if found != approved:
+        where += ", so nothing serves it and the alias is a record of the last promotion"
     return yes(f"{where}; a write of the alias without an identity is refused with 403")
 
 

@@ -72,7 +72,7 @@ def _ask(live: RunningStack, times: int) -> list[Reply]:
         return list(clients.map(live.http, [url] * times, ({"instances": [row]} for row in rows)))
 
 
-def _spread(rows: list[list[float]], times: int) -> Iterator[list[float]]:
+def _spread(rows: list[list[Any]], times: int) -> Iterator[list[Any]]:
     for number in range(times):
         yield rows[number * len(rows) // times % len(rows)]
 

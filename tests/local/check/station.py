@@ -107,7 +107,9 @@ class Station:
             return Reply(status, {}, json.dumps({"registered_model": {"aliases": listed}}))
         if path.startswith("model-versions/search?"):
             return Reply(200, {}, json.dumps({"model_versions": self.versions}))
-        assert path == f"/get-artifact?path=reference%2Fwindow.csv&run_uuid=run{(self.aliases or {})['production']}"
+        aliases = self.aliases or {}
+        served = aliases.get("production") or aliases["staging"]
+        assert path == f"/get-artifact?path=reference%2Fwindow.csv&run_uuid=run{served}"
         return Reply(200, {}, ROWS)
 
     def prediction(self) -> Reply:

@@ -1,8 +1,11 @@
 """Each of the seven questions: a stack in which all is well says yes, and one broken thing makes one of them say no."""
 
 import io
+import json
 import time
 from dataclasses import replace
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,10 +15,15 @@ from local import check
 from local.check import drift, serving
 from local.check.answer import Answer
 from local.check.live import Reply
+from local.paths import Paths
 from tests.local.check.station import ALIASES, METRICS, PREDICT, Station, version, workflow
 
 FIRST = {"aliases": {"staging": "3"}, "weights": {"staging": 100}, "served": {"3": 1}}
 """Nothing is in production yet."""
+
+
+RETIRED = {"aliases": {"production": "2", "staging": "3"}, "weights": {"staging": 100}, "served": {"3": 1}}
+"""A version was in production, and the settings name none any more."""
 
 
 def waiting(message: str) -> dict[str, Any]:
@@ -31,41 +39,36 @@ def ask(number: int, station: Station, *, deep: bool = False) -> Answer:
     return check.answered(check.ACTING.get(question, question) if deep else question, station.live())
 
 
-def printed(station: Station, *, deep: bool = False) -> tuple[int, list[str]]:
-    told = io.StringIO()
-    console = Console(file=told, width=500, highlight=False, soft_wrap=True)
-    return check.tell("m", console, station.live, deep=deep), told.getvalue().splitlines()
+def asked(station: Station) -> list[check.Asked]:
+    return list(check.ask("m", station.live, deep=False))
 
 
 def test_a_closed_loop_is_seven_times_yes_with_numbers() -> None:
-    assert printed(Station()) == (
-        0,
-        [
-            "1 m: the registry lists the model? yes: 2 versions; production is 2, staging is 3",
-            "2 m: a training yields a staging version? yes: version 3 from m-train-3: auc 0.8 is passed",
-            (
-                "3 m: the service resolves the alias and answers :predict? yes: "
-                f"{PREDICT} predicts [0.5] with version 2, production"
-            ),
-            (
-                "4 m: the canary slot gets its fraction? yes: "
-                "360 by version 2, 40 by version 3 of 400 requests; staging is due 40 ± 24"
-            ),
-            (
-                "5 m: the detector runs with a reference from MLflow? yes: "
-                "it compares with version 2, 3 windows of 3000 predictions so far"
-            ),
-            (
-                "6 m: drift starts a new Workflow? yes: "
-                "drift of a (p = 0.01, event e1) started m-drift-1 at 2026-01-02T00:00:00Z: Succeeded"
-            ),
-            (
-                "7 m: production moves only through the human gate? yes: "
-                "production is version 2, ml-loop:models.m.production says version 2; "
-                "a write of the alias without an identity is refused with 403"
-            ),
-        ],
-    )
+    assert [each.line for each in asked(Station())] == [
+        "1 m: the registry lists the model? yes: 2 versions; production is 2, staging is 3",
+        "2 m: a training yields a staging version? yes: version 3 from m-train-3: auc 0.8 is passed",
+        (
+            "3 m: the service resolves the alias and answers :predict? yes: "
+            f"{PREDICT} predicts [0.5] with version 2, production"
+        ),
+        (
+            "4 m: the canary slot gets its fraction? yes: "
+            "360 by version 2, 40 by version 3 of 400 requests; staging is due 40 ± 24"
+        ),
+        (
+            "5 m: the detector runs with a reference from MLflow? yes: "
+            "it compares with version 2, 3 windows of 3000 predictions so far"
+        ),
+        (
+            "6 m: drift starts a new Workflow? yes: "
+            "drift of a (p = 0.01, event e1) started m-drift-1 at 2026-01-02T00:00:00Z: Succeeded"
+        ),
+        (
+            "7 m: production moves only through the human gate? yes: "
+            "production is version 2, ml-loop:models.m.production says version 2; "
+            "a write of the alias without an identity is refused with 403"
+        ),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -208,29 +211,52 @@ def test_one_broken_thing_is_a_no_that_names_it(number: int, broken: dict[str, A
             ),
         ),
         (6, {"workflows": []}, "drift:a made version 3 in m-train-3"),
+        (
+            7,
+            RETIRED,
+            (
+                "production is version 2, ml-loop:models.m.production says nothing, so nothing serves it and the alias "
+                "is a record of the last promotion; a write of the alias without an identity is refused with 403"
+            ),
+        ),
     ],
 )
 def test_what_is_not_there_yet_is_said_and_is_no_failure(number: int, changed: dict[str, Any], evidence: str) -> None:
     station = replace(Station(), **changed)
-    if changed is FIRST:
+    if changed in (FIRST, RETIRED):
         station.settings["production"] = None
-        station.http = with_reference_of("3", station.http)
     assert ask(number, station) == Answer(True, evidence)
 
 
-def with_reference_of(number: str, http: Any) -> Any:
-    def answer(url: str, body: Any = None) -> Reply:
-        if "get-artifact" in url:
-            assert url.endswith(f"run_uuid=run{number}")
-            return Reply(200, {}, "a,b\n1,2\n")
-        return http(url, body)
+def shown(monkeypatch: pytest.MonkeyPatch, station: Station, *, as_json: bool) -> tuple[int, str]:
+    """What `make check` ends with, and what it prints."""
 
-    return answer
+    def outputs(_stack: str, _paths: Paths) -> dict[str, Any]:
+        return {"models": {"m": {}}}
+
+    def look_at(*_: object) -> Any:
+        return station.live
+
+    monkeypatch.setattr(check.stack, "outputs", outputs)
+    monkeypatch.setattr(check.stack, "applied", outputs)
+    monkeypatch.setattr(check, "look_at", look_at)
+    told = io.StringIO()
+    console = Console(file=told, width=500, highlight=False, soft_wrap=True)
+    return check.run(Paths(cache=Path("/nowhere")), console, deep=False, as_json=as_json), told.getvalue()
 
 
-def test_one_no_among_six_yes_ends_with_1() -> None:
-    status, lines = printed(Station(alias_status=200))
-    assert (status, [line.split("? ")[1][:3] for line in lines]) == (1, ["yes"] * 6 + ["no:"])
+def test_one_no_among_six_yes_ends_with_1_in_lines_and_in_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    status, lines = shown(monkeypatch, Station(alias_status=200), as_json=False)
+    assert (status, [line.split("? ")[1][:3] for line in lines.splitlines()]) == (1, ["yes"] * 6 + ["no:"])
+    status, text = shown(monkeypatch, Station(alias_status=200), as_json=True)
+    assert (status, [(each["number"], each["yes"]) for each in json.loads(text)]) == (
+        1, [(number, number < 7) for number in range(1, 8)],
+    )  # fmt: skip
+    assert shown(monkeypatch, Station(), as_json=True)[0] == 0
+
+
+def test_one_broken_thing_leaves_the_other_six_answers_yes() -> None:
+    assert [each.yes for each in asked(Station(alias_status=200))] == [True] * 6 + [False]
 
 
 def test_a_registry_that_is_away_is_a_no_and_the_next_question_is_asked() -> None:
@@ -281,6 +307,13 @@ def test_deep_trains_and_judges_the_version_that_came_of_it() -> None:
     assert ask(2, Station(on_create=trained), deep=True) == Answer(
         True, "version 4 from m-train-4: auc 0.8 is passed, in 0 s"
     )
+
+
+def test_deep_trains_before_it_asks_what_the_registry_lists() -> None:
+    station = Station(on_create=trained, aliases=None, versions=[])
+    first, second = islice(check.ask("m", station.live, deep=True), 2)
+    assert (first.number, first.yes) == (2, True)
+    assert (second.number, second.evidence) == (1, "1 versions; production is 2, staging is 4")
 
 
 def test_a_training_that_leaves_staging_where_it_was_is_a_no() -> None:

@@ -1,0 +1,59 @@
+"""The end of a first `make up`: each model that the example's image trains gets a version, and answers.
+
+Nobody waits here for a training of his own, which may take hours: the output `submit` starts it.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final
+
+from local import check
+from local.check import serving, training
+from local.check.answer import Answer
+from local.check.live import Live, eventually
+from local.paths import Paths
+from local.steps import Step, StepError
+
+ROUTED_SECONDS: Final = 60.0
+"""The training ends when servers have its version; the gateway reads of them later."""
+
+Look = Callable[[], Live]
+
+
+def steps(config: Mapping[str, Any], outputs: Mapping[str, Any], paths: Paths) -> list[Step]:
+    """One for each model of the example's that has no version. `config` is what was applied."""
+    looks = {model: check.look_at(model, config, outputs, paths) for model in outputs.get("models", {})}
+    return [
+        Step(name=f"first version of {model}", run=partial(train, look))
+        for model, look in looks.items()
+        if wanted(look)
+    ]
+
+
+def wanted(look: Look) -> bool:
+    """Whether it is the example's, and nothing is registered. Raises StepError when MLflow does not say."""
+    live = look()
+    if live.settings.training.image is not None:
+        return False
+    try:
+        return not live.versions
+    except OSError as error:
+        raise StepError(f"MLflow cannot be asked for versions of {live.model}: {error}") from error
+
+
+def train(look: Look) -> str:
+    """Trains, and asks the version for a prediction. Returns the evidence; raises StepError."""
+    trained = check.answered(training.trains, look())
+    if not trained.yes:
+        raise StepError(f"{look().model} has no first version: {trained.evidence}")
+    if look().predict_url is None:
+        return trained.evidence
+    served: list[Answer] = []
+
+    def answers() -> bool:
+        served.append(check.answered(serving.answers, look()))
+        return served[-1].yes
+
+    if eventually(answers, ROUTED_SECONDS) is None:
+        raise StepError(f"{look().model} is trained and does not answer: {served[-1].evidence}")
+    return trained.evidence
