@@ -30,7 +30,12 @@ REJECTED: Final = "rejected"
 """Name of the dependency on malformed events, and of the trigger that shows them; a label of the trigger's counter."""
 METRICS_PORT: Final = 7777
 """Of event sources and sensors."""
-FROM_EVENT: Final[Mapping[str, str]] = {"feature": "body.feature", "p_value": "body.p_value", "event_id": "body.id"}
+FROM_EVENT: Final[Mapping[str, Mapping[str, str]]] = {
+    "feature": {"dataKey": "body.feature"},
+    # By its key it would be written without an exponent, as a hundred zeros.
+    "p_value": {"dataTemplate": '{{ printf "%g" .Input.body.p_value }}'},
+    "event_id": {"dataKey": "body.id"},
+}
 """The training's parameters → where their values are in the event."""
 
 
@@ -115,10 +120,10 @@ def trigger(model: str, template: Input[str]) -> dict[str, Any]:
                     {"src": {"dependencyName": EVENT, "dataTemplate": name}, "dest": "metadata.name"},
                     *(
                         {
-                            "src": {"dependencyName": EVENT, "dataKey": key},
+                            "src": {"dependencyName": EVENT, **value},
                             "dest": f'spec.arguments.parameters.#(name=="{parameter}").value',
                         }
-                        for parameter, key in FROM_EVENT.items()
+                        for parameter, value in FROM_EVENT.items()
                     ),
                 ],
             },

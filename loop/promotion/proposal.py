@@ -56,22 +56,27 @@ def propose(registry: Registry, model: str, reference: str, link: str) -> Propos
         return f"version {number} is in production already"
     if rejected := version.tags.get(Tag.REJECTED):
         return f"version {number} was rejected: {rejected}"
+    if since := version.tags.get(Tag.PROMOTED):
+        return (
+            f"version {number} was in production from {since} on, until a human took it back: "
+            "whoever wants it again writes its number into the settings"
+        )
     before = f"in place of version {current}" if current else "the first one"
     lines = [
         f"Puts version {number} of {code(model)} into production, {before}.",
         "",
         "| evidence | |",
         "| --- | --- |",
-        *(f"| {name} | {text} |" for name, text in rows(version, current, link)),
+        *(f"| {name} | {text} |" for name, text in rows(version, production, link)),
         "",
         FOOTER,
     ]
     return Proposal(number, f"Promote {model} to version {number}", "\n".join(lines) + "\n")
 
 
-def rows(version: ModelVersion, current: str | None, link: str) -> list[tuple[str, str]]:
-    """Name and Markdown of each piece of evidence; `current` is the version in production."""
-    tags = version.tags
+def rows(version: ModelVersion, production: ModelVersion | None, link: str) -> list[tuple[str, str]]:
+    """Name and Markdown of each piece of evidence."""
+    tags, current = version.tags, None if production is None else str(production.version)
     report: dict[str, Any] = json.loads(tags.get(Tag.GATE_REPORT, "{}"))
     canary = {key: value for key, value in sorted(tags.items()) if key.startswith(CANARY)}
     seen = [f"{key.removeprefix(CANARY)}: {code(value)}" for key, value in canary.items()]
@@ -81,7 +86,7 @@ def rows(version: ModelVersion, current: str | None, link: str) -> list[tuple[st
         ("Evaluated on", f"rows with SHA-256 {code(str(report.get('data', 'unknown')))}"),
         ("Canary", "; ".join(seen) or "no numbers on the version"),
         ("Why it was trained", cause(tags)),
-        ("Training data", f"SHA-256 {code(tags.get(Tag.DATA_FINGERPRINT, 'unknown'))}"),
+        ("Training data", f"SHA-256 {code(tags.get(Tag.DATA_FINGERPRINT, 'unknown'))}{same(version, production)}"),
         ("Source", code(tags.get(Tag.SOURCE_COMMIT, "unknown"))),
         ("Workflow", code(tags.get(Tag.WORKFLOW, "unknown"))),
         ("MLflow", f"[version {version.version}]({page}), run {code(str(version.run_id))}"),
@@ -106,6 +111,21 @@ def measured(numbers: dict[str, Any], compared: str | None) -> str:
     if compared is not None:
         text += f"; version {compared} in production {numbers['production']:.4f} on the same rows"
     return text
+
+
+def same(version: ModelVersion, production: ModelVersion | None) -> str:
+    """What a human should know before he approves: that nothing new has been learnt."""
+    if production is None:
+        return ""
+    words = {Tag.DATA_FINGERPRINT: "data", Tag.SOURCE_COMMIT: "code", Tag.MODEL_DIGEST: "model"}
+    equal = [
+        word
+        for tag, word in words.items()
+        if version.tags.get(tag) is not None and version.tags.get(tag) == production.tags.get(tag)
+    ]
+    if not equal or equal == [words[Tag.SOURCE_COMMIT]]:  # other data with the same code is how it should be
+        return ""
+    return f"; **the same {' and '.join(equal)} as version {production.version}, which is in production**"
 
 
 def cause(tags: dict[str, str]) -> str:

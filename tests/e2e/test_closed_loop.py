@@ -163,7 +163,7 @@ def test_an_event_is_one_workflow_whatever_is_killed_around_it(
     assert loop.workflows().keys() - before == {name_of(sent), name_of(after)}
 
 
-@pytest.mark.parametrize(("p_value", "text"), [(0, "0"), (0.049999, "0.049999"), (1e-12, "0.000000000001")])
+@pytest.mark.parametrize(("p_value", "text"), [(0, "0"), (0.049999, "0.049999"), (1e-12, "1e-12")])
 def test_the_training_is_told_the_feature_the_p_value_and_the_event(
     loop: ClosedLoop, p_value: float, text: str, timed: Timed
 ) -> None:

@@ -121,10 +121,15 @@ def test_every_parameter_goes_to_the_training_s_parameter_of_the_same_name(recor
     assert [each["name"] for each in template["arguments"]["parameters"]] == ["trigger", *FROM_EVENT]
     declared = {each["name"]: each["value"] for each in workflow()["spec"]["arguments"]["parameters"]}
     assert declared == {"trigger": "drift", "feature": "", "p_value": "", "event_id": ""}
-    filled = {each["dest"]: each["src"]["dataKey"] for each in parameters() if "dataKey" in each["src"]}
+    filled = {
+        each["dest"]: value
+        for each in parameters()
+        for key, value in each["src"].items()
+        if key != "dependencyName" and each["dest"] != "metadata.name"
+    }
     assert filled == {
         'spec.arguments.parameters.#(name=="feature").value': "body.feature",
-        'spec.arguments.parameters.#(name=="p_value").value': "body.p_value",
+        'spec.arguments.parameters.#(name=="p_value").value': '{{ printf "%g" .Input.body.p_value }}',
         'spec.arguments.parameters.#(name=="event_id").value': "body.id",
     }
 

@@ -66,7 +66,8 @@ def test_a_version_that_drift_asked_for_is_proposed_with_all_its_evidence(
     shelf.add("production")
     compared = {"production": 0.875, "production_version": "1", "tolerance": 0}
     canary = {"ml-loop.canary.requests": "412", "ml-loop.canary.error-rate": "0.0024"}
-    run_id = shelf.add("staging", report=compared, **DRIFT, **canary)
+    new = {Tag.DATA_FINGERPRINT: "f" * 64}
+    run_id = shelf.add("staging", report=compared, **DRIFT, **canary, **new)
     assert told(shelf, monkeypatch, capsys) == (
         0,
         f"""\
@@ -80,7 +81,7 @@ Puts version 2 of `{shelf.model}` into production, in place of version 1.
 | Evaluated on | rows with SHA-256 `{ROWS}` |
 | Canary | error-rate: `0.0024`; requests: `412` |
 | Why it was trained | drift of `price`: adjusted p-value `0.003`, event `e-17` |
-| Training data | SHA-256 `{DATA}` |
+| Training data | SHA-256 `{"f" * 64}` |
 | Source | `0123abc` |
 | Workflow | `books-train-x` |
 | MLflow | [version 2](https://mlflow.example.com/#/models/{shelf.model}/versions/2), run `{run_id}` |
@@ -133,6 +134,14 @@ def test_a_comparison_with_a_version_that_has_left_production_is_said_to_be_one(
     [
         (("production", "staging"), {}, "version 1 is in production already"),
         (("production",), {}, "no version is staging"),
+        (
+            ("staging",),
+            {Tag.PROMOTED: "2026-01-02T03:04:05+00:00"},
+            (
+                "version 1 was in production from 2026-01-02T03:04:05+00:00 on, until a human took it back: "
+                "whoever wants it again writes its number into the settings"
+            ),
+        ),
         (("staging",), {Tag.REJECTED: "2 of 90 requests failed"}, "version 1 was rejected: 2 of 90 requests failed"),
     ],
 )
@@ -150,6 +159,33 @@ def test_where_nothing_is_to_be_proposed_the_reason_is_told_and_no_file_is_writt
     printed = (0, f"{shelf.model}: nothing to propose, as {reason}\n")
     assert told(shelf, monkeypatch, capsys, "--output", str(tmp_path)) == printed
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("tags", "said"),
+    [
+        ({}, "; **the same data and code as version 1, which is in production**"),
+        ({Tag.SOURCE_COMMIT: "9"}, "; **the same data as version 1, which is in production**"),
+        (
+            {Tag.SOURCE_COMMIT: "9", Tag.MODEL_DIGEST: "a"},
+            "; **the same data and model as version 1, which is in production**",
+        ),
+        ({Tag.DATA_FINGERPRINT: "9"}, ""),
+    ],
+)
+def test_whoever_approves_is_told_that_nothing_new_was_learnt(
+    tags: dict[str, str],
+    said: str,
+    *,
+    shelf: Shelf,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    digest: dict[str, Any] = {Tag.MODEL_DIGEST: "a"}
+    shelf.add("production", **digest)
+    shelf.add("staging", **tags)
+    data = tags.get(Tag.DATA_FINGERPRINT, DATA)
+    assert f"| Training data | SHA-256 `{data}`{said} |" in told(shelf, monkeypatch, capsys)[1].splitlines()
 
 
 def test_a_version_that_failed_its_gate_is_not_proposed(
