@@ -19,6 +19,7 @@ class Display:
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(highlight=False, soft_wrap=True)
         self._running: dict[str, float] = {}
+        self._at: dict[str, str] = {}
         self._left = 0
         self._lock = threading.Lock()
         self._live: Live | None = None
@@ -39,10 +40,16 @@ class Display:
         if not self.console.is_terminal:
             self.console.print(f"  … {name}", style="dim")
 
+    def tell(self, name: str, text: str) -> None:
+        """What a step under way is at, beside its name on a terminal."""
+        with self._lock:
+            self._at[name] = text
+
     def finish(self, name: str, state: str, seconds: float, note: str | None) -> None:
         mark, style = MARKS[state]
         with self._lock:
             self._running.pop(name, None)
+            self._at.pop(name, None)
             self._left -= 1
         took = "cached" if state == "cached" else f"{seconds:.1f} s"
         self.console.print(Text.assemble((mark, style), f" {name:<34}", (took, "dim"), f"  {note}" if note else ""))
@@ -52,6 +59,8 @@ class Display:
         table = Table.grid(padding=(0, 1))
         with self._lock:
             for name, began in self._running.items():
-                table.add_row("…", name, f"{now - began:.0f} s")
-            table.add_row("", f"{self._left} steps to go", "")
+                table.add_row(
+                    "…", name, f"{now - began:.0f} s", Text(self._at.get(name, ""), "dim", overflow="ellipsis")
+                )
+            table.add_row("", f"{self._left} steps to go", "", "")
         return table

@@ -76,6 +76,10 @@ class Runner:
         self._stopping = threading.Event()
         folder.mkdir(parents=True, exist_ok=True)
 
+    def tell(self, name: str, text: str) -> None:
+        """Shows what a step under way is at."""
+        self._display.tell(name, text)
+
     def run(self, steps: Sequence[Step]) -> None:
         """Runs all steps. The first failure lets running steps finish, starts no new one, and is raised."""
         waiting = {step.name: step for step in steps}

@@ -2,12 +2,13 @@
 
 import itertools
 import json
+import re
 import shutil
 import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pulumi import automation
 from rich.console import Console
@@ -24,6 +25,12 @@ from local.steps import Runner, Step, StepError
 from local.toolchain import pulumi
 from restore.wanted import RestoreError
 from settings import SettingsError
+
+UNDER_WAY: Final = re.compile(
+    r"[ +~-]*\S+:\S+ (?P<resource>\S+) (?P<verb>(?:creat|updat|delet|replac)ing(?: replacement)?) "
+    r"\((?P<seconds>\d+s)\)(?: \[diff: [^]]*\])?[; ]*(?P<waits>.*)"
+)
+"""The engine's line of a resource that is not done yet."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +99,7 @@ def elsewhere(name: str, context: str | None) -> int:
 
 def apply(runner: Runner, paths: Paths, name: str, images: Mapping[str, str]) -> Applied:
     """Runs `pulumi up`; what the engine prints goes to a log file, and to the user only where it went wrong."""
-    log = paths.cache / "pulumi-up.log"
+    step, log = f"pulumi up ({name})", paths.cache / "pulumi-up.log"
     lines: list[str] = []
     result: dict[str, Any] = {}
 
@@ -102,12 +109,23 @@ def apply(runner: Runner, paths: Paths, name: str, images: Mapping[str, str]) ->
             def show(line: str) -> None:
                 lines.append(line.strip())
                 file.write(line + "\n")
+                if waiting := under_way(line):
+                    runner.tell(step, waiting)
 
             result.update(stack.up(name, paths, images, show))
         return summary(lines)
 
-    runner.run([Step(name=f"pulumi up ({name})", run=run)])
+    runner.run([Step(name=step, run=run)])
     return Applied(outputs=result, warnings=warnings(lines))
+
+
+def under_way(line: str) -> str | None:
+    """A resource that the engine works at, how long it has, and what it waits for; None for any other line."""
+    found = UNDER_WAY.match(line)
+    if found is None:
+        return None
+    waits = f": {found['waits']}" if found["waits"] else ""
+    return f"{found['resource']} {found['verb']} {found['seconds']}{waits}"
 
 
 def summary(lines: list[str]) -> str:

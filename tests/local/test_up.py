@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from local import cli, stack
-from local.up import summary, warnings
+from local.up import summary, under_way, warnings
 
 PRINTED = """\
 Updating (local):
@@ -33,6 +33,23 @@ def test_what_changed_is_told_in_the_engine_s_own_numbers() -> None:
 
 def test_an_update_that_printed_no_numbers_has_no_summary() -> None:
     assert summary(LINES[:3]) == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (" +  kubernetes:apps/v1:Deployment drift creating (7s) 0 of 1 replicas ready",
+         "drift creating 7s: 0 of 1 replicas ready"),
+        (" ~  kubernetes:apps/v1:Deployment mlflow-server updating (46s) [diff: ~spec]; 1 old replicas still running",
+         "mlflow-server updating 46s: 1 old replicas still running"),
+        (" ++ kubernetes:batch/v1:Job promotion-job creating replacement (0s) [diff: ]",
+         "promotion-job creating replacement 0s"),
+        (" +  kubernetes:apps/v1:Deployment mlflow-server created (4s)", None),
+        ("Updating (local):", None),
+    ],
+)  # fmt: skip
+def test_what_the_engine_waits_for_is_told_while_it_waits(line: str, told: str | None) -> None:
+    assert under_way(line) == told
 
 
 def test_the_program_s_warnings_are_told_once_and_the_engine_s_remarks_on_plugins_are_not() -> None:
