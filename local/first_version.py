@@ -10,14 +10,14 @@ from typing import Any, Final
 from local import check
 from local.check import serving, training
 from local.check.answer import Answer
-from local.check.live import Live, eventually
+from local.check.live import RunningStack, eventually
 from local.paths import Paths
 from local.steps import Step, StepError
 
 ROUTED_SECONDS: Final = 60.0
 """The training ends when servers have its version; the gateway reads of them later."""
 
-Look = Callable[[], Live]
+Look = Callable[[], RunningStack]
 
 
 def steps(config: Mapping[str, Any], outputs: Mapping[str, Any], paths: Paths) -> list[Step]:
@@ -43,7 +43,7 @@ def wanted(look: Look) -> bool:
 
 def train(look: Look) -> str:
     """Trains, and asks the version for a prediction. Returns the evidence; raises StepError."""
-    trained = check.answered(training.trains, look())
+    trained = check.answered(partial(training.trains, purpose="first"), look())
     if not trained.yes:
         raise StepError(f"{look().model} has no first version: {trained.evidence}")
     if look().predict_url is None:

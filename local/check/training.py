@@ -51,10 +51,10 @@ def yields_staging(live: RunningStack) -> Answer:
     return _judged(staging)
 
 
-def trains(live: RunningStack) -> Answer:
-    """Submits a training, waits for its end and judges the version that it made."""
+def trains(live: RunningStack, purpose: str = "check") -> Answer:
+    """Submits a training, waits for its end and judges the version that it made. `purpose` is part of its name."""
     template = {"workflowTemplateRef": {"name": live.template}}
-    where = {"namespace": live.namespace, "generateName": f"{live.model}-check-"}
+    where = {"namespace": live.namespace, "generateName": f"{live.model}-{purpose}-"}
     workflow = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": where, "spec": template}
     name: str = json.loads(live.kubectl("create", "-f", "-", "-o", "json", stdin=json.dumps(workflow)))["metadata"][
         "name"

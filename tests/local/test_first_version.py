@@ -19,7 +19,8 @@ def ended(station: Station, phase: str) -> dict[str, Any]:
 def fresh(**changed: Any) -> Station:
     """A model that nobody has trained yet; its training makes version 1."""
 
-    def trained(station: Station, _submitted: dict[str, Any]) -> dict[str, Any]:
+    def trained(station: Station, submitted: dict[str, Any]) -> dict[str, Any]:
+        assert submitted["metadata"]["generateName"] == "m-first-"
         station.versions.append(version(1))
         station.aliases = {"staging": "1"}
         return ended(station, "Succeeded")
