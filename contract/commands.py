@@ -6,6 +6,7 @@ A field is an option, and spelled nowhere else. What a command's class says of i
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, ClassVar, Self
 
 from contract import flags
@@ -52,3 +53,27 @@ class Detect(Command):
     model: Annotated[str, "the registered model's name"]
     drift: DriftSettings
     port: Annotated[int, "of /metrics, /healthz and /readyz"] = METRICS_PORT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settle(Command):
+    """Tell the cooldown how a training ended that drift asked for."""
+
+    NAME = "settle"
+
+    model: Annotated[str, "the registered model's name"]
+    feature: Annotated[str, "the feature that drifted"]
+    run: Annotated[str, "uid of the workflow, which holds the cooldown"]
+    workflow: Annotated[str, "its name, which its version is tagged with"]
+    status: Annotated[str, "how it ended, as Argo says it"]
+    cooldown: Annotated[timedelta, "least time between two, like 21600s"]
+    namespace: Annotated[str | None, "of the Leases; default: this pod's"] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ledger(Command):
+    """Sum what a model's trainings cost and gained, by what started them."""
+
+    NAME = "ledger"
+
+    model: Annotated[str, "the registered model's name"]

@@ -23,6 +23,8 @@ COMMANDS = {
     "evidence": ("loop.promotion.proposal", "write the pull request that would put a version into production"),
     "detect": ("loop.drift.detector", "compare the predictions' features with the reference window"),
     "cooldown": ("loop.retraining.cooldown", "take the per-feature lease, or end the run as skipped"),
+    "settle": ("loop.retraining.settle", "tell the cooldown how the training ended"),
+    "ledger": ("loop.retraining.ledger", "sum what a model's trainings cost and gained"),
     "bus-credentials": ("loop.runtime.bus", "make the event bus a certificate and a password, once"),
 }
 

@@ -6,6 +6,7 @@
                                                                           promote to staging, if the gate passed
                                                                           roll staging out and watch it, if served
     on failure: record why, at the run or at the model
+    at the end of a run that was granted: settle the cooldown by how it ended
 
 External: the commands (`python3 -m loop …`, contract in docs/training-contract.md) and the images they are in.
 """
@@ -13,6 +14,7 @@ External: the commands (`python3 -m loop …`, contract in docs/training-contrac
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Final
 
 from hera.workflows import Parameter, Step, Steps, WorkflowTemplate
@@ -35,11 +37,14 @@ from components.training.pods import (
     workflow_parameter,
 )
 from contract import gate, names
+from contract.commands import Settle
 from contract.names import Alias, Env, Trigger
 from settings.values.cron import zoned
 
 PARAMETERS: Final = ("trigger", "feature", "p_value", "event_id")
 """What a run is told. The trigger `drift` needs the three others."""
+GRANTED: Final = "(workflow.outputs?.parameters?.granted ?? '') == 'true'"
+"""Whether the cooldown has granted the run, for its end: one that was refused holds nothing."""
 
 
 def workflow_spec(plan: TrainingPlan) -> dict[str, Any]:
@@ -60,8 +65,10 @@ def workflow_spec(plan: TrainingPlan) -> dict[str, Any]:
             pod_template(name, pod)
         _pipeline(plan)
         _main(plan)
-        with Steps(name="exit"):
+        with Steps(name="exit") as ending, ending.parallel():
             Step(name="record", template="report-failure", when="{{workflow.status}} != Succeeded")
+            if plan.cooldown is not None:
+                Step(name="settle", template="settle", when=f"{{{{= {GRANTED} }}}}")
     return workflow.to_dict()["spec"]
 
 
@@ -185,7 +192,7 @@ def _pods(plan: TrainingPlan) -> dict[str, LoopPod]:
     }
     if plan.cooldown is not None:
         # It ends with 1 where it doesn't know, and knows when it is asked again.
-        account, outputs = plan.accounts.cooldown, [result("granted", names.GRANTED_FILE)]
+        account, outputs = plan.accounts.cooldown, [result("granted", names.GRANTED_FILE, global_name="granted")]
         pods["cooldown"] = LoopPod(
             image=plan.loop_image,
             command=_cooldown(plan),
@@ -195,6 +202,14 @@ def _pods(plan: TrainingPlan) -> dict[str, LoopPod]:
             outputs=outputs,
             retry=None,
             counted=COOLDOWNS.counter(plan.model),
+        )
+        pods["settle"] = LoopPod(
+            image=plan.loop_image,
+            command=[Settle.NAME, *_settle(plan, plan.cooldown).argv()],
+            env=common,
+            account=account,
+            calls_api=True,
+            retry=None,
         )
     if plan.staging_service:
         command, account = _rollout(plan, plan.staging_service), plan.accounts.rollout
@@ -270,6 +285,17 @@ def _cooldown(plan: TrainingPlan) -> list[str]:
         "--run={{workflow.uid}}",
         f"--cooldown={plan.cooldown}s",
     ]
+
+
+def _settle(plan: TrainingPlan, cooldown: int) -> Settle:
+    return Settle(
+        model=plan.model,
+        feature=workflow_parameter("feature"),
+        run="{{workflow.uid}}",
+        workflow="{{workflow.name}}",
+        status="{{workflow.status}}",
+        cooldown=timedelta(seconds=cooldown),
+    )
 
 
 def _rollout(plan: TrainingPlan, service: str) -> list[str]:

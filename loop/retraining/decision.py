@@ -1,22 +1,41 @@
-"""Whether a drift event may start a training: pure, and shared by the cooldown step, the simulation and the tests.
+"""Whether a drift event may start a training: pure, and shared by the steps, the simulation and the tests.
 
 Two holds are taken one after the other, both by the same rule: the feature's, for the cooldown; then the model's, for
 the short time in which features that drift together belong to one training. Whoever is refused is dropped, never
 queued, and stays refused; whoever was granted stays granted, so that a repeated step or a repeated delivery decides
-nothing anew.
+nothing anew. How the training ended is settled once: one that failed gives its holds back, and one that gained nothing
+makes the feature's next hold longer.
 """
 
 import hashlib
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final
 
 CLOCK_SKEW: Final = timedelta(minutes=1)
 """How far the clocks of two API servers may be apart without a hold ending early; added to each hold."""
 
+BACKOFF: Final = timedelta(minutes=5)
+"""Until the next attempt after a training that failed; doubled by each failure in a row, up to the cooldown."""
+
+DOUBLINGS: Final = 4
+"""Trainings in a row that gain nothing double the feature's cooldown so often at most."""
+
 REMEMBERED: Final = 100
 """Events that a hold remembers, of the granted and of the refused."""
+
+
+class Ending(StrEnum):
+    """How a training ended that drift asked for."""
+
+    GAINED = "gained"
+    """With a version that is better than production on the same rows, or was compared with none."""
+    FRUITLESS = "fruitless"
+    """With none."""
+    FAILED = "failed"
+    """With an error: nothing is known."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +63,22 @@ class Hold:
     """Events refused, the last ones, newest last."""
     refusals: int = 0
     """How many were refused, ever."""
+    settled: str = ""
+    """The run whose ending was the last one taken into account."""
+    failures: int = 0
+    """Trainings in a row that failed."""
+    fruitless: int = 0
+    """Trainings in a row that gained nothing."""
+    retry: datetime | None = None
+    """Given back: the hold ends then, if not before."""
+
+    def length(self, cooldown: timedelta) -> timedelta:
+        """How long it lasts, where it is not given back."""
+        return cooldown * 2 ** min(self.fruitless, DOUBLINGS)
+
+    def until(self, cooldown: timedelta) -> datetime:
+        end = self.taken + self.length(cooldown) + CLOCK_SKEW
+        return end if self.retry is None else min(end, self.retry)
 
 
 @dataclass(frozen=True)
@@ -62,10 +97,10 @@ def decide(hold: Hold | None, event: Event, now: datetime, length: timedelta) ->
     if hold is None:
         return _grant(Hold(event.id, event.feature, event.run, now), event, now, length)
     now = max(now, hold.taken)  # a clock that is behind ends nothing early
-    until = hold.taken + length + CLOCK_SKEW
+    until = hold.until(length)
     if (hold.event, hold.run) == (event.id, event.run):
         renewed = hold if now == hold.taken else replace(hold, taken=now)  # its training may start only now
-        return Decision(True, renewed, now + length + CLOCK_SKEW)
+        return Decision(True, renewed, renewed.until(length))
     if event.id in hold.refused:
         return Decision(False, hold, until)
     if now < until or event.id in hold.granted:
@@ -76,8 +111,22 @@ def decide(hold: Hold | None, event: Event, now: datetime, length: timedelta) ->
 
 def _grant(hold: Hold, event: Event, now: datetime, length: timedelta) -> Decision:
     granted = (*hold.granted, event.id)[-REMEMBERED:]
-    taken = replace(hold, event=event.id, feature=event.feature, run=event.run, taken=now, granted=granted)
-    return Decision(True, taken, now + length + CLOCK_SKEW)
+    taken = replace(hold, event=event.id, feature=event.feature, run=event.run, taken=now, granted=granted, retry=None)
+    return Decision(True, taken, taken.until(length))
+
+
+def settle(hold: Hold, run: str, ending: Ending, now: datetime, length: timedelta) -> Hold:
+    """What to remember of a training that ended; the very object where it is not the holder's, or settled already."""
+    if hold.run != run or hold.settled == run:
+        return hold
+    match ending:
+        case Ending.FAILED:
+            wait = min(BACKOFF * 2 ** min(hold.failures, 20), length)
+            return replace(hold, settled=run, failures=hold.failures + 1, retry=now + wait)
+        case Ending.FRUITLESS:
+            return replace(hold, settled=run, failures=0, fruitless=hold.fruitless + 1)
+        case Ending.GAINED:
+            return replace(hold, settled=run, failures=0, fruitless=0)
 
 
 def lease_name(model: str, feature: str | None = None) -> str:

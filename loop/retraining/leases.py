@@ -14,7 +14,8 @@ from typing import Any, Final, Protocol
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
-from loop.retraining.decision import Decision, Event, Hold, decide
+from loop.retraining.decision import Decision, Ending, Event, Hold, decide, settle
+from loop.runtime import pod
 
 ANNOTATION: Final = "ml-loop.dev/"
 ATTEMPTS: Final = 50
@@ -50,8 +51,29 @@ def take(store: Store, name: str, event: Event, length: timedelta) -> Decision:
         decision = decide(stored.hold, event, stored.now, length)
         if decision.hold is stored.hold or store.write(name, decision.hold, stored.version, length):
             return decision
-        time.sleep(random.uniform(0, min(1.0, 0.01 * 2**attempt)))  # noqa: S311  # jitter
-    raise ContendedError(f"Lease {name} was changed by others at each of {ATTEMPTS} attempts")
+        _pause(attempt)
+    raise _contended(name)
+
+
+def give_back(store: Store, name: str, run: str, ending: Ending, length: timedelta) -> Hold | None:
+    """Settle how the run ended that holds it; the hold, or None if there is none. Raises ContendedError."""
+    for attempt in range(ATTEMPTS):
+        stored = store.read(name)
+        if stored.hold is None:
+            return None
+        settled = settle(stored.hold, run, ending, stored.now, length)
+        if settled is stored.hold or store.write(name, settled, stored.version, length):
+            return settled
+        _pause(attempt)
+    raise _contended(name)
+
+
+def _pause(attempt: int) -> None:
+    time.sleep(random.uniform(0, min(1.0, 0.01 * 2**attempt)))  # noqa: S311  # jitter
+
+
+def _contended(name: str) -> ContendedError:
+    return ContendedError(f"Lease {name} was changed by others at each of {ATTEMPTS} attempts")
 
 
 class KubernetesStore:
@@ -86,6 +108,15 @@ class KubernetesStore:
         return True
 
 
+def of_namespace(namespace: str | None) -> KubernetesStore:
+    """The Leases of a namespace, or of this pod's, by the credentials at hand."""
+    from kubernetes import config  # noqa: PLC0415  # only where there is a cluster
+
+    config.load_config()
+    labels = {"app.kubernetes.io/managed-by": "ml-loop"}
+    return KubernetesStore(client.CoordinationV1Api(), namespace or pod.namespace(), labels)
+
+
 def _date(headers: Any) -> datetime:
     return parsedate_to_datetime(headers["Date"]).astimezone(UTC)
 
@@ -97,6 +128,10 @@ def _lease(name: str, hold: Hold, version: str | None, length: timedelta, labels
         ANNOTATION + "granted": json.dumps(hold.granted),
         ANNOTATION + "refused": json.dumps(hold.refused),
         ANNOTATION + "refusals": str(hold.refusals),
+        ANNOTATION + "settled": hold.settled,
+        ANNOTATION + "failures": str(hold.failures),
+        ANNOTATION + "fruitless": str(hold.fruitless),
+        **({ANNOTATION + "retry": hold.retry.isoformat()} if hold.retry else {}),
     }
     # As text: the client writes whole seconds without a fraction, which Kubernetes' MicroTime refuses.
     acquired = hold.taken.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -107,7 +142,7 @@ def _lease(name: str, hold: Hold, version: str | None, length: timedelta, labels
         spec=client.V1LeaseSpec(
             holder_identity=hold.event,
             acquire_time=acquired,  # pyright: ignore[reportArgumentType]
-            lease_duration_seconds=max(1, int(length.total_seconds())),
+            lease_duration_seconds=max(1, int(hold.length(length).total_seconds())),
             lease_transitions=len(hold.granted),
         ),
     )
@@ -123,4 +158,8 @@ def _hold(lease: Any) -> Hold:
         granted=tuple(json.loads(notes.get(ANNOTATION + "granted", "[]"))),
         refused=tuple(json.loads(notes.get(ANNOTATION + "refused", "[]"))),
         refusals=int(notes.get(ANNOTATION + "refusals", "0")),
+        settled=notes.get(ANNOTATION + "settled", ""),
+        failures=int(notes.get(ANNOTATION + "failures", "0")),
+        fruitless=int(notes.get(ANNOTATION + "fruitless", "0")),
+        retry=datetime.fromisoformat(notes[ANNOTATION + "retry"]) if ANNOTATION + "retry" in notes else None,
     )

@@ -117,6 +117,11 @@ class Registry:
         found = self.ask(lambda: self.client.search_model_versions(f"name = '{name}' and tags.`{key}` = '{value}'"))
         return sorted(found, key=lambda version: int(version.version))
 
+    def versions(self, name: str) -> list[ModelVersion]:
+        """All of a model's, oldest first."""
+        found = self.ask(lambda: self.client.search_model_versions(f"name = '{name}'"))
+        return sorted(found, key=lambda version: int(version.version))
+
     def register(self, name: str, run_id: str, model_id: str, tags: Mapping[str, str], key: str) -> ModelVersion:
         """The one version whose tag `key` has the value in `tags`: found, or made in a single call with all its tags.
 

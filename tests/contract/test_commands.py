@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from hypothesis import find, given
 from hypothesis import strategies as st
 
 import contract
-from contract.commands import Command, Detect
+from contract.commands import Command, Detect, Ledger, Settle
 from contract.drift import MIN_WINDOW, DriftReference, DriftSettings, DriftTest
 
 WORDS: Final = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
@@ -31,6 +32,17 @@ DRIFT: Final = st.builds(
 )
 COMMANDS: Final[Mapping[type[Command], st.SearchStrategy[Command]]] = {
     Detect: st.builds(Detect, model=TEXT, drift=DRIFT, port=st.integers(1, 65535)),
+    Settle: st.builds(
+        Settle,
+        model=TEXT,
+        feature=TEXT,
+        run=TEXT,
+        workflow=TEXT,
+        status=TEXT,
+        cooldown=st.integers(0, 10**9).map(lambda seconds: timedelta(seconds=seconds)),
+        namespace=st.none() | TEXT,
+    ),
+    Ledger: st.builds(Ledger, model=TEXT),
 }
 EACH: Final = pytest.mark.parametrize("kind", COMMANDS, ids=lambda kind: kind.NAME)
 

@@ -123,7 +123,7 @@ def test_only_granted_runs_wait_for_the_model_s_mutex(recording: Recording) -> N
 
 def test_a_failed_run_is_recorded_by_the_exit_handler(recording: Recording) -> None:
     assert spec(recording)["onExit"] == "exit"
-    assert steps(recording, "exit") == [{"record": "{{workflow.status}} != Succeeded"}]
+    assert steps(recording, "exit")[0]["record"] == "{{workflow.status}} != Succeeded"
     found = environment(recording, "report-failure")
     assert found["ML_LOOP_FAILURES"] == "{{workflow.failures}}"
     assert found["ML_LOOP_RUN_ID"] == "{{= workflow.outputs?.parameters?.run_id ?? '' }}"
@@ -175,10 +175,20 @@ def test_each_metric_of_the_gate_reaches_the_steps_that_measure_and_decide() -> 
         )
 
 
+def test_whoever_was_granted_settles_its_cooldown_at_the_end_however_it_ended(recording: Recording) -> None:
+    granted = "{{= (workflow.outputs?.parameters?.granted ?? '') == 'true' }}"
+    assert [each["settle"] for each in steps(recording, "exit")] == [granted]
+    (output,) = template(recording, "cooldown")["outputs"]["parameters"]
+    assert output["globalName"] == "granted"
+    told = {"--run={{workflow.uid}}", "--workflow={{workflow.name}}", "--status={{workflow.status}}"}
+    assert told <= set(template(recording, "settle")["container"]["command"])
+
+
 def test_without_retraining_there_is_no_cooldown_and_no_right_to_leases() -> None:
     found = build(replace(training_args(), cooldown=None))
     assert steps(found, "main") == [{"pipeline": None}]
-    assert "cooldown" not in pod_templates(found)
+    assert not pod_templates(found).keys() & {"cooldown", "settle"}
+    assert steps(found, "exit") == [{"record": "{{workflow.status}} != Succeeded"}]
     assert rules(found).keys() == {"recommender-train", "recommender-gate", "recommender-rollout"}
 
 
@@ -221,6 +231,7 @@ def test_the_user_s_code_runs_as_the_account_that_may_do_the_least(recording: Re
         "promote-to-staging": "recommender-gate",
         "report-failure": "recommender-gate",
         "cooldown": "recommender-cooldown",
+        "settle": "recommender-cooldown",
         "rollout": "recommender-rollout",
         "canary": "recommender-rollout",
     }
@@ -238,7 +249,7 @@ def test_only_the_executor_and_steps_that_call_the_api_see_a_token(recording: Re
         mounts = {str(each["name"]): each.get("volumeMounts", []) for _, each in containers(pod)}
         seen[name] = {each for each, found in mounts.items() if folder in [mount["mountPath"] for mount in found]}
     executor = {"init", "wait"}
-    calling = {name: executor | {"main"} for name in ("cooldown", "rollout", "canary")}
+    calling = {name: executor | {"main"} for name in ("cooldown", "settle", "rollout", "canary")}
     assert seen == dict.fromkeys(pod_templates(recording), executor) | calling
 
 
@@ -299,7 +310,7 @@ def test_a_run_may_wait_for_another_one_and_still_take_its_own_time(recording: R
 def test_a_dead_pod_is_replaced_and_an_answer_is_final(recording: Recording) -> None:
     died = "lastRetry.status == 'Error' || lastRetry.exitCode != '1'"
     found = {name: each["retryStrategy"].get("expression") for name, each in pod_templates(recording).items()}
-    unconditional = {"cooldown", "report-failure"}
+    unconditional = {"cooldown", "settle", "report-failure"}
     assert {name for name, expression in found.items() if expression is None} == unconditional
     assert found.pop("canary") == f"lastRetry.status == 'Error' || lastRetry.exitCode != '{names.EXIT_VERDICT}'"
     assert {expression for name, expression in found.items() if name not in unconditional} == {died}
@@ -411,7 +422,7 @@ def refusals(manifest: Mapping[str, Any]) -> list[str]:
 def test_every_pod_passes_restricted_under_a_controller_that_restricts_nothing(recording: Recording) -> None:
     manifest = recording.inputs("WorkflowTemplate")
     built = list(pods("argoproj.io/WorkflowTemplate", manifest, Stack()))
-    assert len(built) == len(pod_templates(recording)) == 8
+    assert len(built) == len(pod_templates(recording)) == 9
     assert {str(each["name"]) for pod in built for _, each in containers(pod)} == {"init", "wait", "main"}
     assert refusals(manifest) == []
 

@@ -2,11 +2,22 @@
 
 import re
 import threading
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import ThreadingHTTPServer
 from typing import Any
 
 from json_handler import JsonHandler
+from kubernetes import client
+from kubernetes.client.api_client import ApiClient
+from kubernetes.client.configuration import Configuration
 
+from loop.retraining.cooldown import ask
+from loop.retraining.decision import Event
+from loop.retraining.leases import KubernetesStore
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+HOURS = timedelta(hours=1)
 MICRO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
@@ -64,3 +75,16 @@ class LeaseServer:
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+def store(server: LeaseServer) -> KubernetesStore:
+    api = ApiClient(Configuration(host=server.url))
+    return KubernetesStore(client.CoordinationV1Api(api), "ml", {"app": "ml-loop"})
+
+
+def at(server: LeaseServer, moment: datetime) -> None:
+    server.date = format_datetime(moment, usegmt=True)
+
+
+def request(server: LeaseServer, event: str, feature: str = "age", run: str = "") -> tuple[bool, str]:
+    return ask(store(server), "recommender", Event(event, feature, run or event), 6 * HOURS, HOURS)

@@ -2,45 +2,15 @@
 
 import sys
 import threading
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
-from fake_api import LeaseServer
-from kubernetes import client
-from kubernetes.client.api_client import ApiClient
-from kubernetes.client.configuration import Configuration
+from fake_api import HOURS, NOON, LeaseServer, at, request, store
 
 from loop.retraining import cooldown
 from loop.retraining.cooldown import ask
 from loop.retraining.decision import Event
 from loop.retraining.leases import KubernetesStore
-
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-HOURS = timedelta(hours=1)
-
-
-@pytest.fixture
-def server() -> Iterator[LeaseServer]:
-    running = LeaseServer()
-    running.date = format_datetime(NOON, usegmt=True)
-    yield running
-    running.close()
-
-
-def store(server: LeaseServer) -> KubernetesStore:
-    api = ApiClient(Configuration(host=server.url))
-    return KubernetesStore(client.CoordinationV1Api(api), "ml", {"app": "ml-loop"})
-
-
-def at(server: LeaseServer, moment: datetime) -> None:
-    server.date = format_datetime(moment, usegmt=True)
-
-
-def request(server: LeaseServer, event: str, feature: str = "age", run: str = "") -> tuple[bool, str]:
-    return ask(store(server), "recommender", Event(event, feature, run or event), 6 * HOURS, HOURS)
 
 
 def test_the_first_event_of_a_feature_is_granted_and_the_next_is_told_until_when_to_wait(server: LeaseServer) -> None:

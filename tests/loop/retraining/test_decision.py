@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.cooldown import COALESCE, World, run
-from loop.retraining.decision import CLOCK_SKEW, Event, Hold, decide, lease_name
+from loop.retraining.decision import CLOCK_SKEW, Ending, Event, Hold, decide, lease_name, settle
 from loop.retraining.leases import ContendedError, take
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -77,6 +77,50 @@ def test_an_old_event_does_not_come_back_after_another_was_granted() -> None:
 
 def test_a_clock_that_is_behind_ends_nothing_early() -> None:
     assert not decide(held(), SECOND, NOON - timedelta(days=1), COOLDOWN).granted
+
+
+def trained(hold: Hold, ending: Ending, at: datetime) -> Hold:
+    return settle(hold, hold.run, ending, at, COOLDOWN)
+
+
+def test_a_training_that_failed_gives_the_hold_back_later_each_time_but_not_later_than_the_cooldown() -> None:
+    hold, now, waits = held(), NOON, []
+    for attempt in range(2, 10):
+        now += timedelta(minutes=2)
+        hold = trained(hold, Ending.FAILED, now)
+        waits.append(hold.until(COOLDOWN) - now)
+        assert not decide(
+            hold, Event(f"early {attempt}", "age", "r"), hold.until(COOLDOWN) - CLOCK_SKEW, COOLDOWN
+        ).granted
+        now = hold.until(COOLDOWN)
+        decision = decide(hold, Event(f"e{attempt}", "age", f"run-{attempt}"), now, COOLDOWN)
+        assert decision.granted
+        hold = decision.hold
+        assert hold.until(COOLDOWN) == now + COOLDOWN + CLOCK_SKEW, "a new training holds it as the first one did"
+    minutes = [wait / timedelta(minutes=1) for wait in waits]
+    assert minutes[:6] == [5, 10, 20, 40, 80, 160]
+    assert minutes[7] < 6 * 60 + 1
+    assert trained(hold, Ending.GAINED, now).failures == 0
+
+
+def test_trainings_that_gain_nothing_double_the_cooldown_up_to_sixteen_times_and_a_gain_ends_that() -> None:
+    hold, now, lengths = held(), NOON, []
+    for number in range(2, 8):
+        hold = trained(hold, Ending.FRUITLESS, now)
+        lengths.append((hold.until(COOLDOWN) - hold.taken - CLOCK_SKEW) / COOLDOWN)
+        now = hold.until(COOLDOWN)
+        assert not decide(hold, Event("early", "age", "r"), now - timedelta(seconds=1), COOLDOWN).granted
+        hold = decide(hold, Event(f"e{number}", "age", f"run-{number}"), now, COOLDOWN).hold
+    assert lengths == [2, 4, 8, 16, 16, 16]
+    assert trained(hold, Ending.GAINED, now).until(COOLDOWN) == now + COOLDOWN + CLOCK_SKEW
+
+
+@pytest.mark.parametrize("ending", list(Ending))
+def test_an_ending_counts_once_and_only_for_the_run_that_holds(ending: Ending) -> None:
+    hold = held()
+    once = trained(hold, ending, NOON)
+    assert trained(once, ending, NOON + timedelta(hours=1)) is once
+    assert settle(hold, "run-9", ending, NOON, COOLDOWN) is hold
 
 
 @pytest.mark.parametrize(
