@@ -13,7 +13,7 @@ LOOP_PYTHON := images/loop/.venv/bin/python
 IMAGES := loop detector mlflow
 
 .DEFAULT_GOAL := help
-.PHONY: help up down restore env logs train check test test-detector models e2e ci promtool knative-pods lint format types mirror advisories chart-keys schema clean
+.PHONY: help up down restore env logs train check test test-detector models e2e ci promtool knative-pods wheels verify-wheels lint format types mirror advisories chart-keys schema clean
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -57,6 +57,12 @@ ci: lint types schema-check advisories promtool knative-pods test test-detector 
 promtool: $(CACHE)/bin/promtool ## build the tool that evaluates the alert rules in tests; takes two minutes
 
 knative-pods: $(CACHE)/bin/knative-pods ## build the tool that judges models in Knative mode in tests; takes two minutes
+
+wheels: .venv/ready ## pack what is built into FOLDER, for other machines (ML_LOOP_WHEELS), and pin its hashes
+	$(PYTHON) -m local.toolchain.wheelwright make $(or $(FOLDER),$(CACHE)/wheels) $(NAMES)
+
+verify-wheels: .venv/ready ## build again, from nothing, what is pinned, and compare the bytes; NAMES=… for some
+	$(PYTHON) -m local.toolchain.wheelwright verify $(NAMES)
 
 lint: .venv/ready $(CACHE)/bin/actionlint ## style and formatting; GitHub's workflows, their security included
 	.venv/bin/ruff check .

@@ -10,7 +10,8 @@ from local.operators.operator import LocalOperator, install
 from local.paths import Paths
 from local.shell import run
 from local.steps import Step
-from local.toolchain import debian, gotools, kubernetes, pulumi, wheels
+from local.toolchain import debian, prebuilt, pulumi, wheels
+from local.toolchain.programs import KUBERNETES, Program, of_tool
 from local.toolchain.tools import TOOLS, GoTool
 
 ELSEWHERE = {"promtool", "actionlint"}
@@ -71,30 +72,18 @@ class Plan:
         return [Step(name="pulumi", run=lambda: pulumi.link(found, paths)), plugins] if found else [plugins]
 
     def _builds(self, tools: list[GoTool]) -> list[Step]:
-        kubernetes_steps = [
-            Step(name="modules kubernetes", run=kubernetes.fetch, key=kubernetes.key),
-            Step(
-                name="build kubernetes",
-                run=lambda: kubernetes.build(self.paths),
-                needs=["modules kubernetes"],
-                key=kubernetes.key,
-                present=lambda: all((self.paths.bin / command).exists() for command in kubernetes.COMMANDS),
-                heavy=True,
-            ),
-        ]
-        return [*kubernetes_steps, *(step for tool in tools for step in self._build(tool))]
+        return [step for program in (KUBERNETES, *map(of_tool, tools)) for step in self._build(program)]
 
-    def _build(self, tool: GoTool) -> tuple[Step, Step]:
+    def _build(self, program: Program) -> tuple[Step, Step]:
+        paths = self.paths
         # Apart, as a build that waits for the network would keep the cores from the others.
-        modules = Step(
-            name=f"modules {tool.name}", run=lambda: gotools.fetch(tool, self.paths), key=lambda: gotools.key(tool)
-        )
+        modules = Step(name=f"modules {program.name}", run=lambda: prebuilt.fetch(program, paths), key=program.key)
         build = Step(
-            name=f"build {tool.name}",
-            run=lambda: gotools.build(tool, self.paths),
+            name=f"build {program.name}",
+            run=lambda: prebuilt.provide(program, paths),
             needs=[modules.name],
-            key=lambda: gotools.key(tool),
-            present=lambda: all((self.paths.bin / binary).exists() for binary in tool.commands.values()),
+            key=program.key,
+            present=lambda: all((paths.bin / binary).exists() for binary in program.binaries),
             heavy=True,
         )
         return modules, build

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 
 from local.paths import REPOSITORY, Paths
 from local.steps import StepError, key_of
+from local.toolchain.cuts import CUTS, apply
 from local.toolchain.tools import OWN, TOOLS, GoTool
 
 MODULES = REPOSITORY / "local" / "go" / "tools"
@@ -55,7 +56,7 @@ def prepared(tool: GoTool, work: Path) -> Path:
     for file in (MODULES / tool.name).iterdir():
         shutil.copyfile(file, folder / file.name)
     go(["mod", "download", tool.module], folder)
-    if tool.links:
+    if tool.links or tool.name in CUTS:
         repair(tool, folder)
     return folder
 
@@ -66,9 +67,10 @@ def downloaded(tool: GoTool, folder: Path) -> Path:
 
 
 def repair(tool: GoTool, folder: Path) -> None:
-    """Replaces a module whose zip lost its symbolic links by a copy that has them."""
+    """Replaces a module by a copy: with the symbolic links that its zip lost, and without what is cut."""
     source = downloaded(tool, folder)
-    copy = folder / f"source-{tool.version}"
+    cuts = CUTS.get(tool.name, ())
+    copy = folder / f"source-{tool.version}-{key_of(repr(tool), repr(cuts))[:12]}"
     if not copy.exists():
         for old in folder.glob("source*"):
             shutil.rmtree(old)
@@ -83,12 +85,15 @@ def repair(tool: GoTool, folder: Path) -> None:
         for blank in tool.blanks:
             (unfinished / blank).parent.mkdir(parents=True, exist_ok=True)
             (unfinished / blank).touch()
+        apply(cuts, unfinished)
         unfinished.rename(copy)
     go(["mod", "edit", f"-replace={tool.module}={copy}"], folder)
 
 
 def key(tool: GoTool) -> str:
-    return key_of(repr(tool) + tool.tags, MODULES / tool.name)
+    # A tool without cuts keeps its key, and is not built anew.
+    cuts = repr(CUTS[tool.name]) if tool.name in CUTS else ""
+    return key_of(repr(tool) + tool.tags + cuts, MODULES / tool.name)
 
 
 def fetch(tool: GoTool, paths: Paths) -> None:
@@ -96,6 +101,19 @@ def fetch(tool: GoTool, paths: Paths) -> None:
     folder = prepared(tool, paths.cache / "go")
     if packages := [package_path(tool, package) for package in tool.commands]:
         go(["list", "-deps", f"-tags={tool.tags}", *packages], folder)
+
+
+def linked_modules(tool: GoTool, paths: Paths) -> list[Path]:
+    """Folders of the modules that the tool's binaries are made of."""
+    packages = [package_path(tool, package) for package in tool.commands]
+    return modules_of(packages, tool.tags, prepared(tool, paths.cache / "go"))
+
+
+def modules_of(packages: Sequence[str], tags: str, folder: Path) -> list[Path]:
+    """Folders of the modules that packages and all that they import belong to, but for the one being built."""
+    listed = "{{with .Module}}{{if not .Main}}{{.Dir}}{{end}}{{end}}"
+    lines = go(["list", "-deps", f"-tags={tags}", "-f", listed, *packages], folder).splitlines()
+    return sorted({Path(line) for line in lines if line})
 
 
 def build(tool: GoTool, paths: Paths) -> None:

@@ -70,7 +70,7 @@ TOOLS = {
             module="github.com/coredns/coredns",
             version="v1.15.0",
             licence="Apache-2.0",
-            commands={".": "coredns"},
+            commands={OWN: "coredns"},
         ),
         GoTool(
             name="metrics-server",

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from local.toolchain import gotools, kubernetes
+from local.toolchain.cuts import Cut
 from local.toolchain.gotools import MODULES, repair
 from local.toolchain.tools import TOOLS, GoTool
 
@@ -37,10 +38,13 @@ def test_go_mod_holds_what_the_table_says() -> None:
         assert [old for old, new in tool.replaces.items() if f"replace {old} => {new}" not in lines] == []
 
 
-def test_a_repaired_copy_is_of_the_version_that_is_pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_is_of_the_version_that_is_pinned_with_its_links_and_cuts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     module = tmp_path / "module"
     module.mkdir()
     (module / "signal_darwin.go").write_text("package signals\n")
+    (module / "signals.go").write_text("package signals\nimport azure\n")
 
     def downloaded(_tool: GoTool, _folder: Path) -> Path:
         return module
@@ -50,9 +54,11 @@ def test_a_repaired_copy_is_of_the_version_that_is_pinned(tmp_path: Path, monkey
 
     monkeypatch.setattr(gotools, "downloaded", downloaded)
     monkeypatch.setattr(gotools, "go", go)
+    monkeypatch.setattr(gotools, "CUTS", {"argo-workflows": (Cut(file="signals.go", gone=("import",)),)})
     tool = replace(TOOLS["argo-workflows"], links={"signal_linux.go": "signal_darwin.go"}, blanks=())
     for version in ("v1.0.0", "v1.0.1"):
         repair(replace(tool, version=version), tmp_path)
     (copy,) = tmp_path.glob("source*")
-    assert copy.name == "source-v1.0.1"
+    assert copy.name.startswith("source-v1.0.1-")
+    assert (copy / "signals.go").read_text() == "package signals\n"
     assert (copy / "signal_linux.go").readlink() == Path("signal_darwin.go")

@@ -1,8 +1,0 @@
-//go:build tools
-
-// Package tools names the commands built here.
-package tools
-
-import (
-	_ "github.com/coredns/coredns"
-)
