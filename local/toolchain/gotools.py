@@ -87,7 +87,8 @@ def repair(tool: GoTool, folder: Path) -> None:
             (unfinished / blank).touch()
         apply(cuts, unfinished)
         unfinished.rename(copy)
-    go(["mod", "edit", f"-replace={tool.module}={copy}"], folder)
+    # By a relative path, which is written into the binary: any folder makes the same bytes.
+    go(["mod", "edit", f"-replace={tool.module}=./{copy.name}"], folder)
 
 
 def key(tool: GoTool) -> str:
