@@ -22,9 +22,9 @@ from components.serving.model_storage import ModelStorage
 from components.serving.promotion import Promotion, PromotionArgs
 from components.serving.serving import Serving, ServingArgs
 from components.serving.traffic_split import TrafficSplit, TrafficSplitArgs
-from components.training.plan import Commands
-from components.training.training import EXAMPLE, Training, TrainingArgs
+from components.training.training import Training, TrainingArgs
 from settings import KServeMode, Model
+from settings.values.image import EXAMPLE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class ModelLoopArgs:
     """Image of the loop's own steps."""
     detector_image: str
     example_image: str
-    """The example model's, for a model that names no image of its own."""
+    """What `image: recommender` stands for."""
     mode: KServeMode
     storage: ModelStorage
     tracking: Tracking
@@ -51,6 +51,10 @@ class ModelLoopArgs:
     """None: logs of trainings stay with their pods."""
     templates_in_use: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     """Model → templates of its trainings that something still runs by, with their specs."""
+
+    def image_of(self, model: Model) -> str:
+        """The image that a model is trained in."""
+        return self.example_image if model.training.image == EXAMPLE else model.training.image
 
     @property
     def publishing(self) -> Access:
@@ -86,7 +90,7 @@ def _serving(name: str, model: Model, args: ModelLoopArgs, opts: ResourceOptions
         ServingArgs(
             namespace=args.namespace,
             model=name,
-            image=model.training.image or args.example_image,
+            image=args.image_of(model),
             storage=args.storage.name,
             mode=args.mode,
             in_production=model.production is not None,
@@ -129,8 +133,7 @@ def _training(name: str, model: Model, args: ModelLoopArgs, opts: ResourceOption
             model=name,
             namespace=args.namespace,
             loop_image=args.loop_image,
-            image=model.training.image or args.example_image,
-            commands=Commands() if model.training.image else EXAMPLE,
+            image=args.image_of(model),
             tracking=args.tracking,
             training=model.training,
             cooldown=model.retraining and model.retraining.cooldown,

@@ -15,7 +15,7 @@ from settings.section import FrozenMap, Section
 from settings.surroundings import Surroundings
 from settings.values.cron import Cron
 from settings.values.duration import Duration
-from settings.values.image import ImageReference
+from settings.values.image import TrainingImage
 from settings.values.names import FeatureName
 from settings.values.number import (
     Count,
@@ -30,17 +30,33 @@ from settings.values.number import (
 from settings.values.secret import SecretName
 from settings.values.uri import DataUri
 
+Words = Annotated[
+    tuple[Annotated[str, Field(min_length=1)], ...],
+    Field(min_length=1),
+    Allowed("a list of words, such as [python3, -m, churn.train]", "Start with the program, one word an entry"),
+]
 Parameter = Annotated[
     str | int | float | bool,
     Allowed("a text, a number or a boolean", "Write nested values as keys of their own"),
 ]
 
 
+class Commands(Section):
+    """How the training image is called: a program and its arguments, without a shell."""
+
+    train: Words = ("train",)
+    """Trains a model and logs it to MLflow."""
+    evaluate: Words = ("evaluate",)
+    """Measures a model on held-out rows."""
+
+
 class Training(Surroundings):
     """The training workflow."""
 
-    image: ImageReference | None = None
-    """Image with the commands train and evaluate. Unset, for the example model only: the image `recommender`."""
+    image: TrainingImage
+    """Image with the model's two commands, built from the loop's. `recommender`: the example's, among `images`."""
+    commands: Commands = Commands()
+    """What is run in it."""
     schedule: Cron | None = None
     """When to train without being asked, in UTC or a time zone in front. null: on drift and by hand only."""
     resources: Resources = default_resources(cpu="500m", memory="1Gi", memory_limit="2Gi")

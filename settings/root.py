@@ -19,7 +19,7 @@ from settings.problem import Allowed, Problem, dotted, one_of
 from settings.section import FrozenMap, Section
 from settings.tracking import Delivery, Tracking
 from settings.values.flag import Flag
-from settings.values.image import ImageReference
+from settings.values.image import EXAMPLE, ImageReference
 from settings.values.names import ModelName, Namespace
 from settings.values.secret import StackSecret, set_secret, stack_secret
 
@@ -36,8 +36,8 @@ class ImageName(StrEnum):
     """Training steps, storage initializer, model server, cooldown, promotion."""
     DETECTOR = "detector"
     """Drift detector."""
-    RECOMMENDER = "recommender"
-    """The example model's commands train and evaluate."""
+    RECOMMENDER = EXAMPLE
+    """The example model's two commands."""
     POSTGRES = "postgres"
     """MLflow's database."""
     VERSITYGW = "versitygw"
@@ -157,10 +157,6 @@ class Settings(Section):
             yield Problem.with_value(("platform", "chartMirror"), mirror, expected, remedy)
 
     def _runnable_model(self, name: str, model: Model) -> Iterator[Problem]:
-        if model.training.image is None and name != ImageName.RECOMMENDER:
-            expected = "the image with the model's commands train and evaluate"
-            remedy = "Add its full reference, with a digest"
-            yield Problem.missing(("models", name, "training", "image"), expected, remedy)
         if self.kafka is None:
             for key in ("drift", "retraining"):
                 if (value := getattr(model, key)) is not None:

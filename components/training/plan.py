@@ -8,15 +8,8 @@ from components.kit.pod import Resources
 from components.kit.surroundings import DEFAULT
 from components.training.template import prefix
 from contract.gate import Criterion
+from settings.model import Commands
 from settings.surroundings import Surroundings
-
-
-@dataclass(frozen=True, kw_only=True)
-class Commands:
-    """How the user's image is called."""
-
-    train: Sequence[str] = ("train",)
-    evaluate: Sequence[str] = ("evaluate",)
 
 
 @dataclass(frozen=True, kw_only=True)

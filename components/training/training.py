@@ -23,7 +23,7 @@ from components.kit.surroundings import access
 from components.serving.promotion import ROLLOUT_TIMEOUT, watch_options
 from components.serving.serving import APP as SERVERS
 from components.storage.log_archive import address, archived
-from components.training.plan import CanaryPlan, Commands, GatePlan, StepAccounts, TrainingPlan
+from components.training.plan import CanaryPlan, GatePlan, StepAccounts, TrainingPlan
 from components.training.pods import known
 from components.training.steps import schedule_spec, workflow_spec
 from components.training.template import APP, prefix, template_name
@@ -34,10 +34,6 @@ from settings.model import Training as TrainingSettings
 API_VERSION: Final = "argoproj.io/v1alpha1"
 STEPS: Final = ("train", "gate", "cooldown", "rollout")
 """Those that have accounts."""
-EXAMPLE: Final = Commands(
-    train=("python3", "-m", "examples.recommender.train"), evaluate=("python3", "-m", "examples.recommender.evaluate")
-)
-"""The commands of the example model's image."""
 LEASES: Final[RoleRule] = {
     "api_groups": ["coordination.k8s.io"],
     "resources": ["leases"],
@@ -55,10 +51,9 @@ class TrainingArgs:
     loop_image: str
     """Image of the loop's own steps."""
     image: str
-    """Image with `commands`; it derives from the loop's."""
+    """Image with the two commands; it derives from the loop's."""
     tracking: Tracking
     training: TrainingSettings
-    commands: Commands = field(default_factory=Commands)
     cooldown: timedelta | None = None
     """The least time between two trainings that drift asks for. None: drift does not start any."""
     serving: bool = False
@@ -167,7 +162,7 @@ def _plan(name: str, args: TrainingArgs, known: dict[str, Any]) -> TrainingPlan:
         tracking_uri=known["tracking_uri"],
         loop_image=args.loop_image,
         image=args.image,
-        commands=args.commands,
+        commands=args.training.commands,
         accounts=StepAccounts(**{step: known[step] for step in STEPS}),
         labels=_pod_labels(name, args),
         resources=training.resources.model_dump(exclude_none=True),

@@ -40,7 +40,7 @@ UNEXPLAINED = gauge(metrics.UNEXPLAINED)
 HEALED = counter(metrics.HEALED)
 
 
-class Pinned(Protocol):
+class PinnedService(Protocol):
     """The production service, as healing uses it."""
 
     def pinned(self) -> tuple[Pin | None, str]:
@@ -87,7 +87,7 @@ class AliasWatcher:
         self,
         registry: Registry,
         model: str,
-        service: Pinned | None = None,
+        service: PinnedService | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._registry, self._model, self._service, self._clock = registry, model, service, clock
@@ -128,7 +128,7 @@ class AliasWatcher:
             self._heal(seen, seen.left, self._service)
         return AGAIN
 
-    def _heal(self, seen: Seen, version: str, service: Pinned) -> None:
+    def _heal(self, seen: Seen, version: str, service: PinnedService) -> None:
         found = self._registry.version(self._model, version)
         if found is None or found.status != "READY" or Tag.REJECTED in found.tags:
             self._say(logging.ERROR, f"version {version} of {self._model} is not put back: {_unfit(found)}")
@@ -195,7 +195,7 @@ def main() -> int:
     return 0
 
 
-def _service(arguments: argparse.Namespace) -> Pinned:
+def _service(arguments: argparse.Namespace) -> PinnedService:
     from loop.runtime.inference import InferenceService, api_client  # noqa: PLC0415  # memory that watching does not need
 
     return InferenceService(api_client(), namespace=arguments.namespace, name=arguments.service, model=arguments.model)

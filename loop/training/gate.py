@@ -37,7 +37,7 @@ class GateDecision:
 
 
 @dataclass(frozen=True)
-class Finding:
+class MetricFinding:
     """What the gate says of one metric."""
 
     passed: bool
@@ -78,7 +78,7 @@ def decide(criteria: Sequence[Criterion], candidate: Evaluation, production: Eva
     return GateDecision(GateResult.PASSED if passed else GateResult.REJECTED, reason, report)
 
 
-def _find(asked: Criterion, candidate: Evaluation, production: Evaluation | None) -> Finding:
+def _find(asked: Criterion, candidate: Evaluation, production: Evaluation | None) -> MetricFinding:
     lower = asked.direction is Direction.LOWER
     bound = "maximum" if lower else "minimum"
     value = _value(asked, candidate, "the candidate")
@@ -97,11 +97,11 @@ def _find(asked: Criterion, candidate: Evaluation, production: Evaluation | None
         beside = f"version {production.version} in production ({current:.4f}, tolerance {asked.tolerance:g})"
         worse = value > current + asked.tolerance if lower else value < current - asked.tolerance
         if within and worse:
-            return Finding(False, f"{measured} is worse than {beside}", numbers)
+            return MetricFinding(False, f"{measured} is worse than {beside}", numbers)
         reason += f" and is not worse than {beside}"
     if not within:
         reason = f"{measured} is {'above' if lower else 'below'} {limit}"
-    return Finding(within, reason, numbers)
+    return MetricFinding(within, reason, numbers)
 
 
 def _value(asked: Criterion, evaluation: Evaluation, whose: str) -> float:

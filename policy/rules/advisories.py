@@ -16,7 +16,7 @@ from policy.violation import Violation
 
 
 @dataclass(frozen=True)
-class Advisory:
+class ChartAdvisory:
     """A hole in every chart of that name before version `fixed`."""
 
     chart: str
@@ -26,15 +26,15 @@ class Advisory:
 
 
 ADVISORIES = (
-    Advisory("argo-workflows", "0.46.2", "CVE-2025-66626", "an artifact's archive can run code in the executor"),
-    Advisory("argo-workflows", "1.0.15", "CVE-2026-54526", "no 3.x chart has the fix"),
-    Advisory("argo-events", "2.4.15", "CVE-2025-32445", "whoever writes a Sensor can take the node"),
-    Advisory("mlflow", "1.0.0", "CVE-2025-11201", "a crafted model runs code in the server"),
-    Advisory("mlflow", "1.7.2", "CVE-2025-14279", "a web page can reach the server by DNS rebinding"),
+    ChartAdvisory("argo-workflows", "0.46.2", "CVE-2025-66626", "an artifact's archive can run code in the executor"),
+    ChartAdvisory("argo-workflows", "1.0.15", "CVE-2026-54526", "no 3.x chart has the fix"),
+    ChartAdvisory("argo-events", "2.4.15", "CVE-2025-32445", "whoever writes a Sensor can take the node"),
+    ChartAdvisory("mlflow", "1.0.0", "CVE-2025-11201", "a crafted model runs code in the server"),
+    ChartAdvisory("mlflow", "1.7.2", "CVE-2025-14279", "a web page can reach the server by DNS rebinding"),
 )
 
 
-def advisories(chart: str, version: str) -> Iterator[Advisory]:
+def advisories(chart: str, version: str) -> Iterator[ChartAdvisory]:
     """What is known of that chart in that version; nothing of a version that is none."""
     if EXACT_VERSION.fullmatch(version):
         yield from (each for each in ADVISORIES if each.chart == chart and _key(version) < _key(each.fixed))

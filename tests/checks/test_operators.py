@@ -15,7 +15,7 @@ from checks.cluster import Served
 from settings import Cluster, Settings, SettingsError
 
 BROUGHT = {key: {"install": False} for key in ("argoWorkflows", "argoEvents", "kserve", "cloudNativePg")}
-GATE = {"training": {"gate": {"metric": "auc", "minimum": 0.7}}}
+GATE = {"training": {"image": "recommender", "gate": {"metric": "auc", "minimum": 0.7}}}
 DRIFT = {"drift": {"features": ["pages"]}, "retraining": {"cooldown": "6h"}}
 COMPLETE: Served = {
     "argoproj.io/v1alpha1": frozenset(

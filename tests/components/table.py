@@ -281,7 +281,7 @@ def training(opts: ResourceOptions) -> Training:
         loop_image=LOOP_IMAGE,
         image=MODEL_IMAGE,
         tracking=tracking(),
-        training=TrainingSettings.model_validate({"gate": gate}),
+        training=TrainingSettings.model_validate({"image": "recommender", "gate": gate}),
         cooldown=timedelta(hours=6),
     )
     return Training("training", args, opts)
@@ -310,7 +310,12 @@ def kafka_args() -> KafkaArgs:
     )
 
 
-TRAINING = {"gate": {"metric": "auc", "minimum": 0.7}, "schedule": "0 3 * * *", "parameters": {"degree": 2}}
+TRAINING = {
+    "image": "recommender",
+    "gate": {"metric": "auc", "minimum": 0.7},
+    "schedule": "0 3 * * *",
+    "parameters": {"degree": 2},
+}
 
 
 def training_args() -> TrainingArgs:

@@ -122,7 +122,7 @@ class PromotionStack:
             logs=None,
         )
         model: dict[str, Any] = {
-            "training": {"gate": {"metric": "auc", "minimum": 0.5}},
+            "training": {"image": "recommender", "gate": {"metric": "auc", "minimum": 0.5}},
             "serving": {
                 "replicas": {"min": 1, "max": 1},
                 "resources": {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},

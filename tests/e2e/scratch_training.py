@@ -21,8 +21,7 @@ from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArg
 from components.kit.network import Allowance
 from components.kit.network import pods as pods_with
 from components.tracking.mlflow import APP, PORT
-from components.training.plan import Commands
-from components.training.training import EXAMPLE, Training, TrainingArgs
+from components.training.training import Training, TrainingArgs
 from local.images.oci import Archive
 from local.images.table import IMAGES
 from local.node.node import Node
@@ -33,7 +32,10 @@ from tests.e2e import store
 from tests.e2e.scratch_model import TRACKING_URL
 from tests.program.mocks import record
 
+EXAMPLE: Final = {name: ["python3", "-m", f"examples.recommender.{name}"] for name in ("train", "evaluate")}
+"""The commands of the example's image."""
 SETTINGS: Final = {
+    "image": "recommender",
     "gate": {"metric": "auc", "minimum": 0.7},
     "resources": {"requests": {"cpu": "50m", "memory": "384Mi"}, "limits": {"memory": "1536Mi"}},
     "timeout": "10m",
@@ -59,7 +61,7 @@ class ScratchTraining:
     def items(self, kind: str, *arguments: str) -> list[dict[str, Any]]:
         return json.loads(self.kubectl("get", kind, *arguments, "-o", "json"))["items"]
 
-    def declare(self, model: str, commands: Commands = EXAMPLE, **settings: str) -> None:
+    def declare(self, model: str, commands: dict[str, list[str]] = EXAMPLE, **settings: str) -> None:
         """Applies the component's objects as Pulumi's provider does."""
         self.models.append(model)
 
@@ -71,12 +73,11 @@ class ScratchTraining:
                 namespace=home.name,
                 loop_image=self.image("loop"),
                 image=self.image("recommender"),
-                commands=commands,
                 tracking=Tracking(
                     url=Output.from_input(TRACKING_URL),
                     egress=(Allowance(ports=(PORT,), peers=(pods_with(selector(APP, "mlflow", "server"), "mlflow"),)),),
                 ),
-                training=TrainingSettings.model_validate(SETTINGS | settings),
+                training=TrainingSettings.model_validate(SETTINGS | settings | {"commands": commands}),
                 cooldown=timedelta(hours=6),
                 logs=Bucket(
                     name=Output.from_input(store.LOGS),

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from components.training.plan import Commands
 from tests.e2e.closed_loop import parameters
 from tests.e2e.scratch_model import eventually
 from tests.e2e.scratch_training import ScratchTraining, scratch_training
@@ -23,7 +22,7 @@ def training(station: Station) -> Iterator[ScratchTraining]:
 
 def test_a_schedule_starts_a_training_that_says_so(training: ScratchTraining) -> None:
     model = training.namespace
-    training.declare(model, Commands(train=("sleep", "60")), schedule="* * * * *")
+    training.declare(model, {"train": ["sleep", "60"]}, schedule="* * * * *")
     began = "-l", f"workflows.argoproj.io/cron-workflow={model}-train"
     eventually(lambda: bool(training.items("workflows", *began)), "the minute's training", seconds=90)
     (workflow,) = training.items("workflows", *began)

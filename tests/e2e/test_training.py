@@ -7,11 +7,9 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from components.training.plan import Commands
-from components.training.training import EXAMPLE
 from contract.names import FAILURE_TAG, Alias, Tag
 from tests.e2e.scratch_model import eventually
-from tests.e2e.scratch_training import ScratchTraining, scratch_training
+from tests.e2e.scratch_training import EXAMPLE, ScratchTraining, scratch_training
 from tests.e2e.station import Station
 from tests.e2e.store import logs
 
@@ -52,7 +50,7 @@ def by_hand(training: ScratchTraining) -> str:
 def broken(training: ScratchTraining) -> str:
     """A model whose train command fails."""
     model = f"{training.namespace}-broken"
-    training.declare(model, Commands(train=("python3", "-c", "raise SystemExit('no rows in the store')")))
+    training.declare(model, {"train": ["python3", "-c", "raise SystemExit('no rows in the store')"]})
     return model
 
 
@@ -140,7 +138,7 @@ def test_of_two_trainings_at_once_one_waits_and_both_end(training: ScratchTraini
 def test_a_training_whose_pod_dies_in_each_step_ends_in_exactly_one_version(training: ScratchTraining) -> None:
     model = f"{training.namespace}-held"
     MlflowClient().create_registered_model(model)
-    training.declare(model, Commands(train=("python3", "-c", HELD, model, *EXAMPLE.train), evaluate=EXAMPLE.evaluate))
+    training.declare(model, EXAMPLE | {"train": ["python3", "-c", HELD, model, *EXAMPLE["train"]]})
     name = training.submit(model)
     killed = {step: kill(training, name, step) for step in STEPS}
     assert finish(training, name) == "Succeeded"
@@ -189,8 +187,8 @@ def test_a_failure_is_one_sentence_at_the_model_and_is_not_tried_again(training:
 
 def test_a_failure_after_the_training_is_one_sentence_at_its_run(training: ScratchTraining) -> None:
     model = f"{training.namespace}-unmeasured"
-    fails = ("python3", "-c", "raise SystemExit('no rows held out')")
-    training.declare(model, Commands(train=EXAMPLE.train, evaluate=fails))
+    fails = ["python3", "-c", "raise SystemExit('no rows held out')"]
+    training.declare(model, EXAMPLE | {"evaluate": fails})
     name = training.submit(model)
     assert finish(training, name) == "Failed"
     (run_id,) = [each["value"] for each in training.workflow(name)["status"]["outputs"]["parameters"]]

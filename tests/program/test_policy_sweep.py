@@ -20,7 +20,7 @@ from tests.program.mocks import record
 
 TODAY: Final = date(2026, 1, 1)
 MODEL: Final = {
-    "training": {"gate": {"metric": "auc", "minimum": 0.7}},
+    "training": {"image": "recommender", "gate": {"metric": "auc", "minimum": 0.7}},
     "drift": {"features": ["pages"]},
     "retraining": {"cooldown": "6h"},
 }

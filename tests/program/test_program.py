@@ -185,7 +185,7 @@ def _servers_env(recording: Recording) -> dict[str, object]:
 
 
 def test_a_store_that_is_not_aws_is_spoken_to_in_its_own_way_by_all_of_its_clients(run: Run) -> None:
-    model = {"training": {"gate": {"metric": "auc", "minimum": 0.7}}}
+    model = {"training": {"image": "recommender", "gate": {"metric": "auc", "minimum": 0.7}}}
     recording = run("dev", {"artifacts": ELSEWHERE, "tracking": BACKED_UP, "models": {"recommender": model}})
     said = {
         "AWS_DEFAULT_REGION": "fr-par",
@@ -344,7 +344,7 @@ def test_a_delivery_by_argo_cd_changes_no_output_and_passes_walks_and_policy_pac
     assert [*complaints, *walk.idle_policies(recording), *walk.strangers(recording), *walk.nulls(recording)] == []
 
 
-GATE = {"training": {"gate": {"metric": "auc", "minimum": 0.7}}}
+GATE = {"training": {"image": "recommender", "gate": {"metric": "auc", "minimum": 0.7}}}
 
 
 def test_the_gateway_s_proxies_reach_a_model_and_its_outputs_name_the_address(run: Run) -> None:

@@ -18,7 +18,7 @@ _RIGHT: Stack = {
     "kafka": {"bootstrapServers": "kafka:9093", "tls": {}, "sasl": {"secretName": "kafka-credentials"}},
     "models": {
         "recommender": {
-            "training": {"gate": {"metric": "auc", "minimum": 0.7}, "schedule": "0 3 * * 1"},
+            "training": {"image": "recommender", "gate": {"metric": "auc", "minimum": 0.7}, "schedule": "0 3 * * 1"},
             "serving": {"canaryPercent": 10, "replicas": {"min": 1, "max": 4}},
             "drift": {"features": ["pages", "price"], "test": "ks"},
             "retraining": {"cooldown": "6h"},

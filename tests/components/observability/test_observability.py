@@ -15,7 +15,7 @@ from tests.program import program
 from tests.program.mocks import Recording, record
 
 MODEL = {
-    "training": {"gate": {"metric": "auc", "minimum": 0.7}},
+    "training": {"image": "recommender", "gate": {"metric": "auc", "minimum": 0.7}},
     "drift": {"features": ["pages"]},
     "retraining": {"cooldown": "6h"},
 }

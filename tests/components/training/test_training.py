@@ -14,7 +14,7 @@ from pulumi.runtime import rpc
 
 from components.serving.promotion import watch_options
 from components.training.steps import PARAMETERS
-from components.training.training import EXAMPLE, Training, TrainingArgs, accounts
+from components.training.training import Training, TrainingArgs, accounts
 from contract import names
 from contract.gate import Criterion, Direction, from_json
 from loop.__main__ import COMMANDS
@@ -259,12 +259,12 @@ def test_each_step_names_its_whole_command(recording: Recording) -> None:
         assert each["container"]["command"][3] in COMMANDS
 
 
-def test_the_user_s_image_is_called_by_its_two_commands_and_the_example_by_its_modules(recording: Recording) -> None:
-    example = build(replace(training_args(), commands=EXAMPLE))
-    for name in ("train", "evaluate"):
+def test_the_user_s_image_is_called_by_its_two_commands_or_as_the_settings_say(recording: Recording) -> None:
+    commands = {"train": ["python3", "-m", "churn"], "evaluate": ["python3", "-m", "churn", "--held-out"]}
+    own = build(with_settings(commands=commands))
+    for name, words in commands.items():
         assert template(recording, name)["container"]["command"][3:] == [name, "--", name]
-        module = f"examples.recommender.{name}"
-        assert template(example, name)["container"]["command"][3:] == [name, "--", "python3", "-m", module]
+        assert template(own, name)["container"]["command"][3:] == [name, "--", *words]
 
 
 def test_the_cooldown_step_understands_its_command(recording: Recording) -> None:

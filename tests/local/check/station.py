@@ -65,7 +65,7 @@ class Station:
     """The answer to every prediction; None: those of `served`."""
     settings: dict[str, Any] = field(
         default_factory=lambda: {
-            "training": {"gate": {"metric": "auc", "minimum": 0.7}},
+            "training": {"image": "recommender", "gate": {"metric": "auc", "minimum": 0.7}},
             "serving": {"canaryPercent": 10},
             "drift": {"features": ["a", "b"]},
             "retraining": {"cooldown": "6h"},
