@@ -142,6 +142,7 @@ def _training(name: str, model: Model, args: ModelLoopArgs, opts: ResourceOption
             image_pull_secrets=model.image_pull_secrets,
             rollout_timeout=model.serving.start_timeout,
             kafka=args.publishing,
+            watched=model.drift.features if model.drift and args.kafka else (),
             logs=args.logs,
             earlier=args.templates_in_use.get(name, {}),
         ),

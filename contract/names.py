@@ -24,6 +24,8 @@ class Env(StrEnum):
     """Where the training data is; empty when the image brings its own."""
     PARAMETERS = "ML_LOOP_PARAMETERS"
     """Training parameters, a JSON object."""
+    WATCHED = "ML_LOOP_WATCHED"
+    """Features that the detector watches, a JSON list."""
     OUTPUT = "ML_LOOP_OUTPUT"
     """Folder the user's commands write their results to."""
     RUN_ID = "ML_LOOP_RUN_ID"

@@ -67,6 +67,8 @@ class TrainingPlan:
     gate: GatePlan
     data_uri: str
     parameters: Mapping[str, str | int | float | bool]
+    watched: Sequence[str] = ()
+    """Features that the detector watches: a model without one of them ends its training."""
     timeout: int
     """Seconds after which train, and each evaluate, is stopped."""
     cooldown: int | None

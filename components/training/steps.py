@@ -243,7 +243,7 @@ def _user_pods(plan: TrainingPlan, common: Mapping[str, str]) -> dict[str, LoopP
     train = LoopPod(
         image=plan.image,
         command=["train", "--", *plan.commands.train],
-        env=env | {Env.TRIGGER: workflow_parameter("trigger")},
+        env=env | {Env.TRIGGER: workflow_parameter("trigger"), Env.WATCHED: json.dumps(list(plan.watched))},
         outputs=[result("run_id", names.RUN_ID_FILE, global_name="run_id")],
         seconds=plan.timeout,
         resources=with_devices(plan.resources, plan.around),

@@ -62,6 +62,8 @@ class TrainingArgs:
     """How it is watched."""
     kafka: Access = NOTHING
     """Where predictions are read. NOTHING: they are not judged."""
+    watched: Sequence[str] = ()
+    """Features that the detector watches, which the model must have."""
     image_pull_secrets: Sequence[str] = ()
     """Names of Secrets with which `image` is pulled."""
     rollout_timeout: timedelta = ROLLOUT_TIMEOUT
@@ -173,6 +175,7 @@ def _plan(name: str, args: TrainingArgs, known: dict[str, Any]) -> TrainingPlan:
         gate=GatePlan(criteria=gate.criteria, compare=gate.not_worse_than is not None),
         data_uri=training.data_uri or "",
         parameters=training.parameters,
+        watched=args.watched,
         timeout=int(training.timeout.total_seconds()),
         cooldown=None if args.cooldown is None else int(args.cooldown.total_seconds()),
         staging_service=args.staging_service,

@@ -182,9 +182,12 @@ def _root(api_version: str) -> str:
 
 
 def _status(error: ApiException) -> Json:
-    """The Status object in a refusal's body; proxies and panics answer in plain text."""
+    """The Status object in a refusal's body; pods behind the proxy, other proxies and panics answer in plain text."""
+    body: Any = error.body or ""
+    text = body.decode(errors="replace") if isinstance(body, bytes) else str(body)
     try:
-        status = json.loads(error.body or "")
+        status = json.loads(text)
     except ValueError:
         status = None
-    return status if isinstance(status, dict) else {"code": error.status, "message": error.reason}
+    said = " ".join(text.split())[:500] or error.reason
+    return status if isinstance(status, dict) else {"code": error.status, "message": said}

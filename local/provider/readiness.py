@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from local.provider.values import Json
@@ -118,6 +118,16 @@ RULES: dict[tuple[str, str], Callable[[Json], Readiness]] = {
     ("v1", "PersistentVolumeClaim"): claim,
     ("v1", "Service"): service,
 }
+
+
+def unready_probes(pod: Json) -> Iterator[tuple[str, Json]]:
+    """(container, its HTTP readiness probe) of those that run and are not ready."""
+    states = {each["name"]: each for each in (pod.get("status") or {}).get("containerStatuses") or []}
+    for container in pod["spec"]["containers"]:
+        state = states.get(container["name"]) or {}
+        probe = (container.get("readinessProbe") or {}).get("httpGet")
+        if probe and not state.get("ready") and "running" in (state.get("state") or {}):
+            yield container["name"], probe
 
 
 def pod_trouble(pod: Json) -> str | None:

@@ -6,9 +6,10 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from local.provider import readiness, waitfor
-from local.provider.cluster import ClusterClient
+from local.provider.cluster import ApiError, ClusterClient
 from local.provider.readiness import READY, Readiness, waiting
 from local.provider.values import Json
 
@@ -17,6 +18,8 @@ DEFAULT_TIMEOUT = 600.0
 SKIP_AWAIT = "pulumi.com/skipAwait"
 WAIT_FOR = "pulumi.com/waitFor"
 TIMEOUT_SECONDS = "pulumi.com/timeoutSeconds"
+AGAIN = 30.0
+"""Seconds after which a reason that is still the same is reported once more: long waits are told by it."""
 
 Report = Callable[[str], None]
 """Shows what is being waited for."""
@@ -86,7 +89,7 @@ class Waiter:
         report: Report,
         trouble: Callable[[], str | None],
     ) -> tuple[Readiness, Json | None]:
-        end, pause, shown = time.monotonic() + timeout, 0.25, ""
+        end, pause, shown, at = time.monotonic() + timeout, 0.25, "", 0.0
         while True:
             verdict, live = probe()
             if verdict.ready:
@@ -96,9 +99,9 @@ class Waiter:
                 return readiness.failed(reason), live
             if time.monotonic() > end:
                 return waiting(f"{'; '.join(filter(None, [verdict.reason, trouble()]))} (after {timeout:.0f} s)"), live
-            if reason != shown:
+            if reason != shown or time.monotonic() > at + AGAIN:
                 report(reason)
-                shown = reason
+                shown, at = reason, time.monotonic()
             if self.canceled.wait(min(pause, max(end - time.monotonic(), 0.05))):
                 return waiting(f"canceled while {reason}"), live
             pause = min(pause * 1.5, 2)
@@ -113,8 +116,25 @@ class Waiter:
         pods = self.cluster.find("v1", "Pod", manifest["metadata"]["namespace"], selector)
         # The youngest first: the last attempt of a Job says why it failed.
         pods.sort(key=lambda pod: pod["metadata"].get("creationTimestamp") or "", reverse=True)
-        trouble = next(filter(None, map(readiness.pod_trouble, pods)), None)
+        trouble = next(filter(None, map(readiness.pod_trouble, pods)), None) or next(
+            filter(None, map(self._unready, pods)), None
+        )
         return trouble or (None if pods else self._refusal(manifest))
+
+    def _unready(self, pod: Json) -> str | None:
+        """What a running container that is not ready answers to its probe; None where all are, or none says so."""
+        name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
+        for container, probe in readiness.unready_probes(pod):
+            try:
+                self.cluster.request(
+                    "GET", f"/api/v1/namespaces/{namespace}/pods/{name}:{probe['port']}/proxy{probe['path']}"
+                )
+            except ApiError as error:
+                if error.code == HTTPStatus.SERVICE_UNAVAILABLE:
+                    return f"pod {name}, container {container} is not ready: {error}"
+            except ValueError:  # it is ready by now, in words
+                continue
+        return None
 
     def _refusal(self, manifest: Json) -> str | None:
         """Why no pod exists: Jobs and StatefulSets say it in an event only (quota, Pod Security, a webhook)."""

@@ -43,6 +43,12 @@ class Candidate:
             self.notes.append("answers: one row at a time")
         self._compare(together)
 
+    @property
+    def columns(self) -> list[str]:
+        """Names of what is published of a row; none where not each column has a name of its own, as in a tensor."""
+        (first,) = self._model.check.rows(self.rows[:1]).rows
+        return self.inputs if len(first) == len(self.inputs) else []
+
     def features(self) -> list[list[Any]]:
         """The rows as a server publishes them."""
         return [row for part in _parts(self.rows) for row in self._model.check.rows(part).rows]

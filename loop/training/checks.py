@@ -1,6 +1,7 @@
 """What a training run must have left in MLflow. Each check raises `TrainingError` with what the contract asked."""
 
 import re
+from collections.abc import Sequence
 
 from mlflow.entities import LoggedModel, LoggedModelStatus
 
@@ -68,3 +69,17 @@ def reference(registry: Registry, run_id: str) -> tuple[str, ...]:
             f"the training run must log the reference window as artifact {REFERENCE_ARTIFACT}: run {run_id} has none"
         )
     return found
+
+
+def watched(features: Sequence[str], columns: Sequence[str]) -> None:
+    """Every feature that the detector watches is a column. A model without named columns is served unwatched."""
+    if not features:
+        return
+    if not columns:
+        print("watched: none of drift.features, as the model's columns have no names")
+        return
+    if missing := [name for name in features if name not in columns]:
+        raise TrainingError(
+            f"the model must have the columns of drift.features, and lacks {', '.join(map(repr, missing))}: "
+            f"its columns are {', '.join(columns)}; correct drift.features, or train with the column"
+        )

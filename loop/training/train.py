@@ -91,6 +91,7 @@ def check(registry: Registry, run_id: str, experiment: str) -> None:
         candidate = Candidate(folder, window, artifacts[0])
         candidate.judge()
         print(f"features: {', '.join(candidate.inputs)}", *candidate.notes, sep="\n")
+        checks.watched(json.loads(optional(Env.WATCHED) or "[]"), candidate.columns)
         if REFERENCE_ARTIFACT not in artifacts:
             text = as_csv(candidate)
             registry.ask(lambda: registry.client.log_text(run_id, text, REFERENCE_ARTIFACT))
@@ -100,9 +101,7 @@ def check(registry: Registry, run_id: str, experiment: str) -> None:
 def as_csv(candidate: Candidate) -> str:
     """The reference rows as the drift detector reads them: columns as they are published, under the inputs' names."""
     features = candidate.features()
-    names = (
-        candidate.inputs if len(features[0]) == len(candidate.inputs) else [f"x{at}" for at in range(len(features[0]))]
-    )
+    names = candidate.columns or [f"x{at}" for at in range(len(features[0]))]
     return pd.DataFrame(features, columns=pd.Index(names)).to_csv(index=False)
 
 

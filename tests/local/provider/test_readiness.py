@@ -12,6 +12,7 @@ from local.provider.readiness import (
     pod_trouble,
     service,
     stateful_set,
+    unready_probes,
     waiting,
 )
 from local.provider.values import Json
@@ -165,3 +166,13 @@ def test_a_pod_that_fits_on_no_node_says_so() -> None:
     pod = a_pod()
     pod["status"]["conditions"] = [{"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available"}]
     assert pod_trouble(pod) == "pod app-1 cannot be scheduled: 0/1 nodes are available"
+
+
+def test_a_container_that_runs_and_is_not_ready_is_asked_by_its_probe() -> None:
+    pod = a_pod(ready=False, state={"running": {}})
+    probe = {"path": "/readyz", "port": 9090}
+    pod["spec"] = {"containers": [{"name": "app", "readinessProbe": {"httpGet": probe}}, {"name": "beside"}]}
+    assert list(unready_probes(pod)) == [("app", probe)]
+    for state in ({"ready": True, "state": {"running": {}}}, {"ready": False, "state": {"waiting": {}}}):
+        pod["status"]["containerStatuses"] = [{"name": "app", **state}]
+        assert list(unready_probes(pod)) == []

@@ -9,6 +9,7 @@ from bench import DATA, WINDOW, Bench
 from mlflow.models import infer_signature
 
 from contract.names import REFERENCE_ARTIFACT
+from loop.training import checks
 
 
 def test_a_run_that_keeps_the_contract_passes_and_each_fact_is_one_line(bench: Bench) -> None:
@@ -182,6 +183,25 @@ def test_a_model_that_cannot_be_served_fails_with_the_sentence_that_says_why(ben
     broken, sentence = BROKEN_MODELS[name]
     run_id = bench.run(model_id=bench.pyfunc(**broken))
     assert bench.train(run_id) == (1, sentence.format(run=run_id, model=bench.model))
+
+
+WRITE_ID = "printf {} > $ML_LOOP_OUTPUT/run_id"
+
+
+def test_a_watched_feature_that_the_model_lacks_ends_the_training_and_names_the_columns(bench: Bench) -> None:
+    command = WRITE_ID.format(bench.run())
+    code, said = bench.step("train", "--", "sh", "-c", command, WATCHED='["price", "prize"]')
+    assert code == 1
+    assert said == (
+        "the model must have the columns of drift.features, and lacks 'prize': its columns are price, pages; "
+        "correct drift.features, or train with the column"
+    )
+    assert bench.step("train", "--", "sh", "-c", command, WATCHED='["price"]')[0] == 0
+
+
+def test_a_model_whose_columns_have_no_names_is_left_unwatched(capsys: pytest.CaptureFixture[str]) -> None:
+    checks.watched(["price"], columns=[])
+    assert capsys.readouterr().out == "watched: none of drift.features, as the model's columns have no names\n"
 
 
 def test_a_reference_that_is_parquet_alone_is_written_as_csv_too_as_the_server_would_publish_its_rows(
