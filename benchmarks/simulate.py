@@ -13,7 +13,6 @@ from scipy.stats import chi2
 from benchmarks.simulation import RULES, Floats, RuleOutcome, Scenario, delays, year
 from contract import flags
 from contract.drift import DriftSettings, DriftTest
-from loop.retraining.cooldown import duration
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -27,8 +26,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--features", type=int, default=5, help="how many features are watched")
     parser.add_argument("--predictions-per-hour", type=float, default=1000.0)
     parser.add_argument("--reference-rows", type=int, default=1000, help="rows that training keeps as the reference")
-    parser.add_argument("--cooldown", type=duration, default="6h", help="least time between two retrains of a feature")
-    parser.add_argument("--coalesce", type=duration, default="1h", help="features drifting within it share one retrain")
+    parser.add_argument("--cooldown", type=flags.seconds, default="21600s", help="between two retrains of a feature")
+    parser.add_argument("--coalesce", type=flags.seconds, default="3600s", help="features within it share a retrain")
     parser.add_argument("--shift", type=float, default=0.5, help="the drift: a feature's mean, in standard deviations")
     parser.add_argument("--years", type=int, default=1, help="years without drift, each with a reference of its own")
     parser.add_argument("--trials", type=int, default=200, help="drifts whose delay is measured")

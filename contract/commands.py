@@ -11,7 +11,9 @@ from typing import Annotated, ClassVar, Self
 
 from contract import flags
 from contract.drift import DriftSettings
-from contract.names import METRICS_PORT
+from contract.flags import Flag
+from contract.names import METRICS_PORT, MODEL_FOLDER, SERVER_PORT, Alias
+from contract.watching import ROLLOUT_SECONDS, WATCHING, Watching
 
 
 class Command:
@@ -53,6 +55,108 @@ class Detect(Command):
     model: Annotated[str, "the registered model's name"]
     drift: DriftSettings
     port: Annotated[int, "of /metrics, /healthz and /readyz"] = METRICS_PORT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promote(Command):
+    """Put a version into production, watch it, and take it back if it is worse."""
+
+    NAME = "promote"
+
+    model: Annotated[str, "the registered model's name"]
+    version: Annotated[str, "the version's number"]
+    namespace: Annotated[str, "of the service"]
+    service: Annotated[str, "the production InferenceService's name"]
+    timeout: Annotated[float, "seconds until a rollout is given up"] = ROLLOUT_SECONDS
+    watching: Watching = WATCHING
+
+
+@dataclass(frozen=True, kw_only=True)
+class Canary(Command):
+    """Watch the staging version, and take it back if it is worse."""
+
+    NAME = "canary"
+
+    namespace: Annotated[str, "of both services"]
+    model: Annotated[str, "the registered model's name"]
+    version: Annotated[str, "the version's number"]
+    staging: Annotated[str, "the staging InferenceService's name"]
+    production: Annotated[str, "the production InferenceService's name"]
+    timeout: Annotated[float, "seconds until a rollout is given up"] = ROLLOUT_SECONDS
+    watching: Watching = WATCHING
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollout(Command):
+    """Roll a service to the version its alias names."""
+
+    NAME = "rollout"
+
+    namespace: Annotated[str, "of the service"]
+    service: Annotated[str, "the InferenceService's name"]
+    model: Annotated[str, "the registered model's name"]
+    alias: Annotated[Alias, "which version it is to serve"]
+    timeout: Annotated[float, "seconds until the rollout is given up"] = ROLLOUT_SECONDS
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchAliases(Command):
+    """Show what the aliases name, and put production back if told to."""
+
+    NAME = "watch-aliases"
+
+    model: Annotated[str, "the registered model's name"]
+    heal: Annotated[bool, "put back what was moved by hand"] = False
+    namespace: Annotated[str | None, "of the service, to heal"] = None
+    service: Annotated[str | None, "the production InferenceService's name, to heal"] = None
+    port: Annotated[int, "of /metrics, /healthz and /readyz"] = METRICS_PORT
+
+    def __post_init__(self) -> None:
+        if self.heal and not (self.namespace and self.service):
+            raise ValueError("--heal needs --namespace and --service")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cooldown(Command):
+    """Grant a training that drift asked for, or end it as skipped."""
+
+    NAME = "cooldown"
+
+    model: Annotated[str, "the registered model's name"]
+    feature: Annotated[str, "the feature that drifted"]
+    event_id: Annotated[str, "the drift event's id"]
+    run: Annotated[str, "uid of the workflow: one event never starts two"] = ""
+    cooldown: Annotated[timedelta, "least time between two, like 21600s"]
+    coalesce: Annotated[
+        timedelta, Flag("features drifting within it share one training, like 3600s", unless_default=True)
+    ] = timedelta(hours=1)
+    namespace: Annotated[str | None, "of the Leases; default: this pod's"] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BusCredentials(Command):
+    """Make a certificate and a password for the event bus, once."""
+
+    NAME = "bus-credentials"
+
+    secret: Annotated[str, "name of the Secret to fill"]
+    host: Annotated[str, "the bus's name in the cluster"]
+    namespace: Annotated[str | None, "of the Secret; default: this pod's"] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serve(Command):
+    """Answer v1 and v2 inference requests for one model version."""
+
+    NAME = "serve"
+    HYPHEN = "_"  # as KServe's own servers spell their options
+
+    model_name: Annotated[str, "the InferenceService's name"]
+    model_dir: Annotated[str, "where fetch put the model"] = MODEL_FOLDER
+    port: Annotated[int, "of predictions and metrics"] = SERVER_PORT
+    max_body_bytes: Annotated[int, Flag("larger requests get a 413", unless_default=True)] = 1024 * 1024
+    max_rows: Annotated[int, Flag("rows of one request, more get a 413", unless_default=True)] = 1000
+    drain_seconds: Annotated[float, Flag("answers go on this long after SIGTERM", unless_default=True)] = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -142,10 +142,11 @@ def _text(word: str) -> str:
     return "--" if word == _DASHES else word
 
 
-def _seconds(word: str) -> timedelta:
+def seconds(word: str) -> timedelta:
+    """`3600s`. Raises argparse's error."""
     if not re.fullmatch("[0-9]{1,12}s", word):
         raise argparse.ArgumentTypeError(f"{word!r} is no number of seconds; write it like 3600s")
     return timedelta(seconds=int(word[:-1]))
 
 
-_READERS: Final[Mapping[type, Callable[[str], Any]]] = {str: _text, timedelta: _seconds}
+_READERS: Final[Mapping[type, Callable[[str], Any]]] = {str: _text, timedelta: seconds}

@@ -185,6 +185,8 @@ USER_HEADER: Final = "X-User-Id"
 REQUEST_ID_HEADER: Final = "X-Request-Id"
 """Header of a request and of its answer: the id by which its predictions are found again."""
 
+MODEL_FOLDER: Final = "/mnt/models"
+"""Where KServe mounts the volume that `fetch` fills and `serve` reads."""
 SERVER_PORT: Final = 8080
 """Port of the model servers: predictions and metrics."""
 METRICS_PORT: Final = 9090

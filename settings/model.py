@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from contract.commands import Serve
 from contract.drift import DEFAULTS, MIN_WINDOW, DriftReference, DriftTest
 from contract.watching import LIMITS, WATCH_SECONDS
 from settings.gate import Gate
@@ -111,9 +112,9 @@ class Serving(Surroundings):
         ),
     ] = timedelta(seconds=300)
     """How long a server may take to load its version, and a rollout to be done."""
-    max_body_bytes: Count = 1024 * 1024
+    max_body_bytes: Count = Serve.max_body_bytes
     """The largest request that is answered; larger ones get a 413."""
-    max_rows: Count = 1000
+    max_rows: Count = Serve.max_rows
     """The most rows of a request; more get a 413."""
 
     def contradictions(self) -> Iterator[Problem]:

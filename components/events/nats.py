@@ -17,6 +17,7 @@ from components.kit.pod import (
     Container,
     PodSpec,
     Volume,
+    arguments,
     config_map,
     job_name,
     pod,
@@ -25,6 +26,7 @@ from components.kit.pod import (
     secret_env,
     volume_claim,
 )
+from contract.commands import BusCredentials
 
 APP: Final = "nats"
 PORT: Final = 4222
@@ -129,8 +131,8 @@ def _make_credentials(name: str, args: NatsServerArgs, host: Output[str], child:
         **restricted_container(
             "credentials", args.loop_image, resources(cpu="50m", memory="128Mi", memory_limit="512Mi")
         ),
-        "command": ["python3", "-m", "loop", "bus-credentials"],
-        "args": [f"--secret={secret_name}", Output.concat("--host=", host)],
+        "command": BusCredentials.entry(),
+        "args": host.apply(lambda known: arguments(BusCredentials(secret=secret_name, host=known))),
     }
     spec: PodSpec = {
         **pod(container, service_account=account),

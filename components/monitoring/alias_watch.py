@@ -22,11 +22,13 @@ from components.kit.options import depending_on
 from components.kit.pod import (
     Container,
     PodSpec,
+    arguments,
     pod,
     resources,
     restricted_container,
 )
 from components.kit.probes import probes
+from contract.commands import WatchAliases
 from contract.names import METRICS_PORT, Alias
 
 APP: Final = "alias-watch"
@@ -100,8 +102,8 @@ def _pod(args: AliasWatchArgs, account: Output[str]) -> PodSpec:
         **restricted_container(
             "aliases", args.loop_image, resources(cpu="20m", memory="128Mi", memory_limit="512Mi"), args.uses.mounts
         ),
-        "command": ["python3", "-m", "loop", "watch-aliases"],
-        "args": [f"--model={args.model}", *(_healing(args) if args.healing else []), f"--port={METRICS_PORT}"],
+        "command": WatchAliases.entry(),
+        "args": _arguments(args),
         "env": args.uses.env,
         "ports": [{"name": "metrics", "container_port": METRICS_PORT}],
         **probes(starting_seconds=2),
@@ -112,5 +114,12 @@ def _pod(args: AliasWatchArgs, account: Output[str]) -> PodSpec:
     }
 
 
-def _healing(args: AliasWatchArgs) -> list[pulumi.Input[str]]:
-    return ["--heal", Output.concat("--namespace=", args.namespace), f"--service={args.model}-{Alias.PRODUCTION}"]
+def _arguments(args: AliasWatchArgs) -> pulumi.Input[list[str]]:
+    if not args.healing:
+        return arguments(WatchAliases(model=args.model, port=METRICS_PORT))
+    service = f"{args.model}-{Alias.PRODUCTION}"
+    return Output.from_input(args.namespace).apply(
+        lambda namespace: arguments(
+            WatchAliases(model=args.model, heal=True, namespace=namespace, service=service, port=METRICS_PORT)
+        )
+    )

@@ -9,11 +9,9 @@ from pulumi import Output, ResourceOptions
 from components.kit.custom import custom_resource, object_name
 from components.kit.labels import labels
 from components.kit.restricted import container_security_context
-from contract.names import VERSION_ANNOTATION, Env
+from contract.names import MODEL_FOLDER, VERSION_ANNOTATION, Env
 
 APP: Final = "model-storage"
-MODEL_FOLDER: Final = "/mnt/models"
-"""Where KServe mounts the volume that initializer and server share."""
 
 
 @dataclass(frozen=True, kw_only=True)

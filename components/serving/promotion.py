@@ -7,7 +7,7 @@ new image, finds nothing to do.
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -20,9 +20,11 @@ from components.kit.identities import account_with, rolls
 from components.kit.labels import labels, selector
 from components.kit.network import API_SERVER, Allowance, allow, pods
 from components.kit.options import depending_on
-from components.kit.pod import Container, pod, resources, restricted_container
+from components.kit.pod import Container, arguments, pod, resources, restricted_container
 from components.serving.serving import APP as SERVERS
+from contract.commands import Promote
 from contract.names import EXIT_VERDICT, SERVER_PORT, Alias
+from contract.watching import Limits, Watching
 from settings.model import Promotion as PromotionSettings
 from settings.model import Serving
 
@@ -138,15 +140,8 @@ def _pod(args: PromotionArgs, account: Output[str]) -> k8s.core.v1.PodSpecArgsDi
             resources(cpu="100m", memory="256Mi", memory_limit="1Gi"),
             args.uses.mounts,
         ),
-        "command": ["python3", "-m", "loop", "promote"],
-        "args": [
-            f"--model={args.model}",
-            f"--version={args.version}",
-            Output.concat("--namespace=", args.namespace),
-            f"--service={args.model}-{Alias.PRODUCTION}",
-            f"--timeout={args.rollout_timeout.total_seconds():.0f}",
-            *watch_options(args.promotion),
-        ],
+        "command": Promote.entry(),
+        "args": Output.from_input(args.namespace).apply(lambda namespace: arguments(_command(args, namespace))),
         "env": args.uses.env,
     }
     return {
@@ -156,12 +151,18 @@ def _pod(args: PromotionArgs, account: Output[str]) -> k8s.core.v1.PodSpecArgsDi
     }
 
 
-def watch_options(promotion: PromotionSettings) -> list[str]:
+def _command(args: PromotionArgs, namespace: str) -> Promote:
+    return Promote(
+        model=args.model,
+        version=str(args.version),
+        namespace=namespace,
+        service=f"{args.model}-{Alias.PRODUCTION}",
+        timeout=args.rollout_timeout.total_seconds(),
+        watching=watching(args.promotion),
+    )
+
+
+def watching(promotion: PromotionSettings) -> Watching:
     """How `promote` and `canary` are told what the settings say."""
-    given: dict[str, Any] = {
-        "watch": promotion.watch.total_seconds(),
-        "max-error-rate": promotion.max_error_rate,
-        "max-latency-ratio": promotion.max_latency_ratio,
-        "max-prediction-shift": promotion.max_prediction_shift,
-    }
-    return [f"--{name}={value:g}" for name, value in given.items()]
+    limits = Limits(promotion.max_error_rate, promotion.max_latency_ratio, promotion.max_prediction_shift)
+    return Watching(promotion.watch.total_seconds(), limits)

@@ -21,13 +21,13 @@ from components.kit.custom import custom_resource, object_name, spelled
 from components.kit.labels import labels, selector
 from components.kit.network import Allowance, allow, namespaced, pods
 from components.kit.options import depending_on
-from components.kit.pod import SCRATCH, Container, Resources, plain_env, restricted_container, spread
+from components.kit.pod import SCRATCH, Container, Resources, arguments, plain_env, restricted_container, spread
 from components.kit.restricted import pod_security_context
 from components.kit.surroundings import access, image_pull_secrets, placement, with_devices
 from components.platform.knative import NAMESPACE as KNATIVE_NAMESPACE
 from components.platform.knative import QUEUE_PROXY
 from components.serving.gateway import Gateway
-from components.serving.model_storage import MODEL_FOLDER
+from contract.commands import Serve
 from contract.names import SERVER_PORT, Alias
 from settings import KServeMode
 from settings.model import Serving as ServingSettings
@@ -226,8 +226,8 @@ def _runtime(args: ServingArgs) -> dict[str, Any]:
     seconds = args.settings.start_timeout.total_seconds()
     server: Container = {
         **restricted_container("kserve-container", args.image, {}, args.uses.mounts),
-        "command": ["python3", "-m", "loop", "serve"],
-        "args": ["--model_name={{.Name}}", f"--model_dir={MODEL_FOLDER}", f"--port={SERVER_PORT}", *_limits(args)],
+        "command": Serve.entry(),
+        "args": arguments(_command(args.settings)),
         "env": [*plain_env({"HOME": SCRATCH}), *args.uses.env],
         "ports": [{"container_port": SERVER_PORT, "protocol": "TCP"}],
         # The server listens once its model has answered; a large one takes minutes to load.
@@ -245,7 +245,5 @@ def _runtime(args: ServingArgs) -> dict[str, Any]:
     }
 
 
-def _limits(args: ServingArgs) -> list[str]:
-    """The largest request, where it is not what the server takes by itself."""
-    limits = {name: (getattr(args.settings, name), getattr(DEFAULTS, name)) for name in ("max_body_bytes", "max_rows")}
-    return [f"--{name}={value}" for name, (value, default) in limits.items() if value != default]
+def _command(settings: ServingSettings) -> Serve:
+    return Serve(model_name="{{.Name}}", max_body_bytes=settings.max_body_bytes, max_rows=settings.max_rows)

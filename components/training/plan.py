@@ -8,6 +8,7 @@ from components.kit.pod import Resources
 from components.kit.surroundings import DEFAULT
 from components.training.template import prefix
 from contract.gate import Criterion
+from contract.watching import Watching
 from settings.model import Commands
 from settings.surroundings import Surroundings
 
@@ -37,9 +38,7 @@ class CanaryPlan:
     """How a version is watched once it is in the staging service, beside the one in production."""
 
     production_service: str
-    options: Sequence[str]
-    """Limits, as `components.serving.promotion.watch_options` gives them."""
-    seconds: int
+    watching: Watching
     kafka: Access
     """Where predictions are read. None: they are not judged."""
 

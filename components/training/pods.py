@@ -11,9 +11,10 @@ from pulumi import Output
 
 from components.kit.access import NOTHING, Access
 from components.kit.custom import spelled
-from components.kit.pod import SCRATCH, Resources, resources
+from components.kit.pod import SCRATCH, Resources, arguments, resources
 from components.kit.restricted import container_security_context, pod_security_context
 from components.kit.tokens import SOURCES, TOKEN_MOUNT, TRACKING_TOKEN, TRACKING_TOKEN_ENV, TRACKING_TOKEN_MOUNT, VOLUME
+from contract.commands import Command
 from contract.names import EXIT_VERDICT
 
 OUTPUT: Final = "/mnt/output"
@@ -139,6 +140,11 @@ def _executor_patch() -> str:
     containers = {"initContainers": "init", "containers": "wait"}
     patched = {key: [{"name": name, **context}] for key, name in containers.items()}
     return json.dumps({"volumes": [TOKEN], **patched})
+
+
+def words(command: Command) -> list[str]:
+    """The command for `LoopPod`, with its options."""
+    return [command.NAME, *arguments(command)]
 
 
 def input_parameter(name: str) -> str:

@@ -33,11 +33,12 @@ from components.training.pods import (
     pod_template,
     result,
     step_output,
+    words,
     workflow_defaults,
     workflow_parameter,
 )
 from contract import gate, names
-from contract.commands import Settle
+from contract.commands import Canary, Cooldown, Rollout, Settle
 from contract.names import Alias, Env, Trigger
 from settings.values.cron import zoned
 
@@ -74,7 +75,7 @@ def workflow_spec(plan: TrainingPlan) -> dict[str, Any]:
 
 def _rolling(plan: TrainingPlan) -> int:
     """Seconds that rollout and canary may take beyond the usual."""
-    canary = plan.canary.seconds if plan.canary else 0
+    canary = int(plan.canary.watching.watch) if plan.canary else 0
     return canary + 2 * max(0, plan.rollout - SHORT // 2)
 
 
@@ -195,7 +196,7 @@ def _pods(plan: TrainingPlan) -> dict[str, LoopPod]:
         account, outputs = plan.accounts.cooldown, [result("granted", names.GRANTED_FILE, global_name="granted")]
         pods["cooldown"] = LoopPod(
             image=plan.loop_image,
-            command=_cooldown(plan),
+            command=words(_cooldown(plan, plan.cooldown)),
             env=common,
             account=account,
             calls_api=True,
@@ -205,31 +206,30 @@ def _pods(plan: TrainingPlan) -> dict[str, LoopPod]:
         )
         pods["settle"] = LoopPod(
             image=plan.loop_image,
-            command=[Settle.NAME, *_settle(plan, plan.cooldown).argv()],
+            command=words(_settle(plan, plan.cooldown)),
             env=common,
             account=account,
             calls_api=True,
             retry=None,
         )
     if plan.staging_service:
-        command, account = _rollout(plan, plan.staging_service), plan.accounts.rollout
         pods["rollout"] = LoopPod(
             image=plan.loop_image,
-            command=command,
+            command=words(_rollout(plan, plan.staging_service)),
             env=common,
-            account=account,
+            account=plan.accounts.rollout,
             calls_api=True,
             seconds=max(SHORT, SHORT // 2 + plan.rollout),
         )
-    if plan.canary:
+    if plan.staging_service and plan.canary:
         pods["canary"] = LoopPod(
             image=plan.loop_image,
-            command=_canary(plan, plan.canary),
+            command=words(_canary(plan, plan.canary, plan.staging_service)),
             env=common,
             inputs=["version"],
             account=plan.accounts.rollout,
             calls_api=True,
-            seconds=max(SHORT, SHORT // 2 + plan.rollout) + plan.canary.seconds,
+            seconds=max(SHORT, SHORT // 2 + plan.rollout) + int(plan.canary.watching.watch),
             uses=plan.canary.kafka,
             retry=UNJUDGED,
             counted=CANARIES.counter(plan.model),
@@ -275,16 +275,14 @@ def _registration(plan: TrainingPlan) -> dict[str, str]:
     }
 
 
-def _cooldown(plan: TrainingPlan) -> list[str]:
-    # One word for each option: an event's text may start with a hyphen.
-    return [
-        "cooldown",
-        f"--model={plan.model}",
-        f"--feature={workflow_parameter('feature')}",
-        f"--event-id={workflow_parameter('event_id')}",
-        "--run={{workflow.uid}}",
-        f"--cooldown={plan.cooldown}s",
-    ]
+def _cooldown(plan: TrainingPlan, cooldown: int) -> Cooldown:
+    return Cooldown(
+        model=plan.model,
+        feature=workflow_parameter("feature"),
+        event_id=workflow_parameter("event_id"),
+        run="{{workflow.uid}}",
+        cooldown=timedelta(seconds=cooldown),
+    )
 
 
 def _settle(plan: TrainingPlan, cooldown: int) -> Settle:
@@ -298,25 +296,19 @@ def _settle(plan: TrainingPlan, cooldown: int) -> Settle:
     )
 
 
-def _rollout(plan: TrainingPlan, service: str) -> list[str]:
-    return [
-        "rollout",
-        f"--namespace={plan.namespace}",
-        f"--service={service}",
-        f"--model={plan.model}",
-        "--alias=staging",
-        f"--timeout={plan.rollout}",
-    ]
+def _rollout(plan: TrainingPlan, service: str) -> Rollout:
+    return Rollout(
+        namespace=plan.namespace, service=service, model=plan.model, alias=Alias.STAGING, timeout=plan.rollout
+    )
 
 
-def _canary(plan: TrainingPlan, canary: CanaryPlan) -> list[str]:
-    return [
-        "canary",
-        f"--namespace={plan.namespace}",
-        f"--model={plan.model}",
-        f"--version={input_parameter('version')}",
-        f"--staging={plan.staging_service}",
-        f"--production={canary.production_service}",
-        f"--timeout={plan.rollout}",
-        *canary.options,
-    ]
+def _canary(plan: TrainingPlan, canary: CanaryPlan, staging: str) -> Canary:
+    return Canary(
+        namespace=plan.namespace,
+        model=plan.model,
+        version=input_parameter("version"),
+        staging=staging,
+        production=canary.production_service,
+        timeout=plan.rollout,
+        watching=canary.watching,
+    )

@@ -20,7 +20,7 @@ from components.kit.identities import RoleRule, rolls, step_identity
 from components.kit.labels import labels, selector
 from components.kit.network import API_SERVER, Allowance, allow, pods
 from components.kit.surroundings import access
-from components.serving.promotion import ROLLOUT_TIMEOUT, watch_options
+from components.serving.promotion import ROLLOUT_TIMEOUT, watching
 from components.serving.serving import APP as SERVERS
 from components.storage.log_archive import address, archived
 from components.training.plan import CanaryPlan, GatePlan, StepAccounts, TrainingPlan
@@ -211,8 +211,7 @@ def _identity(
 def _canary(args: TrainingArgs, kafka: Access) -> CanaryPlan:
     return CanaryPlan(
         production_service=f"{args.model}-{Alias.PRODUCTION}",
-        options=watch_options(args.promotion),
-        seconds=int(args.promotion.watch.total_seconds()),
+        watching=watching(args.promotion),
         kafka=kafka,
     )
 

@@ -8,8 +8,8 @@ Needs: nothing but MLflow. To heal also `get` and `patch` on the production Infe
 put `production` back.
 """
 
-import argparse
 import logging
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,8 @@ from typing import Final, Protocol
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
 from contract import metrics
-from contract.names import METRICS_PORT, PRODUCTION_TAG, Alias, Tag
+from contract.commands import WatchAliases
+from contract.names import PRODUCTION_TAG, Alias, Tag
 from loop.promotion.change import Change
 from loop.runtime import command, watcher
 from loop.runtime.metrics import counter, gauge
@@ -175,27 +176,21 @@ def _name(version: str | None) -> str:
 
 
 def main() -> int:
-    parser = command.parser("watch-aliases", "show what the aliases name, and put production back if told to")
-    parser.add_argument("--model", required=True, help="the registered model's name")
-    parser.add_argument("--heal", action="store_true", help="put back what was moved by hand")
-    parser.add_argument("--namespace", help="of the service, to heal")
-    parser.add_argument("--service", help="the production InferenceService's name, to heal")
-    parser.add_argument("--port", type=int, default=METRICS_PORT, help="of /metrics, /healthz and /readyz")
-    arguments = parser.parse_args()
-    if arguments.heal and not (arguments.namespace and arguments.service):
-        parser.error("--heal needs --namespace and --service")
+    given = WatchAliases.parse(sys.argv[1:])
     watcher.log_to_stderr()
-    service = _service(arguments) if arguments.heal else None
     try:
         # The next look is the next attempt.
-        watch = AliasWatcher(Registry(patience=0), arguments.model, service)
+        watch = AliasWatcher(Registry(patience=0), given.model, _service(given))
     except RegistryError as error:
-        parser.error(str(error))
-    watcher.run(watch.step, port=arguments.port, alive=watch.alive, ready=watch.ready)
+        return command.end(str(error))
+    watcher.run(watch.step, port=given.port, alive=watch.alive, ready=watch.ready)
     return 0
 
 
-def _service(arguments: argparse.Namespace) -> PinnedService:
+def _service(given: WatchAliases) -> PinnedService | None:
+    """What healing changes; None where nothing is healed."""
+    if not (given.heal and given.namespace and given.service):
+        return None
     from loop.runtime.inference import InferenceService, api_client  # noqa: PLC0415  # memory that watching does not need
 
-    return InferenceService(api_client(), namespace=arguments.namespace, name=arguments.service, model=arguments.model)
+    return InferenceService(api_client(), namespace=given.namespace, name=given.service, model=given.model)

@@ -9,16 +9,15 @@ Needs: what a rollout needs of the staging service, port 8080 of the production 
 gate.
 """
 
-import argparse
+import sys
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
+from contract.commands import Canary
 from contract.names import CANARY, Alias, GateResult, Tag
-from loop.promotion import watch
 from loop.promotion.ending import TakenBackError, ended
 from loop.promotion.promote import LiveService, Production, Say
-from loop.promotion.watch import Baseline, UnjudgedError
-from loop.runtime import command
+from loop.promotion.watch import Baseline, UnjudgedError, Watch
 from loop.runtime.inference import InferenceService, api_client
 from loop.runtime.registry import Registry
 
@@ -27,7 +26,7 @@ UNJUDGED: Final = f"{CANARY}unjudged"
 
 
 @dataclass(frozen=True)
-class Canary:
+class CanaryRun:
     """One version of one model in the staging service."""
 
     registry: Registry
@@ -93,21 +92,17 @@ class Canary:
         return None if found is None else str(found.version)
 
 
-def canary(arguments: argparse.Namespace) -> None:
-    api, watching, registry = api_client(), watch.from_arguments(arguments), Registry()
+def main() -> int:
+    given = Canary.parse(sys.argv[1:])
+    return ended(lambda: canary(given))
+
+
+def canary(given: Canary) -> None:
+    api, registry = api_client(), Registry()
+    watching = Watch(given.watching.watch, given.watching.limits)
 
     def live(name: str) -> LiveService:
-        service = InferenceService(api, namespace=arguments.namespace, name=name, model=arguments.model)
-        return LiveService(registry, service, arguments.timeout, watching)
+        service = InferenceService(api, namespace=given.namespace, name=name, model=given.model)
+        return LiveService(registry, service, given.timeout, watching)
 
-    services = live(arguments.staging), live(arguments.production)
-    Canary(registry, *services, arguments.model, arguments.version).run()
-
-
-def main() -> int:
-    parser = command.parser("canary", "watch the staging version, and take it back if it is worse")
-    watch.add_arguments(parser)
-    parser.add_argument("--staging", required=True, help="the staging InferenceService's name")
-    parser.add_argument("--production", required=True, help="the production InferenceService's name")
-    arguments = parser.parse_args()
-    return ended(lambda: canary(arguments))
+    CanaryRun(registry, live(given.staging), live(given.production), given.model, given.version).run()

@@ -7,7 +7,7 @@ version only while that version is served or on its way there.
 Needs: what a rollout needs of the production service, and in MLflow the right to move `production`.
 """
 
-import argparse
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -16,14 +16,15 @@ from typing import NoReturn, Protocol
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 
+from contract.commands import Promote
 from contract.names import PRODUCTION_TAG, PROMOTION_TAG, Alias, GateResult, Tag
-from loop.promotion import observation, watch
+from loop.promotion import observation
 from loop.promotion.change import Change
 from loop.promotion.ending import TakenBackError, ended
 from loop.promotion.judge import Verdict
 from loop.promotion.traffic import Traffic
 from loop.promotion.watch import GRACE_SECONDS, Baseline, UnjudgedError, Watch
-from loop.runtime import command, digests
+from loop.runtime import digests
 from loop.runtime.inference import InferenceService, RolloutError, api_client
 from loop.runtime.pin import Pin, pin
 from loop.runtime.registry import Registry
@@ -245,18 +246,13 @@ class PromotionRun:
 
 
 def main() -> int:
-    parser = command.parser("promote", "put a version into production, watch it, and take it back if it is worse")
-    watch.add_arguments(parser)
-    parser.add_argument("--service", required=True, help="the production InferenceService's name")
-    arguments = parser.parse_args()
-    return ended(lambda: promote(arguments))
+    given = Promote.parse(sys.argv[1:])
+    return ended(lambda: promote(given))
 
 
-def promote(arguments: argparse.Namespace) -> None:
-    service = InferenceService(
-        api_client(), namespace=arguments.namespace, name=arguments.service, model=arguments.model
-    )
-    watching, registry = watch.from_arguments(arguments), Registry()
-    live = LiveService(registry, service, arguments.timeout, watching)
-    patience = arguments.timeout + watching.seconds + 2 * GRACE_SECONDS
-    PromotionRun(registry, live, arguments.model, arguments.version, patience=patience).run()
+def promote(given: Promote) -> None:
+    service = InferenceService(api_client(), namespace=given.namespace, name=given.service, model=given.model)
+    watching, registry = Watch(given.watching.watch, given.watching.limits), Registry()
+    live = LiveService(registry, service, given.timeout, watching)
+    patience = given.timeout + watching.seconds + 2 * GRACE_SECONDS
+    PromotionRun(registry, live, given.model, given.version, patience=patience).run()

@@ -4,13 +4,12 @@ A look that fails, for whatever reason, says nothing of the version: the next on
 looks still fail, the version was not judged (`UnjudgedError`), and must not stay on trust.
 """
 
-import argparse
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
-from contract.watching import LIMITS, ROLLOUT_SECONDS, WATCH_SECONDS, Limits
+from contract.watching import Limits
 from loop.promotion.judge import Observation, Verdict, judge
 from loop.promotion.observation import Published
 from loop.promotion.predictions import Sample
@@ -99,20 +98,3 @@ class Watch:
         if read.skipped:
             verdict.notes.append(f"{read.skipped} messages were skipped: they are no predictions")
         return verdict
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that `from_arguments` reads, and those that name the model and where it is served."""
-    parser.add_argument("--model", required=True, help="the registered model's name")
-    parser.add_argument("--version", required=True)
-    parser.add_argument("--namespace", required=True)
-    parser.add_argument("--timeout", type=float, default=ROLLOUT_SECONDS, help="seconds until a rollout is given up")
-    parser.add_argument("--watch", type=float, default=WATCH_SECONDS, help="seconds to watch the version for")
-    parser.add_argument("--max-error-rate", type=float, default=LIMITS.max_error_rate)
-    parser.add_argument("--max-latency-ratio", type=float, default=LIMITS.max_latency_ratio)
-    parser.add_argument("--max-prediction-shift", type=float, default=LIMITS.max_prediction_shift)
-
-
-def from_arguments(arguments: argparse.Namespace) -> Watch:
-    limits = Limits(arguments.max_error_rate, arguments.max_latency_ratio, arguments.max_prediction_shift)
-    return Watch(arguments.watch, limits)

@@ -4,13 +4,14 @@ The key never leaves the pod but for that Secret, which must exist: this command
 What is in it already stays, so that the command may run any number of times.
 """
 
-import argparse
 import base64
 import secrets
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from contract.commands import BusCredentials
 from loop.runtime import command, pod
 
 USERNAME: Final = "argo-events"
@@ -51,28 +52,24 @@ def credentials(host: str, now: datetime) -> Mapping[str, str]:
 
 
 def main() -> int:
-    parser = command.parser("bus-credentials", "make a certificate and a password for the event bus, once")
-    parser.add_argument("--secret", required=True, help="name of the Secret to fill")
-    parser.add_argument("--host", required=True, help="the bus's name in the cluster")
-    parser.add_argument("--namespace", help="of the Secret; default: this pod's")
-    arguments = parser.parse_args()
-    return command.run(lambda: _fill(arguments))
+    given = BusCredentials.parse(sys.argv[1:])
+    return command.run(lambda: _fill(given))
 
 
-def _fill(arguments: argparse.Namespace) -> None:
+def _fill(given: BusCredentials) -> None:
     from kubernetes import client, config  # noqa: PLC0415
 
     config.load_config()
-    namespace = arguments.namespace or pod.namespace()
+    namespace = given.namespace or pod.namespace()
     api = client.CoreV1Api()
-    found = api.read_namespaced_secret(arguments.secret, namespace)
+    found = api.read_namespaced_secret(given.secret, namespace)
     if found.data:
-        print(f"Secret {arguments.secret} is filled already: nothing to do")
+        print(f"Secret {given.secret} is filled already: nothing to do")
         return
-    made = credentials(arguments.host, datetime.now(UTC))
+    made = credentials(given.host, datetime.now(UTC))
     data = {key: base64.b64encode(value.encode()).decode() for key, value in made.items()}
     assert found.metadata is not None  # noqa: S101  # it was read by its name
     # With the version that was read, so that of two pods at once one fails and finds the other's work.
     version = found.metadata.resource_version
-    api.patch_namespaced_secret(arguments.secret, namespace, {"metadata": {"resourceVersion": version}, "data": data})
-    print(f"Secret {arguments.secret} holds a certificate for {arguments.host}")
+    api.patch_namespaced_secret(given.secret, namespace, {"metadata": {"resourceVersion": version}, "data": data})
+    print(f"Secret {given.secret} holds a certificate for {given.host}")

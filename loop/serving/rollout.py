@@ -7,13 +7,14 @@ one version wherever the alias moves, and a new `training.image` reaches none of
 Needs: `get` and `patch` on the InferenceService, `list` on Deployments and Pods, and port 8080 of the predictor's pods.
 """
 
-import argparse
+import sys
 import time
 from collections.abc import Callable, Iterator
 
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
+from contract.commands import Rollout
 from loop.runtime import command
 from loop.runtime.inference import Deployment, InferenceService, Pod, RolloutError, api_client, said
 from loop.runtime.pin import Pin, pin
@@ -104,20 +105,12 @@ def _named(pod: Pod, status: client.V1ContainerStatus) -> str:
 
 
 def main() -> int:
-    parser = command.parser("rollout", "roll a service to the version its alias names")
-    parser.add_argument("--namespace", required=True)
-    parser.add_argument("--service", required=True, help="the InferenceService's name")
-    parser.add_argument("--model", required=True, help="the registered model's name")
-    parser.add_argument("--alias", required=True)
-    parser.add_argument("--timeout", type=float, default=300, help="seconds until the rollout is given up")
-    arguments = parser.parse_args()
-    return command.run(lambda: _rollout(arguments), RolloutError, RegistryError, config.ConfigException)
+    given = Rollout.parse(sys.argv[1:])
+    return command.run(lambda: _rollout(given), RolloutError, RegistryError, config.ConfigException)
 
 
-def _rollout(arguments: argparse.Namespace) -> None:
+def _rollout(given: Rollout) -> None:
     registry = Registry()
-    wanted = resolve(registry, ModelRef(arguments.model, alias=arguments.alias))
-    service = InferenceService(
-        api_client(), namespace=arguments.namespace, name=arguments.service, model=arguments.model
-    )
-    roll(service, pin(registry, arguments.model, wanted.version), arguments.timeout)
+    wanted = resolve(registry, ModelRef(given.model, alias=given.alias))
+    service = InferenceService(api_client(), namespace=given.namespace, name=given.service, model=given.model)
+    roll(service, pin(registry, given.model, wanted.version), given.timeout)

@@ -5,7 +5,6 @@ Answers under the InferenceService's name and the registered model's.
 `X-Tenant` and `X-User-Id` say whose prediction it is in `ml.predictions`, and `X-Request-Id` which.
 """
 
-import argparse
 import asyncio
 import logging
 import sys
@@ -26,7 +25,8 @@ from kserve.protocol.infer_type import InferRequest
 from starlette.exceptions import HTTPException
 
 from contract import metrics
-from contract.names import REQUEST_ID_HEADER, SERVER_PORT
+from contract.commands import Serve
+from contract.names import REQUEST_ID_HEADER
 from loop.model import answers as forms
 from loop.model import reference
 from loop.model.errors import RejectedError
@@ -162,20 +162,21 @@ def guard(version: str, max_body: int, drain_seconds: float) -> None:
     app.add_exception_handler(HTTPException, _refused)
 
 
-def serve(arguments: argparse.Namespace) -> None:
+def serve(given: Serve) -> None:
     """Serve until SIGTERM; raises LoadError when the model cannot be served."""
+    folder = Path(given.model_dir)
     try:
-        served = ServedModel.read(arguments.model_dir)
+        served = ServedModel.read(folder)
     except FileNotFoundError as error:
         raise LoadError(f"{error.filename} is missing: the storage initializer did not finish") from error
     capture = from_environment(served)
-    model = PyfuncModel(arguments.model_name, arguments.model_dir, served, capture, arguments.max_rows)
+    model = PyfuncModel(given.model_name, folder, served, capture, given.max_rows)
     model.load()
     # While the capture thread encodes a large batch, an answer waits for the interpreter lock up to this long (5 ms).
     sys.setswitchinterval(0.0005)
     SERVED.info({"model": served.name, "version": served.version, "run_id": served.run_id})
-    guard(served.version, arguments.max_body_bytes, arguments.drain_seconds)
-    server = ModelServer(http_port=arguments.port, enable_grpc=False, enable_latency_logging=False)
+    guard(served.version, given.max_body_bytes, given.drain_seconds)
+    server = ModelServer(http_port=given.port, enable_grpc=False, enable_latency_logging=False)
     server.register_model(model, served.name)
     server.start([model])
     if capture:
@@ -183,17 +184,10 @@ def serve(arguments: argparse.Namespace) -> None:
 
 
 def main() -> int:
-    parser = command.parser("serve", "answer v1 and v2 inference requests for one model version")
-    parser.add_argument("--model_name", required=True, help="the InferenceService's name")
-    parser.add_argument("--model_dir", type=Path, default=Path("/mnt/models"), help="where fetch put the model")
-    parser.add_argument("--port", type=int, default=SERVER_PORT)
-    parser.add_argument("--max_body_bytes", type=int, default=1024 * 1024, help="larger requests get a 413")
-    parser.add_argument("--max_rows", type=int, default=1000, help="rows of one request, more get a 413")
-    parser.add_argument("--drain_seconds", type=float, default=5.0, help="answers go on this long after SIGTERM")
-    arguments = parser.parse_args()
+    given = Serve.parse(sys.argv[1:])
     _configure_logging()
     try:
-        serve(arguments)
+        serve(given)
     except LoadError as error:
         return command.end(str(error))
     return 0

@@ -8,17 +8,35 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from hypothesis import find, given
+from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
 import contract
-from contract.commands import Command, Detect, Ledger, Settle
+from contract.commands import (
+    BusCredentials,
+    Canary,
+    Command,
+    Cooldown,
+    Detect,
+    Ledger,
+    Promote,
+    Rollout,
+    Serve,
+    Settle,
+    WatchAliases,
+)
 from contract.drift import MIN_WINDOW, DriftReference, DriftSettings, DriftTest
+from contract.names import Alias
+from contract.watching import Limits, Watching
 
 WORDS: Final = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 """What a process may be given as a word: any text without a NUL."""
 HARD: Final = ("--", "-", "--window", "-1", " a b", "", "=", "--=--", "größe", "\n", "{{workflow.uid}}", "$(HOME)")
 TEXT: Final = WORDS | st.sampled_from(HARD)
+NAMES: Final = TEXT.filter(bool)
+PORTS: Final = st.integers(1, 65535)
+NUMBERS: Final = st.floats(allow_nan=False)
+DURATIONS: Final = st.integers(0, 10**9).map(lambda seconds: timedelta(seconds=seconds))
 FRACTIONS: Final = st.floats(0, 1, exclude_min=True, exclude_max=True)
 DRIFT: Final = st.builds(
     DriftSettings,
@@ -30,8 +48,47 @@ DRIFT: Final = st.builds(
     false_retrains_per_year=st.floats(0, exclude_min=True, allow_infinity=False),
     reference=st.sampled_from(DriftReference),
 )
+WATCHING: Final = st.builds(Watching, NUMBERS, st.builds(Limits, NUMBERS, NUMBERS, NUMBERS))
 COMMANDS: Final[Mapping[type[Command], st.SearchStrategy[Command]]] = {
-    Detect: st.builds(Detect, model=TEXT, drift=DRIFT, port=st.integers(1, 65535)),
+    Detect: st.builds(Detect, model=TEXT, drift=DRIFT, port=PORTS),
+    Promote: st.builds(
+        Promote, model=TEXT, version=TEXT, namespace=TEXT, service=TEXT, timeout=NUMBERS, watching=WATCHING
+    ),
+    Canary: st.builds(
+        Canary,
+        model=TEXT,
+        version=TEXT,
+        namespace=TEXT,
+        staging=TEXT,
+        production=TEXT,
+        timeout=NUMBERS,
+        watching=WATCHING,
+    ),
+    Rollout: st.builds(
+        Rollout, model=TEXT, namespace=TEXT, service=TEXT, alias=st.sampled_from(Alias), timeout=NUMBERS
+    ),
+    WatchAliases: st.builds(WatchAliases, model=TEXT, port=PORTS)
+    | st.builds(WatchAliases, model=TEXT, heal=st.just(True), namespace=NAMES, service=NAMES, port=PORTS),
+    Cooldown: st.builds(
+        Cooldown,
+        model=TEXT,
+        feature=TEXT,
+        event_id=TEXT,
+        run=TEXT,
+        cooldown=DURATIONS,
+        coalesce=DURATIONS,
+        namespace=st.none() | TEXT,
+    ),
+    BusCredentials: st.builds(BusCredentials, secret=TEXT, host=TEXT, namespace=st.none() | TEXT),
+    Serve: st.builds(
+        Serve,
+        model_name=TEXT,
+        model_dir=TEXT,
+        port=PORTS,
+        max_body_bytes=st.integers(),
+        max_rows=st.integers(),
+        drain_seconds=NUMBERS,
+    ),
     Settle: st.builds(
         Settle,
         model=TEXT,
@@ -39,7 +96,7 @@ COMMANDS: Final[Mapping[type[Command], st.SearchStrategy[Command]]] = {
         run=TEXT,
         workflow=TEXT,
         status=TEXT,
-        cooldown=st.integers(0, 10**9).map(lambda seconds: timedelta(seconds=seconds)),
+        cooldown=DURATIONS,
         namespace=st.none() | TEXT,
     ),
     Ledger: st.builds(Ledger, model=TEXT),
@@ -53,6 +110,7 @@ def test_no_command_is_forgotten_here() -> None:
 
 @EACH
 @given(data=st.data())
+@settings(deadline=None, max_examples=50)
 def test_what_is_written_is_read_again(kind: type[Command], data: st.DataObject) -> None:
     wanted = data.draw(COMMANDS[kind])
     assert kind.parse(wanted.argv()) == wanted
@@ -60,6 +118,7 @@ def test_what_is_written_is_read_again(kind: type[Command], data: st.DataObject)
 
 @EACH
 @given(data=st.data())
+@settings(deadline=None, max_examples=50)
 def test_every_option_is_one_word(kind: type[Command], data: st.DataObject) -> None:
     """So that no value is taken for an option, whatever it begins with."""
     assert all(word.startswith("--") for word in data.draw(COMMANDS[kind]).argv())
@@ -68,6 +127,7 @@ def test_every_option_is_one_word(kind: type[Command], data: st.DataObject) -> N
 @EACH
 @pytest.mark.parametrize("word", ["--no-such=1", "--no-such", "no-such"])
 @given(data=st.data())
+@settings(deadline=None, max_examples=50)
 def test_an_unknown_word_is_refused(kind: type[Command], word: str, data: st.DataObject) -> None:
     with pytest.raises(SystemExit, match="2"):
         kind.parse([*data.draw(COMMANDS[kind]).argv(), word])
@@ -97,13 +157,26 @@ def test_a_wrong_value_is_a_sentence(capsys: pytest.CaptureFixture[str], words: 
     assert refusal(capsys, Detect, *GIVEN, *words) == f"python3 -m loop detect: error: {said}"
 
 
+def test_healing_needs_to_know_the_service(capsys: pytest.CaptureFixture[str]) -> None:
+    said = refusal(capsys, WatchAliases, "--model=books", "--heal", "--namespace=loop")
+    assert said.endswith("--heal needs --namespace and --service")
+    with pytest.raises(ValueError, match="--heal needs"):
+        WatchAliases(model="books", heal=True)
+
+
+@pytest.mark.parametrize("text", ["", "6h", "s", "6 s", "-6s", "6.5s", "1e3s", "٣s"])
+def test_anything_but_whole_seconds_is_no_duration(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    said = refusal(capsys, Cooldown, f"--cooldown={text}")
+    assert said.endswith(f"argument --cooldown: {text!r} is no number of seconds; write it like 3600s")
+
+
 def test_a_missing_option_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert refusal(capsys, Detect, "--feature=pages").endswith("the following arguments are required: --model")
 
 
 def test_a_number_keeps_all_its_digits_and_is_short_where_it_can_be() -> None:
-    settings = DriftSettings(("pages",), p_value=0.0123456789, false_retrains_per_year=1.0)
-    words = Detect(model="books", drift=settings).argv()
+    drift = DriftSettings(("pages",), p_value=0.0123456789, false_retrains_per_year=1.0)
+    words = Detect(model="books", drift=drift).argv()
     assert {"--p-value=0.0123456789", "--false-retrains-per-year=1"} <= set(words)
 
 

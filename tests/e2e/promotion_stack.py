@@ -28,7 +28,8 @@ from components.platform.operators import operators
 from components.serving.gateway import Gateway, GatewayArgs
 from components.serving.model_storage import ModelStorage, ModelStorageArgs
 from components.tracking.mlflow import APP, PORT
-from contract.names import VERSION_ANNOTATION, VERSION_HEADER
+from contract.commands import Rollout
+from contract.names import VERSION_ANNOTATION, VERSION_HEADER, Alias
 from local import stack
 from local.images.oci import Archive
 from local.images.table import IMAGES
@@ -187,8 +188,8 @@ class PromotionStack:
     def stage(self, version: int) -> None:
         """What the training's steps `promote-to-staging` and `rollout` do."""
         MlflowClient().set_registered_model_alias(self.name, "staging", str(version))
-        given = ("--namespace", self.name, "--service", f"{self.name}-staging", "--model", self.name)
-        command = [sys.executable, "-m", "loop", "rollout", *given, "--alias", "staging"]
+        rollout = Rollout(namespace=self.name, service=f"{self.name}-staging", model=self.name, alias=Alias.STAGING)
+        command = [sys.executable, "-m", "loop", rollout.NAME, *rollout.argv()]
         environment = os.environ | {"KUBECONFIG": str(self.paths.kubeconfig)}
         subprocess.run(command, cwd=REPOSITORY, env=environment, check=True)
 

@@ -26,7 +26,8 @@ from components.serving.model_storage import ModelStorage, ModelStorageArgs
 from components.serving.serving import Serving, ServingArgs
 from components.serving.traffic_split import TrafficSplit, TrafficSplitArgs
 from components.tracking.mlflow import APP, PORT
-from contract.names import PREDICTIONS_TOPIC, SERVER_PORT, VERSION_ANNOTATION, VERSION_HEADER
+from contract.commands import Rollout
+from contract.names import PREDICTIONS_TOPIC, SERVER_PORT, VERSION_ANNOTATION, VERSION_HEADER, Alias
 from local.images.oci import Archive
 from local.images.table import IMAGES
 from local.node.node import Node
@@ -191,8 +192,8 @@ class ScratchModel:
 
     def roll(self, alias: str) -> str:
         """The step `rollout` of the loop's workflows. Returns what it said."""
-        arguments = ["--namespace", self.name, "--service", f"{self.name}-{alias}", "--model", self.name]
-        command = [sys.executable, "-m", "loop", "rollout", *arguments, "--alias", alias]
+        rollout = Rollout(namespace=self.name, service=f"{self.name}-{alias}", model=self.name, alias=Alias(alias))
+        command = [sys.executable, "-m", "loop", rollout.NAME, *rollout.argv()]
         environment = os.environ | {"KUBECONFIG": str(self.node.paths.kubeconfig)}
         done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from components.kit.access import NOTHING
-from components.serving.promotion import Promotion, PromotionArgs, watch_options
+from components.serving.promotion import Promotion, PromotionArgs
+from contract.commands import Promote
 from contract.names import EXIT_VERDICT
+from contract.watching import Limits, Watching
 from loop.__main__ import COMMANDS
 from settings.model import Promotion as PromotionSettings
 from tests.components.table import promotion_args, providers
@@ -67,12 +69,9 @@ def test_the_command_says_which_version_and_what_is_allowed(recording: Recording
 
 def test_the_options_have_the_settings_numbers() -> None:
     given = {"watch": "1h30m", "maxErrorRate": 0.002, "maxLatencyRatio": 2, "maxPredictionShift": 0.25}
-    assert watch_options(PromotionSettings.model_validate(given)) == [
-        "--watch=5400",
-        "--max-error-rate=0.002",
-        "--max-latency-ratio=2",
-        "--max-prediction-shift=0.25",
-    ]
+    settings = PromotionSettings.model_validate(given)
+    words = container(build(replace(promotion_args(), promotion=settings)))["args"]
+    assert Promote.parse(words).watching == Watching(5400, Limits(0.002, 2, 0.25))
 
 
 def test_the_identity_may_change_the_production_service_and_look_at_its_pods(recording: Recording) -> None:

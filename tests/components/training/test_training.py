@@ -12,17 +12,15 @@ import pytest
 from pulumi import Output
 from pulumi.runtime import rpc
 
-from components.serving.promotion import watch_options
 from components.training.steps import PARAMETERS
 from components.training.training import Training, TrainingArgs, accounts
 from contract import names
+from contract.commands import Cooldown
 from contract.gate import Criterion, Direction, from_json
 from loop.__main__ import COMMANDS
-from loop.retraining import cooldown
 from policy.pods import containers, pods
 from policy.rule import Resource, Stack
 from policy.rules.restricted import RESTRICTED_OPERATED_PODS
-from settings.model import Promotion as PromotionSettings
 from settings.model import Training as TrainingSettings
 from tests.components.table import LOOP_IMAGE, MODEL_IMAGE, TRAINING, bucket, kafka, providers, training_args
 from tests.program.mocks import Recording, record
@@ -269,7 +267,7 @@ def test_the_user_s_image_is_called_by_its_two_commands_or_as_the_settings_say(r
 
 def test_the_cooldown_step_understands_its_command(recording: Recording) -> None:
     command = template(recording, "cooldown")["container"]["command"]
-    given = cooldown._parser().parse_args(command[4:])  # pyright: ignore[reportPrivateUsage]
+    given = Cooldown.parse(command[4:])
     assert (given.model, given.cooldown) == ("recommender", timedelta(hours=6))
     assert given.feature == "{{workflow.parameters.feature}}"
     assert given.event_id == "{{workflow.parameters.event_id}}"
@@ -514,7 +512,10 @@ def test_the_canary_watches_the_staged_version_beside_production(recording: Reco
         "--staging=recommender-staging",
         "--production=recommender-production",
         "--timeout=300",
-        *watch_options(PromotionSettings()),
+        "--watch=60",
+        "--max-error-rate=0.01",
+        "--max-latency-ratio=1.5",
+        "--max-prediction-shift=0.5",
     ]
     ports = recording.inputs("NetworkPolicy", "training-canary")["spec"]["egress"][0]["to"]
     assert [peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for peer in ports] == [

@@ -9,7 +9,7 @@ import pytest
 from mlflow import MlflowClient
 
 from contract.names import PRODUCTION_TAG, PROMOTION_TAG, Tag
-from loop.promotion.canary import Canary
+from loop.promotion.canary import CanaryRun
 from loop.promotion.judge import Verdict
 from loop.promotion.promote import PromotionError, PromotionRun
 from loop.promotion.traffic import Traffic
@@ -108,7 +108,7 @@ class Loop:
         return str(caught.value)
 
     def canary(self, version: int) -> None:
-        Canary(self.registry, self.staging, self.service, self.model, str(version), self.said.append).run()
+        CanaryRun(self.registry, self.staging, self.service, self.model, str(version), self.said.append).run()
 
     def stage(self, version: int) -> None:
         self.client.set_registered_model_alias(self.model, "staging", str(version))

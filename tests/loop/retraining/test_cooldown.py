@@ -2,11 +2,13 @@
 
 import sys
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from fake_api import HOURS, NOON, LeaseServer, at, request, store
 
+from contract.commands import Cooldown
 from loop.retraining import cooldown
 from loop.retraining.cooldown import ask
 from loop.retraining.decision import Event
@@ -69,7 +71,8 @@ def test_of_many_that_ask_at_once_exactly_one_is_granted_and_all_refusals_are_co
 
 
 def command(monkeypatch: pytest.MonkeyPatch, server: LeaseServer, folder: Path, *more: str) -> int:
-    given = ["--model", "recommender", "--feature", "age", "--event-id", "e1", "--run", "r1", "--cooldown", "6h", *more]
+    wanted = Cooldown(model="recommender", feature="age", event_id="e1", run="r1", cooldown=timedelta(hours=6))
+    given = [*wanted.argv(), *more]
     monkeypatch.setattr(sys, "argv", ["cooldown", *given])
 
     def of_the_server(_arguments: object) -> KubernetesStore:
@@ -88,18 +91,3 @@ def test_the_command_leaves_its_answer_for_the_workflow(
     assert command(monkeypatch, server, tmp_path, "--event-id", "e2") == 0
     assert (tmp_path / "granted").read_text() == "false"
     assert (tmp_path / "message").read_text() == "skipped: cooling down until 2026-01-01T18:01:00Z"
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("90s", 90), ("30m", 1800), ("6h", 21600), ("1h30m", 5400), ("2d", 172800)]
-)
-def test_durations_are_read_as_they_are_written(text: str, seconds: int) -> None:
-    assert cooldown.duration(text).total_seconds() == seconds
-
-
-@pytest.mark.parametrize("text", ["", "6", "h", "6 h", "-6h", "6h30", "PT6H"])
-def test_anything_else_is_no_duration(text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(
-        cooldown.argparse.ArgumentTypeError, match="is no duration; write it like 90s, 30m, 6h, 1h30m or 2d"
-    ):
-        cooldown.duration(text)
