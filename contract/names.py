@@ -28,9 +28,10 @@ class Env(StrEnum):
     """Features that the detector watches, a JSON list."""
     OUTPUT = "ML_LOOP_OUTPUT"
     """Folder the user's commands write their results to."""
-    RUN_ID = "ML_LOOP_RUN_ID"
     MODEL_URI = "ML_LOOP_MODEL_URI"
-    """Model that `evaluate` measures, as an MLflow model URI."""
+    """Model that the user's evaluate command measures, as an MLflow model URI."""
+    MEASURED = "ML_LOOP_MEASURED"
+    """Which model the step `evaluate` measures: a `Measured`."""
     MODEL_VERSION = "ML_LOOP_MODEL_VERSION"
     """Version a serving pod must load, whatever the alias says by then; empty: resolve the alias."""
     TRIGGER = "ML_LOOP_TRIGGER"
@@ -43,14 +44,12 @@ class Env(StrEnum):
     """Commit of the user's code; the image's build sets it."""
     WORKFLOW = "ML_LOOP_WORKFLOW"
     """Name of the workflow a training step runs in."""
+    WORKFLOW_UID = "ML_LOOP_WORKFLOW_UID"
+    """Its uid, by which its steps find its run (`RunTag.WORKFLOW_UID`)."""
     GATE = "ML_LOOP_GATE"
     """What the gate asks of each metric (`contract.gate`), as JSON."""
-    CANDIDATE = "ML_LOOP_CANDIDATE"
-    """What `evaluate` left for the candidate (`EVALUATION_FILE`)."""
-    PRODUCTION = "ML_LOOP_PRODUCTION"
-    """The same for the version in production; empty: the gate asks for its bounds only."""
-    FAILURES = "ML_LOOP_FAILURES"
-    """The workflow's failed nodes as Argo names them in `{{workflow.failures}}`."""
+    BASELINE = "ML_LOOP_BASELINE"
+    """Alias of the version that a candidate must not be worse than; empty: the gate asks for its bounds only."""
     PATIENCE = "ML_LOOP_MLFLOW_PATIENCE"
     """Seconds a step waits for an MLflow that does not answer; default 180."""
     TRACKING_TOKEN_FILE = "ML_LOOP_TRACKING_TOKEN_FILE"  # noqa: S105  a variable's name
@@ -69,6 +68,29 @@ class Trigger(StrEnum):
     SCHEDULE = "schedule"
     DRIFT = "drift"
     """Needs the event's feature, p-value and id."""
+
+
+class Measured(StrEnum):
+    """Which model an evaluation measured."""
+
+    CANDIDATE = "candidate"
+    """The one that the workflow's run has logged."""
+    PRODUCTION = "production"
+    """The version in production, on the same rows."""
+
+
+class RunTag(StrEnum):
+    """Tags of a training run, by which a workflow's steps hand each other results.
+
+    They are written with the rights of the model's own training, which no other model's has (docs/identities.md).
+    """
+
+    WORKFLOW_UID = "ml-loop.workflow-uid"
+    """Uid of the workflow that the run belongs to; of two runs of one workflow, the later has it."""
+    CANDIDATE = "ml-loop.evaluation.candidate"
+    """What the workflow's evaluation of the candidate found (`loop.training.evaluations`), as JSON."""
+    PRODUCTION = "ml-loop.evaluation.production"
+    """The same of the version in production."""
 
 
 class Tag(StrEnum):
@@ -148,8 +170,6 @@ METRICS_FILE: Final = "metrics.json"
 """Written by the user's evaluate command: metric name -> finite number."""
 DATA_FINGERPRINT_FILE: Final = "data_fingerprint"
 """Written by the user's evaluate command: SHA-256 of the rows it measured on, hex."""
-EVALUATION_FILE: Final = "evaluation.json"
-"""Written by the step `evaluate` for `register`: `{version, metrics, data}`; empty when there is no model."""
 VERSION_FILE: Final = "version"
 """Written by the step `register`: the model version."""
 GATE_FILE: Final = "gate"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from contract.commands import Serve
 from contract.drift import DEFAULTS, MIN_WINDOW, DriftReference, DriftTest
@@ -29,16 +29,15 @@ from settings.values.number import (
     Utilization,
 )
 from settings.values.secret import SecretName
+from settings.values.templates import Parameter, ParameterName, untemplated
 from settings.values.uri import DataUri
 
 Words = Annotated[
-    tuple[Annotated[str, Field(min_length=1)], ...],
+    tuple[Annotated[str, Field(min_length=1), AfterValidator(untemplated)], ...],
     Field(min_length=1),
-    Allowed("a list of words, such as [python3, -m, churn.train]", "Start with the program, one word an entry"),
-]
-Parameter = Annotated[
-    str | int | float | bool,
-    Allowed("a text, a number or a boolean", "Write nested values as keys of their own"),
+    Allowed(
+        "a list of words without {{, such as [python3, -m, churn.train]", "Start with the program, one word an entry"
+    ),
 ]
 
 
@@ -68,7 +67,7 @@ class Training(Surroundings):
     """What a new version must reach."""
     data_uri: DataUri | None = None
     """Where the training data is. Unset: the image brings its own."""
-    parameters: FrozenMap[str, Parameter] = Field(default_factory=dict, validate_default=True)
+    parameters: FrozenMap[ParameterName, Parameter] = Field(default_factory=dict, validate_default=True)
     """Parameters handed to the train command."""
     timeout: Duration = timedelta(hours=1)
     """After which a training run is stopped and counted as failed."""

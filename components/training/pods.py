@@ -162,6 +162,10 @@ def step_output(step: Step, name: str) -> str:
     return f"{{{{steps.{step.name}.outputs.parameters.{name}}}}}"
 
 
-def result(name: str, file: str | None = None, global_name: str | None = None) -> Parameter:
-    """What the command writes to a file of the folder `OUTPUT`; by its `global_name` the exit handler knows it."""
-    return Parameter(name=name, value_from=argo.ValueFrom(path=f"{OUTPUT}/{file or name}"), global_name=global_name)
+def result(name: str, file: str, global_name: str | None = None) -> Parameter:
+    """What the command writes to a file of the folder `OUTPUT`; by its `global_name` the exit handler knows it.
+
+    Of the loop's own commands only. The executor reads the file outside the command's container and hands the text to
+    the controller, which looks for expressions in it.
+    """
+    return Parameter(name=name, value_from=argo.ValueFrom(path=f"{OUTPUT}/{file}"), global_name=global_name)

@@ -39,7 +39,7 @@ from components.training.pods import (
 )
 from contract import gate, names
 from contract.commands import Canary, Cooldown, Rollout, Settle
-from contract.names import Alias, Env, Trigger
+from contract.names import Alias, Env, Measured, Trigger
 from settings.values.cron import zoned
 
 PARAMETERS: Final = ("trigger", "feature", "p_value", "event_id")
@@ -117,26 +117,22 @@ def _main(plan: TrainingPlan) -> None:
     with Steps(name="after-cooldown"):
         asked = Step(name="cooldown", template="cooldown")
         Step(name="pipeline", template="pipeline", when=f"{step_output(asked, 'granted')} == true")
+    trigger = workflow_parameter("trigger")
     with Steps(name="main") as main, main.parallel():
-        Step(
-            name="after-cooldown",
-            template="after-cooldown",
-            when=f"{{{{= workflow.parameters.trigger == '{Trigger.DRIFT}' }}}}",
-        )
-        Step(name="pipeline", template="pipeline", when=f"{{{{= workflow.parameters.trigger != '{Trigger.DRIFT}' }}}}")
+        Step(name="after-cooldown", template="after-cooldown", when=f"{trigger} == {Trigger.DRIFT}")
+        Step(name="pipeline", template="pipeline", when=f"{trigger} != {Trigger.DRIFT}")
 
 
 def _pipeline(plan: TrainingPlan) -> None:
+    """The results of train and evaluate go through MLflow: what their pods leave, a user's code may have written."""
     mutex = argo.Mutex(name=plan.name)
     with Steps(name="pipeline", synchronization=argo.Synchronization(mutexes=[mutex])) as steps:
-        run_id, production = step_output(Step(name="train", template="train"), "run_id"), ""
+        Step(name="train", template="train")
         with steps.parallel():
-            candidate = _evaluate("evaluate", f"runs:/{run_id}/{names.MODEL_ARTIFACT}")
+            _evaluate("evaluate", Measured.CANDIDATE)
             if plan.gate.compare:
-                in_production = _evaluate("evaluate-production", f"models:/{plan.model}@{Alias.PRODUCTION}")
-                production = step_output(in_production, "evaluation")
-        evaluations = {"candidate": step_output(candidate, "evaluation"), "production": production}
-        registered = Step(name="register", template="register", arguments={"run_id": run_id, **evaluations})
+                _evaluate("evaluate-production", Measured.PRODUCTION)
+        registered = Step(name="register", template="register")
         version, passed = (
             step_output(registered, "version"),
             f"{step_output(registered, 'gate')} == {names.GateResult.PASSED}",
@@ -149,8 +145,8 @@ def _pipeline(plan: TrainingPlan) -> None:
             Step(name="canary", template="canary", arguments={"version": version}, when=passed)
 
 
-def _evaluate(name: str, uri: str) -> Step:
-    return Step(name=name, template="evaluate", arguments={"model_uri": uri})
+def _evaluate(name: str, measured: Measured) -> Step:
+    return Step(name=name, template="evaluate", arguments={"measured": str(measured)})
 
 
 def _pods(plan: TrainingPlan) -> dict[str, LoopPod]:
@@ -159,6 +155,7 @@ def _pods(plan: TrainingPlan) -> dict[str, LoopPod]:
         "MLFLOW_TRACKING_URI": plan.tracking_uri,
         Env.MODEL: plan.model,
         Env.WORKFLOW: "{{workflow.name}}",
+        Env.WORKFLOW_UID: "{{workflow.uid}}",
         Env.OUTPUT: OUTPUT,
         "HOME": SCRATCH,
     }
@@ -168,7 +165,6 @@ def _pods(plan: TrainingPlan) -> dict[str, LoopPod]:
             command=["register"],
             account=plan.accounts.gate,
             env=common | _registration(plan),
-            inputs=["run_id", "candidate", "production"],
             outputs=[result("version", names.VERSION_FILE), result("gate", names.GATE_FILE)],
         ),
         "promote-to-staging": LoopPod(
@@ -182,12 +178,8 @@ def _pods(plan: TrainingPlan) -> dict[str, LoopPod]:
             image=plan.loop_image,
             command=["report-failure"],
             account=plan.accounts.gate,
-            env={
-                **common,
-                # Without a run yet, the plain variable would stay as it is written.
-                Env.RUN_ID: "{{= workflow.outputs?.parameters?.run_id ?? '' }}",
-                Env.FAILURES: "{{workflow.failures}}",
-            },
+            env=common,
+            calls_api=True,
             retry=None,
         ),
     }
@@ -244,7 +236,6 @@ def _user_pods(plan: TrainingPlan, common: Mapping[str, str]) -> dict[str, LoopP
         image=plan.image,
         command=["train", "--", *plan.commands.train],
         env=env | {Env.TRIGGER: workflow_parameter("trigger"), Env.WATCHED: json.dumps(list(plan.watched))},
-        outputs=[result("run_id", names.RUN_ID_FILE, global_name="run_id")],
         seconds=plan.timeout,
         resources=with_devices(plan.resources, plan.around),
         uses=spelled_access(plan.around),
@@ -253,9 +244,8 @@ def _user_pods(plan: TrainingPlan, common: Mapping[str, str]) -> dict[str, LoopP
     evaluate = replace(
         train,
         command=["evaluate", "--", *plan.commands.evaluate],
-        env=env | {Env.GATE: gate.to_json(plan.gate.criteria), Env.MODEL_URI: input_parameter("model_uri")},
-        inputs=["model_uri"],
-        outputs=[result("evaluation", names.EVALUATION_FILE)],
+        env=env | {Env.GATE: gate.to_json(plan.gate.criteria), Env.MEASURED: input_parameter("measured")},
+        inputs=["measured"],
         resources=with_devices(plan.evaluate_resources, plan.around),
     )
     return {"train": train, "evaluate": evaluate}
@@ -263,9 +253,7 @@ def _user_pods(plan: TrainingPlan, common: Mapping[str, str]) -> dict[str, LoopP
 
 def _registration(plan: TrainingPlan) -> dict[str, str]:
     return {
-        Env.RUN_ID: input_parameter("run_id"),
-        Env.CANDIDATE: input_parameter("candidate"),
-        Env.PRODUCTION: input_parameter("production"),
+        Env.BASELINE: str(Alias.PRODUCTION) if plan.gate.compare else "",
         Env.TRIGGER: workflow_parameter("trigger"),
         Env.FEATURE: workflow_parameter("feature"),
         Env.P_VALUE: workflow_parameter("p_value"),

@@ -19,7 +19,7 @@ from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST, ErrorCode
 
-from contract.names import REFERENCE_ARTIFACT, Env, Tag
+from contract.names import REFERENCE_ARTIFACT, Env, RunTag, Tag
 from loop.runtime.digests import digest
 
 T = TypeVar("T")
@@ -80,6 +80,31 @@ class Registry:
 
     def run(self, run_id: str) -> Run | None:
         return self._or_none(lambda: self.client.get_run(run_id))
+
+    def run_of_workflow(self, experiment: str, uid: str) -> Run | None:
+        """The run of the experiment that is bound to the workflow, the latest of them."""
+        found = self.runs_of_workflow(experiment, uid)
+        return found[0] if found else None
+
+    def bind_run(self, experiment: str, run_id: str, uid: str) -> None:
+        """Make the run the one of this workflow, if the experiment has it; that of an earlier attempt is no more."""
+        run = self.run(run_id)
+        if run is None or self.experiment(run.info.experiment_id) != experiment:
+            return
+        for earlier in self.runs_of_workflow(experiment, uid):
+            if earlier.info.run_id != run_id:
+                self.tag_run(earlier.info.run_id, RunTag.WORKFLOW_UID, f"{uid} before run {run_id}")
+        self.tag_run(run_id, RunTag.WORKFLOW_UID, uid)
+
+    def runs_of_workflow(self, experiment: str, uid: str) -> list[Run]:
+        """Runs of the experiment that are bound to the workflow, latest first: one, unless attempts overlapped."""
+        known = self.ask(lambda: self.client.get_experiment_by_name(experiment))
+        if known is None:
+            return []
+        bound = f"tags.`{RunTag.WORKFLOW_UID}` = '{uid}'"
+        return list(
+            self.ask(lambda: self.client.search_runs([known.experiment_id], bound, order_by=["start_time DESC"]))
+        )
 
     def experiment(self, experiment_id: str) -> str:
         """An experiment's name."""

@@ -41,7 +41,7 @@ def of_mlflow_2(registry: Registry, run_id: str) -> str | None:
 def infer(registry: Registry, model_id: str, folder: Path, window: Path) -> None:
     """Give a model without a signature the one that its reference rows and its answers to them show.
 
-    Raises StepError where the model does not answer these rows: nothing safe can be inferred then.
+    Raises TrainingError where the model does not answer these rows: nothing safe can be inferred then.
     """
     try:
         rows = pd.read_parquet(window) if window.suffix == ".parquet" else pd.read_csv(window)

@@ -33,7 +33,7 @@ class Candidate:
         """What is worth a line in the log."""
 
     def judge(self) -> None:
-        """It answers the rows as it will answer requests: alone as together, in JSON. Raises StepError."""
+        """It answers the rows as it will answer requests: alone as together, in JSON. Raises TrainingError."""
         asked = f"the model must predict on the rows of {self._artifact}"
         self._told(asked, lambda: self._model.try_rows(self.rows))
         together = self._told(asked, lambda: self._ask(self.rows))

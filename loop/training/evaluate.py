@@ -1,54 +1,53 @@
 """`python3 -m loop evaluate -- COMMAND`: measure one model with the image's evaluate command.
 
-`ML_LOOP_MODEL_URI` names it: `runs:/<run>/model` for a candidate, `models:/<name>@production` for the version to
-compare with. A run's model is handed on by its own id: MLflow would first look for it among the run's artifacts, where
-an S3 store answers with an error that its clients retry for four minutes. An alias is resolved once, so the gate's
-report names the version that was measured. No such alias: nothing is run, and the empty evaluation tells `register`
-that there is nothing to compare with.
+`ML_LOOP_MEASURED` says which: the candidate that the workflow's run has logged, or the version in production. A run's
+model is handed on by its own id: MLflow would first look for it among the run's artifacts, where an S3 store answers
+with an error that its clients retry for four minutes. The alias is resolved once, so the gate's report names the
+version that was measured. No such alias: nothing is run, and that is what the gate finds.
+
+What was found goes to the run (`loop.training.evaluations`). Of the metrics, those that the gate asks for.
 """
 
 import json
 import math
-import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
-from contract.names import DATA_FINGERPRINT_FILE, EVALUATION_FILE, METRICS_FILE, MODEL_ARTIFACT, Env
-from loop.runtime.registry import ALIAS_URI, Registry
-from loop.training import checks
+from contract.names import DATA_FINGERPRINT_FILE, METRICS_FILE, Alias, Env, Measured
+from loop.runtime.registry import Registry
+from loop.training import checks, evaluations
 from loop.training.gate import Evaluation, asked
 from loop.training.step import (
     TrainingError,
+    experiment,
+    one_of,
     optional,
     output_folder,
     run_step,
     run_user_command,
     setting,
     user_command,
-    write_output,
 )
 from loop.training.train import parameters
-
-RUN_URI: Final = re.compile(rf"runs:/(?P<run>[^/]+)/{MODEL_ARTIFACT}")
 
 
 def evaluate() -> None:
     command = user_command("evaluate")
-    uri, needed, output = setting(Env.MODEL_URI), [each.metric for each in asked()], output_folder()
-    for name in (METRICS_FILE, DATA_FINGERPRINT_FILE, EVALUATION_FILE):
-        (output / name).unlink(missing_ok=True)
-    version = None
-    if alias := ALIAS_URI.fullmatch(uri):
-        found = Registry().alias(alias["name"], alias["alias"])
+    measured, name = Measured(one_of(Env.MEASURED, Measured)), setting(Env.MODEL)
+    needed, output, registry = [each.metric for each in asked()], output_folder(), Registry()
+    for file in (METRICS_FILE, DATA_FINGERPRINT_FILE):
+        (output / file).unlink(missing_ok=True)
+    run, version = evaluations.run_of_workflow(registry, experiment()), None
+    if measured is Measured.PRODUCTION:
+        found = registry.alias(name, Alias.PRODUCTION)
         if found is None:
-            write_output(EVALUATION_FILE, "")
-            print(f"model {alias['name']} has no version under {alias['alias']}: nothing to measure")
+            evaluations.leave(registry, run, measured, None)
+            print(f"model {name} has no version under {Alias.PRODUCTION}: nothing to measure")
             return
         version = str(found.version)
-        uri = f"models:/{alias['name']}/{version}"
-    if candidate := RUN_URI.fullmatch(uri):
-        uri = f"models:/{checks.logged_model(Registry(), candidate['run']).model_id}"
+        uri = f"models:/{name}/{version}"
+    else:
+        uri = f"models:/{checks.logged_model(registry, run.info.run_id).model_id}"
     print(f"model: {uri}")
     environment: dict[str, str] = {
         Env.MODEL_URI: uri,
@@ -56,11 +55,10 @@ def evaluate() -> None:
         Env.PARAMETERS: parameters(),
     }
     run_user_command("evaluate", command, environment)
-    evaluation = Evaluation(
-        version, metrics(output / METRICS_FILE, needed), fingerprint(output / DATA_FINGERPRINT_FILE)
-    )
-    write_output(EVALUATION_FILE, evaluation.to_json())
-    for key, value in evaluation.metrics.items():
+    values, data = metrics(output / METRICS_FILE, needed), fingerprint(output / DATA_FINGERPRINT_FILE)
+    asked_for = {each: values[each] for each in needed}
+    evaluations.leave(registry, run, measured, Evaluation(version, asked_for, data))
+    for key, value in values.items():
         print(f"{key}: {value:g}")
 
 

@@ -2,42 +2,59 @@
 
 Where there is a run, it gets the tag; before there is one, the registered model does. Each failure is one sentence
 already, written by the step that failed.
+
+Needs: `list` on Workflows. The sentences hold what a user's code said, so they are read from the workflow's status, not
+through a template: Argo's controller would evaluate what looks like an expression in them.
 """
 
-import json
+from typing import Any, Final
+
+from kubernetes import client
+from kubernetes.client.exceptions import ApiException
 
 from contract.names import FAILURE_TAG, Env
-from loop.runtime import command
+from loop.runtime import command, pod
+from loop.runtime.inference import api_client, said
 from loop.runtime.registry import Registry
-from loop.training.step import optional, run_step, setting
+from loop.training.step import experiment, run_step, setting
+
+FAILED: Final = frozenset({"Failed", "Error"})
 
 
 def report_failure() -> None:
-    name, workflow, run_id = setting(Env.MODEL), setting(Env.WORKFLOW), optional(Env.RUN_ID)
-    sentence = f"{workflow}: {reason(optional(Env.FAILURES))}"
+    name, workflow, uid = setting(Env.MODEL), setting(Env.WORKFLOW), setting(Env.WORKFLOW_UID)
+    sentence = f"{workflow}: {reason_of(workflow)}"
     print(sentence)
     command.leave(sentence)
     registry = Registry()
-    if run_id and registry.run(run_id) is not None:
-        registry.tag_run(run_id, FAILURE_TAG, sentence[:5000])
-        print(f"recorded: run {run_id}, tag {FAILURE_TAG}")
+    if run := registry.run_of_workflow(experiment(), uid):
+        registry.tag_run(run.info.run_id, FAILURE_TAG, sentence[:5000])
+        print(f"recorded: run {run.info.run_id}, tag {FAILURE_TAG}")
     else:
         registry.tag_model(name, FAILURE_TAG, sentence[:5000])
         print(f"recorded: registered model {name}, tag {FAILURE_TAG}")
 
 
-def reason(failures: str) -> str:
-    """What Argo's list of failed nodes says, oldest first. Argo quotes the list once more: a JSON string of JSON."""
+def reason_of(workflow: str) -> str:
+    """What the workflow's status says, or why it could not be read: that a run failed is recorded in any case."""
     try:
-        nodes = json.loads(failures or "[]")
-        nodes = json.loads(nodes) if isinstance(nodes, str) else nodes
-        told = [
-            f"{node['displayName']}: {node.get('message') or node.get('phase', 'failed')}"
-            for node in reversed(nodes or [])
-        ]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return failures[:1000]
-    return "; ".join(told) or "failed, and Argo names no failed step"
+        found = client.CustomObjectsApi(api_client()).list_namespaced_custom_object(
+            "argoproj.io", "v1alpha1", pod.namespace(), "workflows", field_selector=f"metadata.name={workflow}"
+        )
+    except ApiException as error:
+        return f"failed, and its status cannot be read: {said(error)}"
+    return reason(found["items"][0].get("status", {}) if found["items"] else {})
+
+
+def reason(status: dict[str, Any]) -> str:
+    """The failed nodes of a workflow's status with what they say, oldest first.
+
+    A large workflow's nodes are compressed; its message alone is told then.
+    """
+    nodes = [node for node in status.get("nodes", {}).values() if node.get("phase") in FAILED]
+    nodes.sort(key=lambda node: (node.get("finishedAt") or "", node.get("displayName", "")))
+    told = [f"{node.get('displayName')}: {node.get('message') or node.get('phase')}" for node in nodes]
+    return "; ".join(told) or status.get("message") or "failed, and Argo names no failed step"
 
 
 def main() -> int:

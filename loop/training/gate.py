@@ -1,6 +1,5 @@
 """The gate: may this candidate be served? Pure decisions over two evaluations of the same rows."""
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,14 +16,6 @@ class Evaluation:
     version: str | None
     metrics: dict[str, float]
     data: str
-
-    @classmethod
-    def from_json(cls, text: str) -> "Evaluation":
-        fields = json.loads(text)
-        return cls(fields["version"], fields["metrics"], fields["data"])
-
-    def to_json(self) -> str:
-        return json.dumps({"version": self.version, "metrics": self.metrics, "data": self.data}, sort_keys=True)
 
 
 @dataclass(frozen=True)

@@ -7,22 +7,27 @@ Idempotent by the workflow's name: a retried step finds the version it made.
 
 import json
 
-from contract.names import GATE_FILE, GIT_COMMIT_TAG, RUN_ID_FILE, VERSION_FILE, Env, Tag, Trigger
+from mlflow.entities import Run
+
+from contract.names import GATE_FILE, GIT_COMMIT_TAG, VERSION_FILE, Alias, Env, Measured, Tag, Trigger
 from loop.runtime.registry import Registry
-from loop.training import checks
+from loop.training import checks, evaluations
 from loop.training.gate import Evaluation, GateDecision, asked, decide
-from loop.training.step import TrainingError, number, optional, run_step, setting, trigger, write_output
+from loop.training.step import TrainingError, experiment, number, optional, run_step, setting, trigger, write_output
 
 
 def register() -> None:
-    name, run_id, workflow = setting(Env.MODEL), setting(Env.RUN_ID), setting(Env.WORKFLOW)
+    name, workflow = setting(Env.MODEL), setting(Env.WORKFLOW)
     origin = lineage()
     criteria = asked()
-    candidate = evaluation(Env.CANDIDATE)
-    if candidate is None:
-        raise TrainingError(f"{Env.CANDIDATE} is not set: the gate needs what the candidate's evaluation left")
-    decision = decide(criteria, candidate, evaluation(Env.PRODUCTION))
     registry = Registry()
+    run = evaluations.run_of_workflow(registry, experiment())
+    run_id = run.info.run_id
+    checks.finished_run(registry, run_id)
+    candidate = evaluations.read(run, Measured.CANDIDATE)
+    if candidate is None:
+        raise TrainingError(f"the candidate must have been measured: the step evaluate found no model of run {run_id}")
+    decision = decide(criteria, candidate, production(registry, name, run) if optional(Env.BASELINE) else None)
     model_id = checks.logged_model(registry, run_id).model_id
     tags = (
         origin
@@ -36,14 +41,24 @@ def register() -> None:
         | registry.digests(f"models:/{model_id}", run_id)
     )
     version = registry.register(name, run_id, model_id, tags, key=Tag.WORKFLOW)
-    report(name, str(version.version), str(version.run_id), version.tags[Tag.GATE], decision)
+    report(name, str(version.version), version.tags[Tag.GATE], decision)
 
 
-def report(name: str, version: str, run_id: str, gate: str, decision: GateDecision) -> None:
+def production(registry: Registry, name: str, run: Run) -> Evaluation | None:
+    """What was measured of the version in production; None where there is none, which the registry is asked itself."""
+    evaluation = evaluations.read(run, Measured.PRODUCTION)
+    current = registry.alias(name, Alias.PRODUCTION)
+    if evaluation is None and current is not None:
+        raise TrainingError(
+            f"version {current.version} of {name} is in production, and was not measured: run the training again"
+        )
+    return evaluation
+
+
+def report(name: str, version: str, gate: str, decision: GateDecision) -> None:
     """The version's own gate is what counts: a retried step reports what its first attempt decided."""
     write_output(VERSION_FILE, version)
     write_output(GATE_FILE, gate)
-    write_output(RUN_ID_FILE, run_id)
     print(f"version: {version} of {name}\ngate: {gate}\nreason: {decision.reason}")
 
 
@@ -63,15 +78,6 @@ def source_commit(registry: Registry, run_id: str) -> dict[str, str]:
     run = registry.run(run_id)
     commit = run.data.tags.get(GIT_COMMIT_TAG) if run else None
     return {Tag.SOURCE_COMMIT: commit} if commit else {}
-
-
-def evaluation(name: Env) -> Evaluation | None:
-    if not (text := optional(name)):
-        return None
-    try:
-        return Evaluation.from_json(text)
-    except (ValueError, KeyError, TypeError):
-        raise TrainingError(f"{name} must be what the step evaluate left in its output: it is {text[:100]!r}") from None
 
 
 def main() -> int:

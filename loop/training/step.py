@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from pathlib import Path
 
 from mlflow.exceptions import MlflowException
@@ -32,12 +33,22 @@ def setting(name: Env) -> str:
     return value
 
 
+def one_of(name: Env, choices: type[StrEnum]) -> str:
+    """A required setting that is one of few. Raises `TrainingError` when it is none of them."""
+    given = setting(name)
+    if given not in list(choices):
+        raise TrainingError(f"{name} is {given!r}: it must be one of {', '.join(choices)}")
+    return given
+
+
 def trigger() -> str:
     """Why the run was started."""
-    given = setting(Env.TRIGGER)
-    if given not in list(Trigger):
-        raise TrainingError(f"{Env.TRIGGER} is {given!r}: it must be one of {', '.join(Trigger)}")
-    return given
+    return one_of(Env.TRIGGER, Trigger)
+
+
+def experiment() -> str:
+    """The experiment that training runs are in."""
+    return os.environ.get("MLFLOW_EXPERIMENT_NAME") or setting(Env.MODEL)
 
 
 def optional(name: Env) -> str:

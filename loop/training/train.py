@@ -1,10 +1,11 @@
 """`python3 -m loop train -- COMMAND`: run the image's train command, then check what it left behind.
 
+The run is bound to the workflow in MLflow, where the next steps find it: of what the user's code writes to this pod,
+nothing is handed on.
 A retried step trains again, in a new run; only `register` makes versions, and it does so once per workflow.
 """
 
 import json
-import os
 import tempfile
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from loop.training import adoption, checks
 from loop.training.candidate import Candidate
 from loop.training.step import (
     TrainingError,
+    experiment,
     optional,
     output_folder,
     run_step,
@@ -46,8 +48,8 @@ def train() -> None:
     # A retry finds what the killed attempt left: only this attempt's run may count.
     (output / RUN_ID_FILE).unlink(missing_ok=True)
     environment: dict[str, str] = {Env.MODEL: name, Env.DATA_URI: optional(Env.DATA_URI), Env.PARAMETERS: parameters()}
-    experiment = os.environ.get("MLFLOW_EXPERIMENT_NAME", name)
-    run_user_command("train", command, {**environment, "MLFLOW_EXPERIMENT_NAME": experiment})
+    given, uid = experiment(), setting(Env.WORKFLOW_UID)
+    run_user_command("train", command, {**environment, "MLFLOW_EXPERIMENT_NAME": given})
     path = output / RUN_ID_FILE
     run_id = path.read_text().strip() if path.is_file() else ""
     if not run_id:
@@ -56,8 +58,10 @@ def train() -> None:
         )
     print(f"run: {run_id}")
     registry = Registry()
+    # Before it is judged: what it breaks is told at the run.
+    registry.bind_run(given, run_id, uid)
     adopt(registry, run_id)
-    check(registry, run_id, experiment)
+    check(registry, run_id, given)
     name_source(registry, run_id)
 
 
@@ -75,10 +79,10 @@ def name_source(registry: Registry, run_id: str) -> None:
         registry.tag_run(run_id, GIT_COMMIT_TAG, commit)
 
 
-def check(registry: Registry, run_id: str, experiment: str) -> None:
+def check(registry: Registry, run_id: str, given: str) -> None:
     """Everything the contract asks of a training run. Raises `TrainingError`."""
     checks.finished_run(registry, run_id)
-    checks.experiment(registry, run_id, experiment)
+    checks.experiment(registry, run_id, given)
     print(f"data fingerprint: {checks.data_fingerprint(registry, run_id)}")
     artifacts = checks.reference(registry, run_id)
     model_id = checks.logged_model(registry, run_id).model_id

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from contract.credentials import SECRET_VALUE
 from settings.problem import Allowed, has_password
+from settings.values.templates import untemplated
 
 NOT_SHOWN: Final = "this value (not shown)"
 """It may be a secret."""
@@ -29,10 +30,9 @@ def _written_as_number(value: object) -> object:
 
 
 def _plain(text: str) -> str:
-    # Argo reads templates in whatever it is given, and KServe in the containers of a runtime.
-    if "{{" in text or "\0" in text or has_password(text) or SECRET_VALUE.search(text):
+    if "\0" in text or has_password(text) or SECRET_VALUE.search(text):
         raise ValueError
-    return text
+    return untemplated(text)
 
 
 EnvName = Annotated[

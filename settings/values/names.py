@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from settings.problem import Allowed
+from settings.values.templates import untemplated
 
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 
@@ -119,7 +120,11 @@ MetricName = Annotated[
 FeatureName = Annotated[
     str,
     Field(min_length=1, max_length=250),
-    Allowed("the name of a feature", "Name a column of the training data, in quotes where YAML would read a number"),
+    AfterValidator(untemplated),
+    Allowed(
+        "the name of a feature, without {{",
+        "Name a column of the training data, in quotes where YAML would read a number",
+    ),
 ]
 
 LabelKey = Annotated[

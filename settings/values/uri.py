@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator
 
 from settings.problem import Allowed
+from settings.values.templates import untemplated
 
 # `jdbc:postgresql://host/db` has two schemes.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):((?:[A-Za-z][A-Za-z0-9+.-]+:)*)/")
@@ -28,7 +29,7 @@ def _names_data(uri: str) -> str:
         raise ValueError
     if uri.rstrip("/") == f"{scheme[1]}:":
         raise ValueError
-    return uri
+    return untemplated(uri)
 
 
 DataUri = Annotated[
@@ -36,6 +37,6 @@ DataUri = Annotated[
     AfterValidator(_names_data),
     Allowed(
         "a URI such as s3://bucket/path",
-        "Write scheme and path, without a password: the training pod's identity opens the data",
+        "Write scheme and path, without a password or {{: the training pod's identity opens the data",
     ),
 ]

@@ -103,8 +103,8 @@ def test_the_pipeline_goes_from_train_to_staging_and_rolls_out_what_passed(recor
 def test_drift_asks_the_cooldown_first_and_nothing_else_does(recording: Recording) -> None:
     assert steps(recording, "main") == [
         {
-            "after-cooldown": "{{= workflow.parameters.trigger == 'drift' }}",
-            "pipeline": "{{= workflow.parameters.trigger != 'drift' }}",
+            "after-cooldown": "{{workflow.parameters.trigger}} == drift",
+            "pipeline": "{{workflow.parameters.trigger}} != drift",
         }
     ]
     granted = "{{steps.cooldown.outputs.parameters.granted}} == true"
@@ -123,10 +123,7 @@ def test_a_failed_run_is_recorded_by_the_exit_handler(recording: Recording) -> N
     assert spec(recording)["onExit"] == "exit"
     assert steps(recording, "exit")[0]["record"] == "{{workflow.status}} != Succeeded"
     found = environment(recording, "report-failure")
-    assert found["ML_LOOP_FAILURES"] == "{{workflow.failures}}"
-    assert found["ML_LOOP_RUN_ID"] == "{{= workflow.outputs?.parameters?.run_id ?? '' }}"
-    (run_id,) = template(recording, "train")["outputs"]["parameters"]
-    assert run_id["globalName"] == "run_id"
+    assert (found["ML_LOOP_WORKFLOW"], found["ML_LOOP_WORKFLOW_UID"]) == ("{{workflow.name}}", "{{workflow.uid}}")
 
 
 def test_a_run_is_told_its_trigger_and_the_drift_event(recording: Recording) -> None:
@@ -140,23 +137,34 @@ def test_a_run_is_told_its_trigger_and_the_drift_event(recording: Recording) -> 
     }
 
 
-def test_pods_hand_each_other_ids_and_numbers_only(recording: Recording) -> None:
-    run_id = "{{steps.train.outputs.parameters.run_id}}"
-    assert arguments(recording, 1, 0) == {"model_uri": f"runs:/{run_id}/model"}
-    assert arguments(recording, 1, 1) == {"model_uri": "models:/recommender@production"}
-    assert arguments(recording, 2, 0) == {
-        "run_id": run_id,
-        "candidate": "{{steps.evaluate.outputs.parameters.evaluation}}",
-        "production": "{{steps.evaluate-production.outputs.parameters.evaluation}}",
-    }
+def test_nothing_of_a_pod_with_the_user_s_code_is_handed_on_by_argo(recording: Recording) -> None:
+    """Its executor would read a file that the code may have made a link, and its controller what is in it."""
+    for name in ("train", "evaluate"):
+        assert "outputs" not in template(recording, name)
+    assert arguments(recording, 1, 0) == {"measured": "candidate"}
+    assert arguments(recording, 1, 1) == {"measured": "production"}
+    assert "arguments" not in template(recording, "pipeline")["steps"][2][0]
     assert arguments(recording, 3, 0) == {"version": "{{steps.register.outputs.parameters.version}}"}
+
+
+KNOWN = re.compile(
+    r"workflow\.(name|uid|namespace|status|parameters\.(trigger|feature|p_value|event_id))|pod\.name|status"
+    r"|steps\.register\.outputs\.parameters\.(version|gate)|(steps\.cooldown\.)?outputs\.parameters\.granted"
+    r"|inputs\.parameters\.(version|measured)|= \(workflow\.outputs\?\.parameters\?\.granted \?\? ''\) == 'true' "
+)
+"""Of everything that Argo may fill in: names, what a trigger says, and what the loop's own steps leave."""
+
+
+def test_argo_fills_in_and_evaluates_what_is_the_loop_s_own(recording: Recording) -> None:
+    found = re.findall(r"\{\{(.*?)\}\}", json.dumps(spec(recording)))
+    assert [each for each in found if not KNOWN.fullmatch(each)] == []
 
 
 def test_a_gate_on_the_minimum_alone_measures_the_candidate_alone() -> None:
     gate = {"metric": "auc", "minimum": 0.8, "notWorseThan": None}
     found = build(with_settings(gate=gate))
     assert steps(found, "pipeline")[1] == {"evaluate": None}
-    assert arguments(found, 2, 0)["production"] == ""
+    assert environment(found, "register")["ML_LOOP_BASELINE"] == ""
     assert from_json(environment(found, "register")["ML_LOOP_GATE"]) == (Criterion(metric="auc", bound=0.8),)
 
 
@@ -200,7 +208,7 @@ def test_a_model_that_is_not_served_is_not_rolled_out() -> None:
 def test_each_identity_may_do_what_its_step_does_and_nothing_more(recording: Recording) -> None:
     assert rules(recording) == {
         "recommender-train": [],
-        "recommender-gate": [],
+        "recommender-gate": [("workflows", ["list"])],
         "recommender-cooldown": [("leases", ["get", "create", "update"])],
         "recommender-rollout": [
             ("inferenceservices/recommender-staging", ["get", "patch"]),
@@ -247,7 +255,7 @@ def test_only_the_executor_and_steps_that_call_the_api_see_a_token(recording: Re
         mounts = {str(each["name"]): each.get("volumeMounts", []) for _, each in containers(pod)}
         seen[name] = {each for each, found in mounts.items() if folder in [mount["mountPath"] for mount in found]}
     executor = {"init", "wait"}
-    calling = {name: executor | {"main"} for name in ("cooldown", "settle", "rollout", "canary")}
+    calling = {name: executor | {"main"} for name in ("cooldown", "settle", "rollout", "canary", "report-failure")}
     assert seen == dict.fromkeys(pod_templates(recording), executor) | calling
 
 

@@ -14,8 +14,9 @@ from mlflow.entities import LoggedModelOutput
 from mlflow.models import ModelSignature, infer_signature
 from mlflow.pyfunc.model import PythonModel
 
-from contract.names import EVALUATION_FILE, Env
+from contract.names import Env, Measured, RunTag
 from loop.__main__ import main
+from loop.training.evaluations import TAGS
 from loop.training.gate import Evaluation
 
 FEATURES = ["price", "pages"]
@@ -95,22 +96,45 @@ class Bench:
     def evaluate(
         self, metrics: str | None = '{"auc": 0.9}', data: str | None = DATA, **environment: str
     ) -> tuple[int, str]:
+        """Of the candidate unless it is told otherwise; `bind` has made its run that of the workflow."""
         script = ":"
         if metrics is not None:
             script += f"; printf '%s' '{metrics}' > $ML_LOOP_OUTPUT/metrics.json"
         if data is not None:
             script += f"; printf '%s' '{data}' > $ML_LOOP_OUTPUT/data_fingerprint"
-        return self.step("evaluate", "--", "sh", "-c", script, **{"MODEL_URI": "models:/m-0"} | environment)
+        return self.step("evaluate", "--", "sh", "-c", script, **{"MEASURED": "candidate"} | environment)
 
-    def register(self, run_id: str, auc: float = 0.9, /, **environment: str) -> tuple[int, str]:
-        candidate = Evaluation(None, {"auc": auc}, DATA).to_json()
-        return self.step("register", **{"RUN_ID": run_id, "CANDIDATE": candidate} | environment)
+    def register(self, run_id: str, auc: float = 0.9, /, workflow: str = "", **environment: str) -> tuple[int, str]:
+        """Of a run that belongs to the workflow, whose candidate was measured in it."""
+        uid = f"{workflow or self.model}-uid"
+        self.measured(self.bind(run_id, uid), Evaluation(None, {"auc": auc}, DATA), uid=uid)
+        names = {"WORKFLOW": workflow} if workflow else {}
+        return self.step("register", WORKFLOW_UID=uid, **names | environment)
+
+    def bind(self, run_id: str, uid: str = "") -> str:
+        """What the step `train` does for a run that it accepts."""
+        self.client.set_tag(run_id, RunTag.WORKFLOW_UID, uid or f"{self.model}-uid")
+        return run_id
+
+    def measured(
+        self,
+        run_id: str,
+        evaluation: Evaluation | None,
+        measured: Measured = Measured.CANDIDATE,
+        *,
+        uid: str = "",
+    ) -> None:
+        """What the step `evaluate` leaves."""
+        found = evaluation and vars(evaluation)
+        text = json.dumps({"workflow": uid or f"{self.model}-uid", "evaluation": found})
+        self.client.set_tag(run_id, TAGS[measured], text)
 
     def written(self, name: str) -> str:
         return (self.output / name).read_text()
 
-    def evaluation(self) -> dict[str, object]:
-        return json.loads(self.written(EVALUATION_FILE))
+    def evaluation(self, run_id: str, measured: Measured = Measured.CANDIDATE) -> dict[str, object]:
+        """What the run says of it."""
+        return json.loads(self.client.get_run(run_id).data.tags[TAGS[measured]])
 
     def versions(self) -> list[str]:
         return sorted(str(found.version) for found in self.client.search_model_versions(f"name = '{self.model}'"))

@@ -36,6 +36,7 @@ def bench(
         Env.MODEL: bench.model,
         Env.OUTPUT: str(tmp_path),
         Env.WORKFLOW: f"{bench.model}-train-1",
+        Env.WORKFLOW_UID: f"{bench.model}-uid",
         Env.TRIGGER: "manual",
         Env.IMAGE: "registry.example.com/books@sha256:0",
         Env.GATE: to_json([Criterion(metric="auc", bound=0.7)]),

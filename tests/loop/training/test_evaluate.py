@@ -6,38 +6,56 @@ import pytest
 from bench import DATA, Bench
 
 from contract.gate import Criterion, to_json
+from contract.names import Measured, RunTag
 
 
-def test_metrics_and_the_fingerprint_of_the_rows_become_the_evaluation(bench: Bench) -> None:
-    assert bench.evaluate('{"auc": 0.91, "loss": 1}') == (0, "model: models:/m-0\nauc: 0.91\nloss: 1")
-    assert bench.evaluation() == {"version": None, "metrics": {"auc": 0.91, "loss": 1.0}, "data": DATA}
+def test_metrics_of_the_gate_and_the_fingerprint_of_the_rows_become_the_evaluation(bench: Bench) -> None:
+    run_id = bench.bind(bench.run())
+    assert bench.evaluate('{"auc": 0.91, "loss": 1}') == (0, f"model: models:/{bench.good_model}\nauc: 0.91\nloss: 1")
+    found = {"version": None, "metrics": {"auc": 0.91}, "data": DATA}
+    assert bench.evaluation(run_id) == {"workflow": f"{bench.model}-uid", "evaluation": found}
 
 
-def test_without_a_version_in_production_nothing_is_run_and_the_evaluation_is_empty(bench: Bench) -> None:
-    code, said = bench.evaluate(metrics="broken", MODEL_URI=f"models:/{bench.model}@production")
+def test_without_a_version_in_production_nothing_is_run_and_that_is_what_the_run_says(bench: Bench) -> None:
+    run_id = bench.bind(bench.run())
+    code, said = bench.evaluate(metrics="broken", MEASURED="production")
     assert (code, said) == (0, f"model {bench.model} has no version under production: nothing to measure")
-    assert bench.written("evaluation.json") == ""
+    found = bench.evaluation(run_id, Measured.PRODUCTION)
+    assert found == {"workflow": f"{bench.model}-uid", "evaluation": None}
 
 
 def test_an_alias_that_a_known_model_lacks_is_no_version_either(bench: Bench) -> None:
     bench.register(bench.run())
-    code, said = bench.evaluate(MODEL_URI=f"models:/{bench.model}@production")
+    code, said = bench.evaluate(MEASURED="production")
     assert (code, said) == (0, f"model {bench.model} has no version under production: nothing to measure")
 
 
 def test_the_alias_production_is_resolved_once_to_its_version(bench: Bench) -> None:
-    bench.register(bench.run())
+    run_id = bench.run()
+    bench.register(run_id)
     bench.client.set_registered_model_alias(bench.model, "production", "1")
     script = f"""echo $ML_LOOP_MODEL_URI > $ML_LOOP_OUTPUT/uri; printf {DATA} > $ML_LOOP_OUTPUT/data_fingerprint
         echo '{{"auc": 0.8}}' > $ML_LOOP_OUTPUT/metrics.json"""
-    assert bench.step("evaluate", "--", "sh", "-c", script, MODEL_URI=f"models:/{bench.model}@production")[0] == 0
+    assert bench.step("evaluate", "--", "sh", "-c", script, MEASURED="production")[0] == 0
     assert bench.written("uri") == f"models:/{bench.model}/1\n"
-    assert bench.evaluation()["version"] == "1"
+    found = {"version": "1", "metrics": {"auc": 0.8}, "data": DATA}
+    assert bench.evaluation(run_id, Measured.PRODUCTION)["evaluation"] == found
 
 
-def test_a_run_s_model_is_measured_by_its_own_id(bench: Bench) -> None:
-    code, said = bench.evaluate('{"auc": 0.91}', MODEL_URI=f"runs:/{bench.run()}/model")
-    assert (code, said) == (0, f"model: models:/{bench.good_model}\nauc: 0.91")
+def test_the_run_of_another_workflow_is_not_measured(bench: Bench) -> None:
+    bench.bind(bench.run(), "another")
+    assert bench.evaluate() == (
+        1,
+        f"the step train must have bound a run to this workflow: no run of '{bench.model}' names {bench.model}-uid",
+    )
+
+
+def test_what_is_measured_must_be_one_of_two(bench: Bench) -> None:
+    bench.bind(bench.run())
+    assert bench.evaluate(MEASURED="mine") == (
+        1,
+        "ML_LOOP_MEASURED is 'mine': it must be one of candidate, production",
+    )
 
 
 BROKEN: dict[str, tuple[dict[str, Any], str]] = {
@@ -67,6 +85,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
 
 
 def test_each_metric_that_the_gate_asks_for_must_be_measured(bench: Bench) -> None:
+    bench.bind(bench.run())
     gate = to_json([Criterion(metric="auc", bound=0.7), Criterion(metric="recall", bound=0.5)])
     assert bench.evaluate(GATE=gate) == (1, "metrics.json must hold the gate's metric 'recall': it holds auc")
 
@@ -74,5 +93,6 @@ def test_each_metric_that_the_gate_asks_for_must_be_measured(bench: Bench) -> No
 @pytest.mark.parametrize("name", BROKEN)
 def test_an_evaluation_that_breaks_one_rule_fails_with_the_sentence_that_names_it(bench: Bench, name: str) -> None:
     broken, sentence = BROKEN[name]
+    run_id = bench.bind(bench.run())
     assert bench.evaluate(**broken) == (1, sentence)
-    assert not (bench.output / "evaluation.json").exists()
+    assert RunTag.CANDIDATE not in bench.client.get_run(run_id).data.tags

@@ -62,11 +62,6 @@ def test_two_evaluations_on_different_rows_are_not_compared() -> None:
     )
 
 
-def test_an_evaluation_survives_the_way_through_a_workflow_parameter() -> None:
-    evaluation = measured(0.123456789, "3")
-    assert Evaluation.from_json(evaluation.to_json()) == evaluation
-
-
 @given(candidate=SCORE, maximum=SCORE, production=st.none() | SCORE, tolerance=st.floats(0, 0.5))
 def test_where_lower_is_better_a_candidate_passes_if_and_only_if_it_is_low_enough(
     candidate: float, maximum: float, production: float | None, tolerance: float

@@ -13,13 +13,20 @@ from mlflow.utils import rest_utils
 from mlflow_server import MlflowServer
 
 from contract.gate import Criterion, to_json
-from contract.names import Tag
+from contract.names import Measured, RunTag, Tag
 from loop.runtime.registry import Registry
 from loop.training.gate import Evaluation
 
 
 class KilledError(BaseException):
     """Ends a step as the kill of its pod does: nothing in the step may catch it."""
+
+
+def measured(bench: Bench) -> str:
+    """A run whose candidate was measured in the workflow that the step is told of."""
+    run_id = bench.bind(bench.run())
+    bench.measured(run_id, Evaluation(None, {"auc": 0.9}, DATA))
+    return run_id
 
 
 def test_a_passed_candidate_is_registered_with_its_lineage_and_its_gate(bench: Bench) -> None:
@@ -53,7 +60,7 @@ def test_a_passed_candidate_is_registered_with_its_lineage_and_its_gate(bench: B
         "data": DATA,
         "reason": "auc 0.9000 reaches the minimum 0.7",
     }
-    assert [bench.written(name) for name in ("version", "gate", "run_id")] == ["1", "passed", run_id]
+    assert [bench.written(name) for name in ("version", "gate")] == ["1", "passed"]
 
 
 def test_a_version_names_the_commit_that_its_image_was_built_from(bench: Bench) -> None:
@@ -74,10 +81,11 @@ def test_a_commit_that_mlflow_has_found_itself_stays(bench: Bench) -> None:
 
 
 def test_a_candidate_under_the_gate_is_registered_as_rejected_and_staging_stays(bench: Bench) -> None:
-    bench.register(bench.run(), WORKFLOW="first")
+    bench.register(bench.run(), workflow="first")
     bench.step("stage", MODEL_VERSION="1")
-    production = Evaluation("1", {"auc": 0.9}, DATA).to_json()
-    code, said = bench.register(bench.run(), 0.85, PRODUCTION=production, WORKFLOW="second")
+    run_id = bench.run()
+    bench.measured(run_id, Evaluation("1", {"auc": 0.9}, DATA), Measured.PRODUCTION, uid="second-uid")
+    code, said = bench.register(run_id, 0.85, workflow="second", BASELINE="production")
     reason = "auc 0.8500 is worse than version 1 in production (0.9000, tolerance 0)"
     assert (code, said) == (0, f"version: 2 of {bench.model}\ngate: rejected\nreason: {reason}")
     assert bench.step("stage", MODEL_VERSION="2") == (
@@ -103,8 +111,8 @@ def test_a_retried_step_finds_the_version_it_registered(bench: Bench) -> None:
     assert bench.versions() == ["1"]
 
 
-def finish(bench: Bench, run_id: str) -> None:
-    assert bench.register(run_id)[0] == 0
+def finish(bench: Bench) -> None:
+    assert bench.step("register")[0] == 0
     assert bench.step("stage", MODEL_VERSION=bench.written("version"))[0] == 0
 
 
@@ -113,7 +121,9 @@ def finish(bench: Bench, run_id: str) -> None:
 def test_a_pod_killed_at_any_request_and_retried_ends_in_one_staged_version(bench: Bench, answered: bool) -> None:
     # What every request passes through.
     send = rest_utils._get_http_response_with_retries  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
-    run_id, sent, deadly = bench.run(), 0, 0
+    sent, deadly = 0, 0
+    measured(bench)
+    bench.patch.setenv("MLFLOW_EXPERIMENT_NAME", bench.model)
 
     def dying(deadly: int) -> Callable[..., object]:
         def request(*arguments: Any, **options: Any) -> object:
@@ -134,12 +144,12 @@ def test_a_pod_killed_at_any_request_and_retried_ends_in_one_staged_version(benc
         with bench.patch.context() as patch:
             patch.setattr(rest_utils, "_get_http_response_with_retries", dying(deadly))
             try:
-                finish(bench, run_id)
+                finish(bench)
             except KilledError:
                 killed = True
             else:
                 killed = False
-        finish(bench, run_id)
+        finish(bench)
         assert (bench.versions(), bench.staging()) == (["1"], "1")
         if not killed:
             break
@@ -178,12 +188,12 @@ def test_of_two_pods_of_one_step_that_overlap_the_first_version_is_kept(bench: B
 
 
 def test_a_step_survives_an_mlflow_that_stops_and_starts_again(bench: Bench, tracking: MlflowServer) -> None:
-    run_id = bench.run()
+    measured(bench)
     tracking.stop()
     waking = threading.Timer(1.0, tracking.start)
     waking.start()
     try:
-        code, said = bench.register(run_id, PATIENCE="240")
+        code, said = bench.step("register", PATIENCE="240")
     finally:
         waking.join()
         tracking.wait()
@@ -197,7 +207,7 @@ def test_an_mlflow_that_stays_away_fails_the_step_with_a_clear_reason(bench: Ben
     bench.patch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     with bench.patch.context() as patch:
         patch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", None)
-        code, said = bench.register("0" * 32, PATIENCE="0.3")
+        code, said = bench.step("register", PATIENCE="0.3")
     assert code == 1
     assert said.startswith(
         "gave up after 0.3 s: MLflow at http://127.0.0.1:9 does not answer: API request to http://127.0.0.1:9/"
@@ -206,7 +216,7 @@ def test_an_mlflow_that_stays_away_fails_the_step_with_a_clear_reason(bench: Ben
 
 def test_staging_never_moves_back_to_an_older_version(bench: Bench) -> None:
     for workflow in ("first", "second"):
-        bench.register(bench.run(), WORKFLOW=workflow)
+        bench.register(bench.run(), workflow=workflow)
     assert bench.step("stage", MODEL_VERSION="2") == (0, f"staging: version 2 of {bench.model}")
     assert bench.step("stage", MODEL_VERSION="1") == (0, f"staging: stays at version 2 of {bench.model}, newer than 1")
     assert bench.staging() == "2"
@@ -223,14 +233,15 @@ BROKEN = {
             "and is 'high'"
         ),
     ),
-    "CANDIDATE": ("{}", "ML_LOOP_CANDIDATE must be what the step evaluate left in its output: it is '{}'"),
+    "WORKFLOW_UID": ("", "ML_LOOP_WORKFLOW_UID is not set: this step needs it in its environment"),
 }
 
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_wrong_setting_registers_nothing_and_names_itself(bench: Bench, name: str) -> None:
     value, sentence = BROKEN[name]
-    assert bench.register(bench.run(), **{name: value}) == (1, sentence)
+    measured(bench)
+    assert bench.step("register", **{name: value}) == (1, sentence)
     assert bench.versions() == []
 
 
@@ -272,22 +283,68 @@ def test_drift_without_its_event_is_no_lineage(bench: Bench) -> None:
     )
 
 
-FAILURES = json.dumps(
-    json.dumps([{"displayName": "train", "message": "Error (exit code 1): no run_id", "phase": "Failed"}])
-)
+FORGED: dict[str, dict[str, object]] = {
+    "of another workflow": {"workflow": "another"},
+    "of no workflow": {"workflow": None},
+    "a metric that is a text": {"metrics": {"auc": "1"}},
+    "a metric that is a word": {"metrics": {"auc": True}},
+    "a metric that is infinite": {"metrics": {"auc": float("inf")}},
+    "a metric too large to compare": {"metrics": {"auc": 10**400}},
+    "metrics that are a list": {"metrics": [1]},
+    "no rows": {"data": "all"},
+    "a version that is a list": {"version": []},
+}
 
 
-def test_a_failure_is_recorded_on_the_run(bench: Bench) -> None:
-    run_id = bench.run()
-    sentence = f"{bench.model}-train-1: train: Error (exit code 1): no run_id"
-    assert bench.step("report-failure", RUN_ID=run_id, FAILURES=FAILURES) == (
-        0,
-        f"{sentence}\nrecorded: run {run_id}, tag ml-loop.failure",
+def forged(bench: Bench, name: str) -> str:
+    changed = dict(FORGED[name])
+    workflow = changed.pop("workflow", f"{bench.model}-uid")
+    found = {"version": None, "metrics": {"auc": 0.9}, "data": DATA} | changed
+    return json.dumps({"workflow": workflow, "evaluation": found})
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_a_result_that_is_none_of_this_workflow_registers_nothing(bench: Bench, name: str) -> None:
+    refused(bench, forged(bench, name))
+
+
+@pytest.mark.parametrize("text", ["", "{{=1+1}}", "[]", '{"workflow": "1"}', "[" * 4000])
+def test_a_result_that_is_no_evaluation_registers_nothing(bench: Bench, text: str) -> None:
+    refused(bench, text)
+
+
+def refused(bench: Bench, text: str) -> None:
+    run_id = bench.bind(bench.run())
+    bench.client.set_tag(run_id, RunTag.CANDIDATE, text)
+    code, said = bench.step("register")
+    assert (code, said.partition(": its tag ")[0]) == (
+        1,
+        f"the step evaluate must have left its result for the candidate at run {run_id}",
     )
-    assert bench.client.get_run(run_id).data.tags["ml-loop.failure"] == sentence
+    assert bench.versions() == []
 
 
-def test_a_failure_before_there_is_a_run_is_recorded_on_the_registered_model(bench: Bench) -> None:
-    assert bench.step("report-failure", FAILURES="")[0] == 0
-    sentence = f"{bench.model}-train-1: failed, and Argo names no failed step"
-    assert bench.client.get_registered_model(bench.model).tags["ml-loop.failure"] == sentence
+def test_a_candidate_is_not_passed_as_the_first_where_a_version_is_in_production(bench: Bench) -> None:
+    """Its code may say that there is nothing to compare with: the registry is asked itself."""
+    bench.register(bench.run(), workflow="first")
+    bench.client.set_registered_model_alias(bench.model, "production", "1")
+    run_id = bench.run()
+    bench.measured(run_id, None, Measured.PRODUCTION, uid="second-uid")
+    assert bench.register(run_id, workflow="second", BASELINE="production") == (
+        1,
+        f"version 1 of {bench.model} is in production, and was not measured: run the training again",
+    )
+    assert bench.versions() == ["1"]
+
+
+def test_a_comparison_that_was_asked_for_and_not_made_registers_nothing(bench: Bench) -> None:
+    code, said = bench.register(bench.run(), BASELINE="production")
+    assert code == 1
+    assert "must have left its result for the production" in said
+    assert bench.versions() == []
+
+
+def test_a_run_of_another_experiment_is_not_registered_whatever_it_says(bench: Bench) -> None:
+    code, said = bench.register(bench.run(experiment=f"{bench.model}-of-somebody"))
+    assert (code, said.partition(": no run")[0]) == (1, "the step train must have bound a run to this workflow")
+    assert bench.versions() == []

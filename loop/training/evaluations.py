@@ -1,0 +1,76 @@
+"""What an evaluation found, on its way to the gate: a tag of the workflow's run, which carries the workflow's uid.
+
+The tag is written with the rights of the model's own training, so that no other model's code can write it. The gate
+reads it as text from somebody else: whatever is no evaluation of this workflow is refused.
+"""
+
+import json
+import math
+from typing import Final
+
+from mlflow.entities import Run
+
+from contract.names import Env, Measured, RunTag
+from loop.runtime.registry import Registry
+from loop.training.checks import is_sha256
+from loop.training.gate import Evaluation
+from loop.training.step import TrainingError, setting
+
+TAGS: Final = {Measured.CANDIDATE: RunTag.CANDIDATE, Measured.PRODUCTION: RunTag.PRODUCTION}
+
+
+def run_of_workflow(registry: Registry, experiment: str) -> Run:
+    """The run that the step `train` bound to this workflow. Raises TrainingError."""
+    uid = setting(Env.WORKFLOW_UID)
+    run = registry.run_of_workflow(experiment, uid)
+    if run is None:
+        raise TrainingError(
+            f"the step train must have bound a run to this workflow: no run of {experiment!r} names {uid}"
+        )
+    return run
+
+
+def leave(registry: Registry, run: Run, measured: Measured, evaluation: Evaluation | None) -> None:
+    """Keep what was found of the model; None: there was no such version."""
+    found = None if evaluation is None else vars(evaluation)
+    text = json.dumps({"workflow": setting(Env.WORKFLOW_UID), "evaluation": found}, sort_keys=True)
+    registry.tag_run(run.info.run_id, TAGS[measured], text)
+
+
+def read(run: Run, measured: Measured) -> Evaluation | None:
+    """What `leave` kept in this workflow. Raises TrainingError where that is not what is there."""
+    tag, uid = TAGS[measured], setting(Env.WORKFLOW_UID)
+    text = run.data.tags.get(tag, "")
+    try:
+        kept = json.loads(text)
+        if kept["workflow"] != uid:
+            raise ValueError
+        return _evaluation(kept["evaluation"])
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        raise TrainingError(
+            f"the step evaluate must have left its result for the {measured} at run {run.info.run_id}: its tag {tag} "
+            f"holds {text[:100]!r}, and nothing of the workflow {uid}"
+        ) from None
+
+
+def _evaluation(found: object) -> Evaluation | None:
+    """Raises ValueError, KeyError or TypeError for anything else."""
+    match found:
+        case None:
+            return None
+        case {"version": str() | None as version, "metrics": dict() as metrics, "data": str() as data}:
+            return Evaluation(version, {str(key): _finite(value) for key, value in metrics.items()}, _sha256(data))
+        case _:
+            raise ValueError
+
+
+def _finite(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError
+    return float(value)
+
+
+def _sha256(text: str) -> str:
+    if not is_sha256(text):
+        raise ValueError
+    return text
