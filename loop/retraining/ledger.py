@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from mlflow.entities.model_registry import ModelVersion
 
 from contract.commands import Ledger
-from contract.names import Gate, Tag
+from contract.names import GateResult, Tag
 from loop.retraining.settle import gain, metric
 from loop.runtime import command
 from loop.runtime.registry import Registry, RegistryError
@@ -39,7 +39,7 @@ def entry(tags: Mapping[str, str], seconds: float) -> Entry:
     return Entry(
         cause=tags.get(Tag.TRIGGER, "unknown"),
         metric=metric(tags),
-        passed=tags.get(Tag.GATE) == Gate.PASSED,
+        passed=tags.get(Tag.GATE) == GateResult.PASSED,
         taken_back=Tag.REJECTED in tags,
         promoted=Tag.PROMOTED in tags,
         gain=gain(tags),

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from contract.commands import Settle
 from contract.gate import Direction
-from contract.names import Gate, Tag
+from contract.names import GateResult, Tag
 from loop.retraining.decision import Ending, lease_name
 from loop.retraining.leases import ContendedError, Store, give_back, of_namespace
 from loop.runtime import command
@@ -40,7 +40,7 @@ def ending(succeeded: bool, tags: Mapping[str, str] | None) -> tuple[Ending, str
         return (Ending.FRUITLESS, "it made no version") if succeeded else (Ending.FAILED, "it ended with an error")
     if Tag.REJECTED in tags:
         return Ending.FRUITLESS, "its version was taken back from staging"
-    if tags.get(Tag.GATE) != Gate.PASSED:
+    if tags.get(Tag.GATE) != GateResult.PASSED:
         return Ending.FRUITLESS, "its version did not pass the gate"
     if not succeeded:
         return Ending.FAILED, "its version passed the gate, and a later step ended with an error"
