@@ -32,12 +32,16 @@ from settings.values.secret import SecretName
 from settings.values.templates import Parameter, ParameterName, untemplated
 from settings.values.uri import DataUri
 
-Words = Annotated[
-    tuple[Annotated[str, Field(min_length=1), AfterValidator(untemplated)], ...],
+Word = Annotated[
+    str,
     Field(min_length=1),
-    Allowed(
-        "a list of words without {{, such as [python3, -m, churn.train]", "Start with the program, one word an entry"
-    ),
+    AfterValidator(untemplated),
+    Allowed("a word, without {{", "Write it in quotes, and a template into a file of the image"),
+]
+Words = Annotated[
+    tuple[Word, ...],
+    Field(min_length=1),
+    Allowed("a list of words, such as [python3, -m, churn.train]", "Start with the program, one word an entry"),
 ]
 
 
