@@ -15,14 +15,14 @@ from components.kit.pod import SCRATCH, Resources, arguments, resources
 from components.kit.restricted import container_security_context, pod_security_context
 from components.kit.tokens import SOURCES, TOKEN_MOUNT, TRACKING_TOKEN, TRACKING_TOKEN_ENV, TRACKING_TOKEN_MOUNT, VOLUME
 from contract.commands import Command
-from contract.names import EXIT_VERDICT
+from contract.names import EXIT_FAILED, EXIT_VERDICT
 
 OUTPUT: Final = "/mnt/output"
 SHORT: Final = 600
 """Seconds for a step that only asks and tells: it waits three minutes for an MLflow that is away."""
 SMALL: Final = resources(cpu="100m", memory="256Mi", memory_limit="1Gi")
-DIED: Final = "lastRetry.status == 'Error' || lastRetry.exitCode != '1'"
-"""The pod was deleted, evicted or killed. A step that ends with 1 has said why, and would only say so again."""
+DIED: Final = f"lastRetry.status == 'Error' || lastRetry.exitCode != '{EXIT_FAILED}'"
+"""The pod was deleted, evicted or killed, or the step crashed: it has not said why it failed."""
 DAY: Final = 24 * 60 * 60
 UNJUDGED: Final = f"lastRetry.status == 'Error' || lastRetry.exitCode != '{EXIT_VERDICT}'"
 """The same of a canary: a crash is no verdict."""

@@ -37,7 +37,7 @@ def manifests(node: Node, references: References) -> list[Manifest]:
 
 
 def wanted(manifest: Manifest) -> bool:
-    """Leaves out the server, rights for human roles, and the role for leader election, which one replica needs not."""
+    """Leaves out the server, rights for human roles, and leader election's role, which one replica does not need."""
     name, kind = manifest["metadata"]["name"], manifest["kind"]
     if kind in ("ClusterRole", "ClusterRoleBinding"):
         return name in ACCESS

@@ -80,7 +80,7 @@ class InputCheck:
         return self.rows(instances, body.get("parameters"))
 
     def rows(self, instances: list[Any], parameters: object = None) -> Batch:
-        """Rows as v1 takes them, each a list, an object, or the value alone where there is but one input."""
+        """Rows as v1 takes them, each a list, an object, or the value alone where there is only one input."""
         self._limit(len(instances))
         return self.batch([self._row(at, each) for at, each in enumerate(instances)], parameters, instances)
 

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-FAILED: Final = 1
-"""Exit code of a command that has said why, and would only say so again."""
+from contract.names import EXIT_FAILED
+
 CRASHED: Final = 70
 """Exit code of a command that met what it does not know (`EX_SOFTWARE` in sysexits.h): neither a failure nor a verdict.
 
@@ -39,7 +39,7 @@ def run(act: Callable[[], None], *said: type[Exception]) -> int:
     return 0
 
 
-def end(sentence: str, code: int = FAILED) -> int:
+def end(sentence: str, code: int = EXIT_FAILED) -> int:
     """Say why the command ends with this exit code."""
     print(f"error: {leave(sentence)}", file=sys.stderr)
     return code

@@ -6,6 +6,7 @@ import pytest
 
 from contract import metrics, reference
 from contract.metrics import CounterMetric, HistogramMetric, InfoMetric, Metric
+from contract.names import Env
 
 ENDINGS: dict[type[Metric], str] = {CounterMetric: "_total", InfoMetric: "_info"}
 
@@ -33,3 +34,19 @@ def test_a_histogram_is_read_by_its_buckets_and_not_by_its_bare_name() -> None:
 
 def test_the_page_of_metrics_is_current() -> None:
     assert reference.PAGE.read_text(encoding="utf-8") == reference.page(), "run: make schema"
+
+
+def test_the_training_contract_s_table_is_current() -> None:
+    current = reference.CONTRACT.read_text(encoding="utf-8")
+    assert reference.contract(current) == current, "run: make schema"
+
+
+def test_a_page_without_a_place_for_the_table_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"training-contract\.md must hold the lines .* put them back"):
+        reference.contract("# The training contract")
+
+
+def test_every_variable_says_what_it_holds() -> None:
+    texts = reference.described(Env)
+    assert texts.keys() == set(Env)
+    assert texts[Env.PARAMETERS] == "The training parameters, a JSON object"

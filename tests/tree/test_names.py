@@ -2,18 +2,8 @@
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def modules() -> Iterator[Path]:
-    """Paths below the root, tests and what hidden folders hold apart."""
-    for room in sorted(ROOT.iterdir()):
-        if room.is_dir() and room.name != "tests" and not room.name.startswith("."):
-            found = (path.relative_to(ROOT) for path in room.rglob("*.py"))
-            yield from (path for path in found if not any(part.startswith(".") for part in path.parts))
+from tests.tree.modules import ROOT, modules
 
 
 def classes() -> dict[str, list[str]]:

@@ -14,7 +14,7 @@ from pulumi.runtime import rpc
 
 from components.training.steps import PARAMETERS
 from components.training.training import Training, TrainingArgs, accounts
-from contract import names
+from contract import names, reference
 from contract.commands import Cooldown
 from contract.gate import Criterion, Direction, from_json
 from loop.__main__ import COMMANDS
@@ -263,6 +263,13 @@ def test_each_step_names_its_whole_command(recording: Recording) -> None:
     for each in pod_templates(recording).values():
         assert each["container"]["command"][:3] == ["python3", "-m", "loop"]
         assert each["container"]["command"][3] in COMMANDS
+
+
+def test_the_commands_find_what_the_training_contract_lists(recording: Recording) -> None:
+    for name in ("train", "evaluate"):
+        listed = {variable for variable, where in reference.COMMANDS.items() if where in ("both", name)}
+        by_the_step = {"MLFLOW_EXPERIMENT_NAME", names.Env.MODEL_URI}
+        assert listed - by_the_step <= environment(recording, name).keys()
 
 
 def test_the_user_s_image_is_called_by_its_two_commands_or_as_the_settings_say(recording: Recording) -> None:

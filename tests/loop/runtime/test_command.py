@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.names import EXIT_TRY_AGAIN, EXIT_VERDICT
+from contract.names import EXIT_FAILED, EXIT_TRY_AGAIN, EXIT_VERDICT
 from loop import __main__ as program
 from loop.runtime import command
 
@@ -29,7 +29,7 @@ def test_a_failure_is_one_line_on_stderr_and_in_the_pods_status(log: Path, capsy
     def refuse() -> None:
         raise ValueError("the bucket\n  is full")
 
-    assert command.run(refuse, ValueError) == command.FAILED
+    assert command.run(refuse, ValueError) == EXIT_FAILED
     assert capsys.readouterr().err == "error: the bucket is full\n"
     assert log.read_text() == "the bucket is full"
 
@@ -59,7 +59,7 @@ def test_a_crash_has_an_exit_code_of_its_own_and_says_where(
     monkeypatch.setitem(program.COMMANDS, "promote", ("broken", ""))
     monkeypatch.setattr(sys, "argv", ["loop", "promote"])
     code = program.main()
-    assert code not in {0, command.FAILED, EXIT_VERDICT, EXIT_TRY_AGAIN}
+    assert code not in {0, EXIT_FAILED, EXIT_VERDICT, EXIT_TRY_AGAIN}
     assert code == command.CRASHED
     assert "broken.py" in capsys.readouterr().err
     assert log.read_text() == "crashed: KeyError: 'features'"
