@@ -6,11 +6,13 @@ predictions takes seconds.
 
 import argparse
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
-from scipy.stats import chi2
 
-from benchmarks.simulation import RULES, Floats, RuleOutcome, Scenario, delays, year
+from benchmarks import dependence, streams
+from benchmarks.simulation import RULES, Floats, RuleOutcome, Scenario, delays, interval, retrain, year
 from contract import flags
 from contract.drift import DriftSettings, DriftTest
 
@@ -31,14 +33,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--shift", type=float, default=0.5, help="the drift: a feature's mean, in standard deviations")
     parser.add_argument("--years", type=int, default=1, help="years without drift, each with a reference of its own")
     parser.add_argument("--trials", type=int, default=200, help="drifts whose delay is measured")
+    parser.add_argument(
+        "--autocorrelation", type=float, metavar="ROWS", help="instead: rows whose correlation halves every so many"
+    )
+    parser.add_argument(
+        "--stream", type=Path, metavar="FILE", help="instead: the rows of a CSV file; its first ones are the reference"
+    )
     parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same table")
     return parser
 
 
 def _scenario(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> Scenario:
     least = {"features": 1, "years": 1, "trials": 1, "reference_rows": 30, "predictions_per_hour": 0.1}
-    for name, lowest in least.items():
-        if getattr(arguments, name) < lowest:
+    for name, lowest in (least | {"autocorrelation": 0}).items():
+        given = getattr(arguments, name)
+        if given is not None and not given >= lowest:
             flag = "--" + name.replace("_", "-")
             parser.error(f"{flag} is {getattr(arguments, name)}; it must be at least {lowest}.")
     if arguments.test is not DriftTest.KS:
@@ -83,33 +92,62 @@ def table(years: list[dict[str, RuleOutcome]], late: dict[str, Floats]) -> str:
     )
 
 
-def interval(events: int, years: int) -> tuple[float, float]:
-    """The 95 % interval of a yearly rate, exact for Poisson counts (Garwood 1936).
-
-    Too narrow for a rule whose years differ by their references: then the worst year tells more.
-    """
-    low = float(chi2.ppf(0.025, 2 * events)) / 2 if events else 0.0
-    return low / years, float(chi2.ppf(0.975, 2 * events + 2)) / 2 / years
+def played(scenario: Scenario, rows: Floats) -> str:
+    """What a recorded stream would have started, beside the naive rule, and which of its windows drifted."""
+    settings, seconds = scenario.settings, scenario.window_seconds
+    compared = streams.compare(settings, *np.split(rows, [scenario.reference_rows]))
+    values, lines = compared.published(settings, seconds), []
+    for name, found in (("this detector", values), ("naive p < threshold", compared.naive)):
+        drifted = found < settings.p_value
+        retrains, windows = retrain(scenario, drifted, seconds).retrains, drifted.any(axis=1).sum()
+        lines.append(f"{name:<20}{windows:>6} of {len(drifted)} windows drift, {retrains} retrains")
+    lines.append(f"windows worth too few independent rows: {compared.blind.mean():.0%}")
+    for at in np.flatnonzero((values < settings.p_value).any(axis=1)):
+        first = scenario.reference_rows + at * settings.window + 1
+        which = [name for name, value in zip(settings.features, values[at], strict=True) if value < settings.p_value]
+        lines.append(f"rows {first} to {first + settings.window - 1}: {', '.join(which)}")
+    return "\n".join(lines)
 
 
 def _hours(seconds: float) -> str:
     return "never" if np.isinf(seconds) else f"{seconds / 3600:.2f} h"
 
 
+def _streamed(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> str:
+    try:
+        names, rows = streams.read(arguments.stream)
+    except (OSError, ValueError) as error:
+        parser.error(f"--stream: {error}")
+    if len(rows) < arguments.reference_rows + arguments.window:
+        parser.error(
+            f"--stream: {arguments.stream} has {len(rows)} rows, fewer than the reference and one window need."
+        )
+    scenario = _scenario(parser, arguments)
+    return played(replace(scenario, settings=replace(scenario.settings, features=names)), rows)
+
+
+def _simulated(scenario: Scenario, arguments: argparse.Namespace) -> str:
+    settings = scenario.settings
+    head = (
+        f"{len(settings.features)} features, {scenario.predictions_per_hour:g} predictions/h, "
+        f"windows of {settings.window}, reference of {scenario.reference_rows}, "
+        f"dial {settings.false_retrains_per_year:g}/year, cooldown {scenario.cooldown}.\n\n"
+    )
+    if arguments.autocorrelation is not None:
+        dials = [settings.false_retrains_per_year]
+        lines = dependence.lines(scenario, arguments.autocorrelation, dials, arguments.years, arguments.seed)
+        return "\n".join([f"{arguments.years} year(s) without drift.\n{head}{dependence.HEAD}", *lines])
+    random = np.random.default_rng(arguments.seed)
+    years = [year(scenario, random) for _ in range(arguments.years)]
+    late = delays(scenario, arguments.shift, arguments.trials, random)
+    drifts = f"{arguments.trials} drifts of {arguments.shift:g} sigma each"
+    return f"{arguments.years} year(s) without drift, then {drifts}.\n{head}{table(years, late)}"
+
+
 def main() -> int:
     parser = _parser()
     arguments = parser.parse_args()
-    scenario = _scenario(parser, arguments)
-    random = np.random.default_rng(arguments.seed)
-    settings = scenario.settings
-    print(
-        f"{arguments.years} year(s) without drift, then {arguments.trials} drifts of {arguments.shift:g} sigma each.\n"
-        f"{len(settings.features)} features, {scenario.predictions_per_hour:g} predictions/h, "
-        f"windows of {settings.window}, reference of {scenario.reference_rows}, "
-        f"dial {settings.false_retrains_per_year:g}/year, cooldown {scenario.cooldown}.\n"
-    )
-    years = [year(scenario, random) for _ in range(arguments.years)]
-    print(table(years, delays(scenario, arguments.shift, arguments.trials, random)))
+    print(_streamed(parser, arguments) if arguments.stream else _simulated(_scenario(parser, arguments), arguments))
     return 0
 
 

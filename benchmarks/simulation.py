@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
+from scipy.stats import chi2
 
 from contract.drift import DriftSettings
 from loop.drift.statistics import YEAR, adjusted_p_value, histograms, ks_distances, ks_p_value, reference_p_value
@@ -42,6 +43,10 @@ class Scenario:
     @property
     def block(self) -> int:
         return self.settings.window // SLIDES
+
+    @property
+    def window_seconds(self) -> float:
+        return self.settings.window / self.predictions_per_hour * 3600
 
     @property
     def block_seconds(self) -> float:
@@ -141,6 +146,15 @@ def retrain(scenario: Scenario, drifted: NDArray[np.bool_], step_seconds: float)
         retrains += granted
         refused += not granted
     return RuleOutcome(retrains + refused, retrains, refused)
+
+
+def interval(events: int, years: int) -> tuple[float, float]:
+    """The 95 % interval of a yearly rate, exact for Poisson counts (Garwood 1936).
+
+    Too narrow for a rule whose years differ by their references: then the worst year tells more.
+    """
+    low = float(chi2.ppf(0.025, 2 * events)) / 2 if events else 0.0
+    return low / years, float(chi2.ppf(0.975, 2 * events + 2)) / 2 / years
 
 
 def year(scenario: Scenario, random: np.random.Generator) -> dict[str, RuleOutcome]:

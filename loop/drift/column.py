@@ -32,14 +32,18 @@ class ReferenceColumn:
 
     def __init__(self, values: Floats) -> None:
         values = filled(values)
-        self._sorted = np.sort(values)
-        self.own_inflation = float(inflation_of(self._sorted, values[None], steady=True)[0])
+        self.sorted = np.sort(values)
+        self.own_inflation = float(inflation_of(self.sorted, values[None], steady=True)[0])
         """Rows of the reference for an independent one."""
         self.effective_rows = len(values) / self.own_inflation
 
     def inflation(self, window: Floats) -> float:
         """Rows of a window for an independent one: what the window shows, and not less than the reference did."""
-        return max(self.own_inflation, float(inflation_of(self._sorted, filled(window)[None])[0]))
+        return float(self.inflations(window[None])[0])
+
+    def inflations(self, windows: Floats) -> Floats:
+        """The same for each of windows (k, n)."""
+        return np.maximum(self.own_inflation, inflation_of(self.sorted, filled(windows)))
 
     def broken(self, window: Floats) -> str:
         """Why no model can learn from the column as it comes; empty where it can.
@@ -50,7 +54,7 @@ class ReferenceColumn:
         window = filled(window)
         if not (window == window[0]).all():
             return ""
-        share = float(np.mean(self._sorted == window[0]))
+        share = float(np.mean(self.sorted == window[0]))
         if share ** (len(window) / self.own_inflation) > CHANCE:
             return ""
         return "no row has a value" if np.isinf(window[0]) else f"all rows have the value {window[0]:g}"

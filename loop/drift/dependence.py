@@ -9,7 +9,7 @@ level and for their spread, so that it is the same for a feature and for its log
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 
@@ -58,8 +58,10 @@ def inflation_of(reference: Floats, values: Floats, *, steady: bool = False) -> 
     return np.maximum(inflation(level, steady=steady), inflation(np.abs(level - 0.5), steady=steady))
 
 
-def too_dependent(rows: int, inflated: float) -> bool:
-    return inflated > 2 and rows / inflated < LEAST_EFFECTIVE
+def too_dependent(rows: int, inflated: ArrayLike) -> NDArray[np.bool_]:
+    """Whether so many rows are worth too few for any verdict."""
+    inflated = np.asarray(inflated, dtype=float)
+    return (inflated > 2) & (rows / inflated < LEAST_EFFECTIVE)
 
 
 def worth(rows: int, inflated: float) -> str:
