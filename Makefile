@@ -43,7 +43,7 @@ test: .venv/ready images/loop/.venv/ready ## unit, policy and loop tests; no clu
 	$(PYTHON) -m pytest -n 2 --dist loadfile
 	$(LOOP_PYTHON) -m pytest -n 2 --dist loadfile -c tests/loop/pytest.ini tests/loop
 
-models: images/loop/.venv/ready ## put real models through train, serve and publish, and print N of N; NAME=… for one
+models: images/loop/.venv/ready ## put real models of every family through the loop, and print N of N; NAME=… for one
 	$(LOOP_PYTHON) tests/models $(NAME)
 
 test-detector: images/detector/.venv/ready ## the detector's statistics against alibi-detect, in its image's environment

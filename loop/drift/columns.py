@@ -5,10 +5,11 @@ columns, or the same in another order, answer side by side: nothing is read by p
 """
 
 import logging
+import math
 import re
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -42,6 +43,14 @@ _KINDS: Final = {
     "boolean": Kind.BOOLEAN,
     "string": Kind.TEXT,
 }
+_DTYPES: Final = {
+    "f": Kind.NUMBER,
+    "i": Kind.NUMBER,
+    "u": Kind.NUMBER,
+    "b": Kind.BOOLEAN,
+    "U": Kind.TEXT,
+    "S": Kind.TEXT,
+}
 
 
 @dataclass(frozen=True)
@@ -49,10 +58,18 @@ class Columns:
     """A version's columns: name -> kind, in the order of a prediction's values."""
 
     kinds: Mapping[str, Kind]
+    named: bool = True
+    """The signature names them. Else their names are those of the reference's header, by position."""
 
     @classmethod
     def numbers(cls, names: tuple[str, ...]) -> "Columns":
         return cls(dict.fromkeys(names, Kind.NUMBER))
+
+    def under(self, header: Sequence[str]) -> "Columns":
+        """The same by the names of a reference's header, where the signature has none."""
+        if self.named or len(header) != len(self.kinds):
+            return self
+        return Columns(dict(zip(header, self.kinds.values(), strict=True)))
 
     def position(self, name: str) -> int:
         return list(self.kinds).index(name)
@@ -63,19 +80,39 @@ def signature_columns(client: Any, model: str, version: str) -> Columns | None:
     import yaml  # noqa: PLC0415  # MLflow's own parser of the file, and MLflow, which takes seconds
     from mlflow.artifacts import download_artifacts  # noqa: PLC0415
     from mlflow.models import ModelSignature  # noqa: PLC0415
-    from mlflow.types import TensorSpec  # noqa: PLC0415
 
     source = client.get_model_version_download_uri(model, version)
     with tempfile.TemporaryDirectory() as folder:
         path = download_artifacts(artifact_uri=f"{source}/MLmodel", dst_path=folder)
         signature = yaml.safe_load(Path(path).read_text("utf-8")).get("signature")
     inputs = ModelSignature.from_dict(signature).inputs if signature else None
-    if inputs is None:
-        return None
-    if isinstance(tensor := inputs.inputs[0], TensorSpec):
-        return Columns.numbers(tuple(f"x{n}" for n in range(tensor.shape[-1])))
-    named = [(each.name or f"x{n}", getattr(each.type, "name", "")) for n, each in enumerate(inputs.inputs)]
-    return Columns({name: _KINDS.get(kind, Kind.OTHER) for name, kind in named})
+    return of_inputs(inputs.inputs) if inputs is not None else None
+
+
+def of_inputs(inputs: Sequence[Any]) -> Columns:
+    """The columns of a signature's inputs: of a single tensor, one for each number of a row."""
+    from mlflow.types import TensorSpec  # noqa: PLC0415
+
+    first = inputs[0]
+    if isinstance(first, TensorSpec) and len(inputs) == 1:
+        row = first.shape[1:]
+        width = 0 if -1 in row else math.prod(row)  # rows that differ in shape have no columns
+        return Columns({f"x{n}": _of_dtype(first.type, ()) for n in range(width)}, named=False)
+    kinds = [
+        _of_dtype(each.type, each.shape[1:])
+        if isinstance(each, TensorSpec)
+        else _KINDS.get(getattr(each.type, "name", ""), Kind.OTHER)
+        for each in inputs
+    ]
+    # A name may be the number 0, where a frame's columns were numbered.
+    names = [f"x{n}" if each.name is None else str(each.name) for n, each in enumerate(inputs)]
+    return Columns(dict(zip(names, kinds, strict=True)), named=first.name is not None)
+
+
+def _of_dtype(dtype: Any, row: tuple[int, ...]) -> Kind:
+    if math.prod(row) != 1:
+        return Kind.OTHER
+    return Kind.SINGLE if dtype.name == "float32" else _DTYPES.get(dtype.kind, Kind.OTHER)
 
 
 class Versions:

@@ -81,7 +81,7 @@ def parse(
         if header != names:
             raise BadReferenceError(f"{where} has other columns than {REFERENCE_ARTIFACT}; give both the same header.")
         rows[season] = _numbers(lines[1:], {name: header.index(name) for name in features}, where)
-    known = columns or Columns.numbers(names)
+    known = columns.under(names) if columns else Columns.numbers(names)
     if missing := [name for name in features if name not in known.kinds]:
         raise BadReferenceError(f"The signature of version {version} has no column {missing[0]!r}.")
     return Reference(version, known, rows)
@@ -132,12 +132,16 @@ def fetch(client: Any, model: str, version: str, features: tuple[str, ...]) -> R
 
 
 def columns_of(client: Any, model: str, version: str) -> Columns | None:
-    """The columns of any version. Without a signature they are its reference's, which training has compared."""
+    """The columns of any version. Without a signature they are its reference's, which training has compared; where the
+    signature has no names they are called as in the reference."""
     found = _signature(client, model, version)
-    if found is None:
-        text = _texts(client, client.get_model_version(model, version)).get(ALWAYS)
-        found = Columns.numbers(tuple(next(csv.reader(io.StringIO(text)), ()))) if text else None
-    return found
+    if found is not None and found.named:
+        return found
+    text = _texts(client, client.get_model_version(model, version)).get(ALWAYS)
+    header = tuple(next(csv.reader(io.StringIO(text)), ())) if text else ()
+    if found is not None:
+        return found.under(header)
+    return Columns.numbers(header) if header else None
 
 
 def _signature(client: Any, model: str, version: str) -> Columns | None:

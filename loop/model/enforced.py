@@ -22,5 +22,10 @@ def widened(signature: ModelSignature) -> ModelSignature:
     return copy
 
 
+def params_only(signature: ModelSignature) -> ModelSignature | None:
+    """The signature's params alone, for inputs that MLflow's enforcement does not know."""
+    return ModelSignature(params=signature.params) if signature.params else None
+
+
 def _optional_integer(spec: object) -> bool:
     return isinstance(spec, ColSpec) and spec.required is False and spec.type in (DataType.integer, DataType.long)

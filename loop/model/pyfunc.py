@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from mlflow.types import DataType
 
-from loop.model import answers
+from loop.model import answers, enforced
 from loop.model.answers import NotPerRowError
 from loop.model.columns import Column
 from loop.model.requests import Batch, InputCheck
@@ -18,8 +18,10 @@ _log = logging.getLogger(__name__)
 
 _AGENTS: Final = {f"mlflow.pyfunc.loaders.{kind}" for kind in ("chat_agent", "chat_model", "responses_agent")}
 """MLflow's own protocols for language models: one conversation at a time, optional fields absent when not given."""
+KNOWN_ROWS: Final = 20
+"""First rows of a reference that a model is tried with, so that training and each server learn the same of it."""
 _TRIED: Final = 3
-"""Rows that show whether a model takes several at once."""
+"""Of them, rows that show whether a model takes several at once."""
 _MOST_COLUMNS: Final = 100
 """Columns that are asked one by one whether they may be null."""
 
@@ -52,8 +54,10 @@ class ServableModel:
 
     def try_rows(self, rows: list[Any]) -> None:
         """Ask with rows that the model knows, and learn how it wants them. Raises what the model raises."""
+        rows = rows[:KNOWN_ROWS]
+        few = [rows[at * len(rows) // _TRIED] for at in range(_TRIED)]
+        self._learn_categories(few)
         self._learn_nulls(rows)
-        few = [rows[at % len(rows)] for at in range(_TRIED)]
         if self.by_row is None:
             self.by_row = self._one_at_a_time(few)
         self.answer(self.check.rows(few))
@@ -80,18 +84,41 @@ class ServableModel:
             answers.per_row(self._ask(self.check.rows(rows)), len(rows))
         except Exception as several:  # each model has its own way to say that it takes one row only
             try:
-                result = self._ask(self.check.rows(rows[:1]))
+                results = [self._ask(self.check.rows([row])) for row in rows]
             except Exception:  # noqa: BLE001
                 raise several from None  # it takes no row at all
-            if answers.plain(result) in ([], {}, None):
+            if any(answers.plain(result) in ([], {}, None) for result in results):
                 raise several from None
-            try:
-                answers.per_row(result, 1)
-                self._unwraps = True
-            except NotPerRowError:  # a forecast of many steps, or one text
-                self._unwraps = False
+            # Else each is a forecast of so many steps, or one text.
+            self._unwraps = all(_is_one(result) for result in results)
             return True
         return False
+
+    def _learn_categories(self, rows: list[Any]) -> None:
+        """Give a model that refuses text its text as pandas' categories, which LightGBM and XGBoost are trained with.
+
+        Both know their categories by name. What tells them by their place answers a row otherwise alone than among
+        others, which training refuses.
+        """
+        text = [column for column in self.check.columns if column.kind is DataType.string]
+        if not text or self.check.hinted or self._agent or self._takes(rows):
+            return
+        signature = self._model.metadata.signature
+        for column in text:
+            column.categorical = True
+        # MLflow's enforcement knows no categories; what is asked was checked column by column.
+        self._model.metadata.signature = enforced.params_only(signature)
+        if not self._takes(rows[:1]):
+            for column in text:
+                column.categorical = False
+            self._model.metadata.signature = signature
+
+    def _takes(self, rows: list[Any]) -> bool:
+        try:
+            self._ask(self.check.rows(rows))
+        except Exception:  # noqa: BLE001  # a model may raise anything
+            return False
+        return True
 
     def _learn_nulls(self, rows: list[Any]) -> None:
         """Which columns may be null, and as what: the model is asked, as its signature does not say.
@@ -129,6 +156,14 @@ class ServableModel:
             return not answers.holds_null(answers.plain(self._ask(batch)))
         except Exception:  # noqa: BLE001  # a model may raise anything
             return False
+
+
+def _is_one(result: Any) -> bool:
+    try:
+        answers.per_row(result, 1)
+    except NotPerRowError:
+        return False
+    return True
 
 
 def _rows_of(example: Any) -> list[Any]:

@@ -34,22 +34,36 @@ def read(path: Path, check: InputCheck, most: int | None = None) -> list[Any]:
     """The first `most` rows, or all, as v1 takes them. Raises BadRowsError."""
     header, rows = _parquet(path, most) if path.suffix == PARQUET else _csv(path, check, most)
     expected = list(check.by_name)
-    if check.named and header != expected:
-        raise BadRowsError(
-            f"must have the signature's columns in order ({', '.join(expected)}), and has: {', '.join(header)}"
-        )
-    if check.tensors and not check.named:
+    if len(check.tensors) == 1:
         return [_nested(row, check.tensors[0].shape) for row in rows]
+    if check.named:
+        return _by_name(header, rows, check)
     if len(header) != len(expected):
         raise BadRowsError(f"must have {len(expected)} columns, as the signature has, and has {len(header)}")
     return rows
+
+
+def _by_name(header: list[str], rows: list[list[Any]], check: InputCheck) -> list[Any]:
+    """The rows with all of the signature's columns: optional ones may be left out, as an agent's settings are."""
+    expected = list(check.by_name)
+    optional = {column.name for column in check.columns if not column.required}
+    if header != [name for name in expected if name in header or name not in optional]:
+        raise BadRowsError(
+            f"must have the signature's columns in order ({', '.join(expected)}), and has: {', '.join(header)}"
+        )
+    if header == expected:
+        return rows
+    places = {name: at for at, name in enumerate(header)}
+    return [[row[places[name]] if name in places else None for name in expected] for row in rows]
 
 
 def _csv(path: Path, check: InputCheck, most: int | None) -> tuple[list[str], list[list[Any]]]:
     with path.open(newline="", encoding="utf-8") as file:
         lines = csv.reader(file)
         header = next(lines, [])
-        converters = [_converter(part) for part in check.parts]
+        converters = [_converter(check.by_name[name]) for name in header if name in check.by_name]
+        if not check.named:
+            converters = [_converter(part) for part in check.parts]
         if len(converters) != len(header):
             converters = [_number] * len(header)
         rows: list[list[Any]] = []

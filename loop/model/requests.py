@@ -174,10 +174,11 @@ class InputCheck:
         if self.tensors:
             arrays = [part.typed(list(column)) for part, column in zip(self.tensors, cells, strict=True)]
             flat = [part.published(array) for part, array in zip(self.tensors, arrays, strict=True)]
-            if not self.named:
-                return Batch(flat[0], arrays[0], params, raw)
+            model_input = dict(zip(self.by_name, arrays, strict=True)) if self.named else arrays[0]
+            if len(flat) == 1:
+                return Batch(flat[0], model_input, params, raw)
             features = [[part[0] if len(part) == 1 else part for part in parts] for parts in zip(*flat, strict=True)]
-            return Batch(features, dict(zip(self.by_name, arrays, strict=True)), params, raw)
+            return Batch(features, model_input, params, raw)
         for part, column_cells in zip(self.columns, cells, strict=True):
             part.refuse_missing(column_cells)
         cells = [

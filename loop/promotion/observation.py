@@ -128,9 +128,19 @@ def published(model: str, versions: Iterable[str], messages: Iterable[bytes]) ->
 def sample(rows: Iterable[Row]) -> Sample:
     """From (features, predictions) of each row. What is no number, such as a label, is its JSON."""
     kept = list(rows)
-    columns = zip(*(predictions for _, predictions in kept), strict=False)
-    outputs = tuple(tuple(map(_value, column)) for column in columns)
+    outputs = tuple(tuple(map(_value, column)) for column in zip(*_answers([row for _, row in kept]), strict=True))
     return Sample(outputs, len({json.dumps(features) for features, _ in kept}))
+
+
+def _answers(rows: list[list[Any]]) -> list[list[Any]]:
+    """Each row's outputs, as many in every row: an object's values, or of lists of differing lengths the first value
+    (the best recommendation, the next step of a forecast) and how many there are."""
+    objects = [row[0] for row in rows if len(row) == 1 and isinstance(row[0], dict)]
+    if objects and len(objects) == len(rows) and all(each.keys() == objects[0].keys() for each in objects):
+        return [[each[key] for key in objects[0]] for each in objects]
+    if len(set(map(len, rows))) > 1:
+        return [[row[0] if row else None, len(row)] for row in rows]
+    return rows
 
 
 def _value(value: object) -> Value:

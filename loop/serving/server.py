@@ -30,7 +30,7 @@ from contract.names import REQUEST_ID_HEADER
 from loop.model import answers as forms
 from loop.model import reference
 from loop.model.errors import RejectedError
-from loop.model.pyfunc import ServableModel
+from loop.model.pyfunc import KNOWN_ROWS, ServableModel
 from loop.model.requests import Batch
 from loop.runtime import command
 from loop.runtime.metrics import counter, info
@@ -42,8 +42,6 @@ from loop.serving.served import ServedModel, reference_of
 SERVED = info(metrics.SERVED)
 PREDICTIONS = counter(metrics.PREDICTIONS)
 
-FEW = 20
-"""Reference rows that the model is tried with."""
 _log = logging.getLogger("kserve")
 
 
@@ -75,10 +73,9 @@ class PyfuncModel(Model):
 
     def _try(self) -> None:
         """Ask before any client does, with rows that the model knows: made-up ones say nothing of it."""
-        tried = self._model.try_example()
         if path := reference_of(self._folder):
-            self._model.try_rows(reference.read(path, self._model.check, most=FEW))
-        elif not tried:
+            self._model.try_rows(reference.read(path, self._model.check, most=KNOWN_ROWS))
+        elif not self._model.try_example():
             _log.warning("the model has neither an input example nor a reference: the first request is its first")
 
     # The SDK hands what this returns to `predict`, whatever its own types say.

@@ -1,34 +1,47 @@
-"""The contract that every model is put through: judged as training does, served over HTTP as a pod does, published."""
+"""Every model through the stations of the loop: train, evaluate, gate, register, stage, fetch, serve, publish, watch.
 
-import asyncio
+The steps are the loop's own, against a real MLflow server; the train command logs the model in this process, and the
+steps' commands hand over what it left.
+"""
+
+import hashlib
 import json
+import os
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import httpx
+import mlflow
 import pandas as pd
-from kserve.model_repository import ModelRepository
-from kserve.model_server import app
-from kserve.protocol.dataplane import DataPlane
-from kserve.protocol.model_repository_extension import ModelRepositoryExtension
-from kserve.protocol.rest.server import RESTServer
+from asking import Server, Sink
+from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts
+from watching import watch
 
+from contract.gate import Criterion, Direction, to_json
+from contract.names import Alias, Env, Measured
+from loop.__main__ import main
+from loop.runtime.registry import Registry
 from loop.serving.capture import Capture
-from loop.serving.served import REFERENCE, ServedModel
-from loop.serving.server import PyfuncModel, guard
-from loop.training.candidate import Candidate
+from loop.serving.fetch import fetch
+from loop.serving.server import PyfuncModel
+from loop.training import checks
 
-ROWS = 500
+DATA = "a" * 64
+"""Fingerprint of the rows that evaluate measures on."""
+GATE = Criterion(metric="load_seconds", bound=120.0, direction=Direction.LOWER)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One model. `save` puts it into a folder and returns its reference rows."""
+    """One model. `train` logs it in the active run and returns its reference rows."""
 
-    save: Callable[[Path], pd.DataFrame]
+    train: Callable[[], pd.DataFrame]
     null: str = ""
     """An input that may be missing."""
     unseen: dict[str, Any] = field(default_factory=dict)
@@ -38,106 +51,80 @@ class Case:
     parquet: bool = False
 
 
-class Sink:
-    """Stands in for the Kafka producer: what it gets must be JSON."""
-
-    def __init__(self) -> None:
-        self.messages: list[dict[str, Any]] = []
-
-    def produce(self, topic: str, value: bytes, key: bytes, *, on_delivery: Callable[[Any, Any], None]) -> None:
-        self.messages.append(json.loads(value))
-        on_delivery(None, None)
-
-    def poll(self, timeout: float) -> int:
-        return 0
-
-    def flush(self, timeout: float) -> int:
-        return 0
-
-
-class Server:
-    """KServe's own application, as `loop serve` sets it up, for one model after the other."""
-
-    def __init__(self) -> None:
-        self.models = ModelRepository()
-        RESTServer(
-            "kserve.model_server:app", DataPlane(self.models), ModelRepositoryExtension(self.models), 0
-        ).create_application()
-        guard("1", 10_000_000, 0.0)
-
-    def ask(self, path: str, body: object) -> httpx.Response:
-        async def post() -> httpx.Response:
-            transport = httpx.ASGITransport(app=app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://model") as client:
-                return await client.post(path, json=body)
-
-        return asyncio.run(post())
-
-
 def close(case: Case, name: str, folder: Path, server: Server) -> float:
-    """Put one model through the contract; the seconds it took. Raises at the first station that it fails."""
+    """Put one model through the loop; the seconds it took. Raises at the first station that it fails."""
     began = time.monotonic()
-    model = folder / "model"
-    reference = case.save(model)
-    window = folder / f"window.{'parquet' if case.parquet else 'csv'}"
-    reference.to_parquet(window) if case.parquet else reference.to_csv(window, index=False)
-    candidate = Candidate(model, window, f"reference/{window.name}")
-    candidate.judge()
-    (model / REFERENCE).mkdir()
-    window.rename(model / REFERENCE / window.name)
-    served, sink = ServedModel(name, "1", "run", None), Sink()
-    served.write(model)
+    run_id = _trained(case, name, folder)
+    output = folder / "output"
+    settings: dict[str, str] = {Env.MODEL: name, Env.OUTPUT: str(output), Env.WORKFLOW: f"{name}-train-1",
+                                Env.WORKFLOW_UID: f"{name}-uid", Env.TRIGGER: "manual", Env.IMAGE: "models@sha256:0",
+                                Env.GATE: to_json([GATE])}  # fmt: skip
+    with changed(settings):
+        step("train", "--", "sh", "-c", f"printf {run_id} > $ML_LOOP_OUTPUT/run_id")
+        measured = folder / "metrics.json"
+        measured.write_text(json.dumps({GATE.metric: _measured(run_id, folder)}))
+        evaluate = f"cp {measured} $ML_LOOP_OUTPUT && printf {DATA} > $ML_LOOP_OUTPUT/data_fingerprint"
+        for each in Measured:  # nothing is in production yet
+            with changed({Env.MEASURED: each}):
+                step("evaluate", "--", "sh", "-c", evaluate)
+        step("register")
+        with changed({Env.MODEL_VERSION: (output / "version").read_text()}):
+            step("stage")
+    served = fetch(f"models://{name}/{Alias.STAGING}", folder / "served", patience=5.0)
+    sink = Sink()
     capture = Capture(sink, served)
-    pyfunc = PyfuncModel(name, model, served, capture, max_rows=1000)
-    pyfunc.load()
-    server.models.update(pyfunc)
-    sent = _asked(case, candidate, name, server)
+    model = PyfuncModel(name, folder / "served", served, capture, max_rows=1000)
+    model.load()
+    server.serve(model)
+    sent = server.ask_all(model, folder / "served", case.rows, case.null, case.unseen)
     capture.close()
-    assert len(sink.messages) == sent, f"{len(sink.messages)} of {sent} rows were published"
+    assert len(sink.messages) == sum(sent), f"{len(sink.messages)} of {sum(sent)} rows were published"
+    watch(MlflowClient(), served, sink.messages, sent[1])
     return time.monotonic() - began
 
 
-def _asked(case: Case, candidate: Candidate, name: str, server: Server) -> int:
-    """Every kind of request; how many rows were answered."""
-    rows = case.rows or candidate.rows
-    path = f"/v1/models/{name}:predict"
-    many = [rows[at % len(rows)] for at in range(ROWS)]
-    requests = [[rows[0]], many]
-    names = candidate.inputs
-    if case.null:
-        requests.append([_changed(names, rows[0], {case.null: None})])
-    if case.unseen:
-        requests.append([_changed(names, rows[0], case.unseen)])
-    first: Any = None
-    for instances in requests:
-        answer = server.ask(path, {"instances": instances})
-        assert answer.status_code == 200, answer.text
-        assert len(answer.json()["predictions"]) == len(instances)
-        first = answer.json()["predictions"][0] if first is None else first
-    assert server.ask(path, {"instances": many[:1]}).json()["predictions"] == [first], "the same request again"
-    v2 = server.ask(f"/v2/models/{name}/infer", {"inputs": _tensors(names, rows[0])})
-    assert v2.status_code == 200, v2.text
-    assert all(each["shape"][0] == 1 for each in v2.json()["outputs"])
-    metadata = server.ask(path, {"instances": [[object.__name__] * 99]})
-    assert metadata.status_code == 400, "rows of another shape are the client's mistake"
-    return sum(map(len, requests)) + 2
+@contextmanager
+def changed(settings: Mapping[str, str]) -> Generator[None]:
+    """The environment of a step's pod, for as long as it runs."""
+    before = dict(os.environ)
+    os.environ |= settings
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ |= before
 
 
-def _changed(names: list[str], row: Any, values: dict[str, Any]) -> list[Any]:
-    return [values.get(name, cell) for name, cell in zip(names, row, strict=True)]
+def step(*arguments: str) -> str:
+    """Run a step of a training as its pod does; what it printed. Raises with its sentence when it fails."""
+    said, before = StringIO(), sys.argv
+    sys.argv = ["loop", *arguments]
+    try:
+        with redirect_stdout(said), redirect_stderr(said):
+            code = main()
+    finally:
+        sys.argv = before
+    assert code == 0, f"{arguments[0]}: {said.getvalue().rpartition('error: ')[2]}"
+    return said.getvalue()
 
 
-def _tensors(names: list[str], row: Any) -> list[dict[str, Any]]:
-    """One row as v2's tensors: by input, lists and objects as JSON text."""
-    cells = row if isinstance(row, list) and len(row) == len(names) and len(names) > 1 else [row]
-    if len(names) == 1 and isinstance(row, list) and len(row) == 1:
-        cells = row
-    tensors: list[dict[str, Any]] = []
-    for name, cell in zip(names, cells, strict=True):
-        shape, flat = [1], [cell]
-        while flat and isinstance(flat[0], list):
-            shape.append(len(flat[0]))
-            flat = [each for part in flat for each in part]
-        flat = [json.dumps(each) if isinstance(each, dict) else each for each in flat]
-        tensors.append({"name": name, "shape": shape, "datatype": "BYTES", "data": flat})
-    return tensors
+def _trained(case: Case, name: str, folder: Path) -> str:
+    """The id of a run that the train command leaves: the model, the reference, the fingerprint."""
+    (folder / "output").mkdir()
+    mlflow.set_experiment(name)
+    with mlflow.start_run() as run:
+        reference = case.train()
+        window = folder / f"window.{'parquet' if case.parquet else 'csv'}"
+        reference.to_parquet(window) if case.parquet else reference.to_csv(window, index=False)
+        mlflow.log_artifact(str(window), "reference")
+        mlflow.log_param("data_fingerprint", hashlib.sha256(window.read_bytes()).hexdigest())
+    return run.info.run_id
+
+
+def _measured(run_id: str, folder: Path) -> float:
+    """What the evaluate command measures: the seconds in which MLflow alone has the model loaded."""
+    began = time.monotonic()
+    model_id = checks.logged_model(Registry(), run_id).model_id
+    path = download_artifacts(f"models:/{model_id}", dst_path=str(folder / "evaluated"))
+    assert mlflow.pyfunc.load_model(path).metadata.signature is not None
+    return time.monotonic() - began

@@ -11,12 +11,13 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.models import infer_signature
 from mlflow.sklearn import log_model
+from mlflow.types import ColSpec, TensorSpec
 from mlflow_server import MlflowServer
 from sklearn.linear_model import LinearRegression
 
 from contract.drift import DriftReference
 from contract.names import Tag
-from loop.drift.columns import Columns, Kind
+from loop.drift.columns import Columns, Kind, of_inputs
 from loop.drift.reference import BadReferenceError, Watcher, parse, season_of
 from loop.runtime.digests import digest
 
@@ -247,3 +248,28 @@ def test_columns_are_those_of_the_signature_and_of_the_reference_where_there_is_
     watcher.refresh()
     assert watcher.reference is not None
     assert watcher.reference.columns == Columns(kinds)
+
+
+N, D = Kind.NUMBER, Kind.SINGLE
+
+
+def tensor(dtype: str, shape: tuple[int, ...], name: str | None = None) -> TensorSpec:
+    return TensorSpec(np.dtype(dtype), shape, name)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "header", "kinds"),
+    [
+        ([ColSpec("double"), ColSpec("string")], ("age", "sex"), {"age": N, "sex": Kind.TEXT}),
+        (infer_signature(pd.DataFrame([[1.5, 2.5]], columns=[0, 1])).inputs.inputs, ("0", "1"), {"0": N, "1": N}),
+        ([tensor("uint8", (-1, 2, 2))], ("a", "b", "c", "d"), dict.fromkeys("abcd", N)),
+        ([tensor("float32", (-1, 2))], ("a",), {"x0": D, "x1": D}),
+        ([tensor("int64", (-1, -1))], ("a", "b"), {}),
+        ([tensor("float32", (-1, 2), "point"), tensor("int64", (-1,), "age")], (), {"point": Kind.OTHER, "age": N}),
+    ],
+    ids=["unnamed", "numbered", "image", "another-header", "any-length", "named-tensors"],
+)
+def test_columns_of_any_signature_are_those_of_a_published_row_under_the_reference_s_names(
+    inputs: list[ColSpec | TensorSpec], header: tuple[str, ...], kinds: dict[str, Kind]
+) -> None:
+    assert of_inputs(inputs).under(header).kinds == kinds

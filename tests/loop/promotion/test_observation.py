@@ -32,6 +32,16 @@ def test_predictions_become_columns_of_numbers_and_labels_and_rows_are_told_apar
     assert sample(rows) == Sample(((0.5, 0.25, 1.0), ('"cat"', '"dog"', "null")), 2)
 
 
+def test_objects_become_columns_by_key() -> None:
+    rows: list[Row] = [([1], [{"no": 0.25, "yes": 0.75}]), ([2], [{"yes": 0.5, "no": 0.5}])]
+    assert sample(rows) == Sample(((0.25, 0.5), (0.75, 0.5)), 2)
+
+
+def test_of_lists_of_differing_lengths_the_first_value_and_their_number_are_compared() -> None:
+    rows: list[Row] = [([1], [7, 8, 9]), ([2], []), ([3], ["film"])]
+    assert sample(rows) == Sample(((7.0, "null", '"film"'), (3.0, 0.0, 1.0)), 3)
+
+
 def test_no_predictions_are_an_empty_sample() -> None:
     assert sample([]) == Sample((), 0)
 

@@ -1,0 +1,118 @@
+"""A model server as a pod runs it, asked over HTTP in every way that clients ask, and what it publishes."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+from kserve.model_repository import ModelRepository
+from kserve.model_server import app
+from kserve.protocol.dataplane import DataPlane
+from kserve.protocol.model_repository_extension import ModelRepositoryExtension
+from kserve.protocol.rest.server import RESTServer
+
+from loop.model import reference
+from loop.model.requests import InputCheck
+from loop.serving.served import reference_of
+from loop.serving.server import PyfuncModel, guard
+
+ROWS = 500
+"""Of the largest request."""
+
+
+class Sink:
+    """Stands in for the Kafka producer."""
+
+    def __init__(self) -> None:
+        self.messages: list[bytes] = []
+
+    def produce(self, topic: str, value: bytes, key: bytes, *, on_delivery: Callable[[Any, Any], None]) -> None:
+        self.messages.append(value)
+        on_delivery(None, None)
+
+    def poll(self, timeout: float) -> int:
+        return 0
+
+    def flush(self, timeout: float) -> int:
+        return 0
+
+
+class Server:
+    """KServe's own application, as `loop serve` sets it up, for one model after the other."""
+
+    def __init__(self) -> None:
+        self.models = ModelRepository()
+        RESTServer(
+            "kserve.model_server:app", DataPlane(self.models), ModelRepositoryExtension(self.models), 0
+        ).create_application()
+        guard("1", 10_000_000, 0.0)
+
+    def serve(self, model: PyfuncModel) -> None:
+        self.models.update(model)
+
+    def ask(self, path: str, body: object) -> httpx.Response:
+        async def post() -> httpx.Response:
+            transport = httpx.ASGITransport(app=app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://model") as client:
+                return await client.post(path, json=body)
+
+        return asyncio.run(post())
+
+    def ask_all(
+        self, model: PyfuncModel, folder: Path, rows: list[Any], null: str, unseen: dict[str, Any]
+    ) -> list[int]:
+        """Ask for one row, for many, with a null, with values unseen, again, and by v2: how many rows each, answered.
+
+        The second request is `ROWS` of the reference's rows, from its first to its last.
+        """
+        check = model._model.check  # pyright: ignore[reportPrivateUsage]  # what the pod has loaded
+        rows = rows or _sent(folder, check)
+        names, path = list(check.by_name), f"/v1/models/{model.name}:predict"
+        requests = [[rows[0]], [rows[at * len(rows) // ROWS] for at in range(ROWS)]]
+        requests += [[_changed(names, rows[0], {null: None})]] if null else []
+        requests += [[_changed(names, rows[0], unseen)]] if unseen else []
+        answers = [self._predictions(path, instances) for instances in requests]
+        assert self._predictions(path, rows[:1]) == answers[0], "the same request again"
+        v2 = self.ask(f"/v2/models/{model.name}/infer", {"inputs": _tensors(names, rows[0])})
+        assert v2.status_code == 200, v2.text
+        assert all(each["shape"][0] == 1 for each in v2.json()["outputs"])
+        misfit = self.ask(path, {"instances": [[object.__name__] * 99]})
+        assert misfit.status_code == 400, "rows of another shape are the client's mistake"
+        return [*map(len, requests), 1, 1]
+
+    def _predictions(self, path: str, instances: list[Any]) -> list[Any]:
+        answer = self.ask(path, {"instances": instances})
+        assert answer.status_code == 200, answer.text
+        predictions = answer.json()["predictions"]
+        assert len(predictions) == len(instances)
+        return predictions
+
+
+def _sent(folder: Path, check: InputCheck) -> list[Any]:
+    """The reference's rows as a client sends them."""
+    window = reference_of(folder)
+    assert window is not None, "fetch brings the run's reference along"
+    return orjson.loads(orjson.dumps(reference.read(window, check)))
+
+
+def _changed(names: list[str], row: Any, values: dict[str, Any]) -> list[Any]:
+    return [values.get(name, cell) for name, cell in zip(names, row, strict=True)]
+
+
+def _tensors(names: list[str], row: Any) -> list[dict[str, Any]]:
+    """One row as v2's tensors: by input, lists and objects as JSON text."""
+    cells = row if isinstance(row, list) and len(row) == len(names) and len(names) > 1 else [row]
+    if len(names) == 1 and isinstance(row, list) and len(row) == 1:
+        cells = row
+    tensors: list[dict[str, Any]] = []
+    for name, cell in zip(names, cells, strict=True):
+        shape, flat = [1], [cell]
+        while flat and isinstance(flat[0], list):
+            shape.append(len(flat[0]))
+            flat = [each for part in flat for each in part]
+        flat = [json.dumps(each) if isinstance(each, dict) else each for each in flat]
+        tensors.append({"name": name, "shape": shape, "datatype": "BYTES", "data": flat})
+    return tensors
