@@ -82,6 +82,7 @@ def test_the_users_command_is_told_to_end_with_the_step(tmp_path: Path) -> None:
         "ML_LOOP_MODEL": "books",
         "ML_LOOP_OUTPUT": str(tmp_path),
         "ML_LOOP_TRIGGER": "manual",
+        "ML_LOOP_WORKFLOW_UID": "3f2a",
         "MLFLOW_TRACKING_URI": "http://127.0.0.1:1",
     }
     step = [sys.executable, "-m", "loop", "train", "--", "sh", "-c", script]
