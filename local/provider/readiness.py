@@ -121,13 +121,17 @@ RULES: dict[tuple[str, str], Callable[[Json], Readiness]] = {
 
 
 def unready_probes(pod: Json) -> Iterator[tuple[str, Json]]:
-    """(container, its HTTP readiness probe) of those that run and are not ready."""
+    """(container, its HTTP readiness probe) of those that run and are not ready.
+
+    The port is a number: the API server's way to a pod knows no names of ports, and Kubernetes 1.35 panics over one.
+    """
     states = {each["name"]: each for each in (pod.get("status") or {}).get("containerStatuses") or []}
     for container in pod["spec"]["containers"]:
         state = states.get(container["name"]) or {}
         probe = (container.get("readinessProbe") or {}).get("httpGet")
         if probe and not state.get("ready") and "running" in (state.get("state") or {}):
-            yield container["name"], probe
+            named = {port.get("name"): port["containerPort"] for port in container.get("ports") or []}
+            yield container["name"], probe | {"port": named.get(probe["port"], probe["port"])}
 
 
 def pod_trouble(pod: Json) -> str | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from local.provider import readiness, waitfor
-from local.provider.cluster import ApiError, ClusterClient
+from local.provider.cluster import ApiError, ClusterClient, ClusterError
 from local.provider.readiness import READY, Readiness, waiting
 from local.provider.values import Json
 
@@ -132,7 +132,7 @@ class Waiter:
             except ApiError as error:
                 if error.code == HTTPStatus.SERVICE_UNAVAILABLE:
                     return f"pod {name}, container {container} is not ready: {error}"
-            except ValueError:  # it is ready by now, in words
+            except (ClusterError, ValueError):  # asked on the side: nobody answers, or it is ready by now, in words
                 continue
         return None
 

@@ -168,6 +168,14 @@ def test_a_pod_that_fits_on_no_node_says_so() -> None:
     assert pod_trouble(pod) == "pod app-1 cannot be scheduled: 0/1 nodes are available"
 
 
+def test_a_probe_s_port_is_asked_for_by_number_as_the_way_to_a_pod_knows_no_names() -> None:
+    pod = a_pod(ready=False, state={"running": {}})
+    probe = {"path": "/health", "port": "s3"}
+    ports = [{"containerPort": 9100}, {"name": "s3", "containerPort": 7070}]
+    pod["spec"] = {"containers": [{"name": "app", "ports": ports, "readinessProbe": {"httpGet": probe}}]}
+    assert list(unready_probes(pod)) == [("app", {"path": "/health", "port": 7070})]
+
+
 def test_a_container_that_runs_and_is_not_ready_is_asked_by_its_probe() -> None:
     pod = a_pod(ready=False, state={"running": {}})
     probe = {"path": "/readyz", "port": 9090}
