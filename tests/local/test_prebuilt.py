@@ -12,7 +12,7 @@ import pytest
 from local.paths import Paths
 from local.steps import StepError
 from local.toolchain import prebuilt, wheelwright
-from local.toolchain.prebuilt import VARIABLE, Pin, Program
+from local.toolchain.prebuilt import VARIABLE, BuildPin, Program
 
 BUILT = b"\x7fELF, as built"
 
@@ -116,7 +116,7 @@ def test_what_does_not_fit_is_built(yard: Yard, monkeypatch: pytest.MonkeyPatch,
 
 def test_a_wheel_with_other_bytes_than_pinned_is_never_used(yard: Yard) -> None:
     wheel = yard.made()
-    forged = Pin(key=yard.key, go="go1.99", sha256={"a-tool": "0" * 64})
+    forged = BuildPin(key=yard.key, go="go1.99", sha256={"a-tool": "0" * 64})
     prebuilt.write_pins({"a-tool": forged})
     with pytest.raises(StepError, match=rf"{re.escape(wheel.name)} has a-tool with the hash .*, pinned is 0000"):
         prebuilt.provide(yard.program, yard.paths)

@@ -13,7 +13,8 @@ from mlflow.models import infer_signature
 from mlflow.pyfunc.model import ChatModel, PythonModel, ResponsesAgent
 from mlflow.sklearn import autolog
 from mlflow.types.llm import ChatChoice, ChatCompletionResponse, ChatMessage
-from mlflow.types.responses import OutputItem, ResponsesAgentRequest, ResponsesAgentResponse
+from mlflow.types.responses import ResponsesAgentRequest, ResponsesAgentResponse
+from mlflow.types.responses_helpers import OutputItem
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import NearestNeighbors

@@ -1,5 +1,6 @@
 """What the settings say of a model's surroundings, as its pods have it."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -193,7 +194,12 @@ def test_the_policy_pack_finds_nothing_that_it_would_not_find_without_surroundin
         record(lambda: Serving("it", serving_args(), providers())),
     )
     for before, after in zip(plain, (trained(), served()), strict=True):
-        assert violations(after) == violations(before)
+        assert anonymous(violations(after)) == anonymous(violations(before))
+
+
+def anonymous(found: list[Violation]) -> list[Violation]:
+    """Without the hash in the name of a training's template, which is of all that stands in it."""
+    return [replace(each, object=re.sub(r"-train-[0-9a-f]{8}$", "-train", each.object)) for each in found]
 
 
 def violations(recording: Recording) -> list[Violation]:

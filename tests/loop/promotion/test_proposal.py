@@ -174,7 +174,7 @@ def test_where_nothing_is_to_be_proposed_the_reason_is_told_and_no_file_is_writt
     ],
 )
 def test_whoever_approves_is_told_that_nothing_new_was_learnt(
-    tags: dict[str, str],
+    tags: dict[str, Any],
     said: str,
     *,
     shelf: Shelf,

@@ -6,7 +6,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow_server import MlflowServer
 
-from loop.runtime.registry import Registry, RegistryError
+from loop.runtime import registry as asking
+from loop.runtime.registry import Registry, RegistryError, UnavailableError
 
 
 @pytest.fixture
@@ -46,3 +47,49 @@ def test_aliases_and_tags_are_written_and_removed(model: str) -> None:
     ]
     registry.delete_alias(model, "previous")
     assert registry.alias(model, "previous") is None
+
+
+class Clock:
+    """Time that passes only where a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")  # nobody asks it
+    clock = Clock()
+    monkeypatch.setattr(asking, "time", clock)
+    return clock
+
+
+def test_a_download_that_breaks_off_after_longer_than_the_patience_is_tried_again(clock: Clock) -> None:
+    lasting = iter((400.0, 400.0, 1.0))
+
+    def download() -> str:
+        clock.now += (seconds := next(lasting))
+        if seconds > asking.SILENCE:
+            raise UnavailableError("it broke off")
+        return "there"
+
+    assert Registry(patience=60).ask(download) == "there"
+
+
+def test_what_does_not_answer_is_given_up_after_the_patience(clock: Clock) -> None:
+    began = clock.now
+
+    def silent() -> None:
+        clock.now += 1
+        raise UnavailableError("no answer")
+
+    with pytest.raises(RegistryError) as caught:
+        Registry(patience=60).ask(silent)
+    assert str(caught.value) == "gave up after 60 s: no answer"
+    assert 60 <= clock.now - began <= 63
