@@ -8,38 +8,20 @@
     on failure: record why, at the run or at the model
     at the end of a run that was granted: settle the cooldown by how it ended
 
-External: the commands (`python3 -m loop …`, contract in docs/training-contract.md) and the images they are in.
+What runs in each step's pod: `step_pods.py`.
 """
 
-import json
-from collections.abc import Mapping
-from dataclasses import replace
-from datetime import timedelta
 from typing import Any, Final
 
 from hera.workflows import Parameter, Step, Steps, WorkflowTemplate
 from hera.workflows import models as argo
 
-from components.kit.pod import SCRATCH
-from components.kit.surroundings import placement, spelled_access, with_devices
-from components.training.metrics import CANARIES, COOLDOWNS, TRAININGS
-from components.training.plan import CanaryPlan, TrainingPlan
-from components.training.pods import (
-    OUTPUT,
-    SHORT,
-    UNJUDGED,
-    LoopPod,
-    input_parameter,
-    pod_template,
-    result,
-    step_output,
-    words,
-    workflow_defaults,
-    workflow_parameter,
-)
-from contract import gate, names
-from contract.commands import Canary, Cooldown, Rollout, Settle
-from contract.names import Alias, Env, Measured, Trigger
+from components.training.metrics import TRAININGS
+from components.training.plan import TrainingPlan
+from components.training.pods import SHORT, pod_template, step_output, workflow_defaults, workflow_parameter
+from components.training.step_pods import pods
+from contract import names
+from contract.names import Measured, Trigger
 from settings.values.cron import zoned
 
 PARAMETERS: Final = ("trigger", "feature", "p_value", "event_id")
@@ -62,7 +44,7 @@ def workflow_spec(plan: TrainingPlan) -> dict[str, Any]:
         active_deadline_seconds=2 * (2 * plan.timeout + 5 * SHORT + _rolling(plan)),
         **workflow_defaults(plan.accounts.train, plan.labels, plan.image_pull_secrets),
     ) as workflow:
-        for name, pod in _pods(plan).items():
+        for name, pod in pods(plan).items():
             pod_template(name, pod)
         _pipeline(plan)
         _main(plan)
@@ -147,156 +129,3 @@ def _pipeline(plan: TrainingPlan) -> None:
 
 def _evaluate(name: str, measured: Measured) -> Step:
     return Step(name=name, template="evaluate", arguments={"measured": str(measured)})
-
-
-def _pods(plan: TrainingPlan) -> dict[str, LoopPod]:
-    """One for each kind of step."""
-    common = {
-        "MLFLOW_TRACKING_URI": plan.tracking_uri,
-        Env.MODEL: plan.model,
-        Env.WORKFLOW: "{{workflow.name}}",
-        Env.WORKFLOW_UID: "{{workflow.uid}}",
-        Env.OUTPUT: OUTPUT,
-        "HOME": SCRATCH,
-    }
-    pods = _user_pods(plan, common) | {
-        "register": LoopPod(
-            image=plan.loop_image,
-            command=["register"],
-            account=plan.accounts.gate,
-            env=common | _registration(plan),
-            outputs=[result("version", names.VERSION_FILE), result("gate", names.GATE_FILE)],
-        ),
-        "promote-to-staging": LoopPod(
-            image=plan.loop_image,
-            command=["stage"],
-            account=plan.accounts.gate,
-            env={**common, Env.MODEL_VERSION: input_parameter("version")},
-            inputs=["version"],
-        ),
-        "report-failure": LoopPod(
-            image=plan.loop_image,
-            command=["report-failure"],
-            account=plan.accounts.gate,
-            env=common,
-            calls_api=True,
-            retry=None,
-        ),
-    }
-    if plan.cooldown is not None:
-        # It ends with 1 where it doesn't know, and knows when it is asked again.
-        account, outputs = plan.accounts.cooldown, [result("granted", names.GRANTED_FILE, global_name="granted")]
-        pods["cooldown"] = LoopPod(
-            image=plan.loop_image,
-            command=words(_cooldown(plan, plan.cooldown)),
-            env=common,
-            account=account,
-            calls_api=True,
-            outputs=outputs,
-            retry=None,
-            counted=COOLDOWNS.counter(plan.model),
-        )
-        pods["settle"] = LoopPod(
-            image=plan.loop_image,
-            command=words(_settle(plan, plan.cooldown)),
-            env=common,
-            account=account,
-            calls_api=True,
-            retry=None,
-        )
-    if plan.staging_service:
-        pods["rollout"] = LoopPod(
-            image=plan.loop_image,
-            command=words(_rollout(plan, plan.staging_service)),
-            env=common,
-            account=plan.accounts.rollout,
-            calls_api=True,
-            seconds=max(SHORT, SHORT // 2 + plan.rollout),
-        )
-    if plan.staging_service and plan.canary:
-        pods["canary"] = LoopPod(
-            image=plan.loop_image,
-            command=words(_canary(plan, plan.canary, plan.staging_service)),
-            env=common,
-            inputs=["version"],
-            account=plan.accounts.rollout,
-            calls_api=True,
-            seconds=max(SHORT, SHORT // 2 + plan.rollout) + int(plan.canary.watching.watch),
-            uses=plan.canary.kafka,
-            retry=UNJUDGED,
-            counted=CANARIES.counter(plan.model),
-        )
-    return pods
-
-
-def _user_pods(plan: TrainingPlan, common: Mapping[str, str]) -> dict[str, LoopPod]:
-    """Those that run the user's code, in the user's image."""
-    env = {**common, Env.DATA_URI: plan.data_uri, Env.PARAMETERS: json.dumps(dict(plan.parameters))}
-    train = LoopPod(
-        image=plan.image,
-        command=["train", "--", *plan.commands.train],
-        env=env | {Env.TRIGGER: workflow_parameter("trigger"), Env.WATCHED: json.dumps(list(plan.watched))},
-        seconds=plan.timeout,
-        resources=with_devices(plan.resources, plan.around),
-        uses=spelled_access(plan.around),
-        placement=placement(plan.around),
-    )
-    evaluate = replace(
-        train,
-        command=["evaluate", "--", *plan.commands.evaluate],
-        env=env | {Env.GATE: gate.to_json(plan.gate.criteria), Env.MEASURED: input_parameter("measured")},
-        inputs=["measured"],
-        resources=with_devices(plan.evaluate_resources, plan.around),
-    )
-    return {"train": train, "evaluate": evaluate}
-
-
-def _registration(plan: TrainingPlan) -> dict[str, str]:
-    return {
-        Env.BASELINE: str(Alias.PRODUCTION) if plan.gate.compare else "",
-        Env.TRIGGER: workflow_parameter("trigger"),
-        Env.FEATURE: workflow_parameter("feature"),
-        Env.P_VALUE: workflow_parameter("p_value"),
-        Env.EVENT_ID: workflow_parameter("event_id"),
-        Env.GATE: gate.to_json(plan.gate.criteria),
-        Env.IMAGE: plan.image,
-    }
-
-
-def _cooldown(plan: TrainingPlan, cooldown: int) -> Cooldown:
-    return Cooldown(
-        model=plan.model,
-        feature=workflow_parameter("feature"),
-        event_id=workflow_parameter("event_id"),
-        run="{{workflow.uid}}",
-        cooldown=timedelta(seconds=cooldown),
-    )
-
-
-def _settle(plan: TrainingPlan, cooldown: int) -> Settle:
-    return Settle(
-        model=plan.model,
-        feature=workflow_parameter("feature"),
-        run="{{workflow.uid}}",
-        workflow="{{workflow.name}}",
-        status="{{workflow.status}}",
-        cooldown=timedelta(seconds=cooldown),
-    )
-
-
-def _rollout(plan: TrainingPlan, service: str) -> Rollout:
-    return Rollout(
-        namespace=plan.namespace, service=service, model=plan.model, alias=Alias.STAGING, timeout=plan.rollout
-    )
-
-
-def _canary(plan: TrainingPlan, canary: CanaryPlan, staging: str) -> Canary:
-    return Canary(
-        namespace=plan.namespace,
-        model=plan.model,
-        version=input_parameter("version"),
-        staging=staging,
-        production=canary.production_service,
-        timeout=plan.rollout,
-        watching=canary.watching,
-    )

@@ -59,3 +59,8 @@ def test_each_room_says_in_one_line_what_it_is_for() -> None:
 
 def test_the_program_is_a_table_of_contents() -> None:
     assert len(MODULES["__main__"].read_text(encoding="utf-8").splitlines()) < 90
+
+
+def test_no_module_is_longer_than_a_reader_keeps_in_mind() -> None:
+    long = {name: lines for name, path in MODULES.items() if (lines := len(path.read_text("utf-8").splitlines())) > 300}
+    assert not long

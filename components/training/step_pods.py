@@ -1,0 +1,190 @@
+"""What runs in the pod of each step of a training: the image, the command, its rights and its environment.
+
+External: the commands (`python3 -m loop …`, contract in docs/training-contract.md) and the images they are in.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+from components.kit.pod import SCRATCH
+from components.kit.surroundings import placement, spelled_access, with_devices
+from components.training.metrics import CANARIES, COOLDOWNS
+from components.training.plan import CanaryPlan, TrainingPlan
+from components.training.pods import (
+    OUTPUT,
+    SHORT,
+    UNJUDGED,
+    LoopPod,
+    input_parameter,
+    result,
+    words,
+    workflow_parameter,
+)
+from contract import gate, names
+from contract.commands import Canary, Cooldown, Rollout, Settle
+from contract.names import Alias, Env
+
+
+def pods(plan: TrainingPlan) -> dict[str, LoopPod]:
+    """One for each kind of step, under the name of its template."""
+    common = {
+        "MLFLOW_TRACKING_URI": plan.tracking_uri,
+        Env.MODEL: plan.model,
+        Env.WORKFLOW: "{{workflow.name}}",
+        Env.WORKFLOW_UID: "{{workflow.uid}}",
+        Env.OUTPUT: OUTPUT,
+        "HOME": SCRATCH,
+    }
+    made = _user_pods(plan, common) | _registry_pods(plan, common)
+    if plan.cooldown is not None:
+        made |= _cooldown_pods(plan, plan.cooldown, common)
+    if plan.staging_service:
+        made |= _serving_pods(plan, plan.staging_service, common)
+    return made
+
+
+def _user_pods(plan: TrainingPlan, common: Mapping[str, str]) -> dict[str, LoopPod]:
+    """Those that run the user's code, in the user's image."""
+    env = {**common, Env.DATA_URI: plan.data_uri, Env.PARAMETERS: json.dumps(dict(plan.parameters))}
+    train = LoopPod(
+        image=plan.image,
+        command=["train", "--", *plan.commands.train],
+        env=env | {Env.TRIGGER: workflow_parameter("trigger"), Env.WATCHED: json.dumps(list(plan.watched))},
+        seconds=plan.timeout,
+        resources=with_devices(plan.resources, plan.around),
+        uses=spelled_access(plan.around),
+        placement=placement(plan.around),
+    )
+    evaluate = replace(
+        train,
+        command=["evaluate", "--", *plan.commands.evaluate],
+        env=env | {Env.GATE: gate.to_json(plan.gate.criteria), Env.MEASURED: input_parameter("measured")},
+        inputs=["measured"],
+        resources=with_devices(plan.evaluate_resources, plan.around),
+    )
+    return {"train": train, "evaluate": evaluate}
+
+
+def _registry_pods(plan: TrainingPlan, common: Mapping[str, str]) -> dict[str, LoopPod]:
+    """Those that write to the registry, as the gate."""
+    return {
+        "register": LoopPod(
+            image=plan.loop_image,
+            command=["register"],
+            account=plan.accounts.gate,
+            env={**common, **_registration(plan)},
+            outputs=[result("version", names.VERSION_FILE), result("gate", names.GATE_FILE)],
+        ),
+        "promote-to-staging": LoopPod(
+            image=plan.loop_image,
+            command=["stage"],
+            account=plan.accounts.gate,
+            env={**common, Env.MODEL_VERSION: input_parameter("version")},
+            inputs=["version"],
+        ),
+        "report-failure": LoopPod(
+            image=plan.loop_image,
+            command=["report-failure"],
+            account=plan.accounts.gate,
+            env=common,
+            calls_api=True,
+            retry=None,
+        ),
+    }
+
+
+def _cooldown_pods(plan: TrainingPlan, cooldown: int, common: Mapping[str, str]) -> dict[str, LoopPod]:
+    """Those that ask the cooldown, and settle it. They end with 1 where they don't know, and know when asked again."""
+    settle = LoopPod(
+        image=plan.loop_image,
+        command=words(_settle(plan, cooldown)),
+        env=common,
+        account=plan.accounts.cooldown,
+        calls_api=True,
+        retry=None,
+    )
+    ask = replace(
+        settle,
+        command=words(_cooldown(plan, cooldown)),
+        outputs=[result("granted", names.GRANTED_FILE, global_name="granted")],
+        counted=COOLDOWNS.counter(plan.model),
+    )
+    return {"cooldown": ask, "settle": settle}
+
+
+def _serving_pods(plan: TrainingPlan, staging: str, common: Mapping[str, str]) -> dict[str, LoopPod]:
+    """Those that bring the version into the staging service, and watch it there."""
+    seconds = max(SHORT, SHORT // 2 + plan.rollout)
+    rollout = LoopPod(
+        image=plan.loop_image,
+        command=words(_rollout(plan, staging)),
+        env=common,
+        account=plan.accounts.rollout,
+        calls_api=True,
+        seconds=seconds,
+    )
+    if plan.canary is None:
+        return {"rollout": rollout}
+    canary = replace(
+        rollout,
+        command=words(_canary(plan, plan.canary, staging)),
+        inputs=["version"],
+        seconds=seconds + int(plan.canary.watching.watch),
+        uses=plan.canary.kafka,
+        retry=UNJUDGED,
+        counted=CANARIES.counter(plan.model),
+    )
+    return {"rollout": rollout, "canary": canary}
+
+
+def _registration(plan: TrainingPlan) -> dict[str, str]:
+    return {
+        Env.BASELINE: str(Alias.PRODUCTION) if plan.gate.compare else "",
+        Env.TRIGGER: workflow_parameter("trigger"),
+        Env.FEATURE: workflow_parameter("feature"),
+        Env.P_VALUE: workflow_parameter("p_value"),
+        Env.EVENT_ID: workflow_parameter("event_id"),
+        Env.GATE: gate.to_json(plan.gate.criteria),
+        Env.IMAGE: plan.image,
+    }
+
+
+def _cooldown(plan: TrainingPlan, cooldown: int) -> Cooldown:
+    return Cooldown(
+        model=plan.model,
+        feature=workflow_parameter("feature"),
+        event_id=workflow_parameter("event_id"),
+        run="{{workflow.uid}}",
+        cooldown=timedelta(seconds=cooldown),
+    )
+
+
+def _settle(plan: TrainingPlan, cooldown: int) -> Settle:
+    return Settle(
+        model=plan.model,
+        feature=workflow_parameter("feature"),
+        run="{{workflow.uid}}",
+        workflow="{{workflow.name}}",
+        status="{{workflow.status}}",
+        cooldown=timedelta(seconds=cooldown),
+    )
+
+
+def _rollout(plan: TrainingPlan, service: str) -> Rollout:
+    return Rollout(
+        namespace=plan.namespace, service=service, model=plan.model, alias=Alias.STAGING, timeout=plan.rollout
+    )
+
+
+def _canary(plan: TrainingPlan, canary: CanaryPlan, staging: str) -> Canary:
+    return Canary(
+        namespace=plan.namespace,
+        model=plan.model,
+        version=input_parameter("version"),
+        staging=staging,
+        production=canary.production_service,
+        timeout=plan.rollout,
+        watching=canary.watching,
+    )
