@@ -126,7 +126,9 @@ def nearest_neighbours() -> pd.DataFrame:
 
 
 CASES: dict[str, Case] = {
-    "chat_model": Case(train=chat_model, rows=[{"messages": [{"role": "user", "content": QUESTIONS[0]}]}]),
+    "chat_model": Case(
+        train=chat_model, rows=[{"messages": [{"role": "user", "content": QUESTIONS[0]}]}], repeats=False
+    ),
     "responses_agent": Case(train=responses_agent, rows=[{"input": [{"role": "user", "content": QUESTIONS[0]}]}]),
     "model_from_code": Case(train=model_from_code, unseen={"message": ""}),
     "artifacts_and_code_paths": Case(train=artifacts_and_code_paths, unseen={"passengerClass": "4th"}),

@@ -49,6 +49,8 @@ class Case:
     rows: list[Any] = field(default_factory=list)
     """What a client sends; empty: the reference's rows."""
     parquet: bool = False
+    repeats: bool = True
+    """The same request gets the same answer; not where an answer carries an id or a time of its own."""
 
 
 def close(case: Case, name: str, folder: Path, server: Server) -> float:
@@ -76,7 +78,7 @@ def close(case: Case, name: str, folder: Path, server: Server) -> float:
     model = PyfuncModel(name, folder / "served", served, capture, max_rows=1000)
     model.load()
     server.serve(model)
-    sent = server.ask_all(model, folder / "served", case.rows, case.null, case.unseen)
+    sent = server.ask_all(model, folder / "served", case.rows, case.null, case.unseen, repeats=case.repeats)
     capture.close()
     assert len(sink.messages) == sum(sent), f"{len(sink.messages)} of {sum(sent)} rows were published"
     watch(MlflowClient(), served, sink.messages, sent[1])
@@ -111,8 +113,8 @@ def step(*arguments: str) -> str:
 def _trained(case: Case, name: str, folder: Path) -> str:
     """The id of a run that the train command leaves: the model, the reference, the fingerprint."""
     (folder / "output").mkdir()
-    mlflow.set_experiment(name)
-    with mlflow.start_run() as run:
+    # Not `set_experiment`: it would name the experiment to everything that this process starts from then on.
+    with mlflow.start_run(experiment_id=mlflow.create_experiment(name)) as run:
         reference = case.train()
         window = folder / f"window.{'parquet' if case.parquet else 'csv'}"
         reference.to_parquet(window) if case.parquet else reference.to_csv(window, index=False)
