@@ -27,7 +27,14 @@ from components.serving.serving import Serving, ServingArgs
 from components.serving.traffic_split import TrafficSplit, TrafficSplitArgs
 from components.tracking.mlflow import APP, PORT
 from contract.commands import Rollout
-from contract.names import PREDICTIONS_TOPIC, SERVER_PORT, VERSION_ANNOTATION, VERSION_HEADER, Alias
+from contract.names import (
+    PREDICTIONS_TOPIC,
+    REQUEST_ID_HEADER,
+    SERVER_PORT,
+    VERSION_ANNOTATION,
+    VERSION_HEADER,
+    Alias,
+)
 from local.images.oci import Archive
 from local.images.table import IMAGES
 from local.node.node import Node
@@ -55,11 +62,12 @@ for factor in (1, 2):
 
 
 class Answer(NamedTuple):
-    """What came back, and from which version."""
+    """What came back, from which version, and under which id."""
 
     status: int
     version: str | None
     text: str
+    request: str | None = None
 
 
 @dataclass
@@ -214,7 +222,8 @@ class ScratchModel:
         request = urllib.request.Request(f"http://{host}/v1/models/{model or self.name}:predict", body, headers)
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  the gateway's address
-                return Answer(answer.status, answer.headers[VERSION], answer.read().decode())
+                said = answer.headers
+                return Answer(answer.status, said[VERSION], answer.read().decode(), said[REQUEST_ID_HEADER])
         except HTTPError as refused:
             return Answer(refused.code, refused.headers[VERSION], refused.read().decode())
 

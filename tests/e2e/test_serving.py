@@ -21,7 +21,7 @@ from tests.e2e.scratch_model import ROWS, Answer, ScratchModel, eventually, scra
 from tests.e2e.station import Station, Timed
 
 INITIALIZER: Final = "storage-initializer"
-SCHEMA: Final = ("tenant", "user_id", "features", "predictions", "at", "model", "version")
+SCHEMA: Final = ("id", "tenant", "user_id", "features", "predictions", "at", "model", "version")
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 
@@ -84,6 +84,7 @@ def test_production_and_staging_share_the_requests_by_weight_and_kafka_has_every
     assert {(message["tenant"], message["user_id"]) for message in messages()} == {("default", "")}
     for number, answer in enumerate(answers):
         message = published[number]
+        assert message["id"] == f"{answer.request}/0", "what then happens can be joined by the answer's id"
         assert message["version"] == answer.version
         assert message["predictions"] == json.loads(answer.text)["predictions"]
 

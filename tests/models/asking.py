@@ -119,10 +119,13 @@ def _tensors(names: list[str], row: Any) -> list[dict[str, Any]]:
         cells = row
     tensors: list[dict[str, Any]] = []
     for name, cell in zip(names, cells, strict=True):
-        shape, flat = [1], [cell]
+        shape, flat = [1], [json.dumps(cell) if _holds_objects(cell) else cell]
         while flat and isinstance(flat[0], list):
             shape.append(len(flat[0]))
             flat = [each for part in flat for each in part]
-        flat = [json.dumps(each) if isinstance(each, dict) else each for each in flat]
         tensors.append({"name": name, "shape": shape, "datatype": "BYTES", "data": flat})
     return tensors
+
+
+def _holds_objects(cell: Any) -> bool:
+    return isinstance(cell, dict) or (isinstance(cell, list) and any(map(_holds_objects, cell)))
