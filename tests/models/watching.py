@@ -1,13 +1,16 @@
 """What is watched of a model's published rows: by the drift detector's reader, and by the promotion's."""
 
+import csv
 import math
 import time
 from collections.abc import Sequence
 
 from mlflow import MlflowClient
+from mlflow.artifacts import load_text
 from scipy import stats
 
 from contract.messages import Prediction
+from contract.names import REFERENCE_ARTIFACT
 from loop.drift import reference, row
 from loop.drift.columns import Kind
 from loop.drift.reference import ALWAYS
@@ -26,7 +29,10 @@ def watch(client: MlflowClient, served: ServedModel, messages: Sequence[bytes], 
     assert read.outputs, "the judge finds no output"
     columns = reference.columns_of(client, served.name, served.version)
     assert columns is not None, "the detector knows no columns of the version"
-    features = tuple(name for name, kind in columns.kinds.items() if kind in (Kind.NUMBER, Kind.SINGLE))
+    header = next(csv.reader(load_text(f"runs:/{served.run_id}/{REFERENCE_ARTIFACT}").splitlines()))
+    numbers = {name for name, kind in columns.kinds.items() if kind in (Kind.NUMBER, Kind.SINGLE)}
+    # Optional columns may be left out of a reference: then nobody watches them.
+    features = tuple(name for name in columns.kinds if name in numbers and name in header)
     expected = reference.fetch(client, served.name, served.version, features)
     layouts = row.Layouts(features, lambda _: columns)
     if not columns.kinds:
