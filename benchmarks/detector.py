@@ -21,7 +21,8 @@ from alibi_detect.cd import KSDrift
 from contract.drift import DriftSettings
 from loop.drift.alibi import make
 from loop.drift.columns import Columns
-from loop.drift.detector import Detector, Rows
+from loop.drift.comparison import Rows
+from loop.drift.detector import Detector
 from loop.drift.reference import Reference
 
 FEATURES, WINDOWS = (1, 10, 100), (1000, 10_000)

@@ -211,7 +211,7 @@ def test_drift_trains_once_in_a_cooldown_and_what_is_refused_ends_as_skipped(
 ) -> None:
     first = training.submit(broken, **DRIFT, event_id="1" * 32)
     assert finish(training, first) == "Failed"
-    assert training.attempts(first).keys() == {"cooldown", "train", "report-failure"}
+    assert training.attempts(first).keys() == {"cooldown", "train", "report-failure", "settle"}
     second = training.submit(broken, **DRIFT, event_id="2" * 32)
     assert finish(training, second) == "Succeeded"
     assert training.attempts(second) == {"cooldown": ["Succeeded"]}
