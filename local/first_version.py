@@ -18,28 +18,44 @@ from settings.values.image import EXAMPLE
 ROUTED_SECONDS: Final = 60.0
 """The training ends when servers have its version; the gateway reads of them later."""
 
+MLFLOW_SECONDS: Final = 180.0
+"""Until its servers answer."""
+
 Look = Callable[[], RunningStack]
 
 
 def steps(config: Mapping[str, Any], outputs: Mapping[str, Any], paths: Paths) -> list[Step]:
-    """One for each model of the example's that has no version. `config` is what was applied."""
+    """One for each model of the example's. `config` is what was applied."""
     looks = {model: check.look_at(model, config, outputs, paths) for model in outputs.get("models", {})}
     return [
-        Step(name=f"first version of {model}", run=partial(train, look))
+        Step(name=f"first version of {model}", run=partial(provide, look))
         for model, look in looks.items()
-        if wanted(look)
+        if look().settings.training.image == EXAMPLE
     ]
 
 
-def wanted(look: Look) -> bool:
-    """Whether it is the example's, and nothing is registered. Raises StepError when MLflow does not say."""
-    live = look()
-    if live.settings.training.image != EXAMPLE:
-        return False
-    try:
-        return not live.versions
-    except OSError as error:
-        raise StepError(f"MLflow cannot be asked for versions of {live.model}: {error}") from error
+def provide(look: Look) -> str:
+    """Trains where nothing is registered. Returns what there is; raises StepError, also where MLflow does not say."""
+    if versions := _versions(look):
+        return f"{versions} in the registry"
+    return train(look)
+
+
+def _versions(look: Look) -> int:
+    """How many there are. MLflow is waited for: after a `make down` it starts anew, and the stack waits for no object."""
+    away: list[Exception] = []
+    found: list[int] = []
+
+    def answers() -> bool:
+        try:
+            found.append(len(look().versions))
+        except (OSError, ValueError) as error:  # nobody answers, or somebody in between does, in no JSON
+            away.append(error)
+        return bool(found)
+
+    if eventually(answers, MLFLOW_SECONDS) is None:
+        raise StepError(f"MLflow cannot be asked for versions of {look().model}: {away[-1]}")
+    return found[-1]
 
 
 def train(look: Look) -> str:

@@ -1,12 +1,14 @@
 """A first `make up` ends with the example trained and answering; what others train is left alone."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local import first_version
 from local.check.live import Reply
+from local.paths import Paths
 from local.steps import StepError
 from tests.local.check.station import PREDICT, Station, version, workflow
 
@@ -37,16 +39,19 @@ def fresh(**changed: Any) -> Station:
 
 def test_a_model_without_versions_is_trained_and_answers() -> None:
     station = fresh()
-    assert first_version.wanted(station.live)
-    assert first_version.train(station.live) == "version 1 from m-train-1: auc 0.8 is passed, in 0 s"
+    assert first_version.provide(station.live) == "version 1 from m-train-1: auc 0.8 is passed, in 0 s"
     assert station.asked, "a prediction was asked for"
-    assert not first_version.wanted(station.live), "the next `make up` trains nothing"
+    station.on_create = None
+    assert first_version.provide(station.live) == "1 in the registry", "the next `make up` trains nothing"
 
 
-def test_other_people_s_trainings_are_not_started() -> None:
-    station = fresh()
-    station.settings["training"]["image"] = "registry.example.com/churn@sha256:" + "0" * 64
-    assert not first_version.wanted(station.live)
+@pytest.mark.parametrize(("image", "trained"), [("recommender", True), (f"example.com/churn@sha256:{'0' * 64}", False)])
+def test_other_people_s_trainings_are_not_started(image: str, trained: bool, tmp_path: Path) -> None:
+    model = {"training": {"image": image, "gate": {"metric": "auc", "minimum": 0.7}}}
+    config = {"ml-loop:models": {"m": model}, "ml-loop:namespace": "ml"}
+    outputs = {"mlflow": {"externalUrl": "http://mlflow"}, "models": {"m": {"predict": PREDICT, "template": "m-train"}}}
+    made = [step.name for step in first_version.steps(config, outputs, Paths(cache=tmp_path))]
+    assert made == (["first version of m"] if trained else [])
 
 
 def test_without_a_gateway_a_trained_version_is_enough() -> None:
@@ -70,9 +75,26 @@ def test_a_version_that_does_not_answer_ends_the_run_with_what_came(monkeypatch:
         first_version.train(station.live)
 
 
-def test_an_mlflow_that_does_not_say_is_no_reason_to_train() -> None:
+def test_an_mlflow_that_starts_anew_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    station, refusals = Station(), iter([True, True, False])
+
+    def starting(url: str, body: object = None) -> Reply:
+        if next(refusals):
+            raise OSError("connection refused")
+        return station.http(url, body)
+
+    monkeypatch.setattr("time.sleep", no_sleep)
+    assert first_version.provide(lambda: replace(station.live(), http=starting)) == "2 in the registry"
+
+
+def test_an_mlflow_that_does_not_say_is_no_reason_to_train(monkeypatch: pytest.MonkeyPatch) -> None:
     def away(_url: str, _body: object = None) -> Reply:
         raise OSError("connection refused")
 
+    monkeypatch.setattr(first_version, "MLFLOW_SECONDS", 0.0)
     with pytest.raises(StepError, match="MLflow cannot be asked for versions of m: connection refused"):
-        first_version.wanted(lambda: replace(fresh().live(), http=away))
+        first_version.provide(lambda: replace(fresh().live(), http=away))
+
+
+def no_sleep(_seconds: float) -> None:
+    """Time does not matter here."""
