@@ -42,7 +42,7 @@ def provide(look: Look) -> str:
 
 
 def _versions(look: Look) -> int:
-    """How many there are. MLflow is waited for: after a `make down` it starts anew, and the stack waits for no object."""
+    """How many there are. MLflow is waited for: after a `make down` it starts anew, and the stack waits for nothing."""
     away: list[Exception] = []
     found: list[int] = []
 
