@@ -189,12 +189,11 @@ def test_a_pod_that_is_told_to_end_answers_until_its_clients_have_moved(no_broke
             try:
                 answer = httpx.post(f"{no_broker.url}/v1/models/books:predict", json=VALID)
                 statuses.append(answer.status_code)
-                if answer.headers.get("connection") == "close":
-                    closed.set()
+                if answer.headers.get("connection") == "close":  # a router moves to another pod
+                    statuses.append("moved")
             except httpx.ConnectError:
-                statuses.append("moved")
+                statuses.append("refused")
 
-    closed = threading.Event()
     thread = threading.Thread(target=client)
     thread.start()
     time.sleep(0.3)
@@ -204,8 +203,7 @@ def test_a_pod_that_is_told_to_end_answers_until_its_clients_have_moved(no_broke
     assert httpx.get(f"{no_broker.url}/v2/health/live").status_code == 200, "liveness must not kill it while it drains"
     thread.join(30)
     assert no_broker.process.wait(30) == 0
-    assert set(statuses) == {200, "moved"}, "every request must be answered until connections are refused"
-    assert closed.is_set(), "kept-alive connections must be told to move"
+    assert set(statuses) == {200, "moved"}, "every request must be answered until its client is told to move"
 
 
 def test_a_model_that_cannot_load_ends_the_server_with_the_reason(
