@@ -91,7 +91,7 @@ def drop_stale_locks(paths: Paths) -> None:
 
 def make_secrets(stack: str, paths: Paths) -> None:
     """Makes the secrets that only have to be random, on first use; passed by standard input, never as an argument."""
-    config = yaml.safe_load((paths.stack / f"Pulumi.{stack}.yaml").read_text())["config"]
+    config = applied(stack, paths)
     environment = os.environ | pulumi.environment(paths, sys.executable)
     for key in SECRETS:
         if f"{PROJECT}:{key}" not in config:

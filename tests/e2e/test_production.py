@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import pytest
-import yaml
 from mlflow import MlflowClient
 from pulumi.automation import ConfigValue
 
@@ -47,5 +46,5 @@ def test_a_number_in_the_settings_puts_the_guarded_model_live(station: Station, 
 
 
 def live(station: Station) -> RunningStack:
-    config = yaml.safe_load((station.paths.stack / "Pulumi.local.yaml").read_text())["config"]
+    config = stack.applied(stack.BUILT_IN, station.paths)
     return check.look_at(MODEL, config, stack.outputs(stack.BUILT_IN, station.paths), station.paths)()
