@@ -10,6 +10,7 @@ from components.kit.connections import Bucket, KafkaConnection
 from components.kit.images import image
 from components.kit.options import depending_on
 from components.model import ModelLoopArgs, model_loop
+from components.monitoring.outcome_intake import OutcomeIntake, OutcomeIntakeArgs
 from components.platform.operators import Operators
 from components.serving.gateway import Gateway
 from components.serving.model_storage import ModelStorage, ModelStorageArgs
@@ -60,4 +61,10 @@ def model_loops(
         logs=logs,
         templates_in_use=templates_in_use,
     )
+    answering = [name for name, model in stack.models.items() if model.outcomes]
+    if answering and gateway and kafka:
+        intake = OutcomeIntakeArgs(
+            namespace=namespace, models=answering, loop_image=loop_image, kafka=kafka.access, gateway=gateway
+        )
+        OutcomeIntake("outcomes", intake, opts)
     return {name: model_loop(name, model, shared, opts) for name, model in stack.models.items()}

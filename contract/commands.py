@@ -160,6 +160,17 @@ class Serve(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TakeOutcomes(Command):
+    """Take in what became of predictions: POST /v1/models/NAME:outcome to Kafka."""
+
+    NAME = "take-outcomes"
+
+    models: Annotated[tuple[str, ...], Flag("a model whose outcomes are taken; once for each", name="model")]
+    port: Annotated[int, "of outcomes"] = SERVER_PORT
+    metrics_port: Annotated[int, "of /metrics, /healthz and /readyz"] = METRICS_PORT
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settle(Command):
     """Tell the cooldown how a training ended that drift asked for."""
 

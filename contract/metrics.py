@@ -140,6 +140,14 @@ DRIFT: Final[tuple[Metric, ...]] = (
     KAFKA_ERRORS,
 )
 
+# The outcomes of predictions.
+OUTCOMES_TAKEN: Final = CounterMetric(
+    "ml_loop_outcomes_taken_total",
+    "Outcomes that clients sent: taken, undelivered (Kafka did not take them); and requests refused",
+    ("model", "result"),
+)
+OUTCOMES: Final[tuple[Metric, ...]] = (OUTCOMES_TAKEN,)
+
 # The watch over the aliases.
 ALIAS_VERSION: Final = GaugeMetric(
     "ml_loop_alias_version", "Version that an alias names in the registry; 0: none", ("model", "alias")
@@ -178,4 +186,4 @@ CANARIES: Final = CounterMetric(
 )
 WORKFLOWS: Final[tuple[Metric, ...]] = (TRAININGS, COOLDOWNS, CANARIES)
 
-ALL: Final[tuple[Metric, ...]] = (*SERVING, *DRIFT, *ALIASES, *TRACKING, *WORKFLOWS)
+ALL: Final[tuple[Metric, ...]] = (*SERVING, *DRIFT, *OUTCOMES, *ALIASES, *TRACKING, *WORKFLOWS)

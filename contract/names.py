@@ -196,6 +196,8 @@ EXIT_TRY_AGAIN: Final = 75
 
 PREDICTIONS_TOPIC: Final = "ml.predictions"
 """Key: tenant. Value: `messages.Prediction`."""
+OUTCOMES_TOPIC: Final = "ml.outcomes"
+"""Key: the prediction's id. Value: `outcomes.ObservedOutcome`."""
 DRIFT_TOPIC: Final = "ml.drift"
 """Key: model. Value: `messages.DriftEvent`."""
 

@@ -31,6 +31,7 @@ model servers also `model` and `slot`): [observability](observability.md#what-is
 SECTIONS: Final[Sequence[tuple[str, str, Sequence[Metric]]]] = (
     ("Model servers", "Port 8080, beside KServe's own ([serving](serving.md)).", metrics.SERVING),
     ("Drift detectors", "Port 9090 ([drift](drift.md)).", metrics.DRIFT),
+    ("Outcomes", "Port 9090 of `outcomes` ([outcomes](outcomes.md)).", metrics.OUTCOMES),
     ("Aliases", "Port 9090 of `<model>-aliases` ([promotion](promotion.md#moved-by-hand)).", metrics.ALIASES),
     ("MLflow", "Port 5001 of its servers ([identities](identities.md#what-a-refusal-looks-like)).", metrics.TRACKING),
     (

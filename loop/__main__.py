@@ -22,6 +22,7 @@ COMMANDS = {
     "watch-aliases": ("loop.promotion.aliases", "show what the aliases name, and put production back if told to"),
     "evidence": ("loop.promotion.proposal", "write the pull request that would put a version into production"),
     "detect": ("loop.drift.detector", "compare the predictions' features with the reference window"),
+    "take-outcomes": ("loop.outcomes.intake", "take in what became of predictions"),
     "cooldown": ("loop.retraining.cooldown", "take the per-feature lease, or end the run as skipped"),
     "settle": ("loop.retraining.settle", "tell the cooldown how the training ended"),
     "ledger": ("loop.retraining.ledger", "sum what a model's trainings cost and gained"),

@@ -171,6 +171,13 @@ class Retraining(Section):
     """The least time between two retrainings for one feature."""
 
 
+class Outcomes(Section):
+    """What became of predictions, said by clients afterwards."""
+
+    delay: Duration = timedelta(days=7)
+    """How long after its prediction an outcome counts."""
+
+
 class Promotion(Section):
     """How a version that goes live, in production or in staging, is watched before it is left there or taken back."""
 
@@ -199,6 +206,8 @@ class Model(Section):
     """The drift detector. Unset: none."""
     retraining: Retraining | None = None
     """Training when drift is published. Unset: none."""
+    outcomes: Outcomes | None = None
+    """Outcomes of its predictions. Unset: none are taken."""
     promotion: Promotion = Promotion()
     """How a version that goes live is watched."""
     image_pull_secrets: Annotated[

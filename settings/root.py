@@ -158,7 +158,7 @@ class Settings(Section):
 
     def _runnable_model(self, name: str, model: Model) -> Iterator[Problem]:
         if self.kafka is None:
-            for key in ("drift", "retraining"):
+            for key in ("drift", "retraining", "outcomes"):
                 if (value := getattr(model, key)) is not None:
                     expected = f"no {key} while {dotted(['kafka'])} is not set"
                     remedy = "Add kafka: {bootstrapServers: HOST:PORT}, or {kind: bundled} for development"

@@ -6,14 +6,14 @@ from pulumi import Output, ResourceOptions
 
 from components.events import retraining, sensor
 from components.kit.labels import selector
-from components.monitoring import alias_watch, detector
+from components.monitoring import alias_watch, detector, outcome_intake
 from components.observability.alerts import Watched
 from components.observability.observability import Observability, ObservabilityArgs, Target
 from components.platform import argo_workflows
 from components.platform.operators import Operators
 from components.serving import serving
 from components.tracking import DATABASE, MLFLOW, identity, mlflow
-from contract.names import SERVER_PORT
+from contract.names import METRICS_PORT, SERVER_PORT
 from settings import BundledKafka, Settings
 
 NAME: Final = "app.kubernetes.io/name"
@@ -58,8 +58,13 @@ def _models(stack: Settings, loop: Output[str]) -> list[Target]:
     aliases = Target(name="aliases", namespace=loop, pods={NAME: alias_watch.APP}, port=alias_watch.METRICS_PORT)
     detectors = Target(name="detectors", namespace=loop, pods={NAME: detector.APP}, port=detector.METRICS_PORT)
     events = Target(name="events", namespace=loop, pods={NAME: retraining.APP}, port=sensor.METRICS_PORT)
+    intake = Target(name="outcomes", namespace=loop, pods={NAME: outcome_intake.APP}, port=METRICS_PORT)
     watched = [model for model in stack.models.values() if model.drift]
-    wanted = ((servers, stack.models), (aliases, stack.models), (detectors, watched), (events, _retrained(stack)))
+    taken = [model for model in stack.models.values() if model.outcomes and stack.gateway]
+    wanted = (
+        *((servers, stack.models), (aliases, stack.models), (detectors, watched)),
+        *((events, _retrained(stack)), (intake, taken)),
+    )
     return [target for target, models in wanted if models]
 
 

@@ -31,7 +31,7 @@ from components.kit.pod import (
     volume_claim,
 )
 from components.streaming.properties import DATA, EXTERNAL_PORT, LOGGING, PORT, properties
-from contract.names import DRIFT_TOPIC, PREDICTIONS_TOPIC
+from contract.names import DRIFT_TOPIC, OUTCOMES_TOPIC, PREDICTIONS_TOPIC
 
 APP: Final = "kafka"
 CLUSTER_ID: Final = "bWwtbG9vcC1rYWZrYS0wMQ"
@@ -40,6 +40,7 @@ CONFIG: Final = "/etc/kafka"
 WEEK: Final = 7 * 24 * 60 * 60 * 1000
 TOPICS: Final = {
     PREDICTIONS_TOPIC: {"retention.ms": str(WEEK), "retention.bytes": str(1 << 30), "segment.bytes": str(64 << 20)},
+    OUTCOMES_TOPIC: {"retention.ms": str(WEEK), "retention.bytes": str(1 << 30), "segment.bytes": str(64 << 20)},
     DRIFT_TOPIC: {"retention.ms": str(WEEK)},
 }
 """The loop's topics → what is kept of them."""

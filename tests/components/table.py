@@ -17,6 +17,7 @@ from components.kit.network import ANYWHERE, Allowance, namespaced, pods
 from components.kit.pod import resources
 from components.monitoring.alias_watch import AliasWatch, AliasWatchArgs
 from components.monitoring.detector import DriftMonitor, DriftMonitorArgs
+from components.monitoring.outcome_intake import OutcomeIntake, OutcomeIntakeArgs
 from components.observability.alerts import Watched
 from components.observability.observability import Observability, ObservabilityArgs, Target
 from components.platform.argo_events import ArgoEvents, ArgoEventsArgs
@@ -265,6 +266,16 @@ def drift_monitor_args() -> DriftMonitorArgs:
     )
 
 
+def outcome_intake_args(opts: ResourceOptions) -> OutcomeIntakeArgs:
+    return OutcomeIntakeArgs(
+        namespace=NAMESPACE,
+        models=["recommender", "churn"],
+        loop_image=LOOP_IMAGE,
+        kafka=kafka().access,
+        gateway=Gateway("gateway", gateway_args(), opts),
+    )
+
+
 def jetstream_args() -> JetStreamArgs:
     return JetStreamArgs(namespace=NAMESPACE, version="2.15.2")
 
@@ -421,6 +432,7 @@ COMPONENTS: Mapping[str, Callable[[ResourceOptions], pulumi.ComponentResource]] 
     "storage.s3_bucket": lambda opts: S3Bucket("it", s3_bucket_args(), opts),
     "storage.artifact_store": lambda opts: ArtifactStore("it", ArtifactStoreArgs(store=external_s3_args()), opts),
     "monitoring.detector": lambda opts: DriftMonitor("it", drift_monitor_args(), opts),
+    "monitoring.outcome_intake": lambda opts: OutcomeIntake("it", outcome_intake_args(opts), opts),
     "events.bus": lambda opts: EventBus("it", EventBusArgs(servers=jetstream_args()), opts),
     "events.nats": lambda opts: NatsServer("it", nats_args(), opts),
     "events.retraining": lambda opts: Retraining("it", retraining_args(opts), opts),

@@ -23,6 +23,7 @@ from contract.commands import (
     Rollout,
     Serve,
     Settle,
+    TakeOutcomes,
     WatchAliases,
 )
 from contract.drift import MIN_WINDOW, DriftReference, DriftSettings, DriftTest
@@ -89,6 +90,7 @@ COMMANDS: Final[Mapping[type[Command], st.SearchStrategy[Command]]] = {
         max_rows=st.integers(),
         drain_seconds=NUMBERS,
     ),
+    TakeOutcomes: st.builds(TakeOutcomes, models=st.lists(TEXT, min_size=1).map(tuple), port=PORTS, metrics_port=PORTS),
     Settle: st.builds(
         Settle,
         model=TEXT,

@@ -1,0 +1,1 @@
+"""Learning what became of predictions: outcomes are taken in, kept beside the predictions, and compared with them."""

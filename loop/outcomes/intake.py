@@ -1,0 +1,140 @@
+"""`python3 -m loop take-outcomes`: `POST /v1/models/NAME:outcome` to `ml.outcomes`.
+
+An answer of 200 means that Kafka has all outcomes of the request. After anything else the client sends all of them
+again: an outcome that comes twice counts once. Whether there was such a prediction is not asked here, for an outcome
+may come before it; whoever joins the two counts what does not fit.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from contract import metrics
+from contract.commands import TakeOutcomes
+from contract.names import OUTCOMES_TOPIC
+from contract.outcomes import ObservedOutcome, read_body
+from loop.runtime import probes, watcher
+from loop.runtime.kafka import client_settings
+from loop.runtime.metrics import counter
+
+TAKEN = counter(metrics.OUTCOMES_TAKEN)
+
+MAX_BODY: Final = 1024 * 1024
+_DISCARDED: Final = 32 * 1024 * 1024
+"""Bytes of a body that are read though they are too many: a client that still sends sees a reset, not the answer."""
+PATIENCE: Final = 10.0
+"""Seconds that Kafka has to take a request's outcomes."""
+
+
+class OutcomeSink(Protocol):
+    """The part of confluent_kafka.Producer that is used."""
+
+    def produce(self, topic: str, value: bytes, key: bytes, *, on_delivery: Callable[[Any, Any], None]) -> None: ...
+    def poll(self, timeout: float) -> int: ...
+
+
+class Publisher:
+    """Publishes outcomes and waits until the brokers have them. Many threads may."""
+
+    def __init__(self, sink: OutcomeSink, patience: float = PATIENCE) -> None:
+        self._sink, self._patience = sink, patience
+
+    def __call__(self, outcomes: Sequence[ObservedOutcome]) -> bool:
+        """Whether Kafka has all of them."""
+        reports: list[bool] = []
+        try:
+            for each in outcomes:
+                self._sink.produce(
+                    OUTCOMES_TOPIC,
+                    value=each.encode(),
+                    key=each.id.encode(),
+                    on_delivery=lambda error, _: reports.append(error is None),
+                )
+        except BufferError:  # the client's queue is full: the brokers are away or slower than the clients
+            return False
+        deadline = time.monotonic() + self._patience
+        while len(reports) < len(outcomes) and time.monotonic() < deadline:
+            self._sink.poll(0.02)  # another request's thread may be handed this one's reports
+        return len(reports) == len(outcomes) and all(reports)
+
+
+def application(models: Sequence[str], publish: Callable[[Sequence[ObservedOutcome]], bool]) -> Starlette:
+    """The HTTP side, for these models."""
+
+    async def outcome(request: Request) -> Response:
+        model = request.path_params["model"]
+        if model not in models:
+            return _answer(404, f"no outcomes of {model[:64]!r} are taken; they are of {', '.join(models)}")
+        body = await _body(request)
+        if body is None:
+            return _answer(413, f"the body is larger than {MAX_BODY} bytes: send fewer outcomes at once")
+        try:
+            outcomes = read_body(body, model=model, now=datetime.now(UTC))
+        except ValueError as error:
+            TAKEN.labels(model, "refused").inc()
+            return _answer(400, str(error))
+        if not await run_in_threadpool(publish, outcomes):
+            TAKEN.labels(model, "undelivered").inc(len(outcomes))
+            return _answer(503, "Kafka has not taken all of the outcomes: send the request again", {"Retry-After": "5"})
+        TAKEN.labels(model, "taken").inc(len(outcomes))
+        return JSONResponse({"accepted": len(outcomes)})
+
+    async def other(_: Request, __: Exception) -> Response:
+        return _answer(404, "POST /v1/models/NAME:outcome is served, and nothing else")
+
+    handlers: dict[Any, Callable[[Request, Exception], Awaitable[Response]]] = {404: other, 405: other}
+    return Starlette(
+        routes=[Route("/v1/models/{model}:outcome", outcome, methods=["POST"])], exception_handlers=handlers
+    )
+
+
+async def _body(request: Request) -> bytes | None:
+    """None when there is too much of it."""
+    parts, size = list[bytes](), 0
+    async for part in request.stream():
+        size += len(part)
+        if size <= MAX_BODY:
+            parts.append(part)
+        if size > _DISCARDED:
+            break
+    return b"".join(parts) if size <= MAX_BODY else None
+
+
+def _answer(status: int, sentence: str, headers: dict[str, str] | None = None) -> Response:
+    return JSONResponse({"error": sentence}, status, headers)
+
+
+def main() -> int:
+    given = TakeOutcomes.parse(sys.argv[1:])
+    watcher.log_to_stderr()
+    import uvicorn  # noqa: PLC0415  # --help need not wait for it
+    from confluent_kafka import Producer  # noqa: PLC0415
+
+    producer = Producer(
+        client_settings(os.environ)
+        | {
+            "client.id": "ml-loop-outcomes",
+            "acks": "all",
+            "enable.idempotence": True,
+            "linger.ms": 5,
+            "message.timeout.ms": int(PATIENCE * 1000),
+        }
+    )
+    for model in given.models:
+        for result in ("taken", "refused", "undelivered"):
+            TAKEN.labels(model, result)
+    metrics_server = probes.serve(given.metrics_port, alive=lambda: (True, "alive"), ready=lambda: (True, "ready"))
+    uvicorn.run(
+        application(given.models, Publisher(producer)), host="", port=given.port, log_level="warning", access_log=False
+    )
+    metrics_server.shutdown()
+    return 0
