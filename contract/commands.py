@@ -1,6 +1,7 @@
-"""The commands of `python3 -m loop …` that run in pods: the stack writes one's words, the pod reads them.
+"""The commands of `python3 -m loop …`: the stack writes one's words, the pod reads them.
 
-A field is an option, and spelled nowhere else. What a command's class says of itself is what `--help` says of it.
+A field is an option, and spelled nowhere else. What a command's class says of itself is what `--help` says of it. What
+the steps of a training have in common, and what a user's own code is to find, is in the environment instead (`Env`).
 """
 
 import argparse
@@ -24,6 +25,11 @@ class Command:
     """What stands between the words of an option's name."""
 
     @classmethod
+    def summary(cls) -> str:
+        """What it does, in one line."""
+        return (cls.__doc__ or "").partition("\n")[0]
+
+    @classmethod
     def entry(cls) -> list[str]:
         """How a pod calls the command, without its options."""
         return ["python3", "-m", "loop", cls.NAME]
@@ -35,15 +41,74 @@ class Command:
     @classmethod
     def parse(cls, argv: Sequence[str]) -> Self:
         """What `argv` has written. Ends the process with a sentence on stderr and exit code 2 when it is no such."""
-        parser = argparse.ArgumentParser(
-            prog=" ".join(cls.entry()), description=(cls.__doc__ or "").partition("\n")[0], allow_abbrev=False
-        )
+        parser = argparse.ArgumentParser(prog=" ".join(cls.entry()), description=cls.summary(), allow_abbrev=False)
         flags.add_to(parser, cls, cls.HYPHEN)
         arguments = flags.parse(parser, argv)
         try:
             return flags.read(cls, arguments)
         except ValueError as error:
             parser.error(str(error))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train(Command):
+    """Run the image's train command, and check what it left behind."""
+
+    NAME = "train"
+
+    command: Annotated[tuple[str, ...], Flag("the image's train command", bare=True)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate(Command):
+    """Measure one model with the image's evaluate command."""
+
+    NAME = "evaluate"
+
+    command: Annotated[tuple[str, ...], Flag("the image's evaluate command", bare=True)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Register(Command):
+    """Decide the gate, and register the version."""
+
+    NAME = "register"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage(Command):
+    """Move the alias staging to the registered version."""
+
+    NAME = "stage"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportFailure(Command):
+    """Record why a training failed where its owner looks."""
+
+    NAME = "report-failure"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetch(Command):
+    """Download a version to a folder, as KServe's storage initializer."""
+
+    NAME = "fetch"
+
+    uri: Annotated[str, Flag("mlflow://NAME@ALIAS, mlflow://NAME/VERSION or models://NAME/ALIAS", bare=True)]
+    folder: Annotated[str, Flag("where the model is to be", bare=True)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence(Command):
+    """Write the pull request that would put a version into production."""
+
+    NAME = "evidence"
+
+    model: Annotated[str, "the registered model's name"]
+    version: Annotated[str, "number or alias (default: staging)"] = Alias.STAGING
+    link: Annotated[str | None, "MLflow's address for the reader's browser (default: the tracking URI)"] = None
+    output: Annotated[str | None, "folder for the files version, title and body.md"] = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,6 +28,8 @@ class Flag:
     """Another than the field's: the singular where it has several values."""
     unless_default: bool = False
     """Whether the option is left out while its value is the default."""
+    bare: bool = False
+    """Whether it is given by its place instead of a name: as one word, or, with several values, as all behind `--`."""
 
 
 def spelled(field: str, hyphen: str = "-") -> str:
@@ -55,7 +57,9 @@ def add_to(parser: argparse.ArgumentParser, of: type, hyphen: str = "-", *, with
 
 def parse(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Namespace:
     """As `parser.parse_args`, for options that were written by `words`."""
-    return parser.parse_args([re.sub("^(--[^=]+=)--$", rf"\g<1>{_DASHES}", word) for word in argv])
+    named = argv.index("--") if "--" in argv else len(argv)
+    options = [re.sub("^(--[^=]+=)--$", rf"\g<1>{_DASHES}", word) for word in argv[:named]]
+    return parser.parse_args([*options, *argv[named:]])
 
 
 def read(of: type[T], arguments: argparse.Namespace, **others: Any) -> T:
@@ -93,6 +97,9 @@ class _Option:
     def words(self, value: Any) -> Iterator[str]:
         if value is None or value is False or (self.about.unless_default and value == self.default):
             return
+        if self.about.bare:
+            yield from ("--", *value) if self.many else (str(value),)
+            return
         for each in value if self.many else (value,):
             yield self.flag if each is True else f"{self.flag}={_written(each)}"
 
@@ -100,6 +107,9 @@ class _Option:
         given: dict[str, Any] = {"dest": self.name, "help": self.about.help}
         if self.kind is bool:
             parser.add_argument(self.flag, action="store_true", **given)
+            return
+        if self.about.bare:
+            parser.add_argument(self.name, nargs="+" if self.many else None, help=self.about.help)
             return
         needed = self.default is MISSING
         parser.add_argument(

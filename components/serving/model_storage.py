@@ -9,6 +9,7 @@ from pulumi import Output, ResourceOptions
 from components.kit.custom import custom_resource, object_name
 from components.kit.labels import labels
 from components.kit.restricted import container_security_context
+from contract.commands import Fetch
 from contract.names import MODEL_FOLDER, VERSION_ANNOTATION, Env
 
 APP: Final = "model-storage"
@@ -47,7 +48,7 @@ class ModelStorage(pulumi.ComponentResource):
                     "name": "storage-initializer",
                     "image": args.image,
                     "imagePullPolicy": "IfNotPresent",
-                    "command": ["python3", "-m", "loop", "fetch"],
+                    "command": Fetch.entry(),
                     "env": [
                         {"name": "MLFLOW_TRACKING_URI", "value": args.tracking_url},
                         {

@@ -43,7 +43,7 @@ class LoopPod:
     """A pod that runs one command of the loop (`python3 -m loop …`)."""
 
     image: str
-    command: Sequence[str]
+    command: Command
     env: Mapping[str, str] = field(default_factory=dict[str, str])
     inputs: Sequence[str] = ()
     outputs: Sequence[Parameter] = ()
@@ -77,7 +77,7 @@ def pod_template(name: str, pod: LoopPod) -> None:
         image=pod.image,
         image_pull_policy="IfNotPresent",
         # Always spelled out: for what a template doesn't name, the controller asks the image's registry.
-        command=["python3", "-m", "loop", *pod.command],
+        command=[*pod.command.entry(), *arguments(pod.command)],
         env=[
             *(argo.EnvVar(name=str(key), value=value) for key, value in {**TRACKING_TOKEN_ENV, **pod.env}.items()),
             *(argo.EnvVar.model_validate(each) for each in pod.uses.env),
@@ -140,11 +140,6 @@ def _executor_patch() -> str:
     containers = {"initContainers": "init", "containers": "wait"}
     patched = {key: [{"name": name, **context}] for key, name in containers.items()}
     return json.dumps({"volumes": [TOKEN], **patched})
-
-
-def words(command: Command) -> list[str]:
-    """The command for `LoopPod`, with its options."""
-    return [command.NAME, *arguments(command)]
 
 
 def input_parameter(name: str) -> str:

@@ -19,11 +19,10 @@ from components.training.pods import (
     LoopPod,
     input_parameter,
     result,
-    words,
     workflow_parameter,
 )
 from contract import gate, names
-from contract.commands import Canary, Cooldown, Rollout, Settle
+from contract.commands import Canary, Cooldown, Evaluate, Register, ReportFailure, Rollout, Settle, Stage, Train
 from contract.names import Alias, Env
 
 
@@ -50,7 +49,7 @@ def _user_pods(plan: TrainingPlan, common: Mapping[str, str]) -> dict[str, LoopP
     env = {**common, Env.DATA_URI: plan.data_uri, Env.PARAMETERS: json.dumps(dict(plan.parameters))}
     train = LoopPod(
         image=plan.image,
-        command=["train", "--", *plan.commands.train],
+        command=Train(command=plan.commands.train),
         env=env | {Env.TRIGGER: workflow_parameter("trigger"), Env.WATCHED: json.dumps(list(plan.watched))},
         seconds=plan.timeout,
         resources=with_devices(plan.resources, plan.around),
@@ -59,7 +58,7 @@ def _user_pods(plan: TrainingPlan, common: Mapping[str, str]) -> dict[str, LoopP
     )
     evaluate = replace(
         train,
-        command=["evaluate", "--", *plan.commands.evaluate],
+        command=Evaluate(command=plan.commands.evaluate),
         env=env | {Env.GATE: gate.to_json(plan.gate.criteria), Env.MEASURED: input_parameter("measured")},
         inputs=["measured"],
         resources=with_devices(plan.evaluate_resources, plan.around),
@@ -72,21 +71,21 @@ def _registry_pods(plan: TrainingPlan, common: Mapping[str, str]) -> dict[str, L
     return {
         "register": LoopPod(
             image=plan.loop_image,
-            command=["register"],
+            command=Register(),
             account=plan.accounts.gate,
             env={**common, **_registration(plan)},
             outputs=[result("version", names.VERSION_FILE), result("gate", names.GATE_FILE)],
         ),
         "promote-to-staging": LoopPod(
             image=plan.loop_image,
-            command=["stage"],
+            command=Stage(),
             account=plan.accounts.gate,
             env={**common, Env.MODEL_VERSION: input_parameter("version")},
             inputs=["version"],
         ),
         "report-failure": LoopPod(
             image=plan.loop_image,
-            command=["report-failure"],
+            command=ReportFailure(),
             account=plan.accounts.gate,
             env=common,
             calls_api=True,
@@ -99,7 +98,7 @@ def _cooldown_pods(plan: TrainingPlan, cooldown: int, common: Mapping[str, str])
     """Those that ask the cooldown, and settle it. They end with 1 where they don't know, and know when asked again."""
     settle = LoopPod(
         image=plan.loop_image,
-        command=words(_settle(plan, cooldown)),
+        command=_settle(plan, cooldown),
         env=common,
         account=plan.accounts.cooldown,
         calls_api=True,
@@ -107,7 +106,7 @@ def _cooldown_pods(plan: TrainingPlan, cooldown: int, common: Mapping[str, str])
     )
     ask = replace(
         settle,
-        command=words(_cooldown(plan, cooldown)),
+        command=_cooldown(plan, cooldown),
         outputs=[result("granted", names.GRANTED_FILE, global_name="granted")],
         counted=COOLDOWNS.counter(plan.model),
     )
@@ -119,7 +118,7 @@ def _serving_pods(plan: TrainingPlan, staging: str, common: Mapping[str, str]) -
     seconds = max(SHORT, SHORT // 2 + plan.rollout)
     rollout = LoopPod(
         image=plan.loop_image,
-        command=words(_rollout(plan, staging)),
+        command=_rollout(plan, staging),
         env=common,
         account=plan.accounts.rollout,
         calls_api=True,
@@ -129,7 +128,7 @@ def _serving_pods(plan: TrainingPlan, staging: str, common: Mapping[str, str]) -
         return {"rollout": rollout}
     canary = replace(
         rollout,
-        command=words(_canary(plan, plan.canary, staging)),
+        command=_canary(plan, plan.canary, staging),
         inputs=["version"],
         seconds=seconds + int(plan.canary.watching.watch),
         uses=plan.canary.kafka,

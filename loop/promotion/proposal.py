@@ -4,9 +4,9 @@ Everything in it comes from the registry, which the pipeline wrote and no author
 was measured with and against, why it was trained, what the canary saw. Nothing is changed.
 """
 
-import argparse
 import json
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +14,7 @@ from typing import Any, Final
 from mlflow import get_tracking_uri
 from mlflow.entities.model_registry import ModelVersion
 
+from contract.commands import Evidence
 from contract.names import CANARY, Alias, GateResult, Tag
 from loop.runtime import command
 from loop.runtime.registry import Registry, RegistryError
@@ -142,23 +143,18 @@ def code(text: str) -> str:
 
 
 def main() -> int:
-    parser = command.parser("evidence", "write the pull request that would put a version into production")
-    parser.add_argument("--model", required=True, help="the registered model's name")
-    parser.add_argument("--version", default=Alias.STAGING, help="number or alias (default: staging)")
-    parser.add_argument("--link", help="MLflow's address for the reader's browser (default: the tracking URI)")
-    parser.add_argument("--output", type=Path, help="folder for the files version, title and body.md")
-    arguments = parser.parse_args()
-    link = (arguments.link or get_tracking_uri()).rstrip("/")
-    return command.run(lambda: _propose(arguments, link), RegistryError, NotProposedError)
+    given = Evidence.parse(sys.argv[1:])
+    return command.run(lambda: _propose(given), RegistryError, NotProposedError)
 
 
-def _propose(arguments: argparse.Namespace, link: str) -> None:
-    found = propose(Registry(), arguments.model, arguments.version, link)
+def _propose(given: Evidence) -> None:
+    found = propose(Registry(), given.model, given.version, (given.link or get_tracking_uri()).rstrip("/"))
     if isinstance(found, str):
-        print(f"{arguments.model}: nothing to propose, as {found}")
-    elif arguments.output is None:
+        print(f"{given.model}: nothing to propose, as {found}")
+    elif given.output is None:
         print(f"# {found.title}\n\n{found.body}", end="")
     else:
-        arguments.output.mkdir(parents=True, exist_ok=True)
+        folder = Path(given.output)
+        folder.mkdir(parents=True, exist_ok=True)
         for name, text in (("version", found.version), ("title", found.title), ("body.md", found.body)):
-            (arguments.output / name).write_text(text, encoding="utf-8")
+            (folder / name).write_text(text, encoding="utf-8")

@@ -4,7 +4,6 @@ The sentence goes to stderr and becomes the container's termination message, whi
 Argo's list of failed steps show.
 """
 
-import argparse
 import signal
 import sys
 import traceback
@@ -22,11 +21,6 @@ TERMINATION_LOG = Path("/dev/termination-log")
 """The kubelet mounts it into every container; what it holds becomes the container's termination message."""
 MOST_BYTES: Final = 4096
 """Of a termination message, the kubelet keeps no more."""
-
-
-def parser(name: str, summary: str) -> argparse.ArgumentParser:
-    """For the command's arguments, with the two lines that `--help` begins with."""
-    return argparse.ArgumentParser(prog=f"python3 -m loop {name}", description=summary)
 
 
 def run(act: Callable[[], None], *said: type[Exception]) -> int:

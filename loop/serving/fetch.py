@@ -19,6 +19,7 @@ from mlflow.models import Model
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
+from contract.commands import Fetch
 from contract.names import Env, Tag
 from loop.runtime import command, digests
 from loop.runtime.registry import Registry, RegistryError, UnavailableError
@@ -152,11 +153,8 @@ def _verify(folder: Path, sizes: dict[str, int], served: ServedModel, wanted: st
 
 
 def main() -> int:
-    parser = command.parser("fetch", "KServe's storage initializer: download one model version, and note which it is")
-    parser.add_argument("uri", help=storage_uri.ALLOWED)
-    parser.add_argument("folder", type=Path)
-    arguments = parser.parse_args()
-    return command.run(lambda: _fetch(arguments.uri, arguments.folder), RegistryError, storage_uri.BadUriError)
+    given = Fetch.parse(sys.argv[1:])
+    return command.run(lambda: _fetch(given.uri, Path(given.folder)), RegistryError, storage_uri.BadUriError)
 
 
 def _fetch(uri: str, folder: Path) -> None:

@@ -10,9 +10,11 @@ What was found goes to the run (`loop.training.evaluations`). Of the metrics, th
 
 import json
 import math
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from contract.commands import Evaluate
 from contract.names import DATA_FINGERPRINT_FILE, METRICS_FILE, Alias, Env, Measured
 from loop.runtime.registry import Registry
 from loop.training import checks, evaluations
@@ -26,13 +28,11 @@ from loop.training.step import (
     run_step,
     run_user_command,
     setting,
-    user_command,
 )
 from loop.training.train import parameters
 
 
-def evaluate() -> None:
-    command = user_command("evaluate")
+def evaluate(command: Sequence[str]) -> None:
     measured, name = Measured(one_of(Env.MEASURED, Measured)), setting(Env.MODEL)
     needed, output, registry = [each.metric for each in asked()], output_folder(), Registry()
     for file in (METRICS_FILE, DATA_FINGERPRINT_FILE):
@@ -94,4 +94,5 @@ def fingerprint(path: Path) -> str:
 
 
 def main() -> int:
-    return run_step(evaluate)
+    given = Evaluate.parse(sys.argv[1:])
+    return run_step(lambda: evaluate(given.command))

@@ -7,11 +7,13 @@ Needs: `list` on Workflows. The sentences hold what a user's code said, so they 
 through a template: Argo's controller would evaluate what looks like an expression in them.
 """
 
+import sys
 from typing import Any, Final
 
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
+from contract.commands import ReportFailure
 from contract.names import FAILURE_TAG, Env
 from loop.runtime import command, pod
 from loop.runtime.inference import api_client, said
@@ -58,4 +60,5 @@ def reason(status: dict[str, Any]) -> str:
 
 
 def main() -> int:
+    ReportFailure.parse(sys.argv[1:])
     return run_step(report_failure)

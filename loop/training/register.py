@@ -6,9 +6,11 @@ Idempotent by the workflow's name: a retried step finds the version it made.
 """
 
 import json
+import sys
 
 from mlflow.entities import Run
 
+from contract.commands import Register
 from contract.names import GATE_FILE, GIT_COMMIT_TAG, VERSION_FILE, Alias, Env, Measured, Tag, Trigger
 from loop.runtime.registry import Registry
 from loop.training import checks, evaluations
@@ -81,4 +83,5 @@ def source_commit(registry: Registry, run_id: str) -> dict[str, str]:
 
 
 def main() -> int:
+    Register.parse(sys.argv[1:])
     return run_step(register)

@@ -3,6 +3,9 @@
 Idempotent; a late retry never moves `staging` back from a newer version.
 """
 
+import sys
+
+from contract.commands import Stage
 from contract.names import Alias, Env, GateResult, Tag
 from loop.runtime.registry import Registry
 from loop.training.step import TrainingError, run_step, setting
@@ -30,4 +33,5 @@ def stage() -> None:
 
 
 def main() -> int:
+    Stage.parse(sys.argv[1:])
     return run_step(stage)

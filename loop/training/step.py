@@ -6,7 +6,7 @@ External: the image's commands, which run with the step's own rights.
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 
@@ -73,16 +73,7 @@ def write_output(name: str, value: str) -> None:
     (output_folder() / name).write_text(value)
 
 
-def user_command(name: str) -> list[str]:
-    """What follows `--` on the step's command line."""
-    if len(sys.argv) < 3 or sys.argv[1] != "--":
-        raise TrainingError(
-            f"usage: python3 -m loop {name} -- COMMAND [arguments]: the image's {name} command is missing"
-        )
-    return sys.argv[2:]
-
-
-def run_user_command(name: str, arguments: list[str], environment: Mapping[str, str]) -> None:
+def run_user_command(name: str, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
     """Run the image's command with the contract's environment. Raises `TrainingError` unless it ends with exit code 0.
 
     Its output goes through as it comes; the last line of stderr is kept for the sentence, as that is where Python names

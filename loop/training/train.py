@@ -6,12 +6,15 @@ A retried step trains again, in a new run; only `register` makes versions, and i
 """
 
 import json
+import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 from mlflow.models import Model
 
+from contract.commands import Train
 from contract.names import GIT_COMMIT_TAG, MODEL_ARTIFACT, REFERENCE_ARTIFACT, RUN_ID_FILE, Env
 from loop.runtime.registry import Registry
 from loop.training import adoption, checks
@@ -25,7 +28,6 @@ from loop.training.step import (
     run_user_command,
     setting,
     trigger,
-    user_command,
 )
 
 
@@ -41,8 +43,7 @@ def parameters() -> str:
     return text
 
 
-def train() -> None:
-    command = user_command("train")
+def train(command: Sequence[str]) -> None:
     trigger()  # an hour of training later, `register` would refuse it
     name, output = setting(Env.MODEL), output_folder()
     # A retry finds what the killed attempt left: only this attempt's run may count.
@@ -110,4 +111,5 @@ def as_csv(candidate: Candidate) -> str:
 
 
 def main() -> int:
-    return run_step(train)
+    given = Train.parse(sys.argv[1:])
+    return run_step(lambda: train(given.command))

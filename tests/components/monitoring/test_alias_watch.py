@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from components.monitoring.alias_watch import AliasWatch, AliasWatchArgs
-from loop.__main__ import COMMANDS
 from tests.components.table import alias_watch_args, providers
 from tests.program.mocks import Recording, record
 
@@ -36,7 +35,6 @@ def container(recording: Recording) -> dict[str, Any]:
 
 def test_it_is_told_the_model_and_only_where_it_heals_the_service(healing: Recording, watching: Recording) -> None:
     assert container(watching)["command"] == ["python3", "-m", "loop", "watch-aliases"]
-    assert "watch-aliases" in COMMANDS
     assert container(watching)["args"] == ["--model=recommender", "--port=9090"]
     assert container(healing)["args"] == [
         "--model=recommender",

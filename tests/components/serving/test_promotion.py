@@ -10,7 +10,6 @@ from components.serving.promotion import Promotion, PromotionArgs
 from contract.commands import Promote
 from contract.names import EXIT_VERDICT
 from contract.watching import Limits, Watching
-from loop.__main__ import COMMANDS
 from settings.model import Promotion as PromotionSettings
 from tests.components.table import promotion_args, providers
 from tests.program.mocks import Recording, record
@@ -53,7 +52,6 @@ def test_a_job_whose_pods_never_end_ends_with_a_reason() -> None:
 def test_the_command_says_which_version_and_what_is_allowed(recording: Recording) -> None:
     found = container(recording)
     assert found["command"] == ["python3", "-m", "loop", "promote"]
-    assert "promote" in COMMANDS
     assert found["args"] == [
         "--model=recommender",
         "--version=3",

@@ -17,7 +17,7 @@ from components.training.training import Training, TrainingArgs, accounts
 from contract import names, reference
 from contract.commands import Cooldown
 from contract.gate import Criterion, Direction, from_json
-from loop.__main__ import COMMANDS
+from loop.__main__ import MODULES
 from policy.pods import containers, pods
 from policy.rule import Resource, Stack
 from policy.rules.restricted import RESTRICTED_OPERATED_PODS
@@ -260,9 +260,9 @@ def test_only_the_executor_and_steps_that_call_the_api_see_a_token(recording: Re
 
 
 def test_each_step_names_its_whole_command(recording: Recording) -> None:
+    entries = [each.entry() for each in MODULES]
     for each in pod_templates(recording).values():
-        assert each["container"]["command"][:3] == ["python3", "-m", "loop"]
-        assert each["container"]["command"][3] in COMMANDS
+        assert each["container"]["command"][:4] in entries
 
 
 def test_the_commands_find_what_the_training_contract_lists(recording: Recording) -> None:

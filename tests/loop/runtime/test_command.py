@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from contract.commands import Promote
 from contract.names import EXIT_FAILED, EXIT_TRY_AGAIN, EXIT_VERDICT
 from loop import __main__ as program
 from loop.runtime import command
@@ -56,7 +57,7 @@ def test_a_crash_has_an_exit_code_of_its_own_and_says_where(
     (tmp_path / "broken.py").write_text(text if where == "import" else f"def main():\n    {text}\n")
     monkeypatch.syspath_prepend(str(tmp_path))  # pyright: ignore[reportUnknownMemberType]
     monkeypatch.delitem(sys.modules, "broken", raising=False)
-    monkeypatch.setitem(program.COMMANDS, "promote", ("broken", ""))
+    monkeypatch.setattr(program, "MODULES", {Promote: "broken"})
     monkeypatch.setattr(sys, "argv", ["loop", "promote"])
     code = program.main()
     assert code not in {0, EXIT_FAILED, EXIT_VERDICT, EXIT_TRY_AGAIN}

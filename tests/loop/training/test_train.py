@@ -42,14 +42,6 @@ def test_an_unknown_trigger_is_refused_before_anything_runs(bench: Bench) -> Non
     )
 
 
-def test_a_missing_command_shows_the_usage(bench: Bench) -> None:
-    code, said = bench.step("train")
-    assert (code, said) == (
-        1,
-        "usage: python3 -m loop train -- COMMAND [arguments]: the image's train command is missing",
-    )
-
-
 def test_the_run_id_of_an_earlier_attempt_does_not_count(bench: Bench) -> None:
     assert bench.train(bench.run())[0] == 0
     code, said = bench.step("train", "--", "true")
