@@ -30,6 +30,8 @@ class Tls(Section):
 
     ca_secret: SecretName | None = None
     """Secret in the loop's namespace with the key ca.crt. Unset: the public certificate authorities."""
+    client_secret: SecretName | None = None
+    """Secret in the loop's namespace with the keys tls.crt and tls.key, which the loop shows to the brokers (mTLS)."""
 
 
 class Sasl(Section):

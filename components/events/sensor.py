@@ -148,8 +148,13 @@ def kafka_source(model: str, kafka: KafkaConnection) -> dict[str, Any]:
         "consumerGroup": {"groupName": f"ml-loop-retraining-{model}", "oldest": True, "rebalanceStrategy": "range"},
     }
     if kafka.tls:
-        ca = kafka.ca_secret
-        source["tls"] = {"enabled": True} if ca is None else {"caCertSecret": {"name": ca, "key": "ca.crt"}}
+        files = {
+            "caCertSecret": (kafka.ca_secret, "ca.crt"),
+            "clientCertSecret": (kafka.client_secret, "tls.crt"),
+            "clientKeySecret": (kafka.client_secret, "tls.key"),
+        }
+        named = {field: {"name": secret, "key": key} for field, (secret, key) in files.items() if secret is not None}
+        source["tls"] = named or {"enabled": True}
     if kafka.sasl is not None:
         keys = {"userSecret": "username", "passwordSecret": "password"}
         secrets = {field: {"name": kafka.sasl.secret_name, "key": key} for field, key in keys.items()}

@@ -26,6 +26,9 @@ BUCKET_CA_FOLDER: Final = "/etc/s3-ca"
 KAFKA_CA_FOLDER: Final = "/etc/kafka-ca"
 """Where clients have the certificate of the brokers' authority."""
 
+KAFKA_CLIENT_FOLDER: Final = "/etc/kafka-client"
+"""Where clients have the certificate that they show to the brokers, and its key."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Database:
@@ -131,6 +134,8 @@ class KafkaConnection:
     tls: bool
     ca_secret: str | None = None
     """Secret whose key `ca.crt` is the authority that signed the brokers' certificates; None: the public ones."""
+    client_secret: str | None = None
+    """Secret with `tls.crt` and `tls.key`, which clients show; None: none."""
     sasl: Sasl | None = None
     """How clients log in; None: they don't."""
     client_labels: Mapping[str, str]
@@ -141,13 +146,18 @@ class KafkaConnection:
     @property
     def access(self) -> Access:
         """A client's."""
-        trusted = Access(labels=self.client_labels, egress=self.egress, env=self._env())
-        if self.ca_secret is None:
-            return trusted
-        return trusted + Access(
-            mounts=[{"name": "kafka-ca", "mount_path": KAFKA_CA_FOLDER, "read_only": True}],
-            volumes=[_certificate("kafka-ca", self.ca_secret)],
-        )
+        access = Access(labels=self.client_labels, egress=self.egress, env=self._env())
+        if self.ca_secret is not None:
+            access += Access(
+                mounts=[{"name": "kafka-ca", "mount_path": KAFKA_CA_FOLDER, "read_only": True}],
+                volumes=[_certificate("kafka-ca", self.ca_secret)],
+            )
+        if self.client_secret is not None:
+            access += Access(
+                mounts=[{"name": "kafka-client", "mount_path": KAFKA_CLIENT_FOLDER, "read_only": True}],
+                volumes=[_certificate("kafka-client", self.client_secret, "tls.crt", "tls.key")],
+            )
+        return access
 
     def _env(self) -> list[Env]:
         """What the loop's pods read (`loop.runtime.kafka.client_settings`). The password stays in its Secret."""
@@ -155,6 +165,9 @@ class KafkaConnection:
         env = plain_env({"KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers, "KAFKA_SECURITY_PROTOCOL": protocol})
         if self.ca_secret is not None:
             env += plain_env({"KAFKA_SSL_CA_LOCATION": f"{KAFKA_CA_FOLDER}/ca.crt"})
+        if self.client_secret is not None:
+            shown = {"CERTIFICATE": "tls.crt", "KEY": "tls.key"}
+            env += plain_env({f"KAFKA_SSL_{k}_LOCATION": f"{KAFKA_CLIENT_FOLDER}/{file}" for k, file in shown.items()})
         if self.sasl is not None:
             env += [
                 *plain_env({"KAFKA_SASL_MECHANISM": str(self.sasl.mechanism)}),
@@ -186,7 +199,7 @@ class Tracking:
         )
 
 
-def _certificate(name: str, secret: str) -> Volume:
-    """An authority's certificate, and nothing else: the Secret may have the authority's key as well."""
-    items: list[k8s.core.v1.KeyToPathArgsDict] = [{"key": "ca.crt", "path": "ca.crt"}]
+def _certificate(name: str, secret: str, *files: str) -> Volume:
+    """An authority's certificate, or these files, and nothing else: the Secret may have the authority's key as well."""
+    items: list[k8s.core.v1.KeyToPathArgsDict] = [{"key": file, "path": file} for file in files or ("ca.crt",)]
     return {"name": name, "secret": {"secret_name": secret, "items": items}}

@@ -42,6 +42,7 @@ def external_brokers(given: ExternalKafka) -> KafkaConnection:
         bootstrap_servers=Output.from_input(given.bootstrap_servers),
         tls=given.tls is not None,
         ca_secret=given.tls and given.tls.ca_secret,
+        client_secret=given.tls and given.tls.client_secret,
         sasl=given.sasl,
         client_labels={},
         egress=(Allowance(ports=tuple(sorted(ports)), peers=ANYWHERE),),

@@ -11,6 +11,8 @@ _NAMED: Final = (
     "sasl.username",
     "sasl.password",
     "ssl.ca.location",
+    "ssl.certificate.location",
+    "ssl.key.location",
 )
 
 

@@ -183,8 +183,9 @@ def test_events_come_from_the_loop_s_topic_and_the_oldest_count() -> None:
     assert source.keys().isdisjoint({"tls", "sasl"})
 
 
-def with_tls(ca_secret: str | None) -> KafkaConnection:
-    return replace(kafka(), tls=True, ca_secret=ca_secret, sasl=Sasl.model_validate({"secretName": "kafka-user"}))
+def with_tls(ca_secret: str | None, client_secret: str | None = None) -> KafkaConnection:
+    tls = replace(kafka(), tls=True, ca_secret=ca_secret, client_secret=client_secret)
+    return replace(tls, sasl=Sasl.model_validate({"secretName": "kafka-user"}))
 
 
 @pytest.mark.parametrize(
@@ -196,6 +197,13 @@ def test_brokers_with_tls_are_verified_by_the_authority_that_is_named(
     ca_secret: str | None, tls: dict[str, Any]
 ) -> None:
     assert kafka_source("recommender", with_tls(ca_secret))["tls"] == tls
+
+
+def test_the_loop_shows_the_brokers_a_certificate_where_one_is_named() -> None:
+    assert kafka_source("recommender", with_tls(None, "kafka-client"))["tls"] == {
+        "clientCertSecret": {"name": "kafka-client", "key": "tls.crt"},
+        "clientKeySecret": {"name": "kafka-client", "key": "tls.key"},
+    }
 
 
 def test_user_and_password_for_the_brokers_stay_in_their_secret() -> None:

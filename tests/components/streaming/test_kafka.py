@@ -142,6 +142,23 @@ def test_external_brokers_are_reached_on_their_ports_with_a_password_that_stays_
     }
 
 
+def test_a_client_s_certificate_is_mounted_with_its_key_and_nothing_else_of_the_secret() -> None:
+    given = {"bootstrapServers": "a.example.com:9094", "tls": {"clientSecret": "kafka-client"}}
+    connection = external_brokers(ExternalKafka.model_validate(given))
+    env = {each["name"]: each.get("value") for each in connected(lambda: connection.access.env)}
+    assert env == {
+        "KAFKA_BOOTSTRAP_SERVERS": "a.example.com:9094",
+        "KAFKA_SECURITY_PROTOCOL": "SSL",
+        "KAFKA_SSL_CERTIFICATE_LOCATION": "/etc/kafka-client/tls.crt",
+        "KAFKA_SSL_KEY_LOCATION": "/etc/kafka-client/tls.key",
+    }
+    (volume,) = connection.access.volumes
+    assert volume["secret"] == {
+        "secret_name": "kafka-client",
+        "items": [{"key": "tls.crt", "path": "tls.crt"}, {"key": "tls.key", "path": "tls.key"}],
+    }
+
+
 def test_external_brokers_without_tls_and_password_are_plain_text() -> None:
     connection = external_brokers(ExternalKafka.model_validate({"bootstrapServers": "kafka:9092"}))
     assert {each["name"]: each["value"] for each in connected(lambda: connection.access.env)} == {
