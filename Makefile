@@ -13,7 +13,7 @@ LOOP_PYTHON := images/loop/.venv/bin/python
 IMAGES := loop detector mlflow
 
 .DEFAULT_GOAL := help
-.PHONY: help up down restore env logs train check test test-detector models e2e ci promtool knative-pods wheels verify-wheels lint format types mirror advisories chart-keys schema clean
+.PHONY: help up down restore env logs train check model try image test test-detector models e2e ci promtool knative-pods wheels verify-wheels lint format types mirror advisories chart-keys schema clean
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,15 @@ train: .venv/ready ## train a model now, and wait; MODEL=… where there are sev
 
 check: .venv/ready ## ask the running stack the loop's seven questions; DEEP=1 also trains and makes drift; JSON=1 or WATCH=1
 	@$(PYTHON) -m local check $(if $(DEEP),--deep) $(if $(JSON),--json) $(if $(WATCH),--watch)
+
+model: .venv/ready ## make a folder of a model of yours that runs as it is: NAME=churn KIND=classification|regression|ranking
+	@$(PYTHON) -m local model --name "$(NAME)" $(if $(KIND),--kind $(KIND)) $(if $(FOLDER),--folder "$(FOLDER)")
+
+try: .venv/ready images/loop/.venv/ready images/detector/.venv/ready ## take a model through the whole contract, in seconds, without a cluster: FOLDER=models/churn
+	@$(PYTHON) -m local try --folder "$(FOLDER)"
+
+image: .venv/ready ## build a model's image without Docker and give it to the built-in cluster: FOLDER=models/churn; REGISTRY=… pushes it
+	@$(PYTHON) -m local image --folder "$(FOLDER)" $(if $(REGISTRY),--registry "$(REGISTRY)") $(if $(BASE),--base "$(BASE)") $(if $(filter command line,$(origin STACK)),--stack $(STACK))
 
 test: .venv/ready images/loop/.venv/ready ## unit, policy and loop tests; no cluster needed
 	$(PYTHON) -m pytest -n 2 --dist loadfile

@@ -1,19 +1,23 @@
-"""`python -m local`: the commands behind `make up`, `down`, `env`, `logs`, `train` and `check`."""
+"""`python -m local`: the commands behind `make`, from `up` and `down` to `model`, `try` and `image`."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 import restore.cli
 from local import check, environment, logs, train, up
+from local.display import Display
 from local.lock import exclusive
 from local.node.node import Node
 from local.paths import Paths
 from local.stack import BUILT_IN
-from local.steps import StepError
+from local.starter import folder, image, new, tryout
+from local.steps import Runner, StepError
 
 CONSOLE = Console(highlight=False, soft_wrap=True)
 
@@ -48,7 +52,48 @@ def parser() -> argparse.ArgumentParser:
     back.add_argument("--stack", default=BUILT_IN, help="whose database (default: local)")
     restore.cli.options(back)
     back.set_defaults(run=run_restore)
+    _model_commands(commands)
     return root
+
+
+def _model_commands(commands: Any) -> None:
+    """Those that work on the folder of a model of yours."""
+    made = commands.add_parser("model", help="make a folder of a model that runs as it is")
+    made.add_argument("--name", required=True, help="the model's name")
+    made.add_argument("--kind", default=new.ModelKind.CLASSIFICATION, help=f"one of {', '.join(new.ModelKind)}")
+    made.add_argument("--folder", type=Path, help="where (default: models/NAME)")
+    made.set_defaults(run=run_model)
+    tried = commands.add_parser("try", help="take a model through all stations of the loop, without a cluster")
+    tried.add_argument("--folder", type=Path, required=True, help="the model's folder")
+    tried.set_defaults(run=run_try)
+    built = commands.add_parser("image", help="build a model's image without Docker, and hand it over")
+    built.add_argument("--folder", type=Path, required=True, help="the model's folder")
+    built.add_argument("--registry", default="", help="where to push it (default: the built-in cluster gets it)")
+    built.add_argument("--base", default="", help="image that the Dockerfile begins with (default: the project's own)")
+    built.add_argument("--stack", help="whose file gets the settings (default: local, and none with a registry)")
+    built.set_defaults(run=run_image)
+
+
+def run_model(arguments: argparse.Namespace) -> int:
+    made = new.make(arguments.name, arguments.kind, arguments.folder)
+    CONSOLE.print(f"{made} is a {arguments.kind} that runs as it is. Next: make try FOLDER={made}", markup=False)
+    return 0
+
+
+def run_try(arguments: argparse.Namespace) -> int:
+    return tryout.run(folder.read(arguments.folder), Paths.default(), CONSOLE, os.environ)
+
+
+def run_image(arguments: argparse.Namespace) -> int:
+    stack = arguments.stack if arguments.stack is not None else "" if arguments.registry else BUILT_IN
+    order = image.Order(
+        folder=folder.read(arguments.folder), registry=arguments.registry, base=arguments.base, stack=stack
+    )
+    paths = Paths.default()
+    with exclusive(paths, "make image"):
+        reference = image.Build(order, paths).run(Runner(paths.steps, Display(CONSOLE)))
+    CONSOLE.print(f"\ntraining.image: {reference}", markup=False)
+    return 0
 
 
 def run_up(arguments: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ import io
 import json
 import subprocess
 import tarfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -18,6 +19,8 @@ from local.shell import run
 from local.steps import StepError
 
 REGISTRY = "ml-loop.local"
+YOURS = f"{REGISTRY}/models"
+"""Where images of users' own models are: whether a version still needs one, only the registry of models knows."""
 OCI = "application/vnd.oci.image"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -40,13 +43,7 @@ class Archive:
 
     def write(self, stream: IO[bytes]) -> None:
         """Writes the layout: index, manifest, config and layers."""
-        described = {
-            "mediaType": f"{OCI}.manifest.v1+json",
-            "digest": f"sha256:{sha256(self.manifest)}",
-            "size": len(self.manifest),
-        }
-        entries = [described | {"annotations": {"io.containerd.image.name": name}} for name in self.names]
-        index = json.dumps({"schemaVersion": 2, "manifests": entries}).encode()
+        index = json.dumps(index_of(self.manifest, self.names)).encode()
         with tarfile.open(fileobj=stream, mode="w|") as tar:
             add(tar, "oci-layout", b'{"imageLayoutVersion": "1.0.0"}')
             add(tar, "index.json", index)
@@ -54,6 +51,34 @@ class Archive:
                 add(tar, f"blobs/sha256/{sha256(blob)}", blob)
             for value, layer in dict(zip(self.digests, self.layers, strict=True)).items():
                 tar.add(layer, f"blobs/sha256/{value}")
+
+    def lay_out(self, folder: Path) -> None:
+        """Writes the layout into an empty folder of the layers' file system: they are linked.
+
+        With a history, which buildah asks of an image that it builds on.
+        """
+        blobs = folder / "blobs" / "sha256"
+        blobs.mkdir(parents=True)
+        history = [{"created_by": layer.stem} for layer in self.layers]
+        described = json.dumps(json.loads(self.config) | {"history": history}).encode()
+        document = json.dumps(manifest(described, self.layers, self.digests)).encode()
+        (folder / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+        (folder / "index.json").write_text(json.dumps(index_of(document, ())))
+        for blob in (document, described):
+            (blobs / sha256(blob)).write_bytes(blob)
+        for value, layer in dict(zip(self.digests, self.layers, strict=True)).items():
+            (blobs / value).hardlink_to(layer)
+
+
+def index_of(manifest: bytes, names: Sequence[str]) -> dict[str, object]:
+    """The index of a layout with one image, under the names that containerd gives it."""
+    described = {
+        "mediaType": f"{OCI}.manifest.v1+json",
+        "digest": f"sha256:{sha256(manifest)}",
+        "size": len(manifest),
+    }
+    named = [described | {"annotations": {"io.containerd.image.name": name}} for name in names]
+    return {"schemaVersion": 2, "manifests": named or [described]}
 
 
 def config(image: LocalImage, digests: list[str]) -> dict[str, object]:
@@ -123,7 +148,7 @@ class Importer:
         Those that models were trained in stay: a version is served in its own, whenever it goes into production.
         """
         wanted = {name for image in images for name in Archive(image, self._paths).names}
-        trained_in = tuple(f"{REGISTRY}/{image.name}@" for image in images if image.trains)
+        trained_in = (*(f"{REGISTRY}/{image.name}@" for image in images if image.trains), f"{YOURS}/")
         ours = [name for name in self.present() if name.startswith(f"{REGISTRY}/")]
         old = [name for name in ours if name not in wanted and name not in named and not name.startswith(trained_in)]
         if old:
@@ -132,17 +157,33 @@ class Importer:
     def remove(self, names: list[str]) -> None:
         run(*self._ctr, "remove", *names)
 
+    def load_layout(self, folder: Path, name: str) -> str:
+        """Imports the one image of an OCI layout under `ml-loop.local/models`; returns the reference that pods use."""
+        (described,) = json.loads((folder / "index.json").read_text())["manifests"]
+        manifest = (folder / "blobs" / described["digest"].replace(":", "/")).read_bytes()
+        reference = f"{YOURS}/{name}@{described['digest']}"
+        (folder / "index.json").write_text(json.dumps(index_of(manifest, [reference])))
+        if reference not in self.present():
+            self._import(reference, lambda stream: _pack(folder, stream))
+        return reference
+
     def _stream(self, archive: Archive) -> None:
+        self._import(archive.reference, archive.write)
+
+    def _import(self, reference: str, write: Callable[[IO[bytes]], None]) -> None:
         process = subprocess.Popen(
             [*self._ctr, "import", "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
         assert process.stdin is not None  # noqa: S101  # narrows the type: it was asked for
         try:
-            archive.write(process.stdin)
+            write(process.stdin)
         except BrokenPipeError:
             process.stdin = None
         _, told = process.communicate()
         if process.returncode:
-            raise StepError(
-                f"containerd refused the image {archive.reference}: {told.decode(errors='replace').strip()}"
-            )
+            raise StepError(f"containerd refused the image {reference}: {told.decode(errors='replace').strip()}")
+
+
+def _pack(folder: Path, stream: IO[bytes]) -> None:
+    with tarfile.open(fileobj=stream, mode="w|") as tar:
+        tar.add(folder, ".")

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Mapping
 
 from local.shell import run
 from local.steps import StepError
@@ -19,14 +20,19 @@ PACKAGES = {  # a program, and the package that brings it
 SEARCH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
-def missing() -> list[str]:
+def missing(packages: Mapping[str, str] = PACKAGES) -> list[str]:
     """Packages whose program is not there."""
-    return [package for program, package in PACKAGES.items() if shutil.which(program, path=SEARCH) is None]
+    return [package for program, package in packages.items() if shutil.which(program, path=SEARCH) is None]
 
 
 def install() -> str | None:
+    """Installs what the node and the image builder lack."""
+    return provide(PACKAGES)
+
+
+def provide(wanted: Mapping[str, str]) -> str | None:
     """Installs what is missing; nothing else on the machine is changed."""
-    packages = missing()
+    packages = missing(wanted)
     if not packages:
         return None
     if shutil.which("apt-get") is None:

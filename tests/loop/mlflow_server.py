@@ -1,54 +1,5 @@
-"""A real MLflow server: a database file, artifacts through the server, one worker."""
+"""The MLflow server of tests is the one that `make try` starts."""
 
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from pathlib import Path
+from starter.mlflow_server import MlflowServer
 
-SETTINGS = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    "MLFLOW_SERVER_ALLOWED_HOSTS": "127.0.0.1:*",
-}
-
-
-class MlflowServer:
-    """An MLflow server that a test may stop and start again on the same port with the same data."""
-
-    def __init__(self, folder: Path, *options: str, environment: dict[str, str] | None = None) -> None:
-        self.folder, self.options, self.environment = folder, options, environment or {}
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
-        command += ["--workers", "1", "--serve-artifacts", "--artifacts-destination", str(self.folder / "artifacts")]
-        command += ["--backend-store-uri", f"sqlite:///{self.folder / 'mlflow.db'}", *self.options]
-        environment = os.environ | SETTINGS | self.environment
-        with (self.folder / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                command, stdout=log, stderr=log, start_new_session=True, env=environment, cwd=self.folder
-            )
-
-    def wait(self) -> None:
-        deadline = time.monotonic() + 240
-        while time.monotonic() < deadline:
-            try:
-                urllib.request.urlopen(f"{self.url}/health", timeout=5).close()  # noqa: S310 - our own address
-            except OSError:
-                time.sleep(0.2)
-            else:
-                return
-        raise AssertionError(f"MLflow did not start: {(self.folder / 'server.log').read_text()[-2000:]}")
-
-    def stop(self) -> None:
-        if self.process is not None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+__all__ = ["MlflowServer"]

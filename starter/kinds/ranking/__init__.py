@@ -1,0 +1,1 @@
+"""A ranking to start from."""

@@ -1,0 +1,1 @@
+"""A regression to start from."""

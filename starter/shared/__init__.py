@@ -1,0 +1,1 @@
+"""What `make model` puts into every folder, whatever the kind of model."""
