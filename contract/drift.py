@@ -1,10 +1,12 @@
 """What counts as drift: the settings of the stack file and of the detector, with their defaults and bounds."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Final
 
 from contract.flags import Flag, spelled
+from contract.intervals import FRACTION, POSITIVE, PROBABILITY, Interval
 
 MIN_WINDOW: Final = 30
 """Fewer rows tell nothing of a distribution; the same least number holds for the reference."""
@@ -30,6 +32,15 @@ class DriftReference(StrEnum):
     """The same day of the week in UTC."""
 
 
+INTERVALS: Final[Mapping[str, Interval]] = {
+    "window": Interval(said=f"at least {MIN_WINDOW} rows", ge=MIN_WINDOW),
+    "p_value": PROBABILITY,
+    "min_effect": FRACTION,
+    "false_retrains_per_year": POSITIVE,
+}
+"""What each number must be; the types of the settings are made of the same."""
+
+
 @dataclass(frozen=True)
 class DriftSettings:
     """What counts as drift. Raises ValueError with one sentence when a value is out of its range."""
@@ -43,14 +54,9 @@ class DriftSettings:
     reference: Annotated[DriftReference, "which rows the window is compared with"] = DriftReference.TRAINING
 
     def __post_init__(self) -> None:
-        for key, legal, allowed in (
-            ("window", self.window >= MIN_WINDOW, f"at least {MIN_WINDOW} rows"),
-            ("p_value", 0 < self.p_value < 1, "between 0 and 1, both excluded"),
-            ("min_effect", 0 <= self.min_effect < 1, "at least 0 and below 1"),
-            ("false_retrains_per_year", 0 < self.false_retrains_per_year < float("inf"), "above 0"),
-        ):
-            if not legal:
-                raise ValueError(f"{spelled(key)} is {getattr(self, key)}; it must be {allowed}.")
+        for key, allowed in INTERVALS.items():
+            if getattr(self, key) not in allowed:
+                raise ValueError(f"{spelled(key)} is {getattr(self, key)}; it must be {allowed.said}.")
 
 
 DEFAULTS: Final = DriftSettings(features=())

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
+from contract.intervals import NOT_NEGATIVE
+
 
 class Direction(StrEnum):
     """Which values of a metric are better."""
@@ -25,7 +27,7 @@ class Criterion:
     tolerance: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.bound) and math.isfinite(self.tolerance) and self.tolerance >= 0):
+        if not math.isfinite(self.bound) or self.tolerance not in NOT_NEGATIVE:
             raise ValueError(
                 f"the bound {self.bound:g} and the tolerance {self.tolerance:g} of {self.metric} must be finite, "
                 "the tolerance not negative"

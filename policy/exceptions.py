@@ -1,13 +1,15 @@
 """Exceptions from rules: written down in config, each with a reason and an end."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import date
 from fnmatch import fnmatchcase
 from typing import Any
 
+from pydantic import ValidationError
+
 from policy.manifest import get
 from policy.rule import Resource
+from settings import PolicyException
+from settings.scalars import restored
 
 SCHEMA: Mapping[str, Any] = {
     "type": "array",
@@ -25,20 +27,13 @@ SCHEMA: Mapping[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
-class PolicyException:
-    """One rule that need not hold for the objects whose Kind/namespace/name matches `object`, before `expires`."""
+def covers(exception: PolicyException, rule: str, resource: Resource) -> bool:
+    """Whether the rule need not hold for the object, by its Kind/namespace/name."""
+    return exception.rule == rule and fnmatchcase(identity(resource), exception.object)
 
-    rule: str
-    object: str
-    reason: str
-    expires: date
 
-    def covers(self, rule: str, resource: Resource) -> bool:
-        return self.rule == rule and fnmatchcase(identity(resource), self.object)
-
-    def __str__(self) -> str:
-        return f"{self.rule} for {self.object} until {self.expires}: {self.reason}"
+def told(exception: PolicyException) -> str:
+    return f"{exception.rule} for {exception.object} until {exception.expires}: {exception.reason}"
 
 
 def identity(resource: Resource) -> str:
@@ -54,18 +49,12 @@ def read_exceptions(entries: Iterable[Mapping[str, Any]], rule: str | None = Non
 
     Raises ValueError, with the key and the remedy, for an entry without a rule, a reason or a date.
     """
-    return tuple(_read(entry, rule) for entry in entries)
+    return tuple(_read({"rule": rule, **entry} if rule else entry) for entry in entries)
 
 
-def _read(entry: Mapping[str, Any], rule: str | None) -> PolicyException:
-    name, reason, expires = entry.get("rule", rule), entry.get("reason"), entry.get("expires")
-    if not name or not reason:
-        missing = "rule" if not name else "reason"
-        raise ValueError(f"policy exception {dict(entry)}: {missing} is not set; must be a text; write it down")
+def _read(entry: Mapping[str, Any]) -> PolicyException:
     try:
-        end = date.fromisoformat(str(expires).partition(" ")[0])  # Pulumi writes an unquoted date with a time
-    except ValueError as error:
-        raise ValueError(
-            f"policy exception {dict(entry)}: expires is {expires!r}; must be a date such as 2027-01-31; write one"
-        ) from error
-    return PolicyException(str(name), str(entry.get("object") or "*"), str(reason), end)
+        return PolicyException.model_validate(restored(entry))
+    except ValidationError as error:
+        problems = " ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise ValueError(f"policy exception {dict(entry)}: {problems}") from None

@@ -15,11 +15,12 @@ from typing import Any
 
 import yaml
 
-from policy.exceptions import PolicyException, read_exceptions
+from policy.exceptions import read_exceptions
 from policy.manifest import get
 from policy.rule import Level, Resource, Rule, Stack
 from policy.rules import RULES
 from policy.verdict import judge
+from settings import PolicyException
 
 
 def load(text: str, name: str) -> Iterator[Resource]:

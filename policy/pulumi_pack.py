@@ -23,12 +23,13 @@ from pulumi_policy import (
 )
 from pulumi_policy.proxy import UnknownValueError
 
-from policy.exceptions import SCHEMA, PolicyException, read_exceptions
+from policy.exceptions import SCHEMA, read_exceptions
 from policy.lint import from_chart
 from policy.manifest import Unknown
 from policy.rule import Resource, Rule, Stack
 from policy.rules.charts import CHART
 from policy.verdict import judge
+from settings import PolicyException
 
 CRD = "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition"
 

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from policy.exceptions import PolicyException
+from policy.exceptions import covers, told
 from policy.manifest import Unknown
 from policy.rule import Resource, Rule, Stack
 from policy.violation import Violation
+from settings import PolicyException
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,13 @@ def judge(rule: Rule, resource: Resource, stack: Stack, exceptions: Sequence[Pol
     found = list(rule.check(resource, stack))
     violations = [violation.message for violation in found if violation.known]
     unknown = tuple(_unknown_messages(found))
-    matching = [exception for exception in exceptions if exception.covers(rule.name, resource)]
+    matching = [exception for exception in exceptions if covers(exception, rule.name, resource)]
     valid = [exception for exception in matching if today < exception.expires]
     if violations and valid:
-        return Ruling(unknown=unknown, excepted=tuple(f"{message} [exception: {valid[0]}]" for message in violations))
-    expired = "".join(f" [exception expired: {exception}]" for exception in matching)
+        return Ruling(
+            unknown=unknown, excepted=tuple(f"{message} [exception: {told(valid[0])}]" for message in violations)
+        )
+    expired = "".join(f" [exception expired: {told(exception)}]" for exception in matching)
     return Ruling(tuple(message + expired for message in violations), unknown)
 
 

@@ -7,10 +7,11 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from contract.gate import Criterion, Direction
+from contract.intervals import NOT_NEGATIVE
 from settings.problem import Allowed, Path, Problem, one_of, shown
 from settings.section import Section
 from settings.values.names import MetricName
-from settings.values.number import Number
+from settings.values.number import Number, within
 
 _ENDS: Final = (
     *("loss", "error", "errors", "deviance", "perplexity", "brier", "crps", "divergence", "distance", "regret"),
@@ -23,8 +24,8 @@ _TURNED: Final = frozenset({"neg", "negative", "negated", "minus", "inverse", "s
 
 Tolerance = Annotated[
     float,
-    Field(strict=True, ge=0, allow_inf_nan=False),
-    Allowed("a number of at least 0", "Write it in the metric's own unit, such as 0.01"),
+    within(NOT_NEGATIVE),
+    Allowed(f"a number {NOT_NEGATIVE.said}", "Write it in the metric's own unit, such as 0.01"),
 ]
 
 

@@ -79,15 +79,18 @@ class RunningStack:
         reply = self.http(self.registry("registered-models/get", name=self.model))
         if reply.status == 404:
             return None
-        if reply.status != 200:
-            raise OSError(f"MLflow answers {reply.status} to registered-models/get: {reply.body[:200]}")
-        return {each["alias"]: str(each["version"]) for each in reply.json()["registered_model"].get("aliases", [])}
+        model = _content(reply, "registered-models/get")["registered_model"]
+        return {each["alias"]: str(each["version"]) for each in model.get("aliases", [])}
 
     @cached_property
     def versions(self) -> list[dict[str, Any]]:
-        """Versions of the model, newest first, with `tags` as a mapping; at most the newest 200."""
+        """Versions of the model, newest first, with `tags` as a mapping; at most the newest 200.
+
+        Raises OSError when MLflow does not say.
+        """
         query = {"filter": f"name='{self.model}'", "order_by": "version_number DESC", "max_results": "200"}
-        found = self.http(self.registry("model-versions/search", **query)).json().get("model_versions", [])
+        reply = self.http(self.registry("model-versions/search", **query))
+        found = _content(reply, "model-versions/search").get("model_versions", [])
         return [
             each | {"tags": {tag["key"]: tag["value"] for tag in each.get("tags", [])}}
             for each in sorted(found, key=lambda each: -int(each["version"]))
@@ -141,6 +144,16 @@ class RunningStack:
         """The model's trainings that the cluster still keeps, newest first."""
         found = self.objects("workflows", f"{MODEL_LABEL}={self.model}", *selector)
         return sorted(found, key=lambda each: each["metadata"]["creationTimestamp"], reverse=True)
+
+
+def _content(reply: Reply, path: str) -> dict[str, Any]:
+    """What MLflow answers. Raises OSError for an error, and for what is no JSON: somebody in between has answered."""
+    try:
+        if reply.status == 200:
+            return reply.json()
+    except ValueError:
+        pass
+    raise OSError(f"MLflow answers {reply.status} to {path}: {reply.body[:200]}")
 
 
 def _value(text: str) -> float | str | None:

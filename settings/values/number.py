@@ -1,10 +1,18 @@
 """Numbers and switches. All strict: `"2"`, `2.0` and `true` are not the integer 2."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
+from contract import intervals
+from contract.intervals import Interval
 from settings.problem import Allowed
+
+
+def within(interval: Interval) -> Any:
+    """What pydantic is to know of a number in the interval."""
+    return Field(strict=True, ge=interval.ge, gt=interval.gt, lt=interval.lt, allow_inf_nan=False)
+
 
 Flag = Annotated[bool, Field(strict=True), Allowed("true or false", "Write it without quotes")]
 
@@ -28,14 +36,14 @@ Utilization = Annotated[
 
 Probability = Annotated[
     float,
-    Field(strict=True, gt=0, lt=1),
-    Allowed("a number between 0 and 1, both excluded", "Write a fraction such as 0.05"),
+    within(intervals.PROBABILITY),
+    Allowed(f"a number {intervals.PROBABILITY.said}", "Write a fraction such as 0.05"),
 ]
 
 Fraction = Annotated[
     float,
-    Field(strict=True, ge=0, lt=1),
-    Allowed("a number from 0 to 1, 1 excluded", "Write a fraction such as 0.1"),
+    within(intervals.FRACTION),
+    Allowed(f"a number {intervals.FRACTION.said}", "Write a fraction such as 0.1"),
 ]
 
 Number = Annotated[
@@ -44,6 +52,6 @@ Number = Annotated[
 
 Positive = Annotated[
     float,
-    Field(strict=True, gt=0, allow_inf_nan=False),
-    Allowed("a number above 0", "Write it without quotes; smaller is stricter"),
+    within(intervals.POSITIVE),
+    Allowed(f"a number {intervals.POSITIVE.said}", "Write it without quotes; smaller is stricter"),
 ]

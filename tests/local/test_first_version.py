@@ -1,5 +1,6 @@
 """A first `make up` ends with the example trained and answering; what others train is left alone."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -87,12 +88,25 @@ def test_an_mlflow_that_starts_anew_is_waited_for(monkeypatch: pytest.MonkeyPatc
     assert first_version.provide(lambda: replace(station.live(), http=starting)) == "2 in the registry"
 
 
-def test_an_mlflow_that_does_not_say_is_no_reason_to_train(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (None, "connection refused"),
+        (Reply(503, {}, "no healthy upstream"), "MLflow answers 503 to model-versions/search: no healthy upstream"),
+        (Reply(404, {}, "{}"), "MLflow answers 404 to model-versions/search: {}"),
+        (Reply(200, {}, "<html>"), "MLflow answers 200 to model-versions/search: <html>"),
+    ],
+)
+def test_an_mlflow_that_does_not_say_is_no_reason_to_train(
+    reply: Reply | None, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def away(_url: str, _body: object = None) -> Reply:
-        raise OSError("connection refused")
+        if reply is None:
+            raise OSError("connection refused")
+        return reply
 
     monkeypatch.setattr(first_version, "MLFLOW_SECONDS", 0.0)
-    with pytest.raises(StepError, match="MLflow cannot be asked for versions of m: connection refused"):
+    with pytest.raises(StepError, match=re.escape(f"MLflow cannot be asked for versions of m: {said}")):
         first_version.provide(lambda: replace(fresh().live(), http=away))
 
 

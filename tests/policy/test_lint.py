@@ -103,8 +103,8 @@ def test_an_exception_for_another_object_covers_nothing(name: str) -> None:
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ({"expires": "soon"}, "expires is 'soon'; must be a date such as 2027-01-31; write one"),
-        ({"expires": "2027-01-31", "reason": ""}, "reason is not set; must be a text; write it down"),
+        ({"expires": "soon"}, 'expires: "soon" is not allowed; expected a date such as 2027-01-31. Write year'),
+        ({"expires": "2027-01-31", "reason": ""}, 'reason: "" is not allowed; expected a text that is not empty.'),
     ],
 )
 def test_an_exception_without_an_end_or_a_reason_is_refused(entry: dict[str, str], message: str) -> None:

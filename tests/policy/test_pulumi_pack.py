@@ -122,7 +122,7 @@ def test_an_exception_is_advice_with_its_reason(pack: dict[str, Policy]) -> None
 
 def test_an_exception_without_an_end_is_reported_instead_of_used(pack: dict[str, Policy]) -> None:
     (message,) = judged(pack["restricted-pods"], BROKEN, exceptions=[{"reason": "measured"}])
-    assert message.endswith("expires is None; must be a date such as 2027-01-31; write one")
+    assert message.endswith("expires: is missing; expected a date such as 2027-01-31. Write year, month and day.")
 
 
 def test_the_options_of_a_rule_reach_it(pack: dict[str, Policy]) -> None:
