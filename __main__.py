@@ -34,8 +34,8 @@ address = gateway(stack, loop.name, here)
 
 # Tracking: artifact store, database, MLflow, and its host name at the gateway
 artifacts = artifact_store(stack, station.name, loop.name, log_writers(stack), protect=protect, opts=here)
-records = database(stack, station.name, bucket=artifacts.bucket, operators=installed, protect=protect, opts=here)
-mlflow = tracking_server(stack, station.name, database=records, bucket=artifacts.bucket, gateway=address, opts=here)
+records = database(stack, station.name, store=artifacts, operators=installed, protect=protect, opts=here)
+mlflow = tracking_server(stack, station.name, loop.name, database=records, store=artifacts, gateway=address, opts=here)
 public_url = external_url(stack, address, mlflow, here)
 
 # Kafka, which carries predictions and drift, and the bus between drift and training

@@ -15,6 +15,7 @@ from components.platform.operators import Operators
 from components.serving.gateway import Gateway
 from components.serving.model_storage import ModelStorage, ModelStorageArgs
 from components.tracking.mlflow import Mlflow
+from components.training.step_results import StepResults, StepResultsArgs
 from components.training.training import accounts
 from settings import ImageName, Settings
 
@@ -44,6 +45,7 @@ def model_loops(
     """Each model's loop; returns each one's part of the stack's outputs."""
     if not stack.models:
         return {}
+    StepResults("step-results", StepResultsArgs(namespace=namespace), opts)
     loop_image = image(stack, ImageName.LOOP)
     storage = ModelStorageArgs(namespace=stack.namespace, image=loop_image, tracking_url=mlflow.url)
     shared = ModelLoopArgs(

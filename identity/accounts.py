@@ -1,7 +1,9 @@
-"""Who a token belongs to, by Kubernetes' TokenReview.
+"""Who a token belongs to, by Kubernetes' TokenReview, and whether the pod that it was made for still runs.
 
 External: the API server, reached as the kubeconfig says, or as the pod's own account, which must be allowed to create
-TokenReviews. A positive answer is kept for a minute: that long a deleted pod's token may still count.
+TokenReviews and to read the pods of the loop's namespace. The API server takes a token for valid until its pod's object
+is gone, which for a step of a training is minutes after its end. A positive answer is kept for half a minute: that
+long an ended pod's token may still count.
 """
 
 import hashlib
@@ -17,9 +19,13 @@ from urllib3.exceptions import HTTPError
 
 from contract.names import TRACKING_AUDIENCE
 
-KEPT_SECONDS: Final = 60
+KEPT_SECONDS: Final = 30
 PATIENCE_SECONDS: Final = 5
 _PREFIX: Final = "system:serviceaccount:"
+_POD_NAME, _POD_UID = (f"authentication.kubernetes.io/pod-{part}" for part in ("name", "uid"))
+"""What a review says of the pod that a token was made for; of one made by hand, nothing."""
+_FORBIDDEN: Final = 403
+_ENDED: Final = frozenset({"Succeeded", "Failed"})
 
 
 class UnknownCallerError(Exception):
@@ -39,6 +45,7 @@ class Callers:
         settings.retries = False
         config.load_config(client_configuration=settings)
         self._api = client.AuthenticationV1Api(ApiClient(settings))
+        self._pods = client.CoreV1Api(ApiClient(settings))
         self._known: TTLCache[bytes, str] = TTLCache(maxsize=1024, ttl=KEPT_SECONDS)
         self._lock = threading.Lock()
 
@@ -72,4 +79,26 @@ class Callers:
             raise UnknownCallerError(f"has a token that is not valid for the audience {TRACKING_AUDIENCE}")
         if not status.user.username.startswith(_PREFIX):
             raise UnknownCallerError("has a token of no service account")
+        self._check_pod(status.user)
         return status.user.username
+
+    def _check_pod(self, user: Any) -> None:
+        """Raises `UnknownCallerError` for the token of a pod that has ended, or that is not there."""
+        said: dict[str, list[str]] = user.extra or {}
+        (name,), (uid,) = (said.get(key) or [""] for key in (_POD_NAME, _POD_UID))
+        if not name:
+            return
+        namespace = user.username.removeprefix(_PREFIX).partition(":")[0]
+        try:
+            found: Any = self._pods.list_namespaced_pod(
+                namespace, field_selector=f"metadata.name={name}", _request_timeout=PATIENCE_SECONDS
+            )
+        except (ApiException, HTTPError, OSError, ValueError) as error:
+            if getattr(error, "status", None) == _FORBIDDEN:
+                raise UnknownCallerError(
+                    f"has a token of a pod in {namespace}, whose pods nobody here may see"
+                ) from error
+            reason = getattr(error, "reason", None) or type(error).__name__
+            raise NoReviewError(f"the API server does not say whether pod {name} still runs ({reason})") from error
+        if not any(pod.metadata.uid == uid and pod.status.phase not in _ENDED for pod in found.items):
+            raise UnknownCallerError(f"has a token of the pod {name}, which has ended")

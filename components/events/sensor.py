@@ -31,7 +31,8 @@ REJECTED: Final = "rejected"
 METRICS_PORT: Final = 7777
 """Of event sources and sensors."""
 FROM_EVENT: Final[Mapping[str, Mapping[str, str]]] = {
-    "feature": {"dataKey": "body.feature"},
+    # It reaches the words and variables of containers, in which the kubelet reads `$(NAME)` as another's value.
+    "feature": {"dataTemplate": '{{ replace "$" "$$" .Input.body.feature }}'},
     # By its key it would be written without an exponent, as a hundred zeros.
     "p_value": {"dataTemplate": '{{ printf "%g" .Input.body.p_value }}'},
     "event_id": {"dataKey": "body.id"},

@@ -3,6 +3,7 @@
 A bucket on AWS, a service that exists already, or one that the stack runs itself.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
@@ -41,6 +42,8 @@ class ExternalS3Args:
     """When clients add checksums of AWS's newer kinds."""
     path_style: bool = True
     """Whether the bucket is in the path of URLs."""
+    accounts: Sequence[str]
+    """Who uses the bucket, all with the same key."""
     logs: ExternalLogsArgs | None = None
     """None: logs are not kept there."""
 
@@ -58,7 +61,6 @@ class ArtifactStoreArgs:
 class ArtifactStore(pulumi.ComponentResource):
     """Creates an `S3Bucket` on AWS, a `VersityGw` in the cluster, or nothing where the service exists already."""
 
-    bucket: Bucket
     logs: Bucket | None
     """For the workflows of the loop's namespace. None: their logs stay with their pods."""
 
@@ -66,20 +68,26 @@ class ArtifactStore(pulumi.ComponentResource):
         super().__init__("ml-loop:storage:ArtifactStore", name, None, opts)
         child = ResourceOptions(parent=self)
         match args.store:
-            case S3BucketArgs():
+            case S3BucketArgs(folders=folders):
                 made = S3Bucket(f"{name}-s3", args.store, child)
-                self.bucket, self.logs = made.bucket, made.logs
+                self._buckets, self.logs = dict.fromkeys(folders, made.bucket), made.logs
             case VersityGwArgs():
                 server = VersityGw(f"{name}-s3", args.store, child)
-                self.bucket, self.logs = server.bucket, server.logs
-            case ExternalS3Args(logs=logs):
-                self.bucket = _external(args.store)
+                self._buckets, self.logs = server.buckets, server.logs
+            case ExternalS3Args(logs=logs, accounts=accounts):
+                bucket = _external(args.store)
+                self._buckets = dict.fromkeys(accounts, bucket)
                 self.logs = logs and replace(
-                    self.bucket,
+                    bucket,
                     name=Output.from_input(logs.bucket),
                     credentials_secret=Output.from_input(logs.credentials_secret),
                 )
-        self.register_outputs({"bucket": self.bucket.name, "endpoint": self.bucket.endpoint})
+        first = next(iter(self._buckets.values()))
+        self.register_outputs({"bucket": first.name, "endpoint": first.endpoint})
+
+    def bucket(self, account: str) -> Bucket:
+        """The bucket as the pods of this account use it. At a service of yours all have the one key that you gave."""
+        return self._buckets[account]
 
 
 def _external(store: ExternalS3Args) -> Bucket:

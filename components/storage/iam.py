@@ -69,6 +69,40 @@ class Irsa:
         }
 
 
+@dataclass(frozen=True)
+class Folder:
+    """A part of a bucket, for one account."""
+
+    name: str
+    lists_bucket: bool = False
+    """Whether the account may also read the names outside it: what writes backups asks for the bucket itself first
+    (HeadBucket), which S3 grants only to those who may list all of it."""
+
+
+def use(bucket_arn: str, folder: Folder) -> list[Statement]:
+    """What the owner of a folder may do: list, read, write and delete in it."""
+    prefixes = {"s3:prefix": [folder.name, f"{folder.name}/*"]}
+    return [
+        {
+            "Effect": "Allow",
+            "Action": "s3:ListBucket",
+            "Resource": bucket_arn,
+            "Condition": {"StringLikeIfExists" if folder.lists_bucket else "StringLike": prefixes},
+        },
+        {
+            "Effect": "Allow",
+            "Action": [
+                "s3:GetObject",
+                "s3:PutObject",
+                "s3:DeleteObject",
+                "s3:AbortMultipartUpload",
+                "s3:ListMultipartUploadParts",
+            ],
+            "Resource": f"{bucket_arn}/{folder.name}/*",
+        },
+    ]
+
+
 def document(*statements: Statement) -> str:
     """A policy document."""
     return json.dumps({"Version": "2012-10-17", "Statement": statements})

@@ -1,23 +1,18 @@
 """The bundled store's bucket for logs: who may add to it, and how long what is in it stays."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import pulumi
-import pulumi_kubernetes as k8s
-from pulumi import Output, ResourceOptions
+from pulumi import ResourceOptions
 
 from components.kit.client_job import client_cron_job
-from components.kit.connections import ACCESS_KEY_ID, SECRET_ACCESS_KEY, Bucket
-from components.kit.custom import object_name
-from components.kit.labels import labels
-from components.kit.pod import Mount, Volume, plain_env
-from components.storage.iam import document
+from components.kit.connections import Bucket
+from components.kit.pod import plain_env
+from components.storage.accounts import granted
+from components.storage.iam import Statement, document
 
 ACCESS_KEY: Final = "ml-loop-logs"
-USERS: Final[Mount] = {"name": "users", "mount_path": "/etc/versitygw", "read_only": True}
-"""Where the server finds its accounts besides root. It reads the file again when it changes, and never writes it."""
 DAILY: Final = "17 4 * * *"
 EXPIRE: Final = """\
 import datetime, os, boto3
@@ -44,38 +39,10 @@ class LogBucketArgs:
     bucket: str = "ml-loop-logs"
 
 
-def users(name: str, app: str, args: LogBucketArgs, namespace: pulumi.Input[str], opts: ResourceOptions) -> Volume:
-    """The file of the store's accounts, for `USERS`: one, which owns nothing and may make no bucket."""
-    account = {"access": ACCESS_KEY, "secret": args.secret_key, "role": "user"}
-    secret = k8s.core.v1.Secret(
-        f"{name}-users",
-        metadata={"name": f"{name}-users", "namespace": namespace, "labels": labels(app, name)},
-        string_data={"users.json": Output.json_dumps({"accessAccounts": {ACCESS_KEY: account}})},
-        opts=opts,
-    )
-    return {"name": USERS["name"], "secret": {"secret_name": object_name(secret)}}
-
-
-def credentials(name: str, app: str, args: LogBucketArgs, opts: ResourceOptions) -> Output[str]:
-    """The account's key, in the namespace that uses it. Returns the Secret's name."""
-    secret = k8s.core.v1.Secret(
-        f"{name}-logs",
-        metadata={"name": f"{name}-logs", "namespace": args.namespace, "labels": labels(app, name)},
-        string_data={ACCESS_KEY_ID: ACCESS_KEY, SECRET_ACCESS_KEY: args.secret_key},
-        opts=opts,
-    )
-    return object_name(secret)
-
-
 def bucket_policy(bucket: str) -> str:
     """What the account may do, of all that the store holds: add objects to this bucket."""
-    grant: Mapping[str, Any] = {
-        "Effect": "Allow",
-        "Principal": {"AWS": [ACCESS_KEY]},
-        "Action": ["s3:PutObject"],
-        "Resource": [f"arn:aws:s3:::{bucket}/*"],
-    }
-    return document(grant)
+    add: Statement = {"Effect": "Allow", "Action": ["s3:PutObject"], "Resource": [f"arn:aws:s3:::{bucket}/*"]}
+    return document(granted(ACCESS_KEY, add))
 
 
 def expire(

@@ -16,7 +16,7 @@ from pulumi import Output, ResourceOptions
 from components.kit.connections import Bucket
 from components.kit.network import ANYWHERE, Allowance
 from components.kit.options import depending_on
-from components.storage.iam import Irsa, PodIdentity, Statement, account_role, document
+from components.storage.iam import Folder, Irsa, PodIdentity, Statement, account_role, document, use
 from components.storage.log_archive import FOLDER as LOGS
 from components.storage.log_archive import folder as log_folder
 
@@ -47,7 +47,7 @@ class S3BucketArgs:
     namespace: pulumi.Input[str]
     kms_key: str | None = None
     """ARN of the key that encrypts the objects; None: S3's own."""
-    folders: Mapping[str, str]
+    folders: Mapping[str, Folder]
     """Service account of the namespace → the one folder its pods may list, read, write and delete in."""
     logs: LogFolderArgs
     protect: bool = False
@@ -155,8 +155,8 @@ def _grant(
         args.identity,
         namespace=args.namespace,
         account=account,
-        description=f"Service account {account}: {folder}/ of the artifact store",
-        policy=bucket_arn.apply(lambda arn: document(*_use(arn, folder), *_decrypt(args))),
+        description=f"Service account {account}: {folder.name}/ of the artifact store",
+        policy=bucket_arn.apply(lambda arn: document(*use(arn, folder), *_decrypt(args))),
         opts=child,
     )
 
@@ -183,28 +183,6 @@ def _add(bucket_arn: str, folder: str) -> Statement:
         "Action": ["s3:PutObject", "s3:AbortMultipartUpload"],
         "Resource": f"{bucket_arn}/{folder}/*",
     }
-
-
-def _use(bucket_arn: str, folder: str) -> list[Statement]:
-    return [
-        {
-            "Effect": "Allow",
-            "Action": "s3:ListBucket",
-            "Resource": bucket_arn,
-            "Condition": {"StringLike": {"s3:prefix": [folder, f"{folder}/*"]}},
-        },
-        {
-            "Effect": "Allow",
-            "Action": [
-                "s3:GetObject",
-                "s3:PutObject",
-                "s3:DeleteObject",
-                "s3:AbortMultipartUpload",
-                "s3:ListMultipartUploadParts",
-            ],
-            "Resource": f"{bucket_arn}/{folder}/*",
-        },
-    ]
 
 
 def _encryption(kms_key: str | None) -> aws.s3.BucketServerSideEncryptionConfigurationRuleArgsDict:

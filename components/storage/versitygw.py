@@ -23,7 +23,10 @@ from components.kit.pod import (
     secret_env,
     volume_claim,
 )
-from components.storage.log_bucket import USERS, LogBucketArgs, bucket_policy, credentials, expire, users
+from components.storage.accounts import USERS, credentials, derived, granted, users
+from components.storage.iam import Folder, document, use
+from components.storage.log_bucket import ACCESS_KEY as LOGS_ACCESS_KEY
+from components.storage.log_bucket import LogBucketArgs, bucket_policy, expire
 
 APP = "versitygw"
 PORT = 7070
@@ -37,6 +40,7 @@ there = [found["Name"] for found in s3.list_buckets()["Buckets"]]
 for bucket in (os.environ["BUCKET"], logs):
     if bucket not in there:
         s3.create_bucket(Bucket=bucket)
+s3.put_bucket_policy(Bucket=os.environ["BUCKET"], Policy=os.environ["POLICY"])
 s3.put_bucket_policy(Bucket=logs, Policy=os.environ["LOG_POLICY"])
 """
 
@@ -50,6 +54,8 @@ class VersityGwArgs:
     """Size of the volume."""
     secret_key: pulumi.Input[str]
     """Secret key of the identity that owns everything; a Pulumi secret."""
+    folders: Mapping[str, Folder]
+    """Who uses the bucket → which part of it."""
     logs: LogBucketArgs
     image: str
     client_image: str
@@ -66,11 +72,12 @@ class VersityGwArgs:
 class VersityGw(pulumi.ComponentResource):
     """Creates Secrets, a volume claim, a Deployment, its Service and NetworkPolicies, and Jobs for the buckets.
 
-    The root identity owns everything in the store, and only this namespace has its key: the loop reaches artifacts
-    through MLflow. The key in the loop's namespace adds logs to a bucket of their own, and can do nothing else.
+    The root identity owns everything in the store; the server and the Jobs for its buckets have its key. Each user of
+    the bucket has an account for its own folder. The one in the loop's namespace adds logs to a bucket of their own.
     """
 
-    bucket: Bucket
+    buckets: Mapping[str, Bucket]
+    """User of the bucket → how its pods reach it."""
     logs: Bucket
     """For the pods of the loop's namespace."""
 
@@ -85,8 +92,9 @@ class VersityGw(pulumi.ComponentResource):
             opts=child,
         )
         secret_name = object_name(secret)
-        accounts = users(name, APP, args.logs, args.namespace, child)
-        server = _server(name, args, secret_name, accounts, child)
+        keys = {user: derived(args.secret_key, access_key(user)) for user in args.folders}
+        accounts = {access_key(user): key for user, key in keys.items()} | {LOGS_ACCESS_KEY: args.logs.secret_key}
+        server = _server(name, args, secret_name, users(name, APP, accounts, args.namespace, child), child)
 
         client_labels = {f"ml-loop.dev/client-of-{name}": "true"}
         allow(
@@ -114,17 +122,43 @@ class VersityGw(pulumi.ComponentResource):
             egress=(Allowance(ports=(PORT,), peers=(pods(selector(APP, name, "server")),)),),
         )
         made = _create_buckets(name, args, store, child)
-        self.bucket = replace(store, name=made.apply(lambda _: args.bucket))
+        self.buckets = {
+            user: replace(
+                store,
+                name=made.apply(lambda _: args.bucket),
+                credentials_secret=credentials(
+                    f"{name}-{user}",
+                    APP,
+                    access_key=access_key(user),
+                    secret_key=key,
+                    namespace=args.namespace,
+                    opts=child,
+                ),
+            )
+            for user, key in keys.items()
+        }
         self.logs = replace(
             store,
             name=made.apply(lambda _: args.logs.bucket),
-            credentials_secret=credentials(name, APP, args.logs, child),
+            credentials_secret=credentials(
+                f"{name}-logs",
+                APP,
+                access_key=LOGS_ACCESS_KEY,
+                secret_key=args.logs.secret_key,
+                namespace=args.logs.namespace,
+                opts=child,
+            ),
             egress=(Allowance(ports=(PORT,), peers=(pods(selector(APP, name, "server"), args.namespace),)),),
         )
         expire(name, APP, store, args.logs, namespace=args.namespace, image=args.client_image, opts=child)
         self.register_outputs(
-            {"bucket": self.bucket.name, "logs": self.logs.name, "endpoint": self.bucket.endpoint},
+            {"bucket": made.apply(lambda _: args.bucket), "logs": self.logs.name, "endpoint": store.endpoint},
         )
+
+
+def access_key(user: str) -> str:
+    """Of the account of one of the bucket's users."""
+    return f"{ACCESS_KEY}-{user}"
 
 
 def _clients(args: VersityGwArgs, client_labels: Mapping[str, str]) -> tuple[Peer, ...]:
@@ -195,8 +229,13 @@ def _server(
 
 
 def _create_buckets(name: str, args: VersityGwArgs, store: Bucket, child: ResourceOptions) -> Output[str]:
-    """Makes the buckets unless they exist, and says who may add logs. Returns the Job's name, known then."""
-    policy = bucket_policy(args.logs.bucket)
+    """Makes the buckets unless they exist, and says who may do what in them. Returns the Job's name, known then.
+
+    The server takes no policy that names an account it has not read yet: the Job ends once it knows all of them.
+    """
+    arn = f"arn:aws:s3:::{args.bucket}"
+    grants = [granted(access_key(user), each) for user, folder in args.folders.items() for each in use(arn, folder)]
+    policy, log_policy = document(*grants), bucket_policy(args.logs.bucket)
     return client_job(
         name,
         "bucket",
@@ -205,7 +244,9 @@ def _create_buckets(name: str, args: VersityGwArgs, store: Bucket, child: Resour
         namespace=args.namespace,
         image=args.client_image,
         script=CREATE_BUCKETS,
-        env=plain_env({"BUCKET": args.bucket, "LOG_BUCKET": args.logs.bucket, "LOG_POLICY": policy}),
-        work=f"{args.bucket} {policy}",
+        env=plain_env(
+            {"BUCKET": args.bucket, "POLICY": policy, "LOG_BUCKET": args.logs.bucket, "LOG_POLICY": log_policy}
+        ),
+        work=f"{args.bucket} {policy} {log_policy}",
         opts=child,
     )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import pulumi
@@ -26,6 +27,8 @@ REVIEW: Final[RoleRule] = {
     "verbs": ["create"],
 }
 """Less than the usual `system:auth-delegator`, which may also ask what somebody may do."""
+LOOK: Final[RoleRule] = {"api_groups": [""], "resources": ["pods"], "verbs": ["list"]}
+"""In the callers' namespace: whether the pod that a token was made for still runs."""
 TRAINING: Final = ("train",)
 """Account of the steps that run a user's code, which write a model's runs, by its suffix."""
 GATE: Final = ("gate", "rollout")
@@ -61,13 +64,25 @@ def volumes(name: str, namespace: pulumi.Input[str], app: str, content: Guards, 
     return [{"name": POLICY["name"], "config_map": {"name": made}}, {"name": COUNTS["name"], "empty_dir": {}}]
 
 
-def may_review(
-    name: str, namespace: pulumi.Input[str], account: Output[str], app: str, opts: ResourceOptions
-) -> Output[str]:
-    """Lets an account have tokens reviewed. Returns its name, known once it may."""
-    # Cluster-wide names: two stacks on one cluster differ in the namespace.
+@dataclass(frozen=True, kw_only=True)
+class Reviewer:
+    """MLflow's servers, as those who know callers."""
+
+    namespace: pulumi.Input[str]
+    account: Output[str]
+    callers: pulumi.Input[str]
+    """Namespace whose pods call with a token."""
+
+    @property
+    def subjects(self) -> list[k8s.rbac.v1.SubjectArgsDict]:
+        return [{"kind": "ServiceAccount", "name": self.account, "namespace": self.namespace}]
+
+
+def may_review(name: str, reviewer: Reviewer, app: str, opts: ResourceOptions) -> Output[str]:
+    """Lets an account have tokens reviewed, and look at their pods. Returns its name, known once it may."""
+    # Names that nothing else has: two stacks on one cluster differ in the namespace.
     metadata: k8s.meta.v1.ObjectMetaArgsDict = {
-        "name": Output.concat(namespace, "-", name, "-token-review"),
+        "name": Output.concat(reviewer.namespace, "-", name, "-token-review"),
         "labels": labels(app, name),
     }
     role = k8s.rbac.v1.ClusterRole(f"{name}-token-review", metadata=metadata, rules=[REVIEW], opts=opts)
@@ -75,10 +90,26 @@ def may_review(
         f"{name}-token-review-binding",
         metadata=metadata,
         role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": object_name(role)},
-        subjects=[{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
+        subjects=reviewer.subjects,
         opts=opts,
     )
-    return Output.all(account, object_name(binding)).apply(lambda known: str(known[0]))
+    looks = _may_look(name, reviewer, metadata, opts)
+    return Output.all(reviewer.account, object_name(binding), looks).apply(lambda known: str(known[0]))
+
+
+def _may_look(
+    name: str, reviewer: Reviewer, metadata: k8s.meta.v1.ObjectMetaArgsDict, opts: ResourceOptions
+) -> Output[str]:
+    there: k8s.meta.v1.ObjectMetaArgsDict = {**metadata, "namespace": reviewer.callers}
+    role = k8s.rbac.v1.Role(f"{name}-callers", metadata=there, rules=[LOOK], opts=opts)
+    binding = k8s.rbac.v1.RoleBinding(
+        f"{name}-callers-binding",
+        metadata=there,
+        role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "Role", "name": object_name(role)},
+        subjects=reviewer.subjects,
+        opts=opts,
+    )
+    return object_name(binding)
 
 
 def plugin_env() -> list[Env]:

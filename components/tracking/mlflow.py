@@ -56,6 +56,8 @@ class MlflowArgs:
     """What sessions are signed with: one key for all servers and over restarts. A Pulumi secret."""
     client_namespaces: Sequence[str]
     """Namespaces whose pods may reach the server."""
+    callers_namespace: pulumi.Input[str]
+    """Namespace whose pods call with a token."""
     guards: identity.Guards
     """Who may change what of which model."""
     replicas: int = 2
@@ -121,10 +123,19 @@ class Mlflow(pulumi.ComponentResource):
         policies = _policies(name, args, child)
         allowed = depending_on(child, *policies)
         migration = migrate(name, APP, namespace=args.namespace, image=args.image, database=args.database, opts=allowed)
-        reviewer = identity.may_review(name, args.namespace, object_name(account), APP, child)
+        reviewer = identity.Reviewer(
+            namespace=args.namespace, account=object_name(account), callers=args.callers_namespace
+        )
         guarding = identity.volumes(name, args.namespace, APP, args.guards, child)
         container = _server(name, args, object_name(secret))
-        servers = _servers(name, args, container, guarding=guarding, account=reviewer, migration=migration)
+        servers = _servers(
+            name,
+            args,
+            container,
+            guarding=guarding,
+            account=identity.may_review(name, reviewer, APP, child),
+            migration=migration,
+        )
         delivered = _deliver(name, args, servers, child)
         k8s.policy.v1.PodDisruptionBudget(
             f"{name}-disruption",

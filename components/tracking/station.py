@@ -2,13 +2,14 @@
 
 from pulumi import Output, ResourceOptions
 
-from components.kit.connections import Bucket, Database
+from components.kit.connections import Database
 from components.kit.images import image
 from components.kit.labels import selector
 from components.kit.network import ANYWHERE, Peers, pods
 from components.kit.options import depending_on
 from components.platform.operators import Operators
 from components.serving.gateway import Gateway
+from components.storage.artifact_store import ArtifactStore
 from components.tracking import DATABASE, LOGIN, MLFLOW, login
 from components.tracking.application import ArgoCdTarget
 from components.tracking.identity import guards
@@ -21,12 +22,12 @@ def database(
     stack: Settings,
     namespace: Output[str],
     *,
-    bucket: Bucket,
+    store: ArtifactStore,
     operators: Operators,
     protect: bool,
     opts: ResourceOptions,
 ) -> Database:
-    """MLflow's database, archived to `bucket` where the settings ask for backups."""
+    """MLflow's database, archived to the store where the settings ask for backups."""
     postgres = stack.tracking.postgres
     args = PostgresArgs(
         namespace=namespace,
@@ -35,18 +36,18 @@ def database(
         image=image(stack, ImageName.POSTGRES),
         operator_namespace=operators.cloud_native_pg.namespace,
         protect=protect,
-        backup=_archive(stack, bucket),
+        backup=_archive(stack, store),
     )
     return Postgres(DATABASE, args, depending_on(opts, operators.barman_cloud or operators.cloud_native_pg)).database
 
 
-def _archive(stack: Settings, bucket: Bucket) -> PostgresBackup | None:
+def _archive(stack: Settings, store: ArtifactStore) -> PostgresBackup | None:
     """Where the database's archive is, and what it begins with; None without backups."""
     backup = stack.tracking.postgres.backup
     if backup is None:
         return None
     return PostgresBackup(
-        bucket=bucket,
+        bucket=store.bucket(DATABASE),
         schedule=backup.schedule,
         days=backup.retention_days,
         archive=backup.archive,
@@ -57,9 +58,10 @@ def _archive(stack: Settings, bucket: Bucket) -> PostgresBackup | None:
 def tracking_server(
     stack: Settings,
     namespace: Output[str],
+    loop: Output[str],
     *,
     database: Database,
-    bucket: Bucket,
+    store: ArtifactStore,
     gateway: Gateway | None,
     opts: ResourceOptions,
 ) -> Mlflow:
@@ -69,9 +71,10 @@ def tracking_server(
         namespace=namespace,
         image=image(stack, ImageName.MLFLOW),
         database=database,
-        bucket=bucket,
+        bucket=store.bucket(MLFLOW),
         session_key=stack.tracking_secret_key,
         client_namespaces=[stack.namespace],
+        callers_namespace=loop,
         guards=guards(list(stack.models), stack.namespace, _healing(stack)),
         replicas=tracking.replicas,
         resources=tracking.resources.model_dump(exclude_none=True),

@@ -12,7 +12,7 @@ from components.storage.artifact_store import (
     ExternalS3Args,
     Store,
 )
-from components.storage.iam import Irsa, PodIdentity
+from components.storage.iam import Folder, Irsa, PodIdentity
 from components.storage.log_bucket import LogBucketArgs
 from components.storage.s3_bucket import LogFolderArgs, S3BucketArgs
 from components.storage.versitygw import VersityGwArgs
@@ -43,13 +43,16 @@ def _store(
     stack: Settings, namespace: Output[str], loop: Output[str], writers: Mapping[str, str], *, protect: bool
 ) -> Store:
     backups = stack.tracking.postgres.backup is not None
+    folders = {MLFLOW: Folder(ARTIFACTS_FOLDER)}
+    if backups:
+        folders[DATABASE] = Folder(BACKUPS_FOLDER, lists_bucket=True)
     match stack.artifacts, stack.store_secret_key, stack.logs_secret_key:
         case AwsS3(bucket=bucket, region=region, kms_key=key, log_retention_days=days) as aws, _, _:
             return S3BucketArgs(
                 bucket=bucket,
                 region=region,
                 namespace=namespace,
-                folders={MLFLOW: ARTIFACTS_FOLDER} | ({DATABASE: BACKUPS_FOLDER} if backups else {}),
+                folders=folders,
                 logs=LogFolderArgs(namespace=loop, accounts=writers, days=days),
                 identity=_identity(aws, stack.cluster.context),
                 kms_key=key,
@@ -64,6 +67,7 @@ def _store(
                 ca_secret=s3.ca_secret,
                 checksums=s3.checksums,
                 path_style=s3.path_style,
+                accounts=tuple(folders),
                 logs=logs and ExternalLogsArgs(bucket=logs.bucket, credentials_secret=logs.credentials_secret),
             )
         case S3Compatible(
@@ -73,6 +77,7 @@ def _store(
                 namespace=namespace,
                 storage=storage,
                 secret_key=key,
+                folders=folders,
                 logs=LogBucketArgs(namespace=loop, secret_key=add, days=days),
                 protect=protect,
                 image=image(stack, ImageName.VERSITYGW),

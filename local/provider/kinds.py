@@ -23,6 +23,7 @@ NAMESPACED: dict[str, frozenset[str]] = {
 
 CLUSTER_SCOPED: dict[str, frozenset[str]] = {
     "v1": frozenset({"Namespace"}),
+    "admissionregistration.k8s.io/v1": frozenset({"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}),
     "apiextensions.k8s.io/v1": frozenset({"CustomResourceDefinition"}),
     "rbac.authorization.k8s.io/v1": frozenset({"ClusterRole", "ClusterRoleBinding"}),
 }

@@ -24,6 +24,8 @@ ANSWERS = histogram(metrics.ANSWERS)
 _PREDICT = re.compile(r"/v1/models/[^/]+:predict|/v2/models/[^/]+/infer")
 _DISCARDED = 32 * 1024 * 1024
 """Bytes of a body that are read though they are too many: a client that still sends sees a reset, not the answer."""
+_BODY_SECONDS = 10.0
+"""Until the end of a body."""
 _ALIVE = {"/", "/metrics", "/v2/health/live"}
 """Answered until the end: a liveness probe must not kill a pod that is finishing its requests."""
 
@@ -83,14 +85,11 @@ class RequestGuard:
         headers[b"content-type"] = b"application/json"  # curl's default is a form
         scope["headers"] = list(headers.items())
         declared = int(headers.get(b"content-length", b"0"))
-        size, body, more = 0, b"", declared <= _DISCARDED
-        while more:
-            message = await receive()
-            size += len(message.get("body", b""))
-            body = body + message.get("body", b"") if size <= self._max_body else b""
-            more = message.get("more_body", False) and size <= _DISCARDED
-        if max(size, declared) > self._max_body:
-            raise RejectedError(f"the body is larger than {self._max_body} bytes: send fewer rows at once", 413)
+        try:
+            async with asyncio.timeout(_BODY_SECONDS):
+                body = await self._read(receive, declared)
+        except TimeoutError:
+            raise RejectedError(f"the body took more than {_BODY_SECONDS:g} seconds", 408) from None
         replayed = False
 
         async def replay() -> Message:
@@ -101,6 +100,17 @@ class RequestGuard:
             return {"type": "http.request", "body": body, "more_body": False}
 
         return replay
+
+    async def _read(self, receive: Receive, declared: int) -> bytes:
+        size, body, more = 0, b"", declared <= _DISCARDED
+        while more:
+            message = await receive()
+            size += len(message.get("body", b""))
+            body = body + message.get("body", b"") if size <= self._max_body else b""
+            more = message.get("more_body", False) and size <= _DISCARDED
+        if max(size, declared) > self._max_body:
+            raise RejectedError(f"the body is larger than {self._max_body} bytes: send fewer rows at once", 413)
+        return body
 
     def _drain_on_sigterm(self) -> None:
         """On SIGTERM keep answering for a while: endpoints learn of a pod's end later than the pod does.
@@ -122,7 +132,7 @@ class RequestGuard:
 async def _refuse(send: Send, error: RejectedError) -> None:
     body = orjson.dumps({"error": str(error)})
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    if error.status == 413:  # of a body larger than `_DISCARDED` the rest is not read
+    if error.status in (408, 413):  # the rest of a body that is late, or larger than `_DISCARDED`, is not read
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

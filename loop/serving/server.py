@@ -34,6 +34,7 @@ from loop.model.pyfunc import KNOWN_ROWS, ServableModel
 from loop.model.requests import Batch
 from loop.runtime import command
 from loop.runtime.metrics import counter, info
+from loop.serving import connections
 from loop.serving.caller import Caller
 from loop.serving.capture import AnsweredRequest, Capture, from_environment
 from loop.serving.guard import RequestGuard
@@ -173,6 +174,7 @@ def serve(given: Serve) -> None:
     sys.setswitchinterval(0.0005)
     SERVED.info({"model": served.name, "version": served.version, "run_id": served.run_id})
     guard(served.version, given.max_body_bytes, given.drain_seconds)
+    connections.bound()
     server = ModelServer(http_port=given.port, enable_grpc=False, enable_latency_logging=False)
     server.register_model(model, served.name)
     server.start([model])

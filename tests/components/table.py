@@ -34,7 +34,7 @@ from components.serving.promotion import Promotion, PromotionArgs
 from components.serving.serving import Serving, ServingArgs
 from components.serving.traffic_split import TrafficSplit, TrafficSplitArgs
 from components.storage.artifact_store import ArtifactStore, ArtifactStoreArgs, ExternalLogsArgs, ExternalS3Args
-from components.storage.iam import PodIdentity
+from components.storage.iam import Folder, PodIdentity
 from components.storage.log_bucket import LogBucketArgs
 from components.storage.s3_bucket import LogFolderArgs, S3Bucket, S3BucketArgs
 from components.storage.versitygw import VersityGw, VersityGwArgs
@@ -44,6 +44,7 @@ from components.tracking.login import OAuth2Proxy, OAuth2ProxyArgs
 from components.tracking.mlflow import Mlflow, MlflowArgs
 from components.tracking.postgres import Postgres, PostgresArgs, PostgresBackup
 from components.tracking.route import MlflowRoute, MlflowRouteArgs
+from components.training.step_results import StepResults, StepResultsArgs
 from components.training.training import Training, TrainingArgs
 from settings import KServeMode
 from settings.model import Drift
@@ -137,6 +138,7 @@ def mlflow_args() -> MlflowArgs:
         bucket=bucket(),
         session_key=secret(),
         client_namespaces=["loop"],
+        callers_namespace="loop",
         guards=guards(["recommender"], "loop"),
     )
 
@@ -161,6 +163,7 @@ def versitygw_args() -> VersityGwArgs:
         namespace=NAMESPACE,
         storage="10Gi",
         secret_key=secret(),
+        folders={"mlflow": Folder("artifacts"), "mlflow-db": Folder("postgres", lists_bucket=True)},
         logs=LogBucketArgs(namespace="loop", secret_key=secret(), days=30),
         image=VERSITYGW_IMAGE,
         client_image=MLFLOW_IMAGE,
@@ -174,7 +177,7 @@ def s3_bucket_args() -> S3BucketArgs:
         region="eu-west-1",
         identity=PodIdentity(cluster="example"),
         namespace=NAMESPACE,
-        folders={"mlflow": "artifacts"},
+        folders={"mlflow": Folder("artifacts")},
         logs=LogFolderArgs(namespace="loop", accounts={"recommender-train": "recommender"}, days=30),
         protect=True,
     )
@@ -182,7 +185,9 @@ def s3_bucket_args() -> S3BucketArgs:
 
 def external_s3_args() -> ExternalS3Args:
     logs = ExternalLogsArgs(bucket="training-logs", credentials_secret="training-logs-s3")
-    return ExternalS3Args(endpoint="https://s3.example.com", bucket="artifacts", credentials_secret="s3", logs=logs)
+    return ExternalS3Args(
+        endpoint="https://s3.example.com", bucket="artifacts", credentials_secret="s3", accounts=["mlflow"], logs=logs
+    )
 
 
 def model_storage_args() -> ModelStorageArgs:
@@ -444,6 +449,7 @@ COMPONENTS: Mapping[str, Callable[[ResourceOptions], pulumi.ComponentResource]] 
     "tracking.login": lambda opts: OAuth2Proxy("it", oauth2_proxy_args(), opts),
     "serving.traffic_split": lambda opts: TrafficSplit("front", traffic_split_args(opts), opts),
     "streaming.kafka": lambda opts: Kafka("it", kafka_args(), opts),
+    "training.step_results": lambda opts: StepResults("it", StepResultsArgs(namespace="loop"), opts),
     "training.training": trained,
     "serving.promotion": promoted,
     "observability.observability": observed,

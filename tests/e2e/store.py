@@ -1,5 +1,6 @@
-"""The bundled store as its accounts see it, asked from MLflow's server: that pod may call it, and has root's key."""
+"""The bundled store as its accounts see it, asked from MLflow's server: that pod may call it."""
 
+import base64
 import json
 from typing import Any, Final
 
@@ -11,7 +12,9 @@ from tests.e2e.station import NAMESPACE
 ENDPOINT: Final = f"http://s3.{NAMESPACE}.svc.cluster.local:7070"
 MODELS, LOGS = "mlflow", "ml-loop-logs"
 SECRET: Final = "artifacts-s3-logs"
-"""In the loop's namespace."""
+"""In the loop's namespace: the account that trainings log with."""
+MLFLOW: Final[dict[str, str]] = {}
+"""Credentials of the pod itself."""
 ASK: Final = """\
 import json, sys, boto3
 from botocore.exceptions import ClientError
@@ -33,14 +36,22 @@ print(json.dumps([ask(*call) for call in given["calls"]]))
 Call = tuple[str, dict[str, Any]]
 
 
-def key(node: Node) -> dict[str, str]:
-    """The data of the Secret with which trainings log, as the API has it."""
-    return json.loads(run(*node.kubectl, "get", "secret", SECRET, "-n", LOOP, "-o", "json"))["data"]
+def key(node: Node, secret: str = SECRET, namespace: str = LOOP) -> dict[str, str]:
+    """The data of an account's Secret, as the API has it."""
+    return json.loads(run(*node.kubectl, "get", "secret", secret, "-n", namespace, "-o", "json"))["data"]
+
+
+def credentials_of(held: dict[str, str]) -> dict[str, str]:
+    """Those of boto3's client, from the data of a Secret."""
+    names = {"access-key-id": "aws_access_key_id", "secret-access-key": "aws_secret_access_key"}
+    return {ours: base64.b64decode(held[theirs]).decode() for theirs, ours in names.items()}
 
 
 def ask(node: Node, *calls: Call, credentials: dict[str, str] | None = None) -> list[dict[str, Any]]:
     """What S3 answers to calls of boto3's client: text, keys and buckets, or an error's code. By default as root."""
-    given = json.dumps({"calls": calls, "credentials": credentials or {}})
+    if credentials is None:
+        credentials = credentials_of(key(node, "artifacts-s3-root", NAMESPACE))
+    given = json.dumps({"calls": calls, "credentials": credentials})
     return json.loads(
         run(*node.kubectl, "exec", "-i", "-n", NAMESPACE, "deployment/mlflow", "--", "python3", "-c", ASK, stdin=given)
     )

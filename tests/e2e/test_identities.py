@@ -1,8 +1,12 @@
 """Who may change what in MLflow, on the running cluster, by tokens that its API server makes."""
 
 import json
+from collections.abc import Iterator
 
 import pytest
+from kubernetes import client as kubernetes
+from kubernetes import config
+from kubernetes.client.exceptions import ApiException
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
@@ -102,6 +106,68 @@ def test_another_account_writes_no_artifact_of_the_model_s_runs(station: Station
         pytest.raises(Exception, match=r"403|PERMISSION_DENIED"),
     ):
         client.log_text(run_id, json.dumps({"poisoned": True}), "reference/window.json")
+
+
+@pytest.fixture
+def pod(station: Station) -> Iterator[str]:
+    """A pod of the training's account. It never runs: the API server makes tokens for it all the same."""
+    name = "e2e-results-train-1234"
+    context = {"runAsNonRoot": True, "runAsUser": 10000, "seccompProfile": {"type": "RuntimeDefault"}}
+    closed = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    spec = {
+        "serviceAccountName": TRAIN,
+        "automountServiceAccountToken": False,
+        "nodeSelector": {"e2e.example.com/nowhere": "true"},
+        "securityContext": context,
+        "containers": [{"name": "main", "image": "nothing", "securityContext": closed}],
+    }
+    core = kubernetes.CoreV1Api(config.new_client_from_config(str(station.paths.kubeconfig)))
+    core.create_namespaced_pod(LOOP, {"metadata": {"name": name}, "spec": spec})
+    yield name
+    core.delete_namespaced_pod(name, LOOP, grace_period_seconds=0)
+
+
+def writing_as(station: Station, token: str) -> kubernetes.CustomObjectsApi:
+    """The API server's client of whoever holds the token, and nothing else."""
+    known = kubernetes.Configuration()
+    config.load_kube_config(str(station.paths.kubeconfig), client_configuration=known)
+    theirs = kubernetes.Configuration(host=known.host)
+    theirs.ssl_ca_cert = known.ssl_ca_cert
+    theirs.api_key["authorization"] = f"Bearer {token}"
+    return kubernetes.CustomObjectsApi(kubernetes.ApiClient(theirs))
+
+
+def reported(api: kubernetes.CustomObjectsApi, workflow: str, name: str) -> int:
+    """Tries to say that a step of a workflow has ended, as its executor does; the API server's status."""
+    metadata = {"name": name, "labels": {"workflows.argoproj.io/workflow": workflow}}
+    result = {"apiVersion": "argoproj.io/v1alpha1", "kind": "WorkflowTaskResult", "metadata": metadata}
+    try:
+        api.create_namespaced_custom_object(
+            "argoproj.io", "v1alpha1", LOOP, "workflowtaskresults", result, dry_run="All"
+        )
+    except ApiException as error:
+        return error.status or 0
+    return 201
+
+
+def test_a_pod_says_what_its_own_step_ended_with_and_nothing_of_another(station: Station, pod: str) -> None:
+    bound = ("--bound-object-kind=Pod", f"--bound-object-name={pod}")
+    of_the_pod, of_nobody = (
+        writing_as(station, station.kubectl("create", "token", TRAIN, "-n", LOOP, *more).strip())
+        for more in (bound, ())
+    )
+    assert reported(of_the_pod, "e2e-results", "e2e-results-1234") == 201
+    forged = (
+        ("e2e-results", "e2e-results-4321"),
+        ("another", "another-1234"),
+        ("e2e", "e2e-results-1234"),
+        ("e2e-results", "another-1234"),
+        ("", "e2e-results-1234"),
+        ("e2e-results-train-1234", "e2e-results-train-1234-1234"),
+        ("e2e-results", "e2e-results"),
+    )
+    assert {names: reported(of_the_pod, *names) for names in forged} == dict.fromkeys(forged, 403)
+    assert reported(of_nobody, "e2e-results", "e2e-results-1234") == 403
 
 
 def test_a_data_scientist_s_own_run_needs_no_token(station: Station) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from components.storage.artifact_store import ArtifactStore, ArtifactStoreArgs, Store
-from components.storage.iam import Irsa
+from components.storage.iam import Folder, Irsa
 from components.storage.s3_bucket import S3Bucket, S3BucketArgs
 from components.storage.versitygw import VersityGw, VersityGwArgs
 from components.training.training import Training
@@ -65,13 +65,13 @@ def test_the_kind_of_the_arguments_decides_what_is_made(store: Store, made: list
 )
 def test_clients_of_a_service_elsewhere_may_reach_its_port_only(endpoint: str, port: int) -> None:
     _, store = build(replace(external_s3_args(), endpoint=endpoint))
-    assert [(rule.ports, rule.peers) for rule in store.bucket.egress] == [((port,), None)]
+    assert [(rule.ports, rule.peers) for rule in store.bucket("mlflow").egress] == [((port,), None)]
 
 
 def test_logs_go_to_a_bucket_of_their_own_at_the_service_by_another_secret() -> None:
     _, store = build(external_s3_args())
     assert store.logs
-    assert store.logs.egress == store.bucket.egress
+    assert store.logs.egress == store.bucket("mlflow").egress
     place = archive(trained(external_s3_args()))
     assert (place["endpoint"], place["insecure"], place["bucket"]) == ("s3.example.com", False, "training-logs")
     assert place["secretKeySecret"] == {"name": "training-logs-s3", "key": "secret-access-key"}
@@ -152,10 +152,53 @@ def server(bundled: Recording) -> dict[str, Any]:
     return container
 
 
-def test_the_account_for_logs_is_no_admin_and_owns_nothing(bundled: Recording) -> None:
-    (held,) = bundled.inputs("Secret", "it-users")["stringData"].value.items()
-    account = {"access": "ml-loop-logs", "secret": SECRET_TEXT, "role": "user"}
-    assert (held[0], json.loads(held[1])) == ("users.json", {"accessAccounts": {"ml-loop-logs": account}})
+def accounts(bundled: Recording) -> dict[str, dict[str, str]]:
+    return json.loads(bundled.inputs("Secret", "it-users")["stringData"].value["users.json"])["accessAccounts"]
+
+
+def test_no_account_is_an_admin_and_each_has_a_key_of_its_own(bundled: Recording) -> None:
+    found = accounts(bundled)
+    assert {name: (each["access"], each["role"]) for name, each in found.items()} == {
+        name: (name, "user") for name in ("ml-loop-mlflow", "ml-loop-mlflow-db", "ml-loop-logs")
+    }
+    keys = {name: each["secret"] for name, each in found.items()}
+    assert keys.pop("ml-loop-logs") == SECRET_TEXT
+    assert len({SECRET_TEXT, *keys.values()}) == 3
+    assert all(len(key) == 64 for key in keys.values())
+
+
+def policies(bundled: Recording) -> dict[str, Any]:
+    (container,) = bundled.inputs("Job")["spec"]["template"]["spec"]["containers"]
+    return {each["name"]: each["value"] for each in container["env"] if "value" in each}
+
+
+def test_mlflow_s_account_uses_its_folder_and_lists_nothing_else(bundled: Recording) -> None:
+    statements = json.loads(policies(bundled)["POLICY"])["Statement"]
+    ours = [each for each in statements if each["Principal"] == {"AWS": ["ml-loop-mlflow"]}]
+    assert [(each["Resource"], each.get("Condition")) for each in ours] == [
+        ("arn:aws:s3:::mlflow", {"StringLike": {"s3:prefix": ["artifacts", "artifacts/*"]}}),
+        ("arn:aws:s3:::mlflow/artifacts/*", None),
+    ]
+    assert all("*" not in action for each in statements for action in each["Action"])
+
+
+def test_the_database_s_account_uses_its_folder_and_asks_for_the_bucket_first(bundled: Recording) -> None:
+    statements = json.loads(policies(bundled)["POLICY"])["Statement"]
+    ours = [each for each in statements if each["Principal"] == {"AWS": ["ml-loop-mlflow-db"]}]
+    assert [(each["Resource"], each.get("Condition")) for each in ours] == [
+        ("arn:aws:s3:::mlflow", {"StringLikeIfExists": {"s3:prefix": ["postgres", "postgres/*"]}}),
+        ("arn:aws:s3:::mlflow/postgres/*", None),
+    ]
+
+
+def test_only_the_server_and_the_jobs_for_its_buckets_have_the_root_key(bundled: Recording) -> None:
+    holders = {
+        each.name
+        for kind in ("Deployment", "Job", "CronJob", "StatefulSet")
+        for each in bundled.of(kind)
+        if '"it-root"' in json.dumps(each.inputs)
+    }
+    assert holders == {"it-server", "it-bucket", "it-expiry"}
 
 
 def test_the_server_reads_its_accounts_from_a_volume_that_it_cannot_write(bundled: Recording) -> None:
@@ -169,7 +212,8 @@ def test_the_server_reads_its_accounts_from_a_volume_that_it_cannot_write(bundle
 
 def test_the_loop_s_namespace_has_the_key_of_the_account_for_logs_and_no_other(bundled: Recording) -> None:
     held = {each.name: each.inputs["metadata"]["namespace"] for each in bundled.of("Secret")}
-    assert held == {"it-root": "mlflow", "it-users": "mlflow", "it-logs": "loop"}
+    ours = {"it-root": "mlflow", "it-users": "mlflow", "it-mlflow": "mlflow", "it-mlflow-db": "mlflow"}
+    assert held == {**ours, "it-logs": "loop"}
     data = bundled.inputs("Secret", "it-logs")["stringData"]
     assert data == Secret({"access-key-id": "ml-loop-logs", "secret-access-key": SECRET_TEXT})
 
@@ -326,11 +370,11 @@ def test_with_irsa_a_role_may_do_the_same(bucket: Recording) -> None:
 
 def test_with_irsa_clients_need_no_agent() -> None:
     _, store = build(irsa())
-    assert [rule.ports for rule in store.bucket.egress] == [(443,)]
+    assert [rule.ports for rule in store.bucket("mlflow").egress] == [(443,)]
 
 
 def test_each_service_account_has_a_role_of_its_own() -> None:
-    folders = {"mlflow": "artifacts", "mlflow-db": "postgres"}
+    folders = {"mlflow": Folder("artifacts"), "mlflow-db": Folder("postgres", lists_bucket=True)}
     recording = s3(replace(s3_bucket_args(), folders=folders))
     names = {role.name for role in recording.of("Role")}
     assert names == {"it-mlflow-role", "it-mlflow-db-role", "it-recommender-train-role"}
@@ -402,6 +446,7 @@ def test_a_bucket_without_name_gets_one_from_pulumi() -> None:
 
 def test_clients_on_aws_may_reach_s3_and_the_agent_with_their_credentials() -> None:
     _, store = build(s3_bucket_args())
-    assert [rule.ports for rule in store.bucket.egress] == [(443,), (80,)]
-    assert store.bucket.credentials_secret is None
-    assert [variable["name"] for variable in store.bucket.access.env] == ["AWS_DEFAULT_REGION"]
+    bucket = store.bucket("mlflow")
+    assert [rule.ports for rule in bucket.egress] == [(443,), (80,)]
+    assert bucket.credentials_secret is None
+    assert [variable["name"] for variable in bucket.access.env] == ["AWS_DEFAULT_REGION"]

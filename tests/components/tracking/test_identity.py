@@ -95,12 +95,15 @@ def test_another_model_is_another_policy_and_other_servers() -> None:
     assert "ConfigMap metadata.name" in changed
 
 
-def test_the_servers_may_have_tokens_reviewed_and_nothing_else(recording: Recording) -> None:
+def test_the_servers_may_have_tokens_reviewed_and_look_at_the_pods_they_were_made_for(recording: Recording) -> None:
     assert recording.inputs("ClusterRole")["rules"] == [
         {"apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"]}
     ]
-    binding = recording.inputs("ClusterRoleBinding")
-    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "mlflow", "namespace": "mlflow"}]
+    assert recording.inputs("Role")["rules"] == [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}]
+    assert recording.inputs("Role")["metadata"]["namespace"] == "loop"
+    for kind in ("ClusterRoleBinding", "RoleBinding"):
+        (subject,) = recording.inputs(kind)["subjects"]
+        assert subject == {"kind": "ServiceAccount", "name": "mlflow", "namespace": "mlflow"}
     assert recording.inputs("Deployment")["spec"]["template"]["spec"]["automountServiceAccountToken"] is True
     assert recording.inputs("Job")["spec"]["template"]["spec"]["automountServiceAccountToken"] is False
 

@@ -1,0 +1,96 @@
+"""Which pod may say what a step of a workflow has ended with: the step's own, and no other.
+
+Argo's executor reports by a WorkflowTaskResult, with a right that names no objects, beside a user's code in the same
+pod. The API server knows which pod a token was made for, and a policy of its own compares that pod's name with the
+result's.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+import pulumi_kubernetes as k8s
+from pulumi import Output, ResourceOptions
+
+from components.kit.custom import object_name
+from components.kit.labels import labels
+
+APP: Final = "step-results"
+_POD: Final = "authentication.kubernetes.io/pod-name"
+_WORKFLOW: Final = "workflows.argoproj.io/workflow"
+VARIABLES: Final = {
+    "pod": f"request.userInfo.?extra[?'{_POD}'].orValue([''])[0]",
+    "workflow": f"object.metadata.?labels[?'{_WORKFLOW}'].orValue('')",
+    # A result is called <workflow>-<hash>, its pod <workflow>-<template>-<hash>; both <workflow> where that is one pod.
+    "hash": "object.metadata.name.substring(size(variables.workflow))",
+}
+OWN: Final = (
+    "variables.workflow != '' && object.metadata.name.startsWith(variables.workflow) && (variables.hash == '' "
+    "? variables.pod == variables.workflow "
+    ": variables.hash.startsWith('-') && variables.pod.startsWith(variables.workflow + '-') "
+    "&& variables.pod.endsWith(variables.hash))"
+)
+MESSAGE: Final = (
+    "'the result ' + object.metadata.name + ' is that of a pod of its own step: pod ' + "
+    "(variables.pod == '' ? 'unknown' : variables.pod) + ' may not write it'"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepResultsArgs:
+    """Where the workflows run."""
+
+    namespace: pulumi.Input[str]
+
+
+class StepResults(pulumi.ComponentResource):
+    """Creates a ValidatingAdmissionPolicy for service accounts of one namespace, and its binding."""
+
+    def __init__(self, name: str, args: StepResultsArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("ml-loop:training:StepResults", name, None, opts)
+        child = ResourceOptions(parent=self)
+        # Cluster-wide names: two stacks on one cluster differ in the namespace.
+        metadata: k8s.meta.v1.ObjectMetaArgsDict = {
+            "name": Output.concat(args.namespace, "-", name),
+            "labels": labels(APP, name),
+        }
+        policy = k8s.admissionregistration.v1.ValidatingAdmissionPolicy(
+            f"{name}-policy",
+            metadata=metadata,
+            spec={
+                "failure_policy": "Fail",
+                "match_constraints": {
+                    "resource_rules": [
+                        {
+                            "api_groups": ["argoproj.io"],
+                            "api_versions": ["*"],
+                            "operations": ["CREATE", "UPDATE"],
+                            "resources": ["workflowtaskresults"],
+                        }
+                    ],
+                },
+                "match_conditions": [
+                    {
+                        "name": "account-of-the-namespace",
+                        "expression": "request.userInfo.username.startsWith("
+                        "'system:serviceaccount:' + request.namespace + ':')",
+                    }
+                ],
+                "variables": [{"name": key, "expression": text} for key, text in VARIABLES.items()],
+                "validations": [{"expression": OWN, "message_expression": MESSAGE, "reason": "Forbidden"}],
+            },
+            opts=child,
+        )
+        k8s.admissionregistration.v1.ValidatingAdmissionPolicyBinding(
+            f"{name}-binding",
+            metadata=metadata,
+            spec={
+                "policy_name": object_name(policy),
+                "validation_actions": ["Deny"],
+                "match_resources": {
+                    "namespace_selector": {"match_labels": {"kubernetes.io/metadata.name": args.namespace}}
+                },
+            },
+            opts=child,
+        )
+        self.register_outputs({"policy": object_name(policy)})

@@ -1,0 +1,57 @@
+"""How many connections a server holds, and how long one may take to say what it wants.
+
+uvicorn sets no limit to either. Where there are too many, the one that has waited longest without a whole request makes
+room: whoever holds connections open keeps nobody out, least of all the kubelet's probes.
+"""
+
+import asyncio
+from typing import Final
+
+from uvicorn.config import HTTP_PROTOCOLS
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+MOST: Final = 500
+"""Connections of one server."""
+HEAD_SECONDS: Final = 10.0
+"""From its beginning to the end of its first request's headers. Later ones have uvicorn's time for idle connections."""
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """uvicorn's, of which there are no more than `most`."""
+
+    most = MOST
+    head_seconds = HEAD_SECONDS
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        super().connection_made(transport)
+        loop = asyncio.get_running_loop()
+        self.began = loop.time()
+        self._head = loop.call_later(self.head_seconds, transport.abort)
+        held = [each for each in self.connections if isinstance(each, BoundedProtocol) and not each.ending]
+        if len(held) > self.most:
+            waiting = (each for each in held if each.waits)
+            min(waiting, key=lambda each: each.began, default=self).transport.abort()
+
+    @property
+    def waits(self) -> bool:
+        """Whether nothing is being done for it: it has not said a whole request."""
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is None or cycle.response_complete or cycle.more_body
+
+    @property
+    def ending(self) -> bool:
+        """Whether it is closed already, and leaves only in a moment."""
+        return self.transport.is_closing()
+
+    def on_headers_complete(self) -> None:
+        self._head.cancel()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head.cancel()
+        super().connection_lost(exc)
+
+
+def bound() -> None:
+    """Have every server of this process use it: KServe's SDK makes uvicorn's configuration, and hands nothing on."""
+    HTTP_PROTOCOLS["auto"] = f"{__name__}:{BoundedProtocol.__name__}"
