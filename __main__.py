@@ -8,6 +8,7 @@ from checks.trainings import templates_in_use
 from components.events.bus import event_bus
 from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArgs
 from components.models import log_writers, model_loops
+from components.observability.showing import loop_page
 from components.observability.targets import watch
 from components.platform.cluster import providers
 from components.platform.operators import operators
@@ -56,9 +57,11 @@ models = model_loops(
     opts=here,
 )
 
-# Who watches all of it
+# Who watches all of it, and what people see of it
 watch(stack, loop=loop.name, tracking=station.name, installed=installed, opts=here)
+page = loop_page(stack, loop.name, mlflow=mlflow, tracking_url=public_url, gateway=address, models=models, opts=here)
 
 pulumi.export("mlflow", {"url": mlflow.url, "externalUrl": public_url})
 pulumi.export("platform", installed.versions)
 pulumi.export("models", models)
+pulumi.export("page", page)

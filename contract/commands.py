@@ -14,6 +14,7 @@ from contract import flags
 from contract.drift import DriftSettings
 from contract.flags import Flag
 from contract.names import METRICS_PORT, MODEL_FOLDER, SERVER_PORT, Alias
+from contract.page import PAGE_PORT
 from contract.watching import ROLLOUT_SECONDS, WATCHING, Watching
 
 
@@ -248,6 +249,17 @@ class Settle(Command):
     status: Annotated[str, "how it ended, as Argo says it"]
     cooldown: Annotated[timedelta, "least time between two, like 21600s"]
     namespace: Annotated[str | None, "of the Leases; default: this pod's"] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page(Command):
+    """Show the loop to people: what happens in it, and what waits for them."""
+
+    NAME = "page"
+
+    content: Annotated[str, "file with what the stack says of itself"]
+    scripts: Annotated[str, "folder with the jars of the browser's scripts"] = "/opt/page"
+    port: Annotated[int, "of the page, /healthz and /readyz"] = PAGE_PORT
 
 
 @dataclass(frozen=True, kw_only=True)

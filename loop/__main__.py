@@ -29,6 +29,7 @@ MODULES: Final[Mapping[type[commands.Command], str]] = {
     commands.Cooldown: "loop.retraining.cooldown",
     commands.Settle: "loop.retraining.settle",
     commands.Ledger: "loop.retraining.ledger",
+    commands.Page: "loop.page.server",
     commands.BusCredentials: "loop.runtime.bus",
 }
 

@@ -13,6 +13,7 @@ from settings.gateway import Gateway
 from settings.kafka import BundledKafka, Kafka
 from settings.model import Model, Serving
 from settings.observability import Observability
+from settings.page import Page
 from settings.platform import KServeMode, Platform
 from settings.policy import PolicyException
 from settings.problem import Allowed, Problem, dotted, one_of
@@ -36,6 +37,8 @@ class ImageName(StrEnum):
     """Training steps, storage initializer, model server, cooldown, promotion."""
     DETECTOR = "detector"
     """Drift detector."""
+    PAGE = "page"
+    """The page of the loop."""
     RECOMMENDER = EXAMPLE
     """The example model's two commands."""
     POSTGRES = "postgres"
@@ -73,6 +76,8 @@ class Settings(Section):
     """The Gateway at which models and MLflow are reached. Unset: none."""
     observability: Observability | None = None
     """Who collects metrics. Unset: no monitors, no alerts, no dashboard."""
+    page: Page | None = None
+    """The page that shows the loop to people. Unset: none."""
     models: FrozenMap[ModelName, Model] = Field(default_factory=dict, validate_default=True)
     """The models, by name."""
     protect: Annotated[Flag, Allowed("true or false", "Leave it out to decide by the stack's name")] | None = None
@@ -148,6 +153,9 @@ class Settings(Section):
         if self.tracking.node_port is not None and self.cluster.node_address is None:
             expected = "the address of a node: MLflow answers to the names and addresses that it knows, and no others"
             yield Problem.missing(("cluster", "nodeAddress"), expected, "Add it, or remove tracking.nodePort")
+        if self.page and self.page.node_port is not None and self.cluster.node_address is None:
+            expected = "the address of a node: the page answers to the names and addresses that it knows, and no others"
+            yield Problem.missing(("cluster", "nodeAddress"), expected, "Add it, or remove page.nodePort")
 
     def _reachable_chart(self) -> Iterator[Problem]:
         mirror = self.platform.chart_mirror

@@ -196,6 +196,14 @@ DETECTOR = Image(
     why="Built from images/detector, with alibi-detect 0.11.4: later ones (BSL) must not run in production.",
 )
 
+# renovate: datasource=docker depName=ghcr.io/ml-loop/page
+PAGE = Image(
+    repository="ghcr.io/ml-loop/page",
+    tag="0.1.0",
+    license="Apache-2.0",
+    why="Built from images/page and loop/page, released with the stack; htmx (0BSD) is inside.",
+)
+
 # renovate: datasource=docker depName=ghcr.io/ml-loop/recommender
 RECOMMENDER = Image(
     repository="ghcr.io/ml-loop/recommender",
@@ -260,6 +268,7 @@ IMAGES: Final[Mapping[str, Image]] = {
     "mlflow": MLFLOW,
     "loop": LOOP,
     "detector": DETECTOR,
+    "page": PAGE,
     "recommender": RECOMMENDER,
     "postgres": POSTGRES,
     "versitygw": VERSITYGW,

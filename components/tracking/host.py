@@ -14,6 +14,7 @@ from components.tracking import LOGIN, MLFLOW, login
 from components.tracking.login import OAuth2Proxy, OAuth2ProxyArgs
 from components.tracking.mlflow import APP, PORT, Mlflow
 from components.tracking.route import MlflowRoute, MlflowRouteArgs
+from contract.page import PAGE_PATH, PAGE_PORT, PAGE_SERVICE
 from settings import ImageName, Settings
 from settings.tracking import Oidc
 
@@ -49,7 +50,18 @@ def _login(
         oidc=oidc,
         host=host,
         upstream=mlflow.url,
-        upstream_egress=[Allowance(ports=(PORT,), peers=(pods(selector(APP, MLFLOW, "server")),))],
+        upstream_egress=[
+            Allowance(ports=(PORT,), peers=(pods(selector(APP, MLFLOW, "server")),)),
+            *([_page(stack)] if stack.page else []),
+        ],
+        paths=[f"http://{PAGE_SERVICE}.{stack.namespace}.svc.cluster.local:{PAGE_PORT}{PAGE_PATH}/"]
+        if stack.page
+        else [],
         peers=gateway.peers,
     )
     return OAuth2Proxy(LOGIN, args, opts)
+
+
+def _page(stack: Settings) -> Allowance:
+    """The way to the page of the loop, whose pods have its Service's name."""
+    return Allowance(ports=(PAGE_PORT,), peers=(pods({"app.kubernetes.io/name": PAGE_SERVICE}, stack.namespace),))

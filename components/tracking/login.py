@@ -18,6 +18,7 @@ from components.kit.labels import labels, selector
 from components.kit.network import ANYWHERE, Allowance, Peers, allow
 from components.kit.options import depending_on
 from components.kit.pod import Container, Mount, pod, resources, restricted_container
+from contract.page import PAGE_PATH
 from settings.tracking import Oidc
 
 APP: Final = "oauth2-proxy"
@@ -46,6 +47,8 @@ class OAuth2ProxyArgs:
     """What it takes to reach that."""
     peers: Peers
     """Where requests come from: the gateway's proxies."""
+    paths: Sequence[pulumi.Input[str]] = ()
+    """URLs of other servers, each with the path below which requests go on to it, such as http://page:8000/loop/."""
 
 
 class OAuth2Proxy(pulumi.ComponentResource):
@@ -118,10 +121,11 @@ def _container(args: OAuth2ProxyArgs) -> Container:
         "args": [
             f"--http-address=0.0.0.0:{PORT}",
             Output.concat("--upstream=", args.upstream, "/"),
+            *(Output.concat("--upstream=", each) for each in args.paths),
             *_issuer(args.oidc),
             *_sessions(args.host),
             # Scripts of the page learn that the session has ended, instead of being led to a login they cannot show.
-            "--api-route=^/(api|ajax-api|graphql)",
+            f"--api-route=^/(api|ajax-api|graphql|{PAGE_PATH.strip('/')}/live)",
             "--skip-provider-button=true",
             "--silence-ping-logging=true",
         ],

@@ -134,6 +134,17 @@ IMAGES: Final = (
         env=PYTHON_ENV,
     ),
     LocalImage(
+        name="page",
+        stack=True,
+        layers=(
+            BASE,
+            Python(name="page", project="images/loop", part=("--only-group", "page")),
+            Maven(name="page-scripts", pom="images/page/pom.xml", place="/opt/page"),
+            LOOP_CODE,
+        ),
+        env=PYTHON_ENV,
+    ),
+    LocalImage(
         name="kafka",
         stack=True,
         layers=(BASE, JRE, Maven(name="kafka", pom="images/kafka/pom.xml", place="/opt/kafka/libs")),

@@ -31,6 +31,12 @@ Endpoint = Annotated[
     ),
 ]
 
+WebUrl = Annotated[
+    str,
+    Field(pattern=rf"^https?://{_HOST}(:{_PORT})?(/[!#-;=?-~]*)?$", max_length=2000),
+    Allowed("an http or https URL, such as https://git.example.com/ml/pulls", "Write scheme, host and path"),
+]
+
 IssuerUrl = Annotated[
     str,
     Field(pattern=rf"^https://{_HOST}(:{_PORT})?(/[\w.~-]+)*/?$"),

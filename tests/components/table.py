@@ -20,6 +20,7 @@ from components.monitoring.detector import DriftMonitor, DriftMonitorArgs
 from components.monitoring.outcome_intake import OutcomeIntake, OutcomeIntakeArgs
 from components.observability.alerts import Watched
 from components.observability.observability import Observability, ObservabilityArgs, Target
+from components.observability.page import LoopPage, LoopPageArgs
 from components.platform.argo_events import ArgoEvents, ArgoEventsArgs
 from components.platform.argo_workflows import ArgoWorkflows, ArgoWorkflowsArgs
 from components.platform.barman_cloud import BarmanCloud, BarmanCloudArgs
@@ -410,6 +411,17 @@ def observability_args() -> ObservabilityArgs:
     )
 
 
+def loop_page_args() -> LoopPageArgs:
+    return LoopPageArgs(
+        namespace=NAMESPACE,
+        image=LOOP_IMAGE,
+        content="{}",
+        tracking=tracking(),
+        peers=ANYWHERE,
+        node_port=30501,
+    )
+
+
 def observed(opts: ResourceOptions) -> Observability:
     """The observer with the services that it observes."""
     served(opts)
@@ -453,6 +465,7 @@ COMPONENTS: Mapping[str, Callable[[ResourceOptions], pulumi.ComponentResource]] 
     "training.training": trained,
     "serving.promotion": promoted,
     "observability.observability": observed,
+    "observability.page": lambda opts: LoopPage("it", loop_page_args(), opts),
 }
 """By the name of their module."""
 

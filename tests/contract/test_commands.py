@@ -22,6 +22,7 @@ from contract.commands import (
     Evidence,
     Fetch,
     Ledger,
+    Page,
     Promote,
     Register,
     ReportFailure,
@@ -118,6 +119,7 @@ COMMANDS: Final[Mapping[type[Command], st.SearchStrategy[Command]]] = {
     ReportFailure: st.just(ReportFailure()),
     Fetch: st.builds(Fetch, uri=PLACED, folder=PLACED),
     Evidence: st.builds(Evidence, model=TEXT, version=TEXT, link=st.none() | TEXT, output=st.none() | TEXT),
+    Page: st.builds(Page, content=TEXT, scripts=TEXT, port=PORTS),
 }
 BARE: Final = {Train, Evaluate, Fetch}
 """What they are given has no name."""

@@ -62,6 +62,7 @@ def test_the_local_stack_s_outputs_say_where_mlflow_is_and_what_is_installed(run
                 "logs": "s3://ml-loop-logs/logs/recommender",
             }
         },
+        "page": "http://10.173.0.1:30501/loop/",
     }
 
 

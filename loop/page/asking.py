@@ -1,0 +1,87 @@
+"""How the page asks its sources: each question once for all who look, for a moment, and never for long.
+
+A source that does not answer is no failure of the page: what it was asked is then `Away`, with the reason.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic, TypeVar
+
+import httpx
+
+T = TypeVar("T")
+
+FRESH: Final = 3.0
+"""Seconds for which an answer serves whoever asks."""
+TIMEOUT: Final = 3.0
+"""Seconds until a source that says nothing is away."""
+KEPT: Final = 500
+"""Answers that are remembered at most: questions hold names that come and go."""
+
+
+@dataclass(frozen=True)
+class Away:
+    """A source that could not be asked."""
+
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Told(Generic[T]):
+    """What a source has answered."""
+
+    value: T
+
+
+@dataclass
+class Answers:
+    """The last answer to each question."""
+
+    clock: Callable[[], float] = time.monotonic
+    _known: dict[str, tuple[float, "Told[Any] | Away"]] = field(
+        default_factory=dict[str, "tuple[float, Told[Any] | Away]"]
+    )
+    _asking: dict[str, "asyncio.Task[Told[Any] | Away]"] = field(
+        default_factory=dict[str, "asyncio.Task[Told[Any] | Away]"]
+    )
+
+    async def ask(
+        self, source: str, question: str, ask: Callable[[], Awaitable[T]], fresh: float = FRESH
+    ) -> "Told[T] | Away":
+        """The answer, from memory while it is fresh. Those who ask the same at once wait for the same."""
+        key = f"{source} {question}"
+        at, known = self._known.get(key, (0.0, None))
+        if known is not None and self.clock() - at < (fresh if isinstance(known, Told) else FRESH):
+            return known
+        if key not in self._asking:
+            self._asking[key] = asyncio.create_task(self._answer(source, key, ask))
+        return await asyncio.shield(self._asking[key])
+
+    async def _answer(self, source: str, key: str, ask: Callable[[], Awaitable[T]]) -> "Told[T] | Away":
+        try:
+            found: Told[T] | Away = Told(await asyncio.wait_for(ask(), TIMEOUT))
+        except (httpx.HTTPError, OSError, TimeoutError, ValueError, KeyError, TypeError) as error:
+            found = Away(source, reason(error))
+        finally:
+            del self._asking[key]
+        while len(self._known) >= KEPT:
+            del self._known[next(iter(self._known))]
+        self._known.pop(key, None)
+        self._known[key] = (self.clock(), found)
+        return found
+
+
+def reason(error: Exception) -> str:
+    """Why a source could not be asked, for people."""
+    match error:
+        case httpx.HTTPStatusError():
+            return f"it answers {error.response.status_code} {error.response.reason_phrase}".rstrip()
+        case httpx.TimeoutException() | TimeoutError():
+            return f"it has not answered within {TIMEOUT:g} s"
+        case httpx.TransportError() | OSError():
+            return "it cannot be reached"
+        case _:
+            return "it answers what the page does not understand"

@@ -1,0 +1,195 @@
+"""Where the page reads: Kubernetes' objects of the loop, MLflow's registry and runs, and what the loop's pods say.
+
+By HTTP alone: the clients of Kubernetes and MLflow would take ten times the page's memory. Nothing is written.
+"""
+
+import json
+import os
+import re
+import ssl
+from asyncio import gather
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from contract.names import METRICS_PORT, MODEL_LABEL, SERVER_PORT
+from loop.page.asking import Answers, Away, Told
+from loop.runtime import pod
+
+Json = dict[str, Any]
+
+KUBERNETES: Final = "Kubernetes"
+MLFLOW: Final = "MLflow"
+DETECTOR: Final = "The drift detector"
+SERVERS: Final = "The model servers"
+ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+API: Final = "/api/2.0/mlflow"
+MOST_VERSIONS: Final = 50
+"""Of one model, the newest."""
+SIGNATURE_FRESH: Final = 600.0
+"""A version's signature never changes."""
+SAMPLE: Final = re.compile(r"^(?P<name>\w+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)", re.MULTILINE)
+LABEL: Final = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+OBJECTS: Final[Mapping[str, str]] = {
+    "workflows": "argoproj.io/v1alpha1",
+    "inferenceservices": "serving.kserve.io/v1beta1",
+    "httproutes": "gateway.networking.k8s.io/v1",
+    "leases": "coordination.k8s.io/v1",
+    "pods": "v1",
+}
+"""What is listed, and in which group."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One number that a pod exports."""
+
+    name: str
+    labels: Mapping[str, str]
+    value: float
+
+
+class Sources:
+    """All that the page asks. Each method returns what was found, or that the source is away."""
+
+    def __init__(self, kubernetes: httpx.AsyncClient, mlflow: httpx.AsyncClient, pods: httpx.AsyncClient) -> None:
+        self._kubernetes, self._mlflow, self._pods = kubernetes, mlflow, pods
+        self._answers = Answers()
+
+    async def objects(self, kind: str, namespace: str, model: str | None = None) -> Told[list[Json]] | Away:
+        """Objects of one kind in the namespace; of one model, where the kind's objects are labelled so."""
+        group = OBJECTS[kind]
+        root = "/api" if group == "v1" else "/apis"
+        query = {"labelSelector": f"{MODEL_LABEL}={model}"} if model else {}
+
+        async def ask() -> list[Json]:
+            headers = {"Authorization": f"Bearer {_token()}"}
+            path = f"{root}/{group}/namespaces/{namespace}/{kind}"
+            return (await _json(self._kubernetes, path, query, headers))["items"]
+
+        return await self._answers.ask(KUBERNETES, f"{kind} {model or ''}", ask)
+
+    async def models(self) -> Told[dict[str, Json]] | Away:
+        """All registered models, by name."""
+
+        async def ask() -> dict[str, Json]:
+            found = await _json(self._mlflow, f"{API}/registered-models/search", {"max_results": "1000"})
+            return {each["name"]: each for each in found.get("registered_models", [])}
+
+        return await self._answers.ask(MLFLOW, "models", ask)
+
+    async def versions(self, model: str) -> Told[list[Json]] | Away:
+        """Versions of one model, newest first, their tags as a mapping."""
+        quoted = model.replace("'", "")
+
+        async def ask() -> list[Json]:
+            query = {
+                "filter": f"name='{quoted}'",
+                "order_by": "version_number DESC",
+                "max_results": str(MOST_VERSIONS),
+            }
+            found = (await _json(self._mlflow, f"{API}/model-versions/search", query)).get("model_versions", [])
+            return [each | {"tags": pairs(each.get("tags"))} for each in found]
+
+        return await self._answers.ask(MLFLOW, f"versions {model}", ask)
+
+    async def signature(self, model_id: str) -> Told[Mapping[str, list[Json]]] | Away:
+        """Inputs and outputs of a logged model, as its MLmodel file has them."""
+
+        async def ask() -> Mapping[str, list[Json]]:
+            path = f"/ajax-api/2.0/mlflow/logged-models/{model_id}/artifacts/files"
+            reply = await self._mlflow.get(path, params={"artifact_file_path": "MLmodel"})
+            reply.raise_for_status()
+            return signature(reply.text)
+
+        return await self._answers.ask(MLFLOW, f"signature {model_id}", ask, SIGNATURE_FRESH)
+
+    async def metrics(self, source: str, pods: Sequence[Json], port: int) -> Told[list[list[Series]]] | Away:
+        """What each of the pods exports; away when none of them answers."""
+        replies = await gather(*(self._metrics(source, each, port) for each in pods))
+        known = [each.value for each in replies if isinstance(each, Told)]
+        if known or not replies:
+            return Told(known)
+        return next(each for each in replies if isinstance(each, Away))
+
+    async def _metrics(self, source: str, of: Json, port: int) -> Told[list[Series]] | Away:
+        async def ask() -> list[Series]:
+            reply = await self._pods.get(f"http://{address(of)}:{port}/metrics")
+            reply.raise_for_status()
+            return series(reply.text)
+
+        return await self._answers.ask(source, f"metrics {of['metadata']['name']}", ask)
+
+
+def clients(environment: Mapping[str, str] = os.environ) -> Sources:
+    """The sources as a pod reaches them."""
+    host, port = environment["KUBERNETES_SERVICE_HOST"], environment["KUBERNETES_SERVICE_PORT"]
+    here = f"[{host}]" if ":" in host else host
+    # One for all: by itself each client would read the world's authorities, which is a fifth of the page's memory.
+    trusted = ssl.create_default_context(cafile=str(ACCOUNT / "ca.crt"))
+    return Sources(
+        httpx.AsyncClient(base_url=f"https://{here}:{port}", verify=trusted, trust_env=False),
+        httpx.AsyncClient(base_url=environment["MLFLOW_TRACKING_URI"], verify=trusted, trust_env=False),
+        httpx.AsyncClient(verify=trusted, trust_env=False),
+    )
+
+
+def namespace() -> str:
+    return pod.namespace()
+
+
+def address(of: Json) -> str:
+    """A pod's address, as URLs have it."""
+    ip = of["status"]["podIP"]
+    return f"[{ip}]" if ":" in ip else ip
+
+
+def ready(of: Json) -> bool:
+    """Whether the kubelet calls the pod so, and it is not about to end."""
+    conditions = of.get("status", {}).get("conditions", [])
+    well = any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+    return well and "deletionTimestamp" not in of["metadata"]
+
+
+def pairs(tags: Sequence[Json] | None) -> dict[str, str]:
+    """MLflow's list of tags as a mapping."""
+    return {str(each["key"]): str(each.get("value", "")) for each in tags or []}
+
+
+def series(text: str) -> list[Series]:
+    """The loop's own numbers in what a pod exports: Python's and the process's are left out."""
+    return [
+        Series(found["name"], dict(LABEL.findall(found["labels"] or "")), float(found["value"]))
+        for found in SAMPLE.finditer(text)
+        if found["name"].startswith(("ml_loop_", "alibi_"))
+    ]
+
+
+def signature(text: str) -> dict[str, list[Json]]:
+    """From an MLmodel file: its signature's values are JSON in one line each, quoted as YAML quotes."""
+    found: dict[str, list[Json]] = {}
+    block = text.partition("\nsignature:\n")[2]
+    for key in ("inputs", "outputs"):
+        if match := re.search(rf"^  {key}: '(.*?)'\n", block, re.MULTILINE | re.DOTALL):
+            joined = re.sub(r"\n\s+", " ", match[1]).replace("''", "'")
+            found[key] = json.loads(joined)
+    return found
+
+
+async def _json(
+    client: httpx.AsyncClient, path: str, query: Mapping[str, str], headers: Mapping[str, str] | None = None
+) -> Json:
+    reply = await client.get(path, params=dict(query), headers=dict(headers or {}))
+    reply.raise_for_status()
+    return reply.json()
+
+
+def _token() -> str:
+    """Read each time: the kubelet renews it."""
+    return (ACCOUNT / "token").read_text("utf-8").strip()
+
+
+PORTS: Final = {SERVERS: SERVER_PORT, DETECTOR: METRICS_PORT}
