@@ -18,7 +18,7 @@ from components.kit.identities import RoleRule, account_with
 from components.kit.labels import labels, selector
 from components.kit.network import API_SERVER, Allowance, Peers, allow, pods
 from components.kit.options import depending_on
-from components.kit.pod import Container, Mount, PodSpec, arguments, config_map, pod, resources, restricted_container
+from components.kit.pod import Container, Mount, PodSpec, arguments, pod, resources, restricted_container
 from components.serving.gateway import API_VERSION, Gateway
 from contract.commands import Page
 from contract.names import METRICS_PORT, SERVER_PORT
@@ -69,12 +69,9 @@ class LoopPage(pulumi.ComponentResource):
         its, found = labels(APP, name), selector(APP, name)
         metadata: k8s.meta.v1.ObjectMetaArgsDict = {"name": PAGE_SERVICE, "namespace": args.namespace, "labels": its}
         account = account_with(name, PAGE_SERVICE, READS, namespace=args.namespace, labels=its, opts=child)
-        content = config_map(
-            f"{name}-content",
-            PAGE_SERVICE,
-            {"namespace": args.namespace, "labels": its},
-            Output.from_input(args.content).apply(lambda text: {FILE: text}),
-            child,
+        # Under one name: the page reads it again where it has changed, so that no number in the settings restarts it.
+        content = k8s.core.v1.ConfigMap(
+            f"{name}-content", metadata=metadata, data={FILE: Output.from_input(args.content)}, opts=child
         )
         policy = allow(
             f"{name}-pods",
@@ -94,7 +91,7 @@ class LoopPage(pulumi.ComponentResource):
             spec={
                 "replicas": 1,
                 "selector": {"match_labels": found},
-                "template": {"metadata": {"labels": its}, "spec": _pod(args, account, content)},
+                "template": {"metadata": {"labels": its}, "spec": _pod(args, account, object_name(content))},
             },
             opts=depending_on(child, policy),
         )

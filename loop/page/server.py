@@ -48,9 +48,8 @@ KINDS: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg
 class Site:
     """The page's answers."""
 
-    def __init__(self, content: PageContent, sources: Sources, scripts: Mapping[str, bytes]) -> None:
-        self._content, self._sources = content, sources
-        self._models = {each.name: each for each in content.models}
+    def __init__(self, content: Callable[[], PageContent], sources: Sources, scripts: Mapping[str, bytes]) -> None:
+        self._read, self._sources = content, sources
         files = {each.name: each.read_bytes() for each in (ROOT / "static").iterdir()}
         self._files = {**files, **scripts}
         self._stamps = {name: hashlib.sha256(body).hexdigest()[:12] for name, body in self._files.items()}
@@ -61,15 +60,25 @@ class Site:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._content = self._known()
+
+    def _known(self) -> PageContent:
+        """What the stack says of itself now."""
+        found = self._content = self._read()
         shared: dict[str, Any] = {
-            "content": content,
+            "content": found,
             "charts": charts,
             "words": words,
             "path": PAGE_PATH,
-            "links": Links(content),
+            "links": Links(found),
             "static": self._static,
         }
         self._templates.globals.update(shared)
+        return found
+
+    def _model(self, request: Request) -> PageModel | None:
+        name = request.path_params["name"]
+        return next((each for each in self._known().models if each.name == name), None)
 
     def app(self) -> Starlette:
         routes = [
@@ -92,15 +101,15 @@ class Site:
         return PlainTextResponse("well\n")
 
     async def all(self, _request: Request) -> Response:
-        found = await overview.overview(self._content, self._sources)
+        found = await overview.overview(self._known(), self._sources)
         return self._page("overview.html", list=found, rows=self._render("list.html", list=found))
 
     async def all_again(self, _request: Request) -> Response:
-        found = await overview.overview(self._content, self._sources)
+        found = await overview.overview(self._known(), self._sources)
         return self._answer(self._render("list.html", list=found))
 
     async def model(self, request: Request) -> Response:
-        model = self._models.get(request.path_params["name"])
+        model = self._model(request)
         if model is None:
             return self.missing(request)
         parts = await self._parts(model)
@@ -108,7 +117,7 @@ class Site:
 
     async def changes(self, request: Request) -> Response:
         """The parts that are not as the browser has them; nothing where all are."""
-        model = self._models.get(request.path_params["name"])
+        model = self._model(request)
         if model is None:
             return self.missing(request)
         parts = await self._parts(model)
@@ -160,9 +169,22 @@ def scripts(folder: Path) -> dict[str, bytes]:
     return {}
 
 
+def reader(file: Path) -> Callable[[], PageContent]:
+    """What the file holds, read again once it is another: the kubelet replaces it while the page runs."""
+    known: tuple[int, PageContent] | None = None
+
+    def read() -> PageContent:
+        nonlocal known
+        stamp = file.stat().st_mtime_ns
+        if known is None or known[0] != stamp:
+            known = stamp, PageContent.from_json(file.read_text("utf-8"))
+        return known[1]
+
+    return read
+
+
 def _serve(given: Page, run: Callable[..., None]) -> None:
-    content = PageContent.from_json(Path(given.content).read_text("utf-8"))
-    site = Site(content, clients(), scripts(Path(given.scripts)))
+    site = Site(reader(Path(given.content)), clients(), scripts(Path(given.scripts)))
     run(
         site.app(),
         host="0.0.0.0",  # noqa: S104  in a pod

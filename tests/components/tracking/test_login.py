@@ -64,7 +64,7 @@ def test_the_flags_are_these_and_none_lets_a_request_pass_without_login(recordin
         "--cookie-samesite=lax",
         "--cookie-expire=8h0m0s",
         "--session-cookie-minimal=true",
-        "--api-route=^/(api|ajax-api|graphql)",
+        "--api-route=^/(api|ajax-api|graphql|loop/live)",
         "--skip-provider-button=true",
         "--silence-ping-logging=true",
     ]

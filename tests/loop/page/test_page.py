@@ -1,9 +1,11 @@
 """The page over HTTP, against sources that answer as the real ones do: what it shows, and what no stranger can do."""
 
 import asyncio
+import os
 import re
 from collections.abc import Mapping
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,7 +13,7 @@ import pytest
 from page_world import MODEL, World, content, refused, version, workflow
 
 from loop.page import sources
-from loop.page.server import HEADERS, Site
+from loop.page.server import HEADERS, Site, reader
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 UNEXPLAINED = 'ml_loop_production_unexplained{model="recommender"} 1.0\n'
@@ -23,7 +25,7 @@ def token(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def get(path: str, world: World | None = None, *, host: str = "testserver", **changes: Any) -> httpx.Response:
-    site = Site(content(**changes), (world or World()).sources(), {"htmx.min.js": b"//"})
+    site = Site(lambda: content(**changes), (world or World()).sources(), {"htmx.min.js": b"//"})
 
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(site.app())
@@ -195,7 +197,7 @@ def test_many_models_are_listed_by_three_questions() -> None:
 
 def test_one_question_is_asked_once_for_all_who_look() -> None:
     world = World()
-    site = Site(content(), world.sources(), {})
+    site = Site(content, world.sources(), {})
 
     async def ask() -> list[httpx.Response]:
         transport = httpx.ASGITransport(site.app())
@@ -204,3 +206,14 @@ def test_one_question_is_asked_once_for_all_who_look() -> None:
 
     assert {reply.status_code for reply in asyncio.run(ask())} == {200}
     assert len(world.asked) == len(set(world.asked))
+
+
+def test_another_content_is_shown_without_a_restart(tmp_path: Path) -> None:
+    file = tmp_path / "content.json"
+    file.write_text(content().to_json())
+    read = reader(file)
+    assert read().models[0].production == "3"
+    assert read() is read()
+    file.write_text(content(model={"production": "4"}).to_json())
+    os.utime(file, ns=(1, 1))
+    assert read().models[0].production == "4"
