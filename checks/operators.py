@@ -52,7 +52,7 @@ class Prerequisite:
 
 
 def check(stack: Settings) -> None:
-    """Raises SettingsError with one line for each operator that the cluster should have brought and has not."""
+    """Raises SettingsError with one line for each operator that the cluster should have brought and did not bring."""
     needed = list(prerequisites(stack)) if stack.platform.check else []
     if not needed:
         return

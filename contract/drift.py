@@ -20,6 +20,11 @@ class DriftTest(StrEnum):
     MMD = "mmd"
     """Maximum mean discrepancy over all features at once: sees changes in how features depend on each other."""
 
+    @property
+    def joint(self) -> bool:
+        """Whether it looks at all features at once: its events name `messages.ALL_FEATURES`."""
+        return self is DriftTest.MMD
+
 
 class DriftReference(StrEnum):
     """Which rows the window is compared with."""

@@ -44,7 +44,7 @@ class Prediction:
     predictions: list[Any]
     """JSON values, one for each output of the model."""
     at: datetime
-    """In UTC."""
+    """When it was made, in UTC."""
     id: str = ""
     """The request's id, a slash, and the row's number in it from 0. Empty: written before predictions had one."""
     tenant: str = ""

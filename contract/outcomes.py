@@ -14,7 +14,7 @@ from contract.messages import Malformed, number, rfc3339
 
 Observed = str | int | float | bool
 MAX_OUTCOMES: Final = 1000
-"""Of one request."""
+"""The most outcomes that one request may bring."""
 LONGEST: Final = 1000
 """Characters of an outcome that is a text."""
 CLOCK_SKEW: Final = timedelta(minutes=5)

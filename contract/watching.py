@@ -17,7 +17,7 @@ LIMITS: Final = Limits()
 WATCH_SECONDS: Final = 60
 """For how long a version is watched where nothing is set."""
 ROLLOUT_SECONDS: Final = 300
-"""After which a rollout is given up."""
+"""The time after which a rollout is given up."""
 
 
 @dataclass(frozen=True)

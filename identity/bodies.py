@@ -19,7 +19,7 @@ PIECES: Final = 1_000_000
 SECONDS: Final = 60
 """For a body. A file that is handed on while it comes has `UPLOAD_SECONDS`."""
 UPLOAD_SECONDS: Final = 600
-"""As long as a token lasts."""
+"""How long an upload may take: as long as a token lasts."""
 
 
 class BodyError(Exception):

@@ -40,7 +40,7 @@ class Refusal:
     again: bool = False
     """Whether the same request may pass in a moment."""
     status: int | None = None
-    """Of HTTP, where it is not that of a right that somebody lacks."""
+    """The HTTP status, where it is not that of a missing right."""
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ class Request:
     path: str
     query: str
     headers: tuple[tuple[str, str], ...]
-    """As they came, in their order."""
+    """The headers as they came, in their order."""
     body: bytes = b""
 
     @cached_property

@@ -19,7 +19,7 @@ ROUTED_SECONDS: Final = 60.0
 """The training ends when servers have its version; the gateway reads of them later."""
 
 MLFLOW_SECONDS: Final = 180.0
-"""Until its servers answer."""
+"""How long MLflow's servers are waited for."""
 
 Look = Callable[[], RunningStack]
 

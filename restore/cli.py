@@ -116,5 +116,5 @@ def ask() -> bool:
 
 
 def say(line: str) -> None:
-    """To a person who waits: at once."""
+    """Print a line at once: somebody waits for it."""
     print(line, flush=True)

@@ -59,7 +59,7 @@ class Found:
     failed: bool
     """Whether its recovery has given up: it will never be ready."""
     windows: Mapping[str, RecoveryWindow]
-    """By the name of the archive."""
+    """Recovery windows by the name of the archive."""
 
     def is_restored(self, wanted: Wanted) -> bool:
         """Whether it is the new database already."""

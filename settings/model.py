@@ -74,7 +74,7 @@ class Training(Surroundings):
     parameters: FrozenMap[ParameterName, Parameter] = Field(default_factory=dict, validate_default=True)
     """Parameters handed to the train command."""
     timeout: Duration = timedelta(hours=1)
-    """After which a training run is stopped and counted as failed."""
+    """The time after which a training run is stopped and counted as failed."""
 
     def contradictions(self) -> Iterator[Problem]:
         yield from super().contradictions()

@@ -10,7 +10,7 @@ from settings.values.names import LabelKey, LabelValue, OtherNamespace
 from settings.values.number import Flag
 
 RUNBOOKS = "docs/runbooks.md"
-"""Of this repository."""
+"""The runbooks' path in this repository."""
 
 
 class Observability(Section):

@@ -14,9 +14,9 @@ class KServeMode(StrEnum):
     """How KServe runs model servers. Not which protocol they speak."""
 
     KNATIVE = "knative"
-    """As Knative Services: scaled by requests."""
+    """Models run as Knative Services: scaled by requests."""
     STANDARD = "standard"
-    """As Deployments behind Gateway API routes."""
+    """Models run as Deployments behind Gateway API routes."""
 
 
 class Operator(Section):

@@ -15,7 +15,6 @@ from components.kit import metrics
 from components.kit.connections import KafkaConnection
 from components.kit.pod import resources
 from components.kit.restricted import container_security_context, pod_security_context
-from contract.drift import DriftTest
 from contract.messages import ALL_FEATURES, EVENT_ID, EVENT_ID_CHARACTERS, EVENT_ID_IN_NAME, EVENT_ID_LENGTH, EventKind
 from contract.names import DRIFT_TOPIC, MODEL_LABEL, TRIGGER_LABEL, Trigger
 from settings.model import Drift
@@ -29,7 +28,7 @@ TRAIN: Final = "train"
 REJECTED: Final = "rejected"
 """Name of the dependency on malformed events, and of the trigger that shows them; a label of the trigger's counter."""
 METRICS_PORT: Final = 7777
-"""Of event sources and sensors."""
+"""The metrics port of event sources and sensors."""
 FROM_EVENT: Final[Mapping[str, Mapping[str, str]]] = {
     # It reaches the words and variables of containers, in which the kubelet reads `$(NAME)` as another's value.
     "feature": {"dataTemplate": '{{ replace "$" "$$" .Input.body.feature }}'},
@@ -81,7 +80,7 @@ return not (named and identified and type(p) == "number" and p >= 0 and p <= 1)
 
 
 def _features(drift: Drift) -> tuple[str, ...]:
-    return (ALL_FEATURES,) if drift.test is DriftTest.MMD else drift.features
+    return (ALL_FEATURES,) if drift.test.joint else drift.features
 
 
 def show(dependency: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ class Access:
     """What a pod must have to reach and be let in by a service."""
 
     env: Sequence[Env] = ()
-    """Of the container that uses it."""
+    """Variables of the container that uses it."""
     mounts: Sequence[Mount] = ()
     volumes: Sequence[Volume] = ()
     """What the container mounts."""

@@ -12,7 +12,7 @@ SOURCES: Final[tuple[Mapping[str, Any], ...]] = (
     {"serviceAccountToken": {"path": "token", "expirationSeconds": 3600}},
     {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
 )
-"""Of a projected volume: the token, and whom to trust."""
+"""Sources of a projected volume: the token, and whom to trust."""
 TOKEN_MOUNT: Final[Mapping[str, Any]] = {
     "name": VOLUME,
     "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount",

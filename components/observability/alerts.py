@@ -54,7 +54,7 @@ class Alert:
     """One sentence, with the labels that tell which."""
 
     def rule(self, runbooks: str) -> dict[str, Any]:
-        """As Prometheus reads it."""
+        """The rule as Prometheus reads it."""
         name = PREFIX + self.name
         return {
             "alert": name,

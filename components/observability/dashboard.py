@@ -25,7 +25,7 @@ class Panel:
     unit: str = "short"
 
     def model(self, number: int) -> dict[str, Any]:
-        """As Grafana stores it, the panel `number` of the page."""
+        """Panel `number` of the page, as Grafana stores it."""
         row, column = divmod(number * WIDTH, COLUMNS)
         return {
             "id": number + 1,

@@ -35,7 +35,7 @@ class Target:
     pods: Mapping[str, str]
     """Labels that find them; empty: all of the namespace."""
     port: int
-    """Of a container."""
+    """The port of a container."""
     series: Mapping[str, str] = field(default_factory=dict[str, str])
     """Label that each of their series gets → label of the pod with its value."""
     speaks_for_others: bool = False

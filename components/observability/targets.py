@@ -18,7 +18,7 @@ from settings import BundledKafka, Settings
 
 NAME: Final = "app.kubernetes.io/name"
 INSTANCE_METRICS: Final = 9187
-"""Of CloudNativePG's instances."""
+"""The metrics port of CloudNativePG's instances."""
 
 
 def watch(

@@ -17,12 +17,12 @@ from components.kit.options import depending_on
 from components.platform.operator import Operator, OperatorArgs, keep_definitions, operator_namespace
 
 NAMESPACE: Final = "knative-serving"
-"""Of Knative Serving and of Kourier."""
+"""The namespace of Knative Serving and of Kourier."""
 OPERATOR_NAMESPACE: Final = "knative-operator"
 INTERNAL_SERVICE: Final = "kourier-internal"
 """Where Kourier takes the requests of the cluster's own pods: it knows a model's server by the host name."""
 WEBHOOK_PORT: Final = 8443
-"""Of the operator and of Knative Serving."""
+"""The port of both webhooks: the operator's and Knative Serving's."""
 GATEWAY: Final = {"app": "3scale-kourier-gateway"}
 GATEWAY_PORTS: Final = (8080, 8081, 8443)
 """Requests from outside, those of pods of the cluster, TLS."""

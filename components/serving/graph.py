@@ -20,7 +20,7 @@ from contract.names import Alias
 APP: Final = "model-router"
 """Not the servers': KServe hands the graph's labels to its pods, and with them come the servers' rights."""
 LABEL: Final = "serving.kserve.io/inferencegraph"
-"""On the router's pods."""
+"""The label that KServe puts on the router's pods."""
 CLUSTER_DOMAIN: Final = "svc.cluster.local"
 
 

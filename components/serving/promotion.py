@@ -32,7 +32,7 @@ APP: Final = "promotion"
 ROLLOUT_TIMEOUT: Final = Serving().start_timeout
 """For the servers to take a version up, and as long again to go back, unless the settings know better."""
 SLACK_SECONDS: Final = 300
-"""For an MLflow that is away, and a pod that is made again."""
+"""What a promotion may take longer while MLflow is away or its pod is made again."""
 
 
 @dataclass(frozen=True, kw_only=True)

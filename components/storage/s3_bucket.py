@@ -59,7 +59,7 @@ class S3Bucket(pulumi.ComponentResource):
 
     bucket: Bucket
     logs: Bucket
-    """For the pods of the namespace that logs."""
+    """The bucket for the logs of pods."""
 
     def __init__(self, name: str, args: S3BucketArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("ml-loop:storage:S3Bucket", name, None, opts)

@@ -79,7 +79,7 @@ class VersityGw(pulumi.ComponentResource):
     buckets: Mapping[str, Bucket]
     """User of the bucket → how its pods reach it."""
     logs: Bucket
-    """For the pods of the loop's namespace."""
+    """The bucket for the logs of pods in the loop's namespace."""
 
     def __init__(self, name: str, args: VersityGwArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("ml-loop:storage:VersityGw", name, None, opts)

@@ -29,7 +29,7 @@ class WorkflowMetric:
     """Label → Argo's variable with its value; of those besides `namespace` and `model`."""
 
     def counter(self, model: str) -> Counter:
-        """As the template of `model` declares it."""
+        """The counter as the template of `model` declares it."""
         values = {"namespace": "{{workflow.namespace}}", "model": model, **self.values}
         return Counter(
             name=self.metric.name.removeprefix(metrics.ARGO_PREFIX),

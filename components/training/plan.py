@@ -56,9 +56,9 @@ class TrainingPlan:
     commands: Commands
     accounts: StepAccounts
     labels: Mapping[str, str]
-    """Of all pods."""
+    """Labels of all pods."""
     resources: Resources
-    """Of train."""
+    """Resources of the step `train`."""
     evaluate_resources: Resources
     around: Surroundings = DEFAULT
     """What train and evaluate find around them."""

@@ -12,7 +12,7 @@ from components.kit.labels import labels
 
 APP: Final = "training"
 DIGITS: Final = 8
-"""Of the digest in a template's name."""
+"""How many digits of the digest a template's name has."""
 TRAINED: Final = {key: value for key, value in labels(APP, "").items() if value}
 """Labels that the templates of all models have."""
 

@@ -73,7 +73,7 @@ class TrainingArgs:
     image_pull_secrets: Sequence[str] = ()
     """Names of Secrets with which `image` is pulled."""
     rollout_timeout: timedelta = ROLLOUT_TIMEOUT
-    """After which a rollout is given up."""
+    """The time after which a rollout is given up."""
     logs: Bucket | None = None
     """Where the steps' logs go, for pods of the namespace. None: they stay with their pods."""
     earlier: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from contract import metrics
-from contract.drift import DriftTest
 from contract.messages import ALL_FEATURES, EVENT_ID_IN_NAME, EVENT_ID_LENGTH, DriftEvent, Window
 from contract.names import DRIFT_TOPIC, TRIGGER_LABEL, Alias, Tag, Trigger
 from local.check.answer import Answer, no, yes
@@ -78,12 +77,10 @@ def _event(live: RunningStack) -> DriftEvent:
     """What the detector writes when it sees drift."""
     assert live.settings.drift is not None  # noqa: S101  # the caller has looked
     now, aliases = datetime.now(UTC), live.aliases or {}
-    # With test mmd there is one finding, of all features together.
-    mmd = live.settings.drift.test is DriftTest.MMD
     return DriftEvent(
         id=secrets.token_hex(EVENT_ID_LENGTH // 2),
         model=live.model,
-        feature=ALL_FEATURES if mmd else live.settings.drift.features[0],
+        feature=ALL_FEATURES if live.settings.drift.test.joint else live.settings.drift.features[0],
         distance=1.0,
         p_value=0.0,
         threshold=live.settings.drift.p_value,

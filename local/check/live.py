@@ -64,7 +64,7 @@ class RunningStack:
 
     model: str
     settings: Model
-    """As the last `up` applied them."""
+    """The settings that the last `up` applied."""
     namespace: str
     tracking_url: str
     predict_url: str | None

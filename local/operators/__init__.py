@@ -11,6 +11,6 @@ from local.operators.metrics_server import METRICS_SERVER
 from local.operators.volumes import VOLUMES
 
 OPERATORS = (COREDNS, VOLUMES, METRICS_SERVER, CLOUDNATIVE_PG, ARGO_WORKFLOWS, KSERVE, ARGO_EVENTS, GATEWAY)
-"""In every cluster. `BARMAN_CLOUD` is for stacks with backups."""
+"""The operators of every cluster; `BARMAN_CLOUD` is for stacks with backups."""
 
 __all__ = ["BARMAN_CLOUD", "OPERATORS"]

@@ -1,7 +1,7 @@
 """Argo Events: the controller, from the manifests its Go module carries; event sources and sensors run the same image.
 
 Only the `jetstreamExotic` bus works here: the native ones want images of a configuration reloader and a metrics
-exporter that this cluster has not. So the controller needs no rights on what the native buses are made of.
+exporter that this cluster does not have. So the controller needs no rights on what the native buses are made of.
 """
 
 from typing import Final

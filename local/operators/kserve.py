@@ -21,7 +21,7 @@ CERTIFICATE: Final = ServingCertificate(
     authority="kserve-webhook-ca",
 )
 ABSENT: Final = {"keda.sh", "networking.istio.io", "opentelemetry.io", "serving.knative.dev"}
-"""API groups this cluster has not: no rights on them."""
+"""API groups that this cluster does not have: nothing needs rights on them."""
 DROPPED: Final = {
     "kserve-webhook-server-secret": "an empty Secret that nothing reads",
     "kserve-proxy-role": "kube-rbac-proxy guards metrics that nothing here collects",

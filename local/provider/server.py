@@ -132,7 +132,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             return pb.CreateResponse(id=identity(clear), properties=_outputs(live, inputs))
 
     def Update(self, request: pb.UpdateRequest, context: Any) -> pb.UpdateResponse:
-        """As `Create`, for an object that is ours."""
+        """Like `Create`, for an object that is ours."""
         inputs = decode(request.news)
         with self._sentences(context, inputs, request.id):
             clear, known = reveal(inputs), reveal(decode(request.old_inputs))

@@ -36,7 +36,7 @@ def place(folder: Path) -> str:
 
 
 def linked(paths: Paths) -> Linked:
-    """Of every module version that an advisory names."""
+    """The linked packages of every module version that an advisory names."""
     _, known = extracted()
     suspects: dict[str, set[str]] = {}
     for found in findings(pinned(), known, {}):

@@ -81,7 +81,7 @@ def pack(program: Program, paths: Paths, folder: Path) -> BuildPin:
 
 
 def digest(content: bytes) -> str:
-    """As RECORD wants it."""
+    """The digest as RECORD wants it."""
     return base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
 
 

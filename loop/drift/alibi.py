@@ -34,7 +34,11 @@ MOST_PERMUTATIONS = 100_000
 
 def make(settings: DriftSettings, reference: Rows) -> "Ks | Mmd":
     """The test that the settings ask for, ready for windows. NaN is where a row has no value."""
-    return (Ks if settings.test is DriftTest.KS else Mmd)(settings, reference)
+    match settings.test:
+        case DriftTest.KS:
+            return Ks(settings, reference)
+        case DriftTest.MMD:
+            return Mmd(settings, reference)
 
 
 class Ks:

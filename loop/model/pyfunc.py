@@ -21,7 +21,7 @@ _AGENTS: Final = {f"mlflow.pyfunc.loaders.{kind}" for kind in ("chat_agent", "ch
 KNOWN_ROWS: Final = 20
 """First rows of a reference that a model is tried with, so that training and each server learn the same of it."""
 _TRIED: Final = 3
-"""Of them, rows that show whether a model takes several at once."""
+"""How many of those rows show whether a model takes several at once."""
 _MOST_COLUMNS: Final = 100
 """Columns that are asked one by one whether they may be null."""
 

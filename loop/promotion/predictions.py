@@ -22,7 +22,7 @@ class Sample:
     """Predictions of one version, one row of each request, and to how many different rows of features."""
 
     outputs: tuple[tuple[Value, ...], ...] = ()
-    """For each output of the model its values."""
+    """The values of each output of the model."""
     inputs: int = 0
 
 

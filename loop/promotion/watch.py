@@ -17,7 +17,7 @@ from loop.promotion.traffic import Traffic
 
 POLL_SECONDS: Final = 5.0
 GRACE_SECONDS: Final = 60.0
-"""After the watch, for what could not be seen by then."""
+"""What a watch is prolonged by for what could not be seen before its end."""
 
 
 class UnjudgedError(Exception):
@@ -54,7 +54,7 @@ class Looks(Protocol):
 
 @dataclass(frozen=True)
 class Watch:
-    """For how long, and what is allowed."""
+    """For how long a version is watched, and what is allowed."""
 
     seconds: float
     limits: Limits

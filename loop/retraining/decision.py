@@ -33,9 +33,9 @@ class Ending(StrEnum):
     GAINED = "gained"
     """With a version that is better than production on the same rows, or was compared with none."""
     FRUITLESS = "fruitless"
-    """With none."""
+    """It ended without a gain."""
     FAILED = "failed"
-    """With an error: nothing is known."""
+    """It ended with an error: nothing is known."""
 
 
 @dataclass(frozen=True)

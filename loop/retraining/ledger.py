@@ -32,7 +32,7 @@ class Entry:
     gain: float | None
     """None: it was compared with none in production."""
     seconds: float
-    """Of its run."""
+    """How long its run took."""
 
 
 def entry(tags: Mapping[str, str], seconds: float) -> Entry:

@@ -20,7 +20,7 @@ Python itself ends with 1 then, which a workflow would not try again."""
 TERMINATION_LOG = Path("/dev/termination-log")
 """The kubelet mounts it into every container; what it holds becomes the container's termination message."""
 MOST_BYTES: Final = 4096
-"""Of a termination message, the kubelet keeps no more."""
+"""The kubelet keeps no more of a termination message."""
 
 
 def run(act: Callable[[], None], *said: type[Exception]) -> int:

@@ -81,7 +81,7 @@ S3Region = Annotated[
     Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9_-]{0,62}[A-Za-z0-9])?$"),
     Allowed("the region that the S3 service is asked for, such as fr-par", "Write it as the service's own manual does"),
 ]
-"""Of a service other than AWS: whatever it calls its regions."""
+"""A region of a service other than AWS, whatever that service calls its regions."""
 
 EksCluster = Annotated[
     str,
@@ -109,7 +109,7 @@ OidcName = Annotated[
     Field(pattern=r"^[^\s,]([^,\n]*[^\s,])?$"),
     Allowed("a name that the OpenID Connect issuer knows, without comma", "Write it as the issuer does"),
 ]
-"""Of a client or of a group."""
+"""The name of a client or of a group."""
 
 MetricName = Annotated[
     str,

@@ -74,7 +74,7 @@ PeerBlock = Annotated[
         "Write the addresses that the host has, or its pods as podLabels: a NetworkPolicy knows no host names",
     ),
 ]
-"""As `AddressBlock`, of somebody whom one would rather name."""
+"""An `AddressBlock` of clients that one would rather name."""
 
 Port = Annotated[
     int,

@@ -19,6 +19,8 @@ POD_CONTEXT = {
     "runAsGroup": 65532,
     "seccompProfile": {"type": "RuntimeDefault"},
 }
+AT = 'Deployment ml/server, container "server": spec.template.spec.containers[0].'
+SPEC = "spec.template.spec"
 PREFIX = "pod-security.kubernetes.io/"
 
 

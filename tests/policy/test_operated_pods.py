@@ -6,63 +6,29 @@ from typing import Any
 import pytest
 
 from policy.cnpg_pods import postgres_pods
-from policy.manifest import Unknown
 from policy.rule import Rule
 from policy.rules.images import EXACT_IMAGES
 from policy.rules.restricted import RESTRICTED_OPERATED_PODS
 from policy.rules.secrets import NO_PLAIN_SECRETS
-from tests.policy.manifests import CONTAINER_CONTEXT, IMAGE, POD_CONTEXT, changed, container, messages, thing
+from tests.policy.manifests import CONTAINER_CONTEXT, POD_CONTEXT, changed, messages, thing
+from tests.policy.operated import (
+    ARGO,
+    BESIDE,
+    CLUSTER,
+    CNPG,
+    CONTEXT,
+    KSERVE,
+    RUNTIME,
+    SENSOR,
+    STORAGE,
+    TEMPLATE,
+    escalation,
+    said,
+)
 
-ARGO, KSERVE, CNPG = "argoproj.io/v1alpha1", "serving.kserve.io/v1beta1", "postgresql.cnpg.io/v1"
-CONTEXT = {"securityContext": CONTAINER_CONTEXT}
-CONTROLLER = {
-    "apiVersion": "v1",
-    "kind": "ConfigMap",
-    "metadata": {"name": "workflow-controller-configmap", "namespace": "argo"},
-    "data": {"executor": "securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}"},
-}
-SELF_MADE = """
-initContainers:
-- {name: init, securityContext: &restricted {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}}
-containers:
-- {name: wait, securityContext: *restricted}
-"""
-TEMPLATE = thing(
-    ARGO,
-    "WorkflowTemplate",
-    "train",
-    spec={
-        "securityContext": POD_CONTEXT,
-        "templates": [
-            {"name": "train", "container": {"image": IMAGE, **CONTEXT}, "sidecars": [container("helper")]},
-            {"name": "all", "dag": {"tasks": [{"name": "a", "template": "train"}]}},
-        ],
-    },
-)
-SENSOR = thing(
-    ARGO,
-    "Sensor",
-    "drift",
-    spec={
-        "template": {"securityContext": POD_CONTEXT, "container": CONTEXT},
-        "triggers": [
-            {
-                "template": {
-                    "k8s": {
-                        "source": {
-                            "resource": {
-                                "apiVersion": ARGO,
-                                "kind": "Workflow",
-                                "spec": {"workflowTemplateRef": {"name": "train"}},
-                            }
-                        }
-                    }
-                }
-            }
-        ],
-    },
-)
 SOURCE = thing(ARGO, "EventSource", "drift", spec={"template": {"securityContext": POD_CONTEXT, "container": CONTEXT}})
+
+
 BUS = thing(
     ARGO,
     "EventBus",
@@ -77,18 +43,8 @@ BUS = thing(
         }
     },
 )
-STORAGE = {
-    "apiVersion": "serving.kserve.io/v1alpha1",
-    "kind": "ClusterStorageContainer",
-    "metadata": {"name": "mlflow"},
-    "spec": {
-        "supportedUriFormats": [{"prefix": "mlflow://"}],
-        "container": {"name": "fetch", "securityContext": {**CONTAINER_CONTEXT, **POD_CONTEXT}},
-    },
-}
-RUNTIME = thing(
-    "serving.kserve.io/v1alpha1", "ServingRuntime", "loop", spec={"containers": [container("kserve-container")]}
-)
+
+
 SERVICE = thing(
     KSERVE,
     "InferenceService",
@@ -100,8 +56,11 @@ SERVICE = thing(
         }
     },
 )
-CLUSTER = thing(CNPG, "Cluster", "db", spec={"instances": 1})
+
+
 POOLER = thing(CNPG, "Pooler", "db-rw", spec={"cluster": {"name": "db"}})
+
+
 APPLICATION = thing(
     ARGO,
     "Application",
@@ -114,20 +73,10 @@ APPLICATION = thing(
         }
     },
 )
-BESIDE = (CONTROLLER, TEMPLATE, STORAGE, RUNTIME, CLUSTER)
 
 
 def kind_of(value: Any) -> str | None:
     return value["kind"] if isinstance(value, dict) else None
-
-
-def said(manifest: dict[str, Any], *others: dict[str, Any], **options: Any) -> list[str]:
-    return messages(RESTRICTED_OPERATED_PODS, manifest, *(others or BESIDE), **options)
-
-
-def escalation(owner: str, name: str, field: str) -> str:
-    where = f'{owner}, container "{name}": {field}.securityContext.allowPrivilegeEscalation'
-    return f"{where} is not set; must be false; set it to false"
 
 
 @pytest.mark.parametrize(
@@ -201,78 +150,6 @@ def test_values_of_an_application_that_break_a_rule_are_named(rule: Rule, field:
     assert messages(rule, APPLICATION) == []
     (found,) = messages(rule, changed(APPLICATION, f"{VALUES}.{field}", value))
     assert found.startswith(message)
-
-
-def test_init_and_wait_fail_with_the_defaults_of_a_controller_that_nobody_configured() -> None:
-    source = "executor of workflow-controller-configmap"
-    assert [message for message in said(TEMPLATE, TEMPLATE) if "Escalation" in message] == [
-        escalation("WorkflowTemplate ml/train", name, source) for name in ("init", "wait")
-    ]
-
-
-def test_a_controller_outside_the_stack_can_be_described_in_the_policy_config() -> None:
-    executor = {"securityContext": CONTAINER_CONTEXT}
-    assert said(TEMPLATE, TEMPLATE, argoWorkflowsController={"executor": executor}) == []
-
-
-def test_a_template_may_harden_init_and_wait_by_itself_with_a_pod_spec_patch() -> None:
-    assert said(changed(TEMPLATE, "spec.podSpecPatch", SELF_MADE), TEMPLATE) == []
-
-
-def test_a_pod_spec_patch_that_weakens_the_pod_is_seen() -> None:
-    assert said(changed(TEMPLATE, "spec.templates.0.podSpecPatch", "hostNetwork: true")) == [
-        "WorkflowTemplate ml/train: spec.hostNetwork is true; must be false or unset; remove it"
-    ]
-
-
-def test_a_pod_spec_patch_with_variables_is_not_known_yet() -> None:
-    found = said(changed(TEMPLATE, "spec.podSpecPatch", "{{inputs.parameters.patch}}"))
-    assert found
-    assert all("not known yet" in message for message in found)
-
-
-def test_a_controller_config_that_is_not_known_yet_leaves_init_and_wait_not_known_yet() -> None:
-    found = said(TEMPLATE, changed(CONTROLLER, "data.executor", Unknown("data.executor")))
-    assert found
-    assert all("not known yet (data.executor)" in message for message in found)
-
-
-def test_pod_settings_come_from_the_workflow_unless_the_template_has_its_own() -> None:
-    assert said(changed(TEMPLATE, "spec.templates.0.securityContext", {**POD_CONTEXT, "runAsNonRoot": False})) == [
-        (
-            "WorkflowTemplate ml/train: spec.templates[0].securityContext.runAsNonRoot is false; "
-            "must be true; set it to true"
-        )
-    ]
-
-
-def test_a_resource_template_is_hardened_by_the_controller_and_a_data_template_is_not() -> None:
-    resource = changed(TEMPLATE, "spec.templates", [{"name": "apply", "resource": {"action": "create"}}])
-    data = changed(TEMPLATE, "spec.templates", [{"name": "list", "data": {"source": {}}}])
-    assert said(resource, resource) == []
-    assert len(said(data, data)) == 4
-
-
-def test_templates_written_inline_are_judged_too() -> None:
-    inline = changed(TEMPLATE, "spec.templates.1.dag.tasks", [{"name": "a", "inline": {"container": {"image": IMAGE}}}])
-    assert escalation("WorkflowTemplate ml/train", "main", "spec.templates[1].dag.tasks[0].inline.container") in said(
-        inline
-    )
-
-
-def test_a_sensor_whose_template_is_nowhere_in_sight_is_not_known_yet() -> None:
-    assert all("not known yet" in message for message in said(SENSOR, SENSOR))
-    assert said(SENSOR, SENSOR)
-
-
-def test_a_sensor_is_judged_by_the_workflows_it_creates() -> None:
-    weak = changed(TEMPLATE, "spec.securityContext.runAsNonRoot", False)
-    assert said(SENSOR, CONTROLLER, weak) == [
-        (
-            "Sensor ml/drift: spec.triggers[0].template.k8s.source.resource: spec.securityContext.runAsNonRoot "
-            "is false; must be true; set it to true"
-        )
-    ]
 
 
 def test_a_storage_initializer_that_nothing_describes_has_upstreams_defaults() -> None:

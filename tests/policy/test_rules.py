@@ -6,24 +6,21 @@ from typing import Any
 import pytest
 
 import versions
-from policy.manifest import Unknown
 from policy.rule import Resource
 from policy.rules import RULES
-from policy.rules.alias import PRODUCTION_ALIAS
 from policy.rules.charts import VISIBLE_CHARTS
 from policy.rules.deletion import DELETION_PROTECTION
 from policy.rules.filesystem import READ_ONLY_FILESYSTEM
 from policy.rules.images import EXACT_IMAGES, TAGGED_IMAGES
 from policy.rules.namespaces import RESTRICTED_NAMESPACES
 from policy.rules.pins import pin_violations
-from policy.rules.rbac import CHART_RBAC, NO_WILDCARD_RBAC
 from policy.rules.restricted import RESTRICTED_PODS
-from policy.rules.secrets import NO_PLAIN_SECRETS
 from tests.policy.manifests import (
+    AT,
     IMAGE,
     PREFIX,
+    SPEC,
     changed,
-    container,
     denial,
     deployment,
     messages,
@@ -31,9 +28,6 @@ from tests.policy.manifests import (
     pod,
     thing,
 )
-
-AT = 'Deployment ml/server, container "server": spec.template.spec.containers[0].'
-SPEC = "spec.template.spec"
 
 
 def kind_of(value: Any) -> str | None:
@@ -218,165 +212,6 @@ def test_a_pin_that_breaks_one_property_is_named(change: dict[str, str], message
     assert list(pin_violations(SimpleNamespace(ALIBI=SimpleNamespace(**happy), other=1))) == []
     found = pin_violations(SimpleNamespace(ALIBI=SimpleNamespace(**(happy | change))))
     assert [violation.message for violation in found] == [f"versions.ALIBI: {message}"]
-
-
-HIDDEN = 'is "(a value that is not repeated here)"'
-REMEDY = "must be a reference to a Secret; keep it in a Secret and refer to it with valueFrom.secretKeyRef"
-
-
-@pytest.mark.parametrize(
-    "name", ["DB_PASSWORD", "AWS_SECRET_ACCESS_KEY", "token", "API_KEY", "MLFLOW_FLASK_SERVER_SECRET"]
-)
-def test_a_variable_named_like_a_credential_is_named_and_not_repeated(name: str) -> None:
-    env = [{"name": name, "value": "hunter2"}]
-    assert messages(NO_PLAIN_SECRETS, changed(deployment(), f"{SPEC}.containers.0.env", env)) == [
-        f"{AT}env[0] ({name}) {HIDDEN}; {REMEDY}"
-    ]
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        "postgresql://mlflow:hunter2@db:5432/mlflow",
-        "AKIA" + "A" * 16,
-        "-----BEGIN EC PRIVATE KEY-----",
-        "ghp_" + "a" * 36,
-    ],
-)
-def test_a_value_shaped_like_a_credential_is_found_wherever_it_stands(value: str) -> None:
-    env = [{"name": "URI", "value": value}]
-    variable = changed(deployment(), f"{SPEC}.containers.0.env", env)
-    argument = changed(deployment(), f"{SPEC}.containers.0.args", ["--uri", value])
-    config = thing("v1", "ConfigMap", "settings", data={"uri": value})
-    assert messages(NO_PLAIN_SECRETS, variable) == [f"{AT}env[0] (URI) {HIDDEN}; {REMEDY}"]
-    assert messages(NO_PLAIN_SECRETS, argument) == [f"{AT}args[1] {HIDDEN}; {REMEDY}"]
-    assert messages(NO_PLAIN_SECRETS, config) == [
-        f"ConfigMap ml/settings: data[uri] {HIDDEN}; must be free of credentials; move it to a Secret"
-    ]
-
-
-@pytest.mark.parametrize(
-    ("document", "plain"),
-    [
-        ('{"s3": {"secretName": "storage", "keyName": "AWS_SECRET_ACCESS_KEY"}}', False),
-        ('{"s3": {"secretAccessKey": "hunter2"}}', True),
-        ("{hunter2", True),
-    ],
-    ids=["names of Secrets", "a Secret's value", "no JSON"],
-)
-def test_a_json_text_under_a_credential_s_name_is_judged_by_what_it_holds(document: str, plain: bool) -> None:
-    config = thing("v1", "ConfigMap", "settings", data={"credentials": document})
-    assert bool(messages(NO_PLAIN_SECRETS, config)) is plain
-
-
-@pytest.mark.parametrize(
-    "variable",
-    [
-        {"name": "DB_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "db", "key": "password"}}},
-        {"name": "DB_PASSWORD_FILE", "value": "/run/secrets/db"},
-        {"name": "AWS_ACCESS_KEY_ID_FILE", "value": "/run/secrets/id"},
-        {"name": "URI", "value": "postgresql://mlflow:$(DB_PASSWORD)@db:5432/mlflow"},
-        {"name": "TRACKING", "value": "http://mlflow.mlflow.svc:5000"},
-    ],
-)
-def test_references_paths_and_addresses_are_no_secrets(variable: dict[str, Any]) -> None:
-    assert messages(NO_PLAIN_SECRETS, changed(deployment(), f"{SPEC}.containers.0.env", [variable])) == []
-
-
-def test_a_plain_secret_in_a_stacks_config_is_named() -> None:
-    stack = {"apiVersion": "v1", "kind": "PulumiStack", "metadata": {"name": "Pulumi.prod.yaml"}}
-    secure = {**stack, "config": {"ml-loop:storeSecretKey": {"secure": "v1:abc"}}}
-    plain = {**stack, "config": {"ml-loop:storeSecretKey": "hunter2"}}
-    assert messages(NO_PLAIN_SECRETS, secure) == []
-    assert messages(NO_PLAIN_SECRETS, plain) == [
-        (
-            f"PulumiStack Pulumi.prod.yaml: config[ml-loop:storeSecretKey] {HIDDEN}; must be encrypted; "
-            "set it with pulumi config set --secret"
-        )
-    ]
-
-
-def test_a_credential_that_is_not_known_yet_is_not_passed() -> None:
-    env = [{"name": "DB_PASSWORD", "value": Unknown(f"{SPEC}.containers[0].env[0].value")}]
-    assert messages(NO_PLAIN_SECRETS, changed(deployment(), f"{SPEC}.containers.0.env", env)) == [
-        (
-            f"{AT}env[0] (DB_PASSWORD) is not known yet ({SPEC}.containers[0].env[0].value); "
-            "must be a reference to a Secret"
-        )
-    ]
-
-
-ROLE = thing(
-    "rbac.authorization.k8s.io/v1",
-    "Role",
-    "reader",
-    rules=[{"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}],
-)
-
-
-@pytest.mark.parametrize(("key", "value"), [("apiGroups", "*"), ("resources", "pods/*"), ("verbs", "*")])
-def test_a_wildcard_in_a_role_is_named(key: str, value: str) -> None:
-    wild = changed(ROLE, f"rules.0.{key}", ["list", value])
-    message = f'Role ml/reader: rules[0].{key}[1] is "{value}"; must be named, not a wildcard; list what is used'
-    assert messages(NO_WILDCARD_RBAC, ROLE) == []
-    assert messages(NO_WILDCARD_RBAC, wild) == [message]
-    assert messages(NO_WILDCARD_RBAC, Resource(wild, from_chart=True)) == []
-    assert messages(CHART_RBAC, Resource(wild, from_chart=True)) == [message]
-    assert messages(CHART_RBAC, wild) == []
-
-
-def test_a_binding_to_cluster_admin_is_named() -> None:
-    binding = thing("rbac.authorization.k8s.io/v1", "RoleBinding", "all", roleRef={"name": "cluster-admin"})
-    assert messages(NO_WILDCARD_RBAC, binding) == [
-        (
-            'RoleBinding ml/all: roleRef.name is "cluster-admin"; must be a role of the least privilege; '
-            "bind a role with the verbs that are used"
-        )
-    ]
-
-
-def promotion(account: str, command: str) -> dict[str, Any]:
-    spec = {**pod(container(command=["python3", "-m", "loop", command])), "serviceAccountName": account}
-    return thing("batch/v1", "Job", "job", spec={"template": {"spec": spec}})
-
-
-def test_promotion_runs_as_its_own_identity_and_nothing_else_does() -> None:
-    assert messages(PRODUCTION_ALIAS, promotion("recommender-promote", "promote")) == []
-    assert messages(PRODUCTION_ALIAS, promotion("recommender-train", "train")) == []
-    where = 'Job ml/job, container "server": spec.template.spec.serviceAccountName'
-    assert messages(PRODUCTION_ALIAS, promotion("recommender-train", "promote")) == [
-        (
-            f'{where} is "recommender-train"; must be the promotion\'s own account (<model>-promote); '
-            "run the promotion as it"
-        )
-    ]
-    assert messages(PRODUCTION_ALIAS, promotion("recommender-promote", "train")) == [
-        (
-            'Job ml/job: spec.template.spec.serviceAccountName is "recommender-promote"; '
-            "must be another account: this one may move the alias production; give the pod an account of its own"
-        )
-    ]
-
-
-def test_who_puts_production_back_runs_as_an_identity_of_its_own_and_nothing_else_does() -> None:
-    assert messages(PRODUCTION_ALIAS, promotion("recommender-aliases", "watch-aliases")) == []
-    where = 'Job ml/job, container "server": spec.template.spec.serviceAccountName'
-    assert messages(PRODUCTION_ALIAS, promotion("recommender-promote", "watch-aliases")) == [
-        (
-            'Job ml/job: spec.template.spec.serviceAccountName is "recommender-promote"; '
-            "must be another account: this one may move the alias production; give the pod an account of its own"
-        ),
-        (
-            f'{where} is "recommender-promote"; must be the watch of the aliases\'s own account (<model>-aliases); '
-            "run the watch of the aliases as it"
-        ),
-    ]
-    assert messages(PRODUCTION_ALIAS, promotion("recommender-aliases", "train")) == [
-        (
-            'Job ml/job: spec.template.spec.serviceAccountName is "recommender-aliases"; '
-            "must be another account: this one may move the alias production; give the pod an account of its own"
-        )
-    ]
 
 
 BUCKET = Resource({"bucket": "models"}, type="aws:s3/bucket:Bucket", label="Bucket models", protected=True)

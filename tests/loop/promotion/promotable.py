@@ -135,3 +135,32 @@ class Loop:
     def left(self) -> str | None:
         """What the last promotion has left in production, by its own record."""
         return self.client.get_registered_model(self.model).tags.get(PRODUCTION_TAG)
+
+
+CALLS = ("tag_model", "set_alias", "untag_model", "tag_version")
+
+
+def dying_at(loop: Loop, call: int, *, after: bool) -> int:
+    """Kills the process at the n-th change, before or after it was made. Returns how many changes there were."""
+    made = 0
+
+    def fatal(name: str, target: object) -> None:
+        original = getattr(target, name)
+
+        def wrapped(*arguments: object) -> object:
+            nonlocal made
+            made += 1
+            if made == call and not after:
+                raise Died
+            done = original(*arguments)
+            if made == call:
+                raise Died
+            return done
+
+        setattr(target, name, wrapped)
+
+    for name in CALLS:
+        fatal(name, loop.registry)
+    for name in ("serve", "restore", "watch"):
+        fatal(name, loop.service)
+    return made

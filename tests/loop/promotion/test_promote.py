@@ -1,18 +1,17 @@
-"""Promotion and canary against a real registry; the service is one that remembers what it was told."""
+"""A promotion against a real registry; the service is one that remembers what it was told."""
 
 import shutil
 import subprocess
 import sys
-from contextlib import nullcontext
 
 import pytest
 from kubernetes.client.exceptions import ApiException
 from mlflow.exceptions import MlflowException
 from mlflow_server import MlflowServer
-from promotable import Died, FakeService, Loop
+from promotable import Died, FakeService, Loop, dying_at
 
-from contract.names import CANARY, EXIT_TRY_AGAIN, EXIT_VERDICT, PRODUCTION_TAG, Tag
-from loop.promotion.ending import TakenBackError, ended
+from contract.names import EXIT_TRY_AGAIN, EXIT_VERDICT, PRODUCTION_TAG, Tag
+from loop.promotion.ending import ended
 from loop.promotion.promote import PromotionError, PromotionRun
 from loop.promotion.traffic import Traffic
 from loop.promotion.watch import Baseline
@@ -226,164 +225,3 @@ def test_a_version_that_was_registered_without_digests_is_bound_to_what_is_judge
     loop.write(version, "model/MLmodel")
     loop.registry = Registry()
     assert "are not those it was registered with" in loop.refused(version)
-
-
-CALLS = ("tag_model", "set_alias", "untag_model", "tag_version")
-
-
-def dying_at(loop: Loop, call: int, *, after: bool) -> int:
-    """Kills the process at the n-th change, before or after it was made. Returns how many changes there were."""
-    made = 0
-
-    def fatal(name: str, target: object) -> None:
-        original = getattr(target, name)
-
-        def wrapped(*arguments: object) -> object:
-            nonlocal made
-            made += 1
-            if made == call and not after:
-                raise Died
-            done = original(*arguments)
-            if made == call:
-                raise Died
-            return done
-
-        setattr(target, name, wrapped)
-
-    for name in CALLS:
-        fatal(name, loop.registry)
-    for name in ("serve", "restore", "watch"):
-        fatal(name, loop.service)
-    return made
-
-
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("step", range(1, 9))
-def test_a_promotion_that_dies_at_any_change_is_finished_by_the_next(loop: Loop, step: int, after: bool) -> None:
-    loop.promote(2)
-    dying_at(loop, step, after=after)
-    with pytest.raises(Died):
-        loop.promote(3)
-    loop.registry = Registry()
-    loop.service = FakeService(loop.service.served)
-    loop.promote(3)
-    assert loop.state == ("3", "2", "3")
-    assert loop.left == "3"
-    assert not loop.under_way
-
-
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("step", range(5, 11))
-def test_a_way_back_that_dies_at_any_change_is_finished_by_the_next(loop: Loop, step: int, after: bool) -> None:
-    loop.promote(1)
-    loop.promote(2)
-    loop.service.failing["3"] = "too slow"
-    dying_at(loop, step, after=after)
-    with pytest.raises((Died, PromotionError)):
-        loop.promote(3)
-    loop.registry = Registry()
-    loop.service = FakeService(loop.service.served, {"3": "too slow"})
-    assert "too slow" in loop.refused(3)
-    assert loop.state == ("2", "1", "2")
-    assert loop.tags(3)[Tag.REJECTED] == "too slow"
-    assert not loop.under_way
-
-
-@pytest.mark.parametrize("step", range(2, 8))
-def test_a_promotion_that_died_and_is_no_longer_wanted_is_undone_by_the_next(loop: Loop, step: int) -> None:
-    loop.promote(1)
-    loop.promote(2)
-    dying_at(loop, step, after=True)
-    with pytest.raises(Died):
-        loop.promote(3)
-    loop.registry = Registry()
-    loop.service = FakeService(loop.service.served)
-    loop.promote(2)
-    assert loop.state == ("2", "1", "2")
-    assert loop.left == "2"
-    assert Tag.REJECTED not in loop.tags(3)
-    assert not loop.under_way
-
-
-def test_a_staging_version_that_is_good_stays(loop: Loop) -> None:
-    loop.promote(1)
-    loop.stage(3)
-    loop.canary(3)
-    assert (loop.aliases["staging"], loop.staging.served) == ("3", "3")
-    assert loop.staging.baselines == [Baseline("1", Traffic(answered=100, seconds=1.0))]
-
-
-@pytest.mark.parametrize("failing", [{}, {"3": "too slow"}], ids=["stays", "taken back"])
-def test_what_the_canary_saw_is_kept_at_the_version_whatever_becomes_of_it(loop: Loop, failing: dict[str, str]) -> None:
-    loop.promote(1)
-    loop.stage(3)
-    loop.staging.failing = failing
-    with pytest.raises(TakenBackError) if failing else nullcontext():
-        loop.canary(3)
-    kept = {key: value for key, value in loop.tags(3).items() if key.startswith(CANARY)}
-    assert kept == {"ml-loop.canary.requests": "412", "ml-loop.canary.prediction-shift": "missing: too few"}
-    assert not any(key.startswith(CANARY) for key in loop.tags(1))
-
-
-def test_a_staging_version_that_fails_loses_staging_to_the_version_in_production(loop: Loop) -> None:
-    loop.promote(1)
-    loop.stage(3)
-    loop.staging.failing["3"] = "too slow"
-    with pytest.raises(
-        TakenBackError, match=f"^version 3 of {loop.model} lost staging: too slow; version 1 is staged$"
-    ):
-        loop.canary(3)
-    assert (loop.aliases["staging"], loop.staging.served) == ("1", "1")
-    assert "it was rejected: too slow" in loop.refused(3)
-
-
-def test_a_staging_version_that_could_not_be_seen_loses_staging_and_may_be_staged_again(loop: Loop) -> None:
-    loop.promote(1)
-    loop.stage(3)
-    loop.staging.unseen["3"] = "nothing could be seen"
-    with pytest.raises(TakenBackError, match=r"lost staging: nothing could be seen; version 1 is staged$"):
-        loop.canary(3)
-    assert (loop.aliases["staging"], loop.staging.served) == ("1", "1")
-    assert Tag.REJECTED not in loop.tags(3)
-    loop.staging.served = "3"  # a pod died before the service was told
-    with pytest.raises(TakenBackError, match=r"version 1 is staged$"):
-        loop.canary(3)
-    assert loop.staging.served == "1"
-    loop.staging.unseen.clear()
-    loop.stage(3)
-    loop.canary(3)
-    assert loop.aliases["staging"] == "3"
-
-
-def test_without_production_staging_goes_back_to_the_newest_good_version(loop: Loop) -> None:
-    loop.client.set_model_version_tag(loop.model, "3", Tag.REJECTED, "constant")
-    loop.stage(4)
-    loop.staging.failing["4"] = "too slow"
-    with pytest.raises(TakenBackError, match=r"version 2 is staged$"):
-        loop.canary(4)
-    assert (loop.aliases["staging"], loop.staging.served) == ("2", "2")
-
-
-def test_with_nothing_to_go_back_to_nothing_is_staged(loop: Loop) -> None:
-    loop.stage(1)
-    loop.staging.failing["1"] = "too slow"
-    with pytest.raises(TakenBackError, match=r"too slow; nothing is staged$"):
-        loop.canary(1)
-    assert (loop.aliases, loop.staging.served) == ({}, None)
-
-
-def test_a_canary_whose_pod_died_on_the_way_back_finishes_it(loop: Loop) -> None:
-    loop.promote(1)
-    loop.stage(3)
-    loop.client.set_model_version_tag(loop.model, "3", Tag.REJECTED, "too slow")
-    loop.client.set_registered_model_alias(loop.model, "staging", "1")
-    with pytest.raises(TakenBackError, match=r"too slow; version 1 is staged$"):
-        loop.canary(3)
-    assert loop.staging.served == "1"
-
-
-def test_a_canary_leaves_a_newer_staging_version_alone(loop: Loop) -> None:
-    loop.stage(4)
-    loop.staging.failing["3"] = "too slow"
-    loop.canary(3)
-    assert loop.aliases == {"staging": "4"}

@@ -1,33 +1,14 @@
 """Registration and staging: one version per workflow, whatever dies when, and staging only after a passed gate."""
 
 import json
-import threading
-from collections.abc import Callable
-from contextlib import suppress
-from typing import Any
 
 import pytest
 from bench import DATA, Bench
-from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
-from mlflow.utils import rest_utils
-from mlflow_server import MlflowServer
 
 from contract.gate import Criterion, to_json
 from contract.names import Measured, RunTag, Tag
 from loop.runtime.registry import Registry
 from loop.training.gate import Evaluation
-
-
-class KilledError(BaseException):
-    """Ends a step as the kill of its pod does: nothing in the step may catch it."""
-
-
-def measured(bench: Bench) -> str:
-    """A run whose candidate was measured in the workflow that the step is told of."""
-    run_id = bench.bind(bench.run())
-    bench.measured(run_id, Evaluation(None, {"auc": 0.9}, DATA))
-    return run_id
 
 
 def test_a_passed_candidate_is_registered_with_its_lineage_and_its_gate(bench: Bench) -> None:
@@ -106,114 +87,6 @@ def test_a_version_that_was_taken_back_when_it_was_live_is_not_staged_again(benc
     assert bench.staging() is None
 
 
-def test_a_retried_step_finds_the_version_it_registered(bench: Bench) -> None:
-    run_id = bench.run()
-    assert bench.register(run_id) == bench.register(run_id)
-    assert bench.versions() == ["1"]
-
-
-def finish(bench: Bench) -> None:
-    assert bench.step("register")[0] == 0
-    assert bench.step("stage", MODEL_VERSION=bench.written("version"))[0] == 0
-
-
-@pytest.mark.timeout(900)  # each of some forty requests is killed once
-@pytest.mark.parametrize("answered", [False, True], ids=["before", "after"])
-def test_a_pod_killed_at_any_request_and_retried_ends_in_one_staged_version(bench: Bench, answered: bool) -> None:
-    # What every request passes through.
-    send = rest_utils._get_http_response_with_retries  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
-    sent, deadly = 0, 0
-    measured(bench)
-    bench.patch.setenv("MLFLOW_EXPERIMENT_NAME", bench.model)
-
-    def dying(deadly: int) -> Callable[..., object]:
-        def request(*arguments: Any, **options: Any) -> object:
-            nonlocal sent
-            sent += 1
-            fatal = sent == deadly  # known before the answer: files are downloaded side by side
-            answer = send(*arguments, **options) if answered or not fatal else None
-            if fatal:
-                raise KilledError
-            return answer
-
-        return request
-
-    for deadly in range(1, 100):
-        sent = 0
-        bench.model = f"{bench.model.partition('--')[0]}--{deadly}"
-        bench.patch.setenv("ML_LOOP_MODEL", bench.model)
-        with bench.patch.context() as patch:
-            patch.setattr(rest_utils, "_get_http_response_with_retries", dying(deadly))
-            # A thread that downloads may be the one that dies: the step then ends as a crash does, and is retried too.
-            with suppress(KilledError):
-                if bench.step("register")[0] == 0:
-                    bench.step("stage", MODEL_VERSION=bench.written("version"))
-        killed = sent >= deadly
-        finish(bench)
-        assert (bench.versions(), bench.staging()) == (["1"], "1")
-        if not killed:
-            break
-    assert deadly > 8
-
-
-def test_an_answer_lost_after_the_server_stored_the_version_does_not_make_a_second(bench: Bench) -> None:
-    create, lost = type(bench.client).create_model_version, []
-
-    def lose_first(self: MlflowClient, *arguments: Any, **options: Any) -> object:
-        version = create(self, *arguments, **options)
-        if not lost:
-            lost.append(version)
-            raise MlflowException("API request failed with exception connection reset")
-        return version
-
-    bench.patch.setattr(type(bench.client), "create_model_version", lose_first)
-    assert bench.register(bench.run())[0] == 0
-    assert lost
-    assert bench.versions() == ["1"]
-
-
-def test_of_two_pods_of_one_step_that_overlap_the_first_version_is_kept(bench: Bench) -> None:
-    run_id = bench.run()
-    create, raced = type(bench.client).create_model_version, []
-
-    def race(self: MlflowClient, *arguments: Any, **options: Any) -> object:
-        if not raced:
-            raced.append(create(self, *arguments, **options))
-        return create(self, *arguments, **options)
-
-    bench.patch.setattr(type(bench.client), "create_model_version", race)
-    assert bench.register(run_id)[1].startswith(f"version: 1 of {bench.model}\n")
-    assert bench.versions() == ["1", "2"]
-    assert bench.client.get_model_version(bench.model, "2").tags[Tag.WORKFLOW] == "twin of version 1"
-
-
-def test_a_step_survives_an_mlflow_that_stops_and_starts_again(bench: Bench, tracking: MlflowServer) -> None:
-    measured(bench)
-    tracking.stop()
-    waking = threading.Timer(1.0, tracking.start)
-    waking.start()
-    try:
-        code, said = bench.step("register", PATIENCE="240")
-    finally:
-        waking.join()
-        tracking.wait()
-    assert code == 0
-    assert "waiting for the registry: MLflow at" in said
-    assert f"\nversion: 1 of {bench.model}\n" in said
-    assert bench.versions() == ["1"]
-
-
-def test_an_mlflow_that_stays_away_fails_the_step_with_a_clear_reason(bench: Bench) -> None:
-    bench.patch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    with bench.patch.context() as patch:
-        patch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", None)
-        code, said = bench.step("register", PATIENCE="0.3")
-    assert code == 1
-    assert said.startswith(
-        "gave up after 0.3 s: MLflow at http://127.0.0.1:9 does not answer: API request to http://127.0.0.1:9/"
-    )
-
-
 def test_staging_never_moves_back_to_an_older_version(bench: Bench) -> None:
     for workflow in ("first", "second"):
         bench.register(bench.run(), workflow=workflow)
@@ -240,7 +113,7 @@ BROKEN = {
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_wrong_setting_registers_nothing_and_names_itself(bench: Bench, name: str) -> None:
     value, sentence = BROKEN[name]
-    measured(bench)
+    bench.judged()
     assert bench.step("register", **{name: value}) == (1, sentence)
     assert bench.versions() == []
 
