@@ -43,12 +43,13 @@ def _run(trial: Trial, folder: Path, tell: Callable[..., None]) -> int:
         os.environ["MLFLOW_TRACKING_URI"] = tracking.url
         import mlflow  # noqa: PLC0415  # seconds, in which the server starts
 
+        from starter.answering import Server  # noqa: PLC0415
         from starter.stations import Course  # noqa: PLC0415
         from starter.steps import BrokenRuleError  # noqa: PLC0415
 
         logging.disable(logging.INFO)
         mlflow.set_tracking_uri(tracking.url)
-        course = Course(trial, folder)
+        course = Course(trial, folder, Server())
         tracking.wait()
         tell(Progress.DONE, Station.MLFLOW, "on this machine, for this trial", time.monotonic() - began)
         stations = {

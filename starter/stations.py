@@ -34,8 +34,8 @@ MOST_ROWS: Final = 500
 class Course:
     """One model on its way. Each station is a method that returns a note; the later ones need what the earlier left."""
 
-    def __init__(self, trial: Trial, folder: Path) -> None:
-        self._trial, self._folder = trial, folder
+    def __init__(self, trial: Trial, folder: Path, server: Server) -> None:
+        self._trial, self._folder, self._server = trial, folder, server
         self._output = folder / "output"
         self._output.mkdir()
         self._settings: dict[str, str] = dict(trial.environment) | {
@@ -92,7 +92,7 @@ class Course:
         return f"version {self._version}"
 
     def predict(self) -> str:
-        server = Server()
+        server = self._server
         server.serve(self._model)
         rows = self._rows()
         path = f"/v1/models/{self._trial.name}:predict"

@@ -8,7 +8,7 @@ import io
 import json
 import subprocess
 import tarfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -68,6 +68,22 @@ class Archive:
             (blobs / sha256(blob)).write_bytes(blob)
         for value, layer in dict(zip(self.digests, self.layers, strict=True)).items():
             (blobs / value).hardlink_to(layer)
+
+
+class BuiltArchive(Archive):
+    """A user's own image, as an unpacked `docker-archive`: of buildah's formats the one whose layers are plain tars.
+
+    The layers of the loop's image among them are those that the node has.
+    """
+
+    def __init__(self, name: str, folder: Path) -> None:
+        (described,) = json.loads((folder / "manifest.json").read_text())
+        self.layers = [folder / layer for layer in described["Layers"]]
+        self.config = (folder / described["Config"]).read_bytes()
+        self.digests = [each.removeprefix("sha256:") for each in json.loads(self.config)["rootfs"]["diff_ids"]]
+        self.manifest = json.dumps(manifest(self.config, self.layers, self.digests)).encode()
+        self.reference = f"{YOURS}/{name}@sha256:{sha256(self.manifest)}"
+        self.names = [self.reference]
 
 
 def index_of(manifest: bytes, names: Sequence[str]) -> dict[str, object]:
@@ -157,33 +173,24 @@ class Importer:
     def remove(self, names: list[str]) -> None:
         run(*self._ctr, "remove", *names)
 
-    def load_layout(self, folder: Path, name: str) -> str:
-        """Imports the one image of an OCI layout under `ml-loop.local/models`; returns the reference that pods use."""
-        (described,) = json.loads((folder / "index.json").read_text())["manifests"]
-        manifest = (folder / "blobs" / described["digest"].replace(":", "/")).read_bytes()
-        reference = f"{YOURS}/{name}@{described['digest']}"
-        (folder / "index.json").write_text(json.dumps(index_of(manifest, [reference])))
-        if reference not in self.present():
-            self._import(reference, lambda stream: _pack(folder, stream))
-        return reference
+    def load_built(self, name: str, folder: Path) -> str:
+        """Imports what buildah has written there; returns the reference that pods use."""
+        archive = BuiltArchive(name, folder)
+        if archive.reference not in self.present():
+            self._stream(archive)
+        return archive.reference
 
     def _stream(self, archive: Archive) -> None:
-        self._import(archive.reference, archive.write)
-
-    def _import(self, reference: str, write: Callable[[IO[bytes]], None]) -> None:
         process = subprocess.Popen(
             [*self._ctr, "import", "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
         assert process.stdin is not None  # noqa: S101  # narrows the type: it was asked for
         try:
-            write(process.stdin)
+            archive.write(process.stdin)
         except BrokenPipeError:
             process.stdin = None
         _, told = process.communicate()
         if process.returncode:
-            raise StepError(f"containerd refused the image {reference}: {told.decode(errors='replace').strip()}")
-
-
-def _pack(folder: Path, stream: IO[bytes]) -> None:
-    with tarfile.open(fileobj=stream, mode="w|") as tar:
-        tar.add(folder, ".")
+            raise StepError(
+                f"containerd refused the image {archive.reference}: {told.decode(errors='replace').strip()}"
+            )

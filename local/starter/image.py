@@ -100,12 +100,12 @@ class Build:
             )
 
     def _give(self) -> str:
-        layout = self._fresh("built")
-        # As they are: the base's layers are those that the cluster has already.
-        self._buildah("push", "--disable-compression", "--format", "oci", self._tag, f"oci:{layout.name}")
+        folder = self._fresh("built")
+        self._buildah("push", self._tag, f"docker-archive:{folder.name}/image.tar")
+        run("tar", "-C", str(folder), "-xf", str(folder / "image.tar"))
         importer = Importer(Node(self._paths).socket, self._paths)
-        self.reference = importer.load_layout(layout, self._order.folder.name)
-        shutil.rmtree(layout)
+        self.reference = importer.load_built(self._order.folder.name, folder)
+        shutil.rmtree(folder)
         return self.reference
 
     def _push(self) -> str:

@@ -1,7 +1,6 @@
 """`make try`: what each kind of model leaves passes every station, and each broken rule is one sentence."""
 
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +8,8 @@ import pytest
 from mlflow_server import MlflowServer
 
 from contract.gate import Criterion, Direction, to_json
+from contract.names import Env
+from starter.answering import Server
 from starter.plan import Trial
 from starter.stations import Course
 from starter.steps import BrokenRuleError
@@ -33,9 +34,25 @@ def trial(kind: str, name: str) -> Trial:
     )
 
 
-@pytest.mark.parametrize("kind", GATES)
-def test_each_kind_passes_every_station(kind: str, tracking: MlflowServer, tmp_path: Path) -> None:
-    course = Course(trial(kind, f"a-{kind}"), tmp_path)
+@pytest.fixture(scope="session")
+def server() -> Server:
+    """One, as it is a process'."""
+    return Server()
+
+
+@pytest.fixture(params=GATES)
+def kind(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def course(kind: str, tracking: MlflowServer, server: Server, tmp_path: Path) -> Course:
+    return Course(trial(kind, f"a-{kind}"), tmp_path, server)
+
+
+def test_each_kind_passes_every_station_and_what_comes_out_otherwise_the_next_time_is_told(
+    kind: str, course: Course
+) -> None:
     assert course.train().startswith("features: ")
     assert course.evaluate().startswith(f"{GATES[kind].metric} ")
     assert GATES[kind].metric in course.gate()
@@ -44,51 +61,44 @@ def test_each_kind_passes_every_station(kind: str, tracking: MlflowServer, tmp_p
     assert course.drift() == "none asked for (drift is not set)"
     assert "is not worse than version 1 in production" in course.again()
 
-
-def shell(script: str) -> list[str]:
-    return ["sh", "-c", script]
-
-
-def no_run(given: Trial) -> Trial:
-    return replace(given, train=shell("exit 0"))
-
-
-def an_error(given: Trial) -> Trial:
-    return replace(given, train=shell("echo no rows >&2; exit 3"))
+    other_rows = "date +%N | sha256sum | cut -c-64 > $ML_LOOP_OUTPUT/data_fingerprint"
+    said = "cp $ML_LOOP_OUTPUT/metrics.json /dev/stderr"
+    course._trial = replace(course._trial, evaluate=shell(f"{said} && {other_rows}"))
+    with pytest.raises(BrokenRuleError, match="must write a JSON object of metrics"):
+        course.again()
+    written = f"printf '{{\"{GATES[kind].metric}\": 0.5}}' > $ML_LOOP_OUTPUT/metrics.json"
+    course._trial = replace(course._trial, evaluate=shell(f"{written} && {other_rows}"))
+    with pytest.raises(BrokenRuleError, match="the gate compares on the same rows only"):
+        course.again()
 
 
-def no_program(given: Trial) -> Trial:
-    return replace(given, train=["nothing"])
-
-
-def worse(given: Trial) -> Trial:
-    return replace(given, gate=to_json([replace(GATES["regression"], bound=1.0)]))
-
-
-def forgetful(given: Trial) -> Trial:
-    other = "date +%N | sha256sum | cut -c-64 > $ML_LOOP_OUTPUT/data_fingerprint"
-    return replace(given, evaluate=shell(f"{' '.join(given.evaluate)} && {other}"))
-
-
-def pass_all(course: Course) -> None:
-    for station in (course.train, course.evaluate, course.gate, course.serve, course.predict, course.again):
-        station()
+def test_a_gate_that_rejects_says_that_nothing_would_be_served(
+    tracking: MlflowServer, server: Server, tmp_path: Path
+) -> None:
+    course = Course(trial("regression", "too-bad"), tmp_path, server)
+    course.train()
+    course._settings[Env.GATE] = to_json([replace(GATES["regression"], bound=1.0)])
+    course.evaluate()
+    with pytest.raises(BrokenRuleError, match="the gate rejects what was trained, so it would never be served: rmse"):
+        course.gate()
 
 
 @pytest.mark.parametrize(
-    ("broken", "said"),
+    ("command", "said"),
     [
-        (no_run, "must write the id of its MLflow run"),
-        (an_error, "ended with 3: no rows"),
-        (no_program, "the train command 'nothing' cannot be started"),
-        (worse, "the gate rejects what was trained, so it would never be served: rmse"),
-        (forgetful, "the gate compares on the same rows only"),
+        (["sh", "-c", "exit 0"], "must write the id of its MLflow run"),
+        (["sh", "-c", "echo no rows >&2; exit 3"], "ended with 3: no rows"),
+        (["nothing"], "the train command 'nothing' cannot be started"),
     ],
-    ids=["no run", "an error", "no program", "too bad", "other rows each time"],
-)  # fmt: skip
-def test_a_broken_rule_is_a_sentence(
-    broken: Callable[[Trial], Trial], said: str, tracking: MlflowServer, tmp_path: Path, request: pytest.FixtureRequest
+    ids=["no run", "an error", "no program"],
+)
+def test_a_train_command_that_breaks_a_rule_is_told_in_a_sentence(
+    command: list[str], said: str, tracking: MlflowServer, server: Server, tmp_path: Path
 ) -> None:
-    course = Course(broken(trial("regression", f"broken-{abs(hash(request.node.name))}")), tmp_path)
+    course = Course(replace(trial("regression", "broken"), train=command), tmp_path, server)
     with pytest.raises(BrokenRuleError, match=said):
-        pass_all(course)
+        course.train()
+
+
+def shell(script: str) -> list[str]:
+    return ["sh", "-c", script]
