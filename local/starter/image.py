@@ -64,7 +64,7 @@ class Build:
                     Step(name="base", run=self._base, needs=["buildah"]),
                     Step(name="build", run=self._build, needs=["base"]),
                     Step(name=target, run=self._push if self._order.registry else self._give, needs=["build"]),
-                    Step(name="settings", run=self._write, needs=[target]),
+                    Step(name="settings", run=self.write_settings, needs=[target]),
                 ]
             )
         finally:
@@ -116,7 +116,7 @@ class Build:
         self.reference = f"{target}@{digests.read_text().strip()}"
         return self.reference
 
-    def _write(self) -> str:
+    def write_settings(self) -> str:
         """The reference, where people and stacks look for it."""
         file = self._order.folder.path / SETTINGS
         file.write_text(with_image(file.read_text(), self.reference))
@@ -124,7 +124,9 @@ class Build:
             return str(file)
         stack = REPOSITORY / f"Pulumi.{self._order.stack}.yaml"
         if not stack.exists():
-            raise StepError(f"STACK is {self._order.stack!r}, and there is no {stack.name}; copy Pulumi.dev.yaml")
+            raise StepError(
+                f"STACK is {self._order.stack!r}, and there is no {stack.name}; make one, as a copy of another stack's"
+            )
         stack.write_text(with_model(stack.read_text(), self._order.folder.name, file.read_text(), self.reference))
         return f"{file} and {stack.name}"
 

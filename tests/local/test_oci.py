@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from local.images.layers import Files, digest_file, layer_tar
-from local.images.oci import Archive, Importer, sha256
+from local.images.oci import Archive, BuiltArchive, Importer, sha256
 from local.images.table import LocalImage
 from local.paths import Paths
 
@@ -143,3 +143,34 @@ def test_earlier_builds_go_but_those_that_something_runs_in_or_was_trained_in(im
     node = Node(paths, {current, idle, running, trained_in, others})
     node.prune((image, replace(image, name="books", trains=True)), named=json.dumps({"image": running}))
     assert node.names == {current, running, trained_in, others}
+
+
+def test_a_layout_to_build_on_links_the_layers_and_tells_a_history(
+    image: LocalImage, paths: Paths, tmp_path: Path
+) -> None:
+    folder = tmp_path / "layout"
+    Archive(image, paths).lay_out(folder)
+    files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    _, manifest, config = documents(files)
+    assert [entry["created_by"] for entry in config["history"]] == ["base", "app"]
+    assert [files[blob(layer["digest"])] for layer in manifest["layers"]] == [b"content of base", b"content of app"]
+    assert (folder / blob(manifest["layers"][0]["digest"])).samefile(layer_tar(BASE, paths))
+
+
+def test_an_image_that_buildah_built_is_named_by_its_digest_below_models(paths: Paths, tmp_path: Path) -> None:
+    folder = tmp_path / "built"
+    folder.mkdir()
+    digests = [digest_file(layer_tar(layer, paths)).read_text() for layer in (BASE, APP)]
+    for layer in (BASE, APP):
+        (folder / f"{layer.name}.tar").hardlink_to(layer_tar(layer, paths))
+    (folder / "c.json").write_text(json.dumps({"rootfs": {"diff_ids": [f"sha256:{each}" for each in digests]}}))
+    (folder / "manifest.json").write_text(json.dumps([{"Config": "c.json", "Layers": ["base.tar", "app.tar"]}]))
+    archive, stream = BuiltArchive("churn", folder), io.BytesIO()
+    archive.write(stream)
+    stream.seek(0)
+    with tarfile.open(fileobj=stream, mode="r|") as tar:
+        files = {member.name: file.read() for member in tar if (file := tar.extractfile(member))}
+    index, manifest, _ = documents(files)
+    assert archive.reference == f"ml-loop.local/models/churn@{index['manifests'][0]['digest']}"
+    assert index["manifests"][0]["annotations"] == {"io.containerd.image.name": archive.reference}
+    assert [layer["digest"] for layer in manifest["layers"]] == [f"sha256:{each}" for each in digests]
