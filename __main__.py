@@ -40,7 +40,7 @@ mlflow = tracking_server(stack, station.name, loop.name, database=records, store
 public_url = external_url(stack, address, mlflow, here)
 
 # Kafka, which carries predictions and drift, and the bus between drift and training
-kafka = brokers(stack, here)
+kafka = brokers(stack, loop.name, here)
 bus = event_bus(stack, loop.name, installed, here)
 
 # Models: each model's loop

@@ -15,6 +15,7 @@ from components.kit import metrics
 from components.kit.connections import KafkaConnection
 from components.kit.pod import resources
 from components.kit.restricted import container_security_context, pod_security_context
+from contract.brokers import retraining_group
 from contract.messages import ALL_FEATURES, EVENT_ID, EVENT_ID_CHARACTERS, EVENT_ID_IN_NAME, EVENT_ID_LENGTH, EventKind
 from contract.names import DRIFT_TOPIC, MODEL_LABEL, TRIGGER_LABEL, Trigger
 from settings.model import Drift
@@ -145,7 +146,7 @@ def kafka_source(model: str, kafka: KafkaConnection) -> dict[str, Any]:
         "topic": DRIFT_TOPIC,
         "jsonBody": True,
         "version": KAFKA_VERSION,
-        "consumerGroup": {"groupName": f"ml-loop-retraining-{model}", "oldest": True, "rebalanceStrategy": "range"},
+        "consumerGroup": {"groupName": retraining_group(model), "oldest": True, "rebalanceStrategy": "range"},
     }
     if kafka.tls:
         files = {

@@ -25,10 +25,11 @@ def client_job(
     env: Sequence[Env],
     work: str,
     opts: ResourceOptions,
+    verb: str = "create",
 ) -> Output[str]:
     """Runs a Python script as a client of the server until it ends well. Returns the Job's name, known then.
 
-    Other work, or another image, is another Job.
+    Other work, or another image, is another Job. `verb` says what the script does with what `role` names.
     """
     pod_labels = labels(app, name, role)
     policy = allow(
@@ -43,7 +44,7 @@ def client_job(
         metadata={"name": job_name(f"{name}-{role}", image, work), "namespace": namespace, "labels": pod_labels},
         spec={
             "backoff_limit": 5,
-            "template": _template(_container(f"create-{role}", uses, image, script, env), uses, pod_labels),
+            "template": _template(_container(f"{verb}-{role}", uses, image, script, env), uses, pod_labels),
         },
         opts=depending_on(opts, policy),
     )
@@ -93,7 +94,7 @@ def client_cron_job(
 
 def _container(name: str, uses: Access, image: str, script: str, env: Sequence[Env]) -> Container:
     return {
-        **restricted_container(name, image, resources(cpu="50m", memory="96Mi", memory_limit="256Mi")),
+        **restricted_container(name, image, resources(cpu="50m", memory="96Mi", memory_limit="256Mi"), [*uses.mounts]),
         "command": ["python3", "-c", script],
         "env": [*uses.env, *env, *plain_env({"HOME": SCRATCH})],
     }
@@ -102,5 +103,5 @@ def _container(name: str, uses: Access, image: str, script: str, env: Sequence[E
 def _template(container: Container, uses: Access, pod_labels: Mapping[str, str]) -> k8s.core.v1.PodTemplateSpecArgsDict:
     return {
         "metadata": {"labels": {**pod_labels, **uses.labels}},
-        "spec": {**pod(container), "restart_policy": "OnFailure"},
+        "spec": {**pod(container, volumes=[*uses.volumes]), "restart_policy": "OnFailure"},
     }

@@ -1,24 +1,57 @@
 """The brokers that carry predictions and drift, as the settings say: yours, or one that the stack runs."""
 
-from pulumi import Output, ResourceOptions
+from dataclasses import replace
 
+from pulumi import Input, Output, ResourceOptions
+
+from components.kit.client_job import client_job
 from components.kit.connections import KafkaConnection
 from components.kit.images import image
 from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArgs
 from components.kit.network import ANYWHERE, Allowance
-from components.streaming.kafka import Kafka, KafkaArgs
+from components.kit.pod import plain_env
+from components.streaming.kafka import APP, Kafka, KafkaArgs
+from contract.brokers import NEEDS, Needs
 from settings import BundledKafka, ExternalKafka, ImageName, Settings
 
 
-def brokers(stack: Settings, opts: ResourceOptions) -> KafkaConnection | None:
-    """Kafka. Creates the bundled broker and its namespace, nothing for brokers that are there; None without Kafka."""
+def brokers(stack: Settings, namespace: Input[str], opts: ResourceOptions) -> KafkaConnection | None:
+    """Kafka, for the pods of `namespace`: a broker in one of its own, or yours, asked by a Job; None without."""
     match stack.kafka:
         case None:
             return None
         case ExternalKafka() as external:
-            return external_brokers(external)
+            models = stack.models.items()
+            needs = Needs.of(
+                [name for name, model in models if model.drift is not None],
+                [name for name, model in models if model.retraining is not None],
+            )
+            loop_image = image(stack, ImageName.LOOP)
+            return checked_brokers(external_brokers(external), needs, namespace, loop_image, opts)
         case BundledKafka() as bundled:
             return _bundled(stack, bundled, opts)
+
+
+def checked_brokers(
+    connection: KafkaConnection, needs: Needs, namespace: Input[str], client_image: str, opts: ResourceOptions
+) -> KafkaConnection:
+    """The same connection, whose address is known once a Job has found all that the loop needs behind it."""
+    work = needs.to_json()
+    job = client_job(
+        "kafka",
+        "needs",
+        connection.access,
+        app=APP,
+        namespace=namespace,
+        image=client_image,
+        script="import sys; from loop.runtime.brokers import main; sys.exit(main())",
+        env=plain_env({NEEDS: work}),
+        work=work,
+        opts=opts,
+        verb="check",
+    )
+    known = Output.all(job, connection.bootstrap_servers).apply(lambda each: str(each[1]))
+    return replace(connection, bootstrap_servers=known)
 
 
 def _bundled(stack: Settings, kafka: BundledKafka, opts: ResourceOptions) -> KafkaConnection:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, Literal, Protocol
 
+from contract.brokers import drift_group
 from contract.commands import Detect
 from contract.drift import DriftSettings
 from contract.messages import EventKind
@@ -252,7 +253,7 @@ def main() -> int:
 def consumer_settings(model: str) -> dict[str, Any]:
     """librdkafka settings that the bookmarks rely on: commits are ours alone, nothing is skipped at the first start."""
     return {
-        "group.id": f"ml-loop-drift-{model}",
+        "group.id": drift_group(model),
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "auto.offset.reset": "earliest",

@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from pulumi import Output
+from pulumi import Output, ResourceOptions
 
-from components.streaming.brokers import external_brokers
+from components.streaming.brokers import checked_brokers, external_brokers
 from components.streaming.kafka import TOPICS, Kafka, KafkaArgs
 from components.streaming.properties import properties
+from contract.brokers import NEEDS, Needs
 from settings.kafka import ExternalKafka
 from tests.components.table import KAFKA_IMAGE, LOOP_IMAGE, kafka_args, providers
 from tests.program.mocks import Recording, record
@@ -157,6 +158,31 @@ def test_a_client_s_certificate_is_mounted_with_its_key_and_nothing_else_of_the_
         "secret_name": "kafka-client",
         "items": [{"key": "tls.crt", "path": "tls.crt"}, {"key": "tls.key", "path": "tls.key"}],
     }
+
+
+def test_brokers_of_one_s_own_are_asked_for_what_the_loop_needs_before_anything_connects() -> None:
+    given = {"bootstrapServers": "a.example.com:9094", "tls": {"caSecret": "kafka-ca", "clientSecret": "kafka-client"}}
+    needs = Needs.of(["churn"], [])
+    known: list[str] = []
+
+    def make() -> None:
+        connection = external_brokers(ExternalKafka.model_validate(given))
+        asked = checked_brokers(connection, needs, "loop", "loop@sha256:0", ResourceOptions())
+        asked.bootstrap_servers.apply(known.append)
+
+    recording = record(make)
+    job = recording.inputs("Job")
+    spec = job["spec"]["template"]["spec"]
+    (container,) = spec["containers"]
+    assert known == ["a.example.com:9094"]
+    assert (job["metadata"]["namespace"], container["image"]) == ("loop", "loop@sha256:0")
+    assert [each["mountPath"] for each in container["volumeMounts"]] == ["/tmp", "/etc/kafka-ca", "/etc/kafka-client"]  # noqa: S108
+    assert [each["name"] for each in spec["volumes"]] == ["tmp", "kafka-ca", "kafka-client"]
+    env = {each["name"]: each.get("value") for each in container["env"]}
+    assert Needs.from_json(env[NEEDS]) == needs
+    assert env["KAFKA_SECURITY_PROTOCOL"] == "SSL"
+    (policy,) = recording.of("NetworkPolicy")
+    assert policy.inputs["spec"]["egress"][0]["ports"] == [{"port": 9094, "protocol": "TCP"}]
 
 
 def test_external_brokers_without_tls_and_password_are_plain_text() -> None:

@@ -1,0 +1,49 @@
+"""What the loop needs of Kafka's brokers: topics, groups, and rights on them."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from contract.names import DRIFT_TOPIC, OUTCOMES_TOPIC, PREDICTIONS_TOPIC
+
+READ, WRITE, DESCRIBE = "READ", "WRITE", "DESCRIBE"
+TOPIC_RIGHTS: Final[Mapping[str, tuple[str, ...]]] = {
+    PREDICTIONS_TOPIC: (READ, WRITE, DESCRIBE),
+    OUTCOMES_TOPIC: (READ, WRITE, DESCRIBE),
+    DRIFT_TOPIC: (READ, WRITE, DESCRIBE),
+}
+"""Each of the loop's topics, and what its pods do with it."""
+NEEDS: Final = "ML_LOOP_KAFKA_NEEDS"
+"""Variable of the Job that asks for them, as `Needs.to_json` writes it."""
+
+
+def drift_group(model: str) -> str:
+    """The group in which a model's detector reads predictions."""
+    return f"ml-loop-drift-{model}"
+
+
+def retraining_group(model: str) -> str:
+    """The group in which a model's drift is read to start its training."""
+    return f"ml-loop-retraining-{model}"
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Rights by topic, and the groups that must be readable."""
+
+    topics: Mapping[str, tuple[str, ...]]
+    groups: tuple[str, ...]
+
+    @classmethod
+    def of(cls, watched: Iterable[str], retrained: Iterable[str]) -> "Needs":
+        """Of models with a detector, and those that train on drift."""
+        return cls(TOPIC_RIGHTS, (*map(drift_group, watched), *map(retraining_group, retrained)))
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Needs":
+        found = json.loads(text)
+        return cls({topic: tuple(rights) for topic, rights in found["topics"].items()}, tuple(found["groups"]))
