@@ -1,17 +1,13 @@
 """The brokers that carry predictions and drift, as the settings say: yours, or one that the stack runs."""
 
-from dataclasses import replace
-
 from pulumi import Input, Output, ResourceOptions
 
-from components.kit.client_job import client_job
 from components.kit.connections import KafkaConnection
 from components.kit.images import image
 from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArgs
 from components.kit.network import ANYWHERE, Allowance
-from components.kit.pod import plain_env
-from components.streaming.kafka import APP, Kafka, KafkaArgs
-from contract.brokers import NEEDS, Needs
+from components.streaming.asked import AskedBrokers, AskedBrokersArgs
+from components.streaming.kafka import Kafka, KafkaArgs
 from settings import BundledKafka, ExternalKafka, ImageName, Settings
 
 
@@ -21,37 +17,16 @@ def brokers(stack: Settings, namespace: Input[str], opts: ResourceOptions) -> Ka
         case None:
             return None
         case ExternalKafka() as external:
-            models = stack.models.items()
-            needs = Needs.of(
-                [name for name, model in models if model.drift is not None],
-                [name for name, model in models if model.retraining is not None],
+            args = AskedBrokersArgs(
+                connection=external_brokers(external),
+                namespace=namespace,
+                client_image=image(stack, ImageName.LOOP),
+                watched=[name for name, model in stack.models.items() if model.drift is not None],
+                retrained=[name for name, model in stack.models.items() if model.retraining is not None],
             )
-            loop_image = image(stack, ImageName.LOOP)
-            return checked_brokers(external_brokers(external), needs, namespace, loop_image, opts)
+            return AskedBrokers("kafka", args, opts).connection
         case BundledKafka() as bundled:
             return _bundled(stack, bundled, opts)
-
-
-def checked_brokers(
-    connection: KafkaConnection, needs: Needs, namespace: Input[str], client_image: str, opts: ResourceOptions
-) -> KafkaConnection:
-    """The same connection, whose address is known once a Job has found all that the loop needs behind it."""
-    work = needs.to_json()
-    job = client_job(
-        "kafka",
-        "needs",
-        connection.access,
-        app=APP,
-        namespace=namespace,
-        image=client_image,
-        script="import sys; from loop.runtime.brokers import main; sys.exit(main())",
-        env=plain_env({NEEDS: work}),
-        work=work,
-        opts=opts,
-        verb="check",
-    )
-    known = Output.all(job, connection.bootstrap_servers).apply(lambda each: str(each[1]))
-    return replace(connection, bootstrap_servers=known)
 
 
 def _bundled(stack: Settings, kafka: BundledKafka, opts: ResourceOptions) -> KafkaConnection:

@@ -39,6 +39,7 @@ from components.storage.iam import Folder, PodIdentity
 from components.storage.log_bucket import LogBucketArgs
 from components.storage.s3_bucket import LogFolderArgs, S3Bucket, S3BucketArgs
 from components.storage.versitygw import VersityGw, VersityGwArgs
+from components.streaming.asked import AskedBrokers, AskedBrokersArgs
 from components.streaming.kafka import Kafka, KafkaArgs
 from components.tracking.identity import guards
 from components.tracking.login import OAuth2Proxy, OAuth2ProxyArgs
@@ -315,6 +316,12 @@ def retraining_args(opts: ResourceOptions) -> RetrainingArgs:
     )
 
 
+def asked_args() -> AskedBrokersArgs:
+    return AskedBrokersArgs(
+        connection=kafka(), namespace=NAMESPACE, client_image=LOOP_IMAGE, watched=["model"], retrained=["model"]
+    )
+
+
 def kafka_args() -> KafkaArgs:
     return KafkaArgs(
         namespace=NAMESPACE,
@@ -460,6 +467,7 @@ COMPONENTS: Mapping[str, Callable[[ResourceOptions], pulumi.ComponentResource]] 
     "tracking.route": lambda opts: MlflowRoute("it", mlflow_route_args(opts), opts),
     "tracking.login": lambda opts: OAuth2Proxy("it", oauth2_proxy_args(), opts),
     "serving.traffic_split": lambda opts: TrafficSplit("front", traffic_split_args(opts), opts),
+    "streaming.asked": lambda opts: AskedBrokers("it", asked_args(), opts),
     "streaming.kafka": lambda opts: Kafka("it", kafka_args(), opts),
     "training.step_results": lambda opts: StepResults("it", StepResultsArgs(namespace="loop"), opts),
     "training.training": trained,

@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from pulumi import Output, ResourceOptions
+from pulumi import Output
 
-from components.streaming.brokers import checked_brokers, external_brokers
+from components.streaming.asked import AskedBrokers, AskedBrokersArgs
+from components.streaming.brokers import external_brokers
 from components.streaming.kafka import TOPICS, Kafka, KafkaArgs
 from components.streaming.properties import properties
 from contract.brokers import NEEDS, Needs
@@ -167,8 +168,10 @@ def test_brokers_of_one_s_own_are_asked_for_what_the_loop_needs_before_anything_
 
     def make() -> None:
         connection = external_brokers(ExternalKafka.model_validate(given))
-        asked = checked_brokers(connection, needs, "loop", "loop@sha256:0", ResourceOptions())
-        asked.bootstrap_servers.apply(known.append)
+        args = AskedBrokersArgs(
+            connection=connection, namespace="loop", client_image="loop@sha256:0", watched=["churn"], retrained=[]
+        )
+        AskedBrokers("kafka", args).connection.bootstrap_servers.apply(known.append)
 
     recording = record(make)
     job = recording.inputs("Job")
