@@ -17,8 +17,6 @@ FRESH: Final = 3.0
 """Seconds for which an answer serves whoever asks."""
 TIMEOUT: Final = 3.0
 """Seconds until a source that says nothing is away."""
-KEPT: Final = 500
-"""Answers that are remembered at most: questions hold names that come and go."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class Told(Generic[T]):
 
 @dataclass
 class Answers:
-    """The last answer to each question."""
+    """The last answer to each question, while it is fresh."""
 
     clock: Callable[[], float] = time.monotonic
     _known: dict[str, tuple[float, "Told[Any] | Away"]] = field(
@@ -53,24 +51,23 @@ class Answers:
     ) -> "Told[T] | Away":
         """The answer, from memory while it is fresh. Those who ask the same at once wait for the same."""
         key = f"{source} {question}"
-        at, known = self._known.get(key, (0.0, None))
-        if known is not None and self.clock() - at < (fresh if isinstance(known, Told) else FRESH):
+        until, known = self._known.get(key, (0.0, None))
+        if known is not None and self.clock() < until:
             return known
         if key not in self._asking:
-            self._asking[key] = asyncio.create_task(self._answer(source, key, ask))
+            self._asking[key] = asyncio.create_task(self._answer(source, key, ask, fresh))
         return await asyncio.shield(self._asking[key])
 
-    async def _answer(self, source: str, key: str, ask: Callable[[], Awaitable[T]]) -> "Told[T] | Away":
+    async def _answer(self, source: str, key: str, ask: Callable[[], Awaitable[T]], fresh: float) -> "Told[T] | Away":
         try:
             found: Told[T] | Away = Told(await asyncio.wait_for(ask(), TIMEOUT))
         except (httpx.HTTPError, OSError, TimeoutError, ValueError, KeyError, TypeError) as error:
             found = Away(source, reason(error))
         finally:
             del self._asking[key]
-        while len(self._known) >= KEPT:
-            del self._known[next(iter(self._known))]
-        self._known.pop(key, None)
-        self._known[key] = (self.clock(), found)
+        now = self.clock()
+        self._known = {other: known for other, known in self._known.items() if now < known[0]}
+        self._known[key] = (now + (fresh if isinstance(found, Told) else FRESH), found)
         return found
 
 

@@ -68,7 +68,7 @@ class Sources:
         async def ask() -> list[Json]:
             headers = {"Authorization": f"Bearer {_token()}"}
             path = f"{root}/{group}/namespaces/{namespace}/{kind}"
-            return (await _json(self._kubernetes, path, query, headers))["items"]
+            return [_needed(each) for each in (await _json(self._kubernetes, path, query, headers))["items"]]
 
         return await self._answers.ask(KUBERNETES, f"{kind} {model or ''}", ask)
 
@@ -152,6 +152,15 @@ def ready(of: Json) -> bool:
     conditions = of.get("status", {}).get("conditions", [])
     well = any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
     return well and "deletionTimestamp" not in of["metadata"]
+
+
+def _needed(found: Json) -> Json:
+    """An object without what the page never shows: most of a pod's and of a workflow's size."""
+    found["metadata"].pop("managedFields", None)
+    if "containers" in found.get("spec", {}):
+        del found["spec"]
+    found.get("status", {}).pop("storedWorkflowTemplateSpec", None)
+    return found
 
 
 def pairs(tags: Sequence[Json] | None) -> dict[str, str]:
