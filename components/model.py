@@ -23,7 +23,7 @@ from components.serving.promotion import Promotion, PromotionArgs
 from components.serving.serving import Serving, ServingArgs
 from components.serving.traffic_split import TrafficSplit, TrafficSplitArgs
 from components.training.training import Training, TrainingArgs
-from settings import KServeMode, Model
+from settings import KServeMode, Model, Signing
 from settings.values.image import EXAMPLE
 
 
@@ -49,6 +49,8 @@ class ModelLoopArgs:
     """None: drift starts no training."""
     logs: Bucket | None
     """None: logs of trainings stay with their pods."""
+    signing: Signing | None
+    """Who signs versions. None: nobody does."""
     templates_in_use: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     """Model → templates of its trainings that something still runs by, with their specs."""
 
@@ -122,6 +124,7 @@ def _promotion(
         promotion=model.promotion,
         rollout_timeout=model.serving.start_timeout,
         kafka=args.publishing,
+        signing=args.signing,
     )
     return [Promotion(f"{name}-promotion", made, depending_on(opts, serving))]
 
@@ -144,6 +147,7 @@ def _training(name: str, model: Model, args: ModelLoopArgs, opts: ResourceOption
             kafka=args.publishing,
             watched=model.drift.features if model.drift and args.kafka else (),
             logs=args.logs,
+            signing=args.signing,
             earlier=args.templates_in_use.get(name, {}),
         ),
         depending_on(opts, args.operators.argo_workflows),

@@ -47,7 +47,9 @@ def model_loops(
         return {}
     StepResults("step-results", StepResultsArgs(namespace=namespace), opts)
     loop_image = image(stack, ImageName.LOOP)
-    storage = ModelStorageArgs(namespace=stack.namespace, image=loop_image, tracking_url=mlflow.url)
+    storage = ModelStorageArgs(
+        namespace=stack.namespace, image=loop_image, tracking_url=mlflow.url, signing=stack.signing
+    )
     shared = ModelLoopArgs(
         namespace=namespace,
         operators=operators,
@@ -61,6 +63,7 @@ def model_loops(
         kafka=kafka,
         bus=bus,
         logs=logs,
+        signing=stack.signing,
         templates_in_use=templates_in_use,
     )
     answering = [name for name, model in stack.models.items() if model.outcomes]

@@ -27,6 +27,7 @@ from settings.policy import PolicyException
 from settings.problem import SettingsError
 from settings.resources import Amounts, Resources
 from settings.root import ImageName, Settings
+from settings.signing import Signing
 from settings.tracking import Backup, Delivery, Postgres, Tracking
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "Serving",
     "Settings",
     "SettingsError",
+    "Signing",
     "Tls",
     "Tracking",
     "Training",

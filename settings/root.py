@@ -18,6 +18,7 @@ from settings.platform import KServeMode, Platform
 from settings.policy import PolicyException
 from settings.problem import Allowed, Problem, dotted, one_of
 from settings.section import FrozenMap, Section
+from settings.signing import Signing
 from settings.tracking import Delivery, Tracking
 from settings.values.flag import Flag
 from settings.values.image import EXAMPLE, ImageReference
@@ -78,6 +79,8 @@ class Settings(Section):
     """Who collects metrics. Unset: no monitors, no alerts, no dashboard."""
     page: Page | None = None
     """The page that shows the loop to people. Unset: none."""
+    signing: Signing | None = None
+    """Signatures of versions. Unset: none are made, and none are looked at."""
     models: FrozenMap[ModelName, Model] = Field(default_factory=dict, validate_default=True)
     """The models, by name."""
     protect: Annotated[Flag, Allowed("true or false", "Leave it out to decide by the stack's name")] | None = None

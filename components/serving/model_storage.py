@@ -8,9 +8,12 @@ from pulumi import Output, ResourceOptions
 
 from components.kit.custom import custom_resource, object_name
 from components.kit.labels import labels
+from components.kit.pod import plain_env
 from components.kit.restricted import container_security_context
+from components.kit.signing import verifying
 from contract.commands import Fetch
 from contract.names import MODEL_FOLDER, VERSION_ANNOTATION, Env
+from settings import Signing
 
 APP: Final = "model-storage"
 
@@ -25,6 +28,8 @@ class ModelStorageArgs:
     """An image with `python3 -m loop fetch`."""
     tracking_url: pulumi.Input[str]
     """Where pods reach MLflow."""
+    signing: Signing | None = None
+    """Whose signature a version must have. None: it needs none."""
 
 
 class ModelStorage(pulumi.ComponentResource):
@@ -55,6 +60,7 @@ class ModelStorage(pulumi.ComponentResource):
                             "name": str(Env.MODEL_VERSION),
                             "valueFrom": {"fieldRef": {"fieldPath": f"metadata.annotations['{VERSION_ANNOTATION}']"}},
                         },
+                        *plain_env(verifying(args.signing)),
                         # The model's volume is all that it may write: a mount of its own would ask every pod for it.
                         {"name": "HOME", "value": MODEL_FOLDER},
                         {"name": "TMPDIR", "value": MODEL_FOLDER},

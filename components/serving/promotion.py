@@ -20,11 +20,13 @@ from components.kit.identities import account_with, rolls
 from components.kit.labels import labels, selector
 from components.kit.network import API_SERVER, Allowance, allow, pods
 from components.kit.options import depending_on
-from components.kit.pod import Container, arguments, pod, resources, restricted_container
+from components.kit.pod import Container, arguments, plain_env, pod, resources, restricted_container
+from components.kit.signing import verifying
 from components.serving.serving import APP as SERVERS
 from contract.commands import Promote
 from contract.names import EXIT_VERDICT, SERVER_PORT, Alias
 from contract.watching import Limits, Watching
+from settings import Signing
 from settings.model import Promotion as PromotionSettings
 from settings.model import Serving
 
@@ -49,11 +51,13 @@ class PromotionArgs:
     """For the servers to take the version up, and as long again to go back."""
     kafka: Access = NOTHING
     """Where predictions are read. NOTHING: they are not judged."""
+    signing: Signing | None = None
+    """Whose signature the version must have. None: it needs none."""
 
     @property
     def uses(self) -> Access:
         """What the Job's pod uses."""
-        return self.tracking.writing + self.kafka
+        return self.tracking.writing + self.kafka + Access(env=plain_env(verifying(self.signing)))
 
 
 class Promotion(pulumi.ComponentResource):

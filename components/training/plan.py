@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from components.kit.access import Access
+from components.kit.access import NOTHING, Access
 from components.kit.pod import Resources
 from components.kit.surroundings import DEFAULT
 from components.training.template import prefix
@@ -78,6 +78,8 @@ class TrainingPlan:
     """How the version in it is watched. None: it is not."""
     rollout: int
     """Seconds until a rollout is given up."""
+    signs: Access = NOTHING
+    """What the step that registers signs with."""
 
     @property
     def name(self) -> str:

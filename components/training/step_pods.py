@@ -74,6 +74,7 @@ def _registry_pods(plan: TrainingPlan, common: Mapping[str, str]) -> dict[str, L
             command=Register(),
             account=plan.accounts.gate,
             env={**common, **_registration(plan)},
+            uses=plan.signs,
             outputs=[result("version", names.VERSION_FILE), result("gate", names.GATE_FILE)],
         ),
         "promote-to-staging": LoopPod(

@@ -19,6 +19,7 @@ from components.kit.custom import custom_resource, object_name
 from components.kit.identities import RoleRule, rolls, step_identity
 from components.kit.labels import labels, selector
 from components.kit.network import API_SERVER, Allowance, allow, pods
+from components.kit.signing import signs
 from components.kit.surroundings import access
 from components.serving.promotion import ROLLOUT_TIMEOUT, watching
 from components.serving.serving import APP as SERVERS
@@ -28,6 +29,7 @@ from components.training.pods import known
 from components.training.steps import schedule_spec, workflow_spec
 from components.training.template import APP, prefix, template_name
 from contract.names import SERVER_PORT, Alias
+from settings import Signing
 from settings.model import Promotion
 from settings.model import Training as TrainingSettings
 
@@ -74,6 +76,8 @@ class TrainingArgs:
     """Names of Secrets with which `image` is pulled."""
     rollout_timeout: timedelta = ROLLOUT_TIMEOUT
     """The time after which a rollout is given up."""
+    signing: Signing | None = None
+    """How the step that registers signs. None: it does not."""
     logs: Bucket | None = None
     """Where the steps' logs go, for pods of the namespace. None: they stay with their pods."""
     earlier: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
@@ -186,6 +190,7 @@ def _plan(name: str, args: TrainingArgs, known: dict[str, Any]) -> TrainingPlan:
         cooldown=None if args.cooldown is None else int(args.cooldown.total_seconds()),
         staging_service=args.staging_service,
         canary=_canary(args, known["kafka"]) if args.serving else None,
+        signs=signs(args.signing),
     )
 
 

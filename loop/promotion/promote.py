@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import NoReturn, Protocol
 
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
@@ -28,6 +29,7 @@ from loop.runtime import digests
 from loop.runtime.inference import InferenceService, RolloutError, api_client
 from loop.runtime.pin import Pin, pin
 from loop.runtime.registry import Registry
+from loop.runtime.signatures import Signatures
 from loop.serving.rollout import roll
 
 Say = Callable[[str], None]
@@ -155,14 +157,21 @@ class PromotionRun:
         )
 
     def _other_content(self, version: ModelVersion) -> str | None:
-        """Why the store no longer holds what was registered.
+        """Why the store no longer holds what was registered, or what the gate signed.
 
         A version that was registered without digests is bound here to what is judged, before it goes anywhere.
         """
-        found = self.registry.digests(f"models:/{self.model}/{self.number}", version.run_id or "")
+        unsigned: list[str | None] = []
+
+        def look(folder: Path) -> None:
+            unsigned.append(Signatures.from_environment().refusal(version.tags, folder, self.model))
+
+        found = self.registry.digests(f"models:/{self.model}/{self.number}", version.run_id or "", look)
         for tag, digest in found.items():
             if other := digests.difference(version.tags, tag, digest):
                 return other
+        if unsigned[0]:
+            return unsigned[0]
         for tag, digest in found.items():
             if tag not in version.tags:
                 self.registry.tag_version(self.model, self.number, tag, digest)

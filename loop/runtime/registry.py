@@ -210,16 +210,19 @@ class Registry:
             return self.download(f"runs:/{run_id}/{kept}", folder)
         return folder / kept
 
-    def digests(self, model_uri: str, run_id: str) -> dict[Tag, str]:
-        """The tags that bind a version to what the store holds of its model and of its run's reference now."""
+    def digests(self, model_uri: str, run_id: str, look: Callable[[Path], None] = lambda _: None) -> dict[Tag, str]:
+        """The tags that bind a version to what the store holds of its model and of its run's reference now.
+
+        `look` is called with the folder of the model's files, for as long as they are there.
+        """
         with tempfile.TemporaryDirectory() as scratch:
             model, rest = Path(scratch) / "model", Path(scratch) / "run"
             model.mkdir()
             rest.mkdir()
-            return {
-                Tag.MODEL_DIGEST: digest(self.download(model_uri, model)),
-                Tag.REFERENCE_DIGEST: digest(self.reference(run_id, rest)),
-            }
+            model = self.download(model_uri, model)
+            found = {Tag.MODEL_DIGEST: digest(model), Tag.REFERENCE_DIGEST: digest(self.reference(run_id, rest))}
+            look(model)
+            return found
 
     def _create_model(self, name: str) -> None:
         try:

@@ -23,6 +23,7 @@ from contract.commands import Fetch
 from contract.names import Env, Tag
 from loop.runtime import command, digests
 from loop.runtime.registry import Registry, RegistryError, UnavailableError
+from loop.runtime.signatures import Signatures
 from loop.serving import uri as storage_uri
 from loop.serving.resolve import NoVersionYetError, refusal, resolve
 from loop.serving.served import REFERENCE, ServedModel
@@ -98,6 +99,8 @@ def _download(served: ServedModel, folder: Path, wanted: str, tags: Mapping[str,
         _verify(staging, sizes, served, wanted)
         if other := digests.difference(tags, Tag.MODEL_DIGEST, digests.digest(staging)):
             raise RegistryError(f"{wanted} is refused: {other}")
+        if unsigned := Signatures.from_environment().refusal(tags, staging, served.name):
+            raise RegistryError(f"{wanted} is refused: {unsigned}")
         for part in staging.iterdir():
             target = folder / part.name
             shutil.rmtree(target) if target.is_dir() else target.unlink(missing_ok=True)

@@ -7,11 +7,14 @@ Idempotent by the workflow's name: a retried step finds the version it made.
 
 import json
 import sys
+from functools import partial
+from pathlib import Path
 
 from mlflow.entities import Run
 
 from contract.commands import Register
-from contract.names import GATE_FILE, GIT_COMMIT_TAG, VERSION_FILE, Alias, Env, Measured, Tag, Trigger
+from contract.names import GATE_FILE, GIT_COMMIT_TAG, VERSION_FILE, Alias, Env, GateResult, Measured, Tag, Trigger
+from loop.runtime import signatures
 from loop.runtime.registry import Registry
 from loop.training import checks, evaluations
 from loop.training.gate import Evaluation, GateDecision, asked, decide
@@ -31,6 +34,12 @@ def register() -> None:
         raise TrainingError(f"the candidate must have been measured: the step evaluate found no model of run {run_id}")
     decision = decide(criteria, candidate, production(registry, name, run) if optional(Env.BASELINE) else None)
     model_id = checks.logged_model(registry, run_id).model_id
+    signed: dict[str, str] = {}
+    if decision.gate == GateResult.PASSED and (key := optional(Env.SIGNING_KEY_FILE)):
+        signer = partial(_sign, signed, name, Path(key))
+    else:
+        signer = _leave_unsigned
+    digests = registry.digests(f"models:/{model_id}", run_id, signer)
     tags = (
         origin
         | source_commit(registry, run_id)
@@ -40,10 +49,22 @@ def register() -> None:
             Tag.GATE: decision.gate,
             Tag.GATE_REPORT: json.dumps(decision.report, sort_keys=True),
         }
-        | registry.digests(f"models:/{model_id}", run_id)
+        | digests
+        | signed
     )
     version = registry.register(name, run_id, model_id, tags, key=Tag.WORKFLOW)
     report(name, str(version.version), version.tags[Tag.GATE], decision)
+
+
+def _sign(tags: dict[str, str], name: str, key: Path, folder: Path) -> None:
+    """Adds the tag. The folder's name becomes the signature's subject."""
+    try:
+        tags[Tag.SIGNATURE] = signatures.sign(folder.rename(folder.with_name(name)), key)
+    except signatures.SignatureError as error:
+        raise TrainingError(str(error)) from error
+
+
+def _leave_unsigned(_folder: Path) -> None: ...
 
 
 def production(registry: Registry, name: str, run: Run) -> Evaluation | None:

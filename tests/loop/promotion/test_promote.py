@@ -3,14 +3,16 @@
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from kubernetes.client.exceptions import ApiException
 from mlflow.exceptions import MlflowException
 from mlflow_server import MlflowServer
 from promotable import Died, FakeService, Loop, dying_at
+from signing_keys import new_key
 
-from contract.names import EXIT_TRY_AGAIN, EXIT_VERDICT, PRODUCTION_TAG, Tag
+from contract.names import EXIT_TRY_AGAIN, EXIT_VERDICT, PRODUCTION_TAG, Env, Tag
 from loop.promotion.ending import ended
 from loop.promotion.promote import PromotionError, PromotionRun
 from loop.promotion.traffic import Traffic
@@ -225,3 +227,14 @@ def test_a_version_that_was_registered_without_digests_is_bound_to_what_is_judge
     loop.write(version, "model/MLmodel")
     loop.registry = Registry()
     assert "are not those it was registered with" in loop.refused(version)
+
+
+def test_a_version_without_a_signature_is_not_promoted_where_one_is_asked_for(
+    loop: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(Env.SIGNATURE_KEY, new_key(tmp_path)[1])
+    monkeypatch.setenv(Env.SIGNATURE_REQUIRED, "true")
+    before = loop.state
+    assert "it has no signature, and this stack asks for one" in loop.refused(2)
+    assert loop.state == before
+    assert not loop.under_way

@@ -1,5 +1,6 @@
 """What a version was registered with is what `fetch` brings, however the store was changed since."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,12 @@ from mlflow.models import infer_signature
 from mlflow.sklearn import log_model
 from mlflow_server import MlflowServer
 from serving_helpers import COLUMNS, refusal
+from signing_keys import new_key
 from sklearn.linear_model import LinearRegression
 
+from contract.names import Env, Tag
 from loop.runtime.registry import Registry
+from loop.runtime.signatures import sign
 from loop.serving.fetch import fetch
 from loop.serving.served import REFERENCE, reference_of
 
@@ -112,3 +116,29 @@ def test_a_version_without_digests_is_served_with_a_warning(
         "warning: version 1 of books has no tag ml-loop.model-digest and no ml-loop.reference-digest, "
         "so its files are not compared with what was registered\n"
     ) in capfd.readouterr().err
+
+
+def sign_by(bound: Bound, key: Path, scratch: Path) -> None:
+    copy = shutil.copytree(bound.files("model"), scratch / bound.name)
+    MlflowClient().set_model_version_tag(bound.name, "1", Tag.SIGNATURE, sign(copy, key))
+
+
+def test_a_version_is_served_by_its_gate_s_signature_and_by_no_other(
+    bound: Bound, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (key, public), (other, _) = new_key(tmp_path / "key"), new_key(tmp_path / "other")
+    monkeypatch.setenv(Env.SIGNATURE_KEY, public)
+    monkeypatch.setenv(Env.SIGNATURE_REQUIRED, "true")
+    asked = f"version 1 of {bound.name} is refused: it has no signature, and this stack asks for one"
+    assert refusal(bound.uri, tmp_path / "unsigned").startswith(asked)
+    sign_by(bound, other, tmp_path / "a")
+    said = refusal(bound.uri, tmp_path / "forged")
+    assert said.startswith(f"version 1 of {bound.name} is refused: its signature does not hold: ")
+    assert not (tmp_path / "forged" / "MLmodel").exists()
+    sign_by(bound, key, tmp_path / "b")
+    assert fetch(bound.uri, tmp_path / "models").version == "1"
+    # Whoever may write tags and files, too: digests that fit, and a signature that was made for others.
+    add(bound.files("model"))
+    digests = Registry().digests(f"models:/{bound.model_id}", bound.run_id)
+    MlflowClient().set_model_version_tag(bound.name, "1", Tag.MODEL_DIGEST, digests[Tag.MODEL_DIGEST])
+    assert "Extra files found" in refusal(bound.uri, tmp_path / "replaced")

@@ -1,14 +1,28 @@
 """Registration and staging: one version per workflow, whatever dies when, and staging only after a passed gate."""
 
 import json
+from pathlib import Path
 
 import pytest
 from bench import DATA, Bench
+from signing_keys import new_key
 
 from contract.gate import Criterion, to_json
 from contract.names import Measured, RunTag, Tag
 from loop.runtime.registry import Registry
+from loop.runtime.signatures import verify
 from loop.training.gate import Evaluation
+
+
+def test_what_passed_is_signed_and_what_did_not_is_not(bench: Bench, tmp_path: Path) -> None:
+    key, public = new_key(tmp_path / "key")
+    bench.register(bench.run(), workflow="first", SIGNING_KEY_FILE=str(key))
+    bench.register(bench.run(), 0.1, workflow="second", SIGNING_KEY_FILE=str(key))
+    first, second = (bench.client.get_model_version(bench.model, number).tags for number in ("1", "2"))
+    (tmp_path / "model").mkdir()
+    files = Registry().download(f"models:/{bench.model}/1", tmp_path / "model")
+    verify(files, bench.model, first[Tag.SIGNATURE], public)
+    assert (second[Tag.GATE], Tag.SIGNATURE in second) == ("rejected", False)
 
 
 def test_a_passed_candidate_is_registered_with_its_lineage_and_its_gate(bench: Bench) -> None:
