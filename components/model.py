@@ -23,6 +23,7 @@ from components.serving.promotion import Promotion, PromotionArgs
 from components.serving.serving import Serving, ServingArgs
 from components.serving.traffic_split import TrafficSplit, TrafficSplitArgs
 from components.training.training import Training, TrainingArgs
+from contract.names import DRIFT_TOPIC, PREDICTIONS_TOPIC
 from settings import KServeMode, Model, Signing
 from settings.values.image import EXAMPLE
 
@@ -59,8 +60,8 @@ class ModelLoopArgs:
         return self.example_image if model.training.image == EXAMPLE else model.training.image
 
     @property
-    def publishing(self) -> Access:
-        """What pods use that write or read predictions."""
+    def published(self) -> Access:
+        """What pods use that read predictions."""
         return self.kafka.access if self.kafka else NOTHING
 
 
@@ -104,7 +105,7 @@ def _serving(name: str, model: Model, args: ModelLoopArgs, opts: ResourceOptions
             image_pull_secrets=model.image_pull_secrets,
             gateway=args.gateway,
             tracking=args.tracking,
-            kafka=args.publishing,
+            kafka=args.kafka.writing(PREDICTIONS_TOPIC).access if args.kafka else NOTHING,
         ),
         depending_on(opts, args.operators.kserve),
     )
@@ -123,7 +124,7 @@ def _promotion(
         tracking=args.tracking,
         promotion=model.promotion,
         rollout_timeout=model.serving.start_timeout,
-        kafka=args.publishing,
+        kafka=args.published,
         signing=args.signing,
     )
     return [Promotion(f"{name}-promotion", made, depending_on(opts, serving))]
@@ -144,7 +145,7 @@ def _training(name: str, model: Model, args: ModelLoopArgs, opts: ResourceOption
             promotion=model.promotion,
             image_pull_secrets=model.image_pull_secrets,
             rollout_timeout=model.serving.start_timeout,
-            kafka=args.publishing,
+            kafka=args.published,
             watched=model.drift.features if model.drift and args.kafka else (),
             logs=args.logs,
             signing=args.signing,
@@ -176,7 +177,7 @@ def _watch(name: str, model: Model, training: Training, args: ModelLoopArgs, opt
             model=name,
             image=args.detector_image,
             drift=model.drift,
-            kafka=args.kafka.access,
+            kafka=args.kafka.writing(DRIFT_TOPIC).access,
             tracking=args.tracking,
         ),
         opts,

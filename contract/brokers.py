@@ -1,7 +1,7 @@
 """What the loop needs of Kafka's brokers: topics, groups, and rights on them."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -36,9 +36,17 @@ class Needs:
     groups: tuple[str, ...]
 
     @classmethod
-    def of(cls, watched: Iterable[str], retrained: Iterable[str]) -> "Needs":
-        """Of models with a detector, and those that train on drift."""
-        return cls(TOPIC_RIGHTS, (*map(drift_group, watched), *map(retraining_group, retrained)))
+    def of(cls, watched: Iterable[str], retrained: Iterable[str], apart: Collection[str] = ()) -> "Needs":
+        """Of models with a detector, and those that train on drift; `apart` are topics that other accounts write.
+
+        Whoever writes drift is the detector, which then reads its group as that account, too.
+        """
+        topics = {
+            topic: tuple(each for each in rights if each != WRITE or topic not in apart)
+            for topic, rights in TOPIC_RIGHTS.items()
+        }
+        detectors = () if DRIFT_TOPIC in apart else map(drift_group, watched)
+        return cls(topics, (*detectors, *map(retraining_group, retrained)))
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)

@@ -43,6 +43,10 @@ class Sasl(Section):
     """How the client proves who it is."""
     secret_name: SecretName
     """Secret in the loop's namespace with the keys username and password."""
+    detector_secret_name: SecretName | None = None
+    """The same for the detectors, which write ml.drift. Unset: secretName."""
+    servers_secret_name: SecretName | None = None
+    """The same for the model servers, which write ml.predictions. Unset: secretName."""
 
 
 class ExternalKafka(Section):

@@ -11,6 +11,7 @@ from components.kit.access import Access
 from components.kit.network import Allowance
 from components.kit.pod import SCRATCH, Env, Mount, Volume, plain_env, secret_env
 from components.kit.tokens import TRACKING_TOKEN, TRACKING_TOKEN_ENV, TRACKING_TOKEN_MOUNT
+from contract.names import DRIFT_TOPIC, PREDICTIONS_TOPIC
 from settings.kafka import Sasl
 
 ACCESS_KEY_ID: Final = "access-key-id"
@@ -158,6 +159,20 @@ class KafkaConnection:
                 volumes=[_certificate("kafka-client", self.client_secret, "tls.crt", "tls.key")],
             )
         return access
+
+    @property
+    def writers(self) -> Mapping[str, str]:
+        """Topic → the Secret of the account that alone writes it, where that is not everybody's."""
+        if self.sasl is None:
+            return {}
+        secrets = {DRIFT_TOPIC: self.sasl.detector_secret_name, PREDICTIONS_TOPIC: self.sasl.servers_secret_name}
+        return {topic: secret for topic, secret in secrets.items() if secret is not None}
+
+    def writing(self, topic: str) -> "KafkaConnection":
+        """The same, as the account that writes the topic."""
+        if self.sasl is None or topic not in self.writers:
+            return self
+        return replace(self, sasl=self.sasl.model_copy(update={"secret_name": self.writers[topic]}))
 
     def _env(self) -> list[Env]:
         """What the loop's pods read (`loop.runtime.kafka.client_settings`). The password stays in its Secret."""

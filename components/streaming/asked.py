@@ -41,7 +41,7 @@ class AskedBrokers(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: AskedBrokersArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("ml-loop:streaming:AskedBrokers", name, None, opts)
-        work = Needs.of(args.watched, args.retrained).to_json()
+        work = Needs.of(args.watched, args.retrained, args.connection.writers).to_json()
         job = client_job(
             name,
             "needs",

@@ -128,7 +128,7 @@ def test_every_parameter_goes_to_the_training_s_parameter_of_the_same_name(recor
         if key != "dependencyName" and each["dest"] != "metadata.name"
     }
     assert filled == {
-        'spec.arguments.parameters.#(name=="feature").value': "body.feature",
+        'spec.arguments.parameters.#(name=="feature").value': '{{ replace "$" "$$" .Input.body.feature }}',
         'spec.arguments.parameters.#(name=="p_value").value': '{{ printf "%g" .Input.body.p_value }}',
         'spec.arguments.parameters.#(name=="event_id").value': "body.id",
     }

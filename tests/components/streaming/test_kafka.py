@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from pulumi import Output
 
+from components.kit.connections import KafkaConnection
 from components.streaming.asked import AskedBrokers, AskedBrokersArgs
 from components.streaming.brokers import external_brokers
 from components.streaming.kafka import TOPICS, Kafka, KafkaArgs
 from components.streaming.properties import properties
 from contract.brokers import NEEDS, Needs
+from contract.names import DRIFT_TOPIC, OUTCOMES_TOPIC, PREDICTIONS_TOPIC
 from settings.kafka import ExternalKafka
 from tests.components.table import KAFKA_IMAGE, LOOP_IMAGE, kafka_args, providers
 from tests.program.mocks import Recording, record
@@ -195,3 +197,31 @@ def test_external_brokers_without_tls_and_password_are_plain_text() -> None:
         "KAFKA_SECURITY_PROTOCOL": "PLAINTEXT",
     }
     assert connection.access.volumes == connection.access.mounts == ()
+
+
+WRITERS = {"secretName": "loop", "detectorSecretName": "detector", "serversSecretName": "servers"}
+
+
+def test_each_topic_is_written_by_an_account_of_its_own_where_there_is_one() -> None:
+    given = {"bootstrapServers": "a.example.com:9094", "tls": {}, "sasl": WRITERS}
+    connection = external_brokers(ExternalKafka.model_validate(given))
+
+    def password(writing: KafkaConnection) -> str:
+        (found,) = [each for each in connected(lambda: writing.access.env) if each["name"] == "KAFKA_SASL_PASSWORD"]
+        return found["value_from"]["secret_key_ref"]["name"]
+
+    accounts = {
+        topic: password(connection.writing(topic)) for topic in (DRIFT_TOPIC, PREDICTIONS_TOPIC, OUTCOMES_TOPIC)
+    }
+    assert accounts == {DRIFT_TOPIC: "detector", PREDICTIONS_TOPIC: "servers", OUTCOMES_TOPIC: "loop"}
+    assert password(connection) == "loop"
+
+
+def test_the_loop_s_user_is_asked_for_no_right_that_another_account_has() -> None:
+    needs = Needs.of(["books"], ["books"], {DRIFT_TOPIC, PREDICTIONS_TOPIC})
+    assert needs.topics == {
+        PREDICTIONS_TOPIC: ("READ", "DESCRIBE"),
+        OUTCOMES_TOPIC: ("READ", "WRITE", "DESCRIBE"),
+        DRIFT_TOPIC: ("READ", "DESCRIBE"),
+    }
+    assert needs.groups == ("ml-loop-retraining-books",)
