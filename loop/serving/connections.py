@@ -5,10 +5,11 @@ room: whoever holds connections open keeps nobody out, least of all the kubelet'
 """
 
 import asyncio
+import itertools
 from typing import Final
 
 from uvicorn.config import HTTP_PROTOCOLS
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MOST: Final = 500
 """Connections of one server."""
@@ -21,22 +22,23 @@ class BoundedProtocol(HttpToolsProtocol):
 
     most = MOST
     head_seconds = HEAD_SECONDS
+    _numbers = itertools.count()
+    """In the order of their beginning: the loop's clock is the same for all that it takes up at once."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         super().connection_made(transport)
-        loop = asyncio.get_running_loop()
-        self.began = loop.time()
-        self._head = loop.call_later(self.head_seconds, transport.abort)
+        self.number = next(self._numbers)
+        self._head = asyncio.get_running_loop().call_later(self.head_seconds, transport.abort)
         held = [each for each in self.connections if isinstance(each, BoundedProtocol) and not each.ending]
         if len(held) > self.most:
             waiting = (each for each in held if each.waits)
-            min(waiting, key=lambda each: each.began, default=self).transport.abort()
+            min(waiting, key=lambda each: each.number, default=self).transport.abort()
 
     @property
     def waits(self) -> bool:
         """Whether nothing is being done for it: it has not said a whole request."""
-        cycle: RequestResponseCycle | None = self.cycle
-        return cycle is None or cycle.response_complete or cycle.more_body
+        # None before the first request, whatever its type says.
+        return not self.cycle or self.cycle.response_complete or self.cycle.more_body
 
     @property
     def ending(self) -> bool:

@@ -157,7 +157,7 @@ def test_a_client_s_certificate_is_mounted_with_its_key_and_nothing_else_of_the_
         "KAFKA_SSL_KEY_LOCATION": "/etc/kafka-client/tls.key",
     }
     (volume,) = connection.access.volumes
-    assert volume["secret"] == {
+    assert volume.get("secret") == {
         "secret_name": "kafka-client",
         "items": [{"key": "tls.crt", "path": "tls.crt"}, {"key": "tls.key", "path": "tls.key"}],
     }
