@@ -28,13 +28,8 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> np.ndarray[Any, Any]:
 
 
 def published(rows: Any) -> list[bytes]:
-    message = {"model": "m", "version": "1", "tenant": "t", "user_id": "", "predictions": 1.0}
-    return [
-        json.dumps(
-            message | {"schema": 1, "at": "2026-01-31T12:00:00+00:00", "features": list(map(float, row))}
-        ).encode()
-        for row in rows
-    ]
+    message = {"model": "m", "version": "1", "predictions": [1.0], "at": "2026-01-31T12:00:00Z"}
+    return [json.dumps(message | {"features": list(map(float, row))}).encode() for row in rows]
 
 
 def test_rows_of_the_reference_are_quiet_and_it_is_said_what_can_be_seen(rows: Any) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from mlflow import MlflowClient
 
 from contract.names import Alias
 from local.paths import REPOSITORY
@@ -37,9 +38,7 @@ def checkout(station: Station) -> Iterator[Path]:
     station.make("up")
 
 
-def test_the_page_leads_from_nothing_to_a_version_in_production(
-    station: Station, checkout: Path, timed: Timed, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_the_page_leads_from_nothing_to_a_version_in_production(station: Station, checkout: Path, timed: Timed) -> None:
     blocks = commands()
     assert len(blocks) == 6
     for block in blocks:
@@ -52,10 +51,11 @@ def test_the_page_leads_from_nothing_to_a_version_in_production(
         if block.startswith("curl"):
             (answer,) = json.loads(done.stdout)["predictions"]
             assert sum(answer) == pytest.approx(1.0), "the probabilities of two classes"
-    model = station.client().get_registered_model("churn")
+    registry = MlflowClient(station.url)
+    model = registry.get_registered_model("churn")
     assert {alias: str(version) for alias, version in model.aliases.items()} == {
         Alias.STAGING: "1",
         Alias.PRODUCTION: "1",
     }
-    image = station.client().get_model_version("churn", "1").tags["ml-loop.image"]
+    image = registry.get_model_version("churn", "1").tags["ml-loop.image"]
     assert image.startswith("ml-loop.local/models/churn@sha256:")

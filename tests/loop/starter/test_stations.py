@@ -62,8 +62,7 @@ def test_each_kind_passes_every_station_and_what_comes_out_otherwise_the_next_ti
     assert "is not worse than version 1 in production" in course.again()
 
     other_rows = "date +%N | sha256sum | cut -c-64 > $ML_LOOP_OUTPUT/data_fingerprint"
-    said = "cp $ML_LOOP_OUTPUT/metrics.json /dev/stderr"
-    course._trial = replace(course._trial, evaluate=shell(f"{said} && {other_rows}"))
+    course._trial = replace(course._trial, evaluate=shell(other_rows))
     with pytest.raises(BrokenRuleError, match="must write a JSON object of metrics"):
         course.again()
     written = f"printf '{{\"{GATES[kind].metric}\": 0.5}}' > $ML_LOOP_OUTPUT/metrics.json"
