@@ -54,7 +54,7 @@ async def overview(content: PageContent, sources: Sources) -> Overview:
         of_registry = registered(_value(models, {}).get(model.name)) if isinstance(models, Told) else None
         aliases = of_registry.aliases if of_registry else {}
         mine = [each for slot in SLOTS for each in pods_of(model.name, slot, _value(pods, []))]
-        runs = trainings(by_model[model.name], ())
+        runs = trainings(by_model[model.name], None)
         known = Known(model=model, registered=of_registry, trainings=tuple(runs))
         rows.append(
             ModelRow(

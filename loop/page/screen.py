@@ -102,7 +102,7 @@ async def screen(model: PageModel, content: PageContent, sources: Sources) -> Sc
     aliases = of_registry.aliases if of_registry else {}
     made = versions(listed, aliases)
     slots, watched, watch, its_signature = await gather(
-        _slots(model.name, aliases, routes, pods, sources),
+        _slots(model.name, of_registry and aliases, routes, pods, sources),
         _exported(DETECTOR, _pods(pods, "drift-detector", f"{model.name}-drift"), sources),
         _exported(WATCH, _pods(pods, "alias-watch", model.name), sources),
         _signature(aliases, made, sources),
@@ -111,7 +111,7 @@ async def screen(model: PageModel, content: PageContent, sources: Sources) -> Sc
         model=model,
         registered=of_registry,
         versions=tuple(made),
-        trainings=tuple(trainings(workflows, made)),
+        trainings=tuple(trainings(workflows, made if isinstance(asked[5], Told) else None)),
         slots=tuple(each for each, _ in slots),
         monitored=_monitored(model, taken(watched, None)),
         unexplained=any(each.name == metrics.UNEXPLAINED.name and each.value == 1 for each in taken(watch, None) or ()),
@@ -145,7 +145,7 @@ async def _exported(source: str, pods: Sequence[Json], sources: Sources) -> Told
 
 
 async def _slots(
-    model: str, aliases: Mapping[str, str], routes: Sequence[Json], pods: Sequence[Json], sources: Sources
+    model: str, aliases: Mapping[str, str] | None, routes: Sequence[Json], pods: Sequence[Json], sources: Sources
 ) -> list[tuple[Slot, Away | None]]:
     shares = weights(next((each for each in routes if each["metadata"]["name"] == model), None))
 

@@ -17,8 +17,10 @@ class Slot:
     """One of the two."""
 
     name: str
+    known: bool
+    """Whether the registry has said what its alias names."""
     wanted: str | None
-    """The version its alias names."""
+    """The version that it names."""
     served: tuple[str, ...]
     """The versions that its pods serve; more than one during a rollout, or when something is wrong."""
     weight: int | None
@@ -36,7 +38,7 @@ class Slot:
     @property
     def skew(self) -> bool:
         """Whether its pods serve something else than its alias names."""
-        return bool(self.served) and self.served != ((self.wanted,) if self.wanted else ())
+        return self.known and bool(self.served) and self.served != ((self.wanted,) if self.wanted else ())
 
     @property
     def idle(self) -> bool:
@@ -60,18 +62,19 @@ def slot(
     name: str,
     model: str,
     *,
-    aliases: Mapping[str, str],
+    aliases: Mapping[str, str] | None,
     shares: Mapping[str, int],
     pods: Sequence[Json],
     exported: Sequence[Sequence[Series]],
 ) -> Slot:
-    """One service, from its pods and what those that are ready export."""
+    """One service, from its pods and what those that are ready export. `aliases` are None where nobody knows them."""
     every = [each for pod in exported for each in pod]
     requests, failed = _requests(every)
     buckets = _buckets(every)
     return Slot(
         name=name,
-        wanted=aliases.get(name),
+        known=aliases is not None,
+        wanted=(aliases or {}).get(name),
         served=tuple(sorted({each.labels.get("version", "") for each in every if each.name == metrics.SERVED.name})),
         weight=next((share for service, share in shares.items() if service.startswith(f"{model}-{name}")), None),
         pods=len(pods),

@@ -4,11 +4,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from contract.names import Trigger
 from loop.page import words
 from loop.page.sources import Json
 from loop.page.versions import ListedVersion
+
+NO_VERSION: Final = "has no version of it"
+NOT_ASKED: Final = "has not said what came of it"
 
 
 class RunState(StrEnum):
@@ -42,20 +46,20 @@ class TrainingRun:
     version: ListedVersion | None
 
 
-def trainings(workflows: Sequence[Json], versions: Sequence[ListedVersion]) -> list[TrainingRun]:
-    """The cluster's, and those that only the registry remembers; newest first."""
-    made = {each.workflow: each for each in versions if each.workflow}
-    live = [_training(each, made.get(each["metadata"]["name"])) for each in workflows]
+def trainings(workflows: Sequence[Json], versions: Sequence[ListedVersion] | None) -> list[TrainingRun]:
+    """The cluster's, and those that only the registry remembers; newest first. None: the registry was not asked."""
+    made = {each.workflow: each for each in versions or () if each.workflow}
+    live = [_training(each, made.get(each["metadata"]["name"]), asked=versions is not None) for each in workflows]
     known = {each.workflow for each in live}
-    kept = [_remembered(each) for each in versions if each.workflow not in known]
+    kept = [_remembered(each) for each in versions or () if each.workflow not in known]
     return sorted([*live, *kept], key=lambda each: each.started.timestamp() if each.started else 0.0, reverse=True)
 
 
-def _training(found: Json, version: ListedVersion | None) -> TrainingRun:
+def _training(found: Json, version: ListedVersion | None, *, asked: bool) -> TrainingRun:
     status, named = found.get("status", {}), _arguments(found)
     started = words.moment(status.get("startedAt")) or words.moment(found["metadata"]["creationTimestamp"])
     ended = words.moment(status.get("finishedAt"))
-    state, outcome = _outcome(status, version)
+    state, outcome = _outcome(status, version, asked=asked)
     return TrainingRun(
         workflow=found["metadata"]["name"],
         started=started,
@@ -81,7 +85,7 @@ def _remembered(version: ListedVersion) -> TrainingRun:
     )
 
 
-def _outcome(status: Json, version: ListedVersion | None) -> tuple[RunState, str]:
+def _outcome(status: Json, version: ListedVersion | None, *, asked: bool) -> tuple[RunState, str]:
     nodes = list(status.get("nodes", {}).values())
     phase = status.get("phase") or "Pending"
     if phase in {"Failed", "Error"}:
@@ -93,7 +97,7 @@ def _outcome(status: Json, version: ListedVersion | None) -> tuple[RunState, str
     if refusal := _refusal(nodes):
         return RunState.REFUSED, refusal
     if version is None:
-        return RunState.DONE, _message(nodes) or "ended; the registry has no version of it"
+        return RunState.DONE, _message(nodes) or f"ended; the registry {NO_VERSION if asked else NOT_ASKED}"
     return _state(version), _sentence(version)
 
 

@@ -217,3 +217,13 @@ def test_another_content_is_shown_without_a_restart(tmp_path: Path) -> None:
     file.write_text(content(model={"production": "4"}).to_json())
     os.utime(file, ns=(1, 1))
     assert read().models[0].production == "4"
+
+
+def test_what_only_mlflow_knows_is_unknown_while_it_is_away_and_no_fault() -> None:
+    html = screen(World(away={"mlflow"}))
+    assert "ended; the registry has not said what came of it" in station("train", html)
+    assert "is due" not in station("serve", html)
+
+
+def test_a_server_of_another_version_than_its_alias_names_is_pointed_out() -> None:
+    assert "version 3 version 2 is due" in station("serve", screen(World(aliases={"production": "2", "staging": "4"})))
