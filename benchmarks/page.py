@@ -68,7 +68,7 @@ def version(number: int) -> dict[str, Any]:
     report = {"metric": "auc", "candidate": 0.9, "minimum": 0.7, "production": 0.89, "production_version": "1"}
     tags = {"ml-loop.gate": "passed", "ml-loop.gate-report": json.dumps(report), "ml-loop.workflow": f"w{number}"}
     listed = [{"key": key, "value": text} for key, text in tags.items()]
-    return {"version": str(number), "run_id": "r", "model_id": "m", "creation_timestamp": 1, "tags": listed}
+    return {"version": str(number), "run_id": "r", "source": "models:/m-0", "creation_timestamp": 1, "tags": listed}
 
 
 def world() -> Mapping[str, bytes]:

@@ -1,6 +1,7 @@
 """A model's versions as people read them: where each is, what its gate said, why it was trained."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -106,7 +107,7 @@ def _version(found: Json, aliases: Mapping[str, str]) -> ListedVersion:
         number=number,
         made=words.milliseconds(found.get("creation_timestamp")),
         run_id=str(found.get("run_id", "")),
-        model_id=str(found.get("model_id", "")),
+        model_id=_logged_model(found),
         aliases=tuple(name for name in Alias if aliases.get(name) == number),
         passed=None if gate is None else gate == GateResult.PASSED,
         reason=str(report.get("reason", "")),
@@ -120,6 +121,12 @@ def _version(found: Json, aliases: Mapping[str, str]) -> ListedVersion:
         rejected=tags.get(Tag.REJECTED, ""),
         promoted=tags.get(Tag.PROMOTED, ""),
     )
+
+
+def _logged_model(found: Json) -> str:
+    """A list of versions names the model that was logged in their source alone; empty where that is something else."""
+    scheme, _, name = str(found.get("source", "")).partition("models:/")
+    return name if not scheme and re.fullmatch(r"m-[0-9a-f]+", name) else ""
 
 
 def _measures(report: Json) -> tuple[Measure, ...]:

@@ -6,6 +6,7 @@ from typing import Final
 
 from components.events import nats, retraining
 from components.monitoring import alias_watch, detector
+from components.observability import page
 from components.serving import promotion, serving
 from components.storage import versitygw
 from components.streaming import kafka
@@ -51,6 +52,7 @@ KINDS: Final = (
     kind(retraining.APP, "sensor"),
     kind(detector.APP),
     kind(alias_watch.APP),
+    kind(page.APP),
     kind(serving.APP, Alias.STAGING),
     kind(training.APP, "train", TRAINED),
     kind(training.APP, "evaluate", TRAINED),

@@ -45,7 +45,8 @@ artifact_path: model
 signature:
   inputs: '[{"type": "double", "name": "price", "required": true}, {"type": "long", "name":
     "pages", "required": true}]'
-  outputs: '[{"type": "double", "name": "score", "required": true}]'
+  outputs: '[{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1,
+    2]}}]'
   params: null
 """
 
@@ -122,7 +123,7 @@ def version(number: str, *, run: str = "", **tags: str) -> Json:
         "name": MODEL,
         "version": number,
         "run_id": run or f"run{number}",
-        "model_id": f"m-{number}",
+        "source": f"models:/m-{number}",
         "creation_timestamp": 1795759200000,
         "tags": [{"key": key, "value": text} for key, text in every.items()],
     }

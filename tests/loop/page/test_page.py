@@ -57,7 +57,7 @@ def test_the_screen_says_what_each_station_does() -> None:
     assert "auc of at least 0.7" in station("train", html)
     assert "version 4 staging" in station("register", html)
     assert "+0.011 of version 3" in station("register", html)
-    assert "price double pages long" in station("register", html)
+    assert "Inputs price double pages long Outputs unnamed tensor" in station("register", html)
     assert "production version 3 90 % 1 of 1 ready" in station("serve", html)
     assert "0.5 %" in station("serve", html)
     assert "price drift 0.41 1.2e-08 812" in station("monitor", html)
