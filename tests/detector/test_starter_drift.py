@@ -21,9 +21,18 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> np.ndarray[Any, Any]:
     found = np.random.default_rng(0).normal(size=(2000, 2)).round(3)
     reference = Reference("1", COLUMNS, {ALWAYS: found})
     monkeypatch.setattr(drift, "MlflowClient", object)
-    monkeypatch.setattr(drift, "aliases_of", lambda *_: {Alias.STAGING: "1"})
-    monkeypatch.setattr(drift, "fetch", lambda *_: reference)
-    monkeypatch.setattr(drift, "columns_of", lambda *_: COLUMNS)
+
+    def aliases_of(*_: object) -> dict[Alias, str]:
+        return {Alias.STAGING: "1"}
+
+    def fetch(*_: object) -> Reference:
+        return reference
+
+    def columns_of(*_: object) -> Columns:
+        return COLUMNS
+
+    for name, double in (("aliases_of", aliases_of), ("fetch", fetch), ("columns_of", columns_of)):
+        monkeypatch.setattr(drift, name, double)
     return found
 
 

@@ -107,6 +107,7 @@ class PromotionStack:
             detector_image=image,
             example_image=image,
             mode=KServeMode.STANDARD,
+            signing=None,
             storage=ModelStorage("storage", storage, here),
             tracking=Tracking(
                 url=Output.from_input(TRACKING_URL),

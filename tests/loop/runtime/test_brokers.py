@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AclOperation
+from confluent_kafka.admin import AclOperation  # pyright: ignore[reportPrivateImportUsage]  # documented there
 
 from contract.brokers import TOPIC_RIGHTS, Needs
 from contract.names import OUTCOMES_TOPIC
