@@ -1,27 +1,30 @@
-"""What serving costs: the bare `pyfunc` model in-process against the model server over HTTP, without and with capture.
+"""What serving costs: the bare `pyfunc` model in-process, the model server over HTTP, and two others beside it.
 
-    images/loop/.venv/bin/python benchmarks/serving.py [--requests 2000]
+    images/loop/.venv/bin/python benchmarks/serving.py [--requests 2000] [--rounds 3]
 
-One run, one machine, one row per request; the broker is librdkafka's own, in this process. Prints a Markdown table.
+One run, one machine, one row per request. All servers run at once and are asked by turns: a busy machine is busy for
+each. MLServer runs in an environment that `uv` makes for it. The broker is librdkafka's own, in this process.
+Prints a Markdown table: the median of the rounds, and how many times as many answers as the named baseline.
 """
 
 import argparse
-import http.client
 import json
 import os
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import mlflow
 import numpy as np
 import pandas as pd
+import sklearn
 from confluent_kafka import Producer
 from mlflow.models import infer_signature
 from mlflow.sklearn import save_model as save_sklearn
@@ -30,57 +33,117 @@ from sklearn.linear_model import LogisticRegression
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from loop.serving.served import ServedModel  # noqa: E402
+from benchmarks.load import Load  # noqa: E402
+from loop.serving.served import REFERENCE, ServedModel  # noqa: E402
 
 COLUMNS = [f"f{index}" for index in range(8)]
 ROW = [0.1] * len(COLUMNS)
-WARM_UP = 100
+V1 = ("/v1/models/bench:predict", {"instances": [ROW]})
+V2_INPUTS = [{"name": name, "shape": [1], "datatype": "FP64", "data": [0.1]} for name in COLUMNS]
+CLIENTS = (1, 4, 16, 64)
+MLSERVER = (
+    "mlserver==1.7.1",
+    "mlserver-mlflow==1.7.1",
+    "mlflow<4",
+    f"scikit-learn=={sklearn.__version__}",
+    "setuptools<81",
+)
+
+
+@dataclass
+class Served:
+    """A server as a process of its own."""
+
+    name: str
+    command: list[str]
+    path: str
+    body: object
+    port: int
+    environment: Mapping[str, str] = field(default_factory=dict)
+    folder: Path = ROOT
+
+    def load(self) -> Load:
+        return Load("127.0.0.1", self.port, self.path, json.dumps(self.body).encode())
+
+    def start(self, stack: ExitStack) -> None:
+        """Until it answers; it ends with the stack."""
+        log = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+        process = subprocess.Popen(
+            self.command, cwd=self.folder, env=os.environ | dict(self.environment), stdout=log, stderr=log
+        )
+        stack.callback(process.wait)
+        stack.callback(process.terminate)
+        deadline = time.monotonic() + 600
+        while True:
+            try:
+                self.load().run(1, 1)
+                return
+            except (OSError, AssertionError, EOFError):
+                log.seek(0)
+                assert process.poll() is None, f"{self.name} ended: {log.read().decode()[-2000:]}"
+                assert time.monotonic() < deadline, f"{self.name} does not answer: {log.read().decode()[-2000:]}"
+                time.sleep(0.5)
 
 
 def save_model(folder: Path) -> None:
     frame = pd.DataFrame(np.random.default_rng(0).normal(size=(500, len(COLUMNS))), columns=COLUMNS)
     model = LogisticRegression().fit(frame, frame["f0"] > 0)
     signature = infer_signature(frame, model.predict(frame))
-    save_sklearn(model, str(folder), signature=signature, pip_requirements=["scikit-learn"])
+    save_sklearn(model, str(folder), signature=signature, pip_requirements=["scikit-learn"],
+                 serialization_format="cloudpickle")  # fmt: skip
+    (folder / REFERENCE).mkdir()
+    frame.to_csv(folder / REFERENCE / "window.csv", index=False)
     ServedModel("bench", "1", "run", None).write(folder)
 
 
-@contextmanager
-def served(folder: Path, broker: str) -> Generator[int]:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+        return int(probe.getsockname()[1])
+
+
+def ours(folder: Path, name: str, broker: str = "", *options: str) -> Served:
+    port = free_port()
     command = [sys.executable, "-m", "loop", "serve", "--model_name=bench", f"--model_dir={folder}", f"--port={port}"]
-    environment = os.environ | {"KAFKA_BOOTSTRAP_SERVERS": broker}
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
-    try:
-        while True:
-            try:
-                request(http.client.HTTPConnection("127.0.0.1", port))
-                break
-            except ConnectionRefusedError:
-                assert process.poll() is None, "the model server ended"
-                time.sleep(0.2)
-        yield port
-    finally:
-        process.kill()
-        process.wait()
+    return Served(name, [*command, *options], *V1, port, {"KAFKA_BOOTSTRAP_SERVERS": broker})
 
 
-BODY = json.dumps({"instances": [ROW]})
+def mlflows(folder: Path) -> Served:
+    port = free_port()
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(folder), "-p", str(port)]
+    body = {"dataframe_split": {"columns": COLUMNS, "data": [ROW]}}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # of uvicorn, which it calls by name
+    return Served(
+        "MLflow's scoring server",
+        [*command, "--env-manager", "local"],
+        "/invocations",
+        body,
+        port,
+        {"PATH": path},
+    )
 
 
-def request(connection: http.client.HTTPConnection) -> None:
-    connection.request("POST", "/v1/models/bench:predict", BODY, {"Content-Type": "application/json"})
-    answer = connection.getresponse()
-    answer.read()
-    assert answer.status == 200, answer.status
+def mlserver(folder: Path, scratch: Path) -> Served:
+    port, home = free_port(), scratch / "mlserver"
+    home.mkdir()
+    settings = {
+        "http_port": port,
+        "grpc_port": free_port(),
+        "metrics_port": free_port(),
+        "debug": False,
+        "parallel_workers": 0,
+    }
+    (home / "settings.json").write_text(json.dumps({**settings, "host": "127.0.0.1"}))
+    model = {"name": "bench", "implementation": "mlserver_mlflow.MLflowRuntime", "parameters": {"uri": str(folder)}}
+    (home / "model-settings.json").write_text(json.dumps(model))
+    packages = [word for each in MLSERVER for word in ("--with", each)]
+    command = ["uv", "run", "--no-project", "--python", "3.11", *packages, "mlserver", "start", "."]
+    body = {"inputs": V2_INPUTS}
+    return Served("MLServer", command, "/v2/models/bench/infer", body, port, folder=home)
 
 
 def timed(call: Callable[[], object], count: int) -> list[float]:
-    for _ in range(WARM_UP):
-        call()
-    times = []
+    times: list[float] = []
     for _ in range(count):
         start = time.perf_counter()
         call()
@@ -88,49 +151,61 @@ def timed(call: Callable[[], object], count: int) -> list[float]:
     return times
 
 
-def over_http(port: int, count: int, clients: int) -> tuple[list[float], float]:
-    """All latencies, and requests per second of all clients together."""
-
-    def client(_: int) -> tuple[list[float], float]:
-        connection = http.client.HTTPConnection("127.0.0.1", port)
-        times = timed(lambda: request(connection), count // clients)
-        return times, len(times) / sum(times)
-
-    with ThreadPoolExecutor(clients) as pool:
-        results = list(pool.map(client, range(clients)))
-    return [t for times, _ in results for t in times], sum(rate for _, rate in results)
-
-
-def line(name: str, times: list[float], rate: float) -> str:
+def line(name: str, clients: int, times: list[float], rate: float, ratio: float) -> str:
     p50, p99 = np.percentile(times, [50, 99]) * 1000
-    return f"| {name} | {rate:.0f} | {p50:.2f} | {p99:.2f} |"
+    return f"| {name} | {clients} | {rate:.0f} | {ratio:.2f} | {p50:.2f} | {p99:.2f} |"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=2000)
-    count = parser.parse_args().requests
-    with tempfile.TemporaryDirectory() as temporary:
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--without", nargs="*", default=[], help="servers that are left out")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary, ExitStack() as stack:
         folder = Path(temporary) / "model"
         save_model(folder)
-        model = mlflow.pyfunc.load_model(str(folder))
-        frame = pd.DataFrame([ROW], columns=COLUMNS)
-
-        def predict() -> None:
-            model.predict(frame)
-
-        bare = timed(predict, count)
-        rows = [line("bare pyfunc, in-process", bare, len(bare) / sum(bare))]
+        model, frame = mlflow.pyfunc.load_model(str(folder)), pd.DataFrame([ROW], columns=COLUMNS)
         host = Producer({"test.mock.num.brokers": 1, "log_level": 2})
         (address,) = host.list_topics(timeout=10).brokers.values()
-        for name, broker in (
-            ("", ""),
-            (", capture", f"{address.host}:{address.port}"),
-            (", Kafka down", "127.0.0.1:9"),
-        ):
-            with served(folder, broker) as port:
-                rows += [line(f"served{name}, {n} client(s)", *over_http(port, count, n)) for n in (1, 4)]
-    print("| what | requests/s | p50 ms | p99 ms |\n| --- | ---: | ---: | ---: |", *rows, sep="\n")
+        servers = [
+            ours(folder, "served"),
+            ours(folder, "served, each by itself", "", "--batch=1"),
+            ours(folder, "served, capture", f"{address.host}:{address.port}"),
+            ours(folder, "served, Kafka down", "127.0.0.1:9"),
+            mlflows(folder),
+            mlserver(folder, Path(temporary)),
+        ]
+        servers = [server for server in servers if server.name not in given.without]
+        for server in servers:
+            server.start(stack)
+            server.load().run(200, 4)
+
+        def bare() -> None:
+            model.predict(frame)
+
+        timed(bare, 200)
+        print("| what | clients | requests/s | times the bare model | p50 ms | p99 ms |")
+        print("| --- | ---: | ---: | ---: | ---: | ---: |")
+        for clients in CLIENTS:
+            measure(servers, clients, given.requests, given.rounds, bare)
+
+
+def measure(servers: list[Served], clients: int, requests: int, rounds: int, bare: Callable[[], object]) -> None:
+    """By turns: the bare model, then each server, and that again."""
+    rates: dict[str, list[float]] = {}
+    loads = {server.name: server.load() for server in servers}
+    alone: list[float] = []
+    for _ in range(rounds):
+        times = timed(bare, requests)
+        alone += times
+        rates.setdefault("bare pyfunc, in-process", []).append(requests / sum(times))
+        for server in servers:
+            rates.setdefault(server.name, []).append(loads[server.name].run(requests, clients))
+    usual = statistics.median(rates["bare pyfunc, in-process"])
+    for name, each in rates.items():
+        rate = statistics.median(each)
+        print(line(name, clients, loads[name].seconds if name in loads else alone, rate, rate / usual), flush=True)
 
 
 if __name__ == "__main__":

@@ -145,6 +145,7 @@ def _training(name: str, model: Model, args: ModelLoopArgs, opts: ResourceOption
             promotion=model.promotion,
             image_pull_secrets=model.image_pull_secrets,
             rollout_timeout=model.serving.start_timeout,
+            server_memory=model.serving.resources.limits.bytes,
             kafka=args.published,
             watched=model.drift.features if model.drift and args.kafka else (),
             logs=args.logs,

@@ -222,6 +222,7 @@ class Serve(Command):
     port: Annotated[int, "of predictions and metrics"] = SERVER_PORT
     max_body_bytes: Annotated[int, Flag("larger requests get a 413", unless_default=True)] = 1024 * 1024
     max_rows: Annotated[int, Flag("rows of one request, more get a 413", unless_default=True)] = 1000
+    batch: Annotated[int, Flag("rows of requests that wait are asked together up to this", unless_default=True)] = 64
     drain_seconds: Annotated[float, Flag("answers go on this long after SIGTERM", unless_default=True)] = 5.0
 
 

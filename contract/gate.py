@@ -34,6 +34,38 @@ class Criterion:
             )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Slices:
+    """Groups of the evaluated rows, in none of which a candidate may be worse than the version in production."""
+
+    by: tuple[str, ...]
+    """Columns of the evaluated rows: each value of each is a group."""
+    metric: str
+    """One of the gate's."""
+    tolerance: float = 0.0
+    min_rows: int = 50
+    """Groups of fewer rows are named, and not judged."""
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Slices":
+        """What `to_json` wrote. Raises ValueError, which says what is wrong."""
+        try:
+            found = json.loads(text)
+            return cls(
+                by=tuple(map(str, found["by"])),
+                metric=str(found["metric"]),
+                tolerance=float(found["tolerance"]),
+                min_rows=int(found["min_rows"]),
+            )
+        except (TypeError, KeyError, ValueError):
+            raise ValueError(
+                f"it must be a JSON object with by, metric, tolerance and min_rows, and is {text[:100]!r}"
+            ) from None
+
+
 def to_json(criteria: Iterable[Criterion]) -> str:
     return json.dumps([asdict(each) for each in criteria])
 

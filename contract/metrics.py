@@ -72,6 +72,11 @@ REQUESTS: Final = CounterMetric(
 ANSWERS: Final = HistogramMetric(
     "ml_loop_answer_seconds", "From request to answer, of predictions that were made", ("version",)
 )
+ANSWERS_SQUARED: Final = CounterMetric(
+    "ml_loop_answer_seconds_squared_total",
+    "Sum of the squares of these times, by which a promotion tells a slower version from chance",
+    ("version",),
+)
 PREDICTIONS: Final = CounterMetric("ml_loop_predictions_total", "Rows answered", ("model", "version"))
 CAPTURED: Final = CounterMetric(
     "ml_loop_capture_messages_total",
@@ -80,7 +85,7 @@ CAPTURED: Final = CounterMetric(
     ("outcome",),
 )
 QUEUED: Final = GaugeMetric("ml_loop_capture_queued", "Predictions (rows) waiting to be encoded and produced")
-SERVING: Final[tuple[Metric, ...]] = (SERVED, REQUESTS, ANSWERS, PREDICTIONS, CAPTURED, QUEUED)
+SERVING: Final[tuple[Metric, ...]] = (SERVED, REQUESTS, ANSWERS, ANSWERS_SQUARED, PREDICTIONS, CAPTURED, QUEUED)
 
 # The drift detector.
 DRIFT_SCORE: Final = GaugeMetric(

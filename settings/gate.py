@@ -7,11 +7,12 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from contract.gate import Criterion, Direction
+from contract.gate import Slices as SlicesAsked
 from contract.intervals import NOT_NEGATIVE
 from settings.problem import Allowed, Path, Problem, one_of, shown
 from settings.section import Section
-from settings.values.names import MetricName
-from settings.values.number import Number, within
+from settings.values.names import FeatureName, MetricName
+from settings.values.number import Count, Number, within
 
 _ENDS: Final = (
     *("loss", "error", "errors", "deviance", "perplexity", "brier", "crps", "divergence", "distance", "regret"),
@@ -91,6 +92,23 @@ class GateMetric(Bounds):
         yield from self.problems(self.metric)
 
 
+class Slices(Section):
+    """Groups of the evaluated rows, in none of which a new version may be worse than the one in production."""
+
+    by: Annotated[
+        tuple[FeatureName, ...],
+        Field(min_length=1),
+        Allowed("a list with at least one column of the evaluated rows", "Write by: [region] or so"),
+    ]
+    """Columns of the evaluated rows: each value of each is a group."""
+    metric: MetricName | None = None
+    """One of the gate's metrics. Unset: its first."""
+    tolerance: Tolerance | None = None
+    """How much worse a group may be. Unset: as the metric's."""
+    min_rows: Count = SlicesAsked.min_rows
+    """Groups of fewer rows are named in the report, and not judged."""
+
+
 class Gate(Bounds):
     """What a new version must reach before it becomes `staging`: by one metric, or by each of `metrics`."""
 
@@ -105,6 +123,8 @@ class Gate(Bounds):
         | None
     ) = None
     """Metrics of the evaluation, each with its own bound: all of them must pass."""
+    slices: Slices | None = None
+    """Groups that are compared with production one by one; evaluate must leave its rows."""
     not_worse_than: (
         Annotated[Literal["production"], Allowed("production or null", "Write null to gate on the minimum alone")]
         | None
@@ -119,7 +139,33 @@ class Gate(Bounds):
         assert self.metric is not None  # noqa: S101  # `contradictions` has seen to it
         return (self.criterion(self.metric),)
 
+    @property
+    def sliced(self) -> SlicesAsked | None:
+        """What is asked of each group."""
+        if self.slices is None:
+            return None
+        metric = self.slices.metric or self.criteria[0].metric
+        usual = next(each.tolerance for each in self.criteria if each.metric == metric)
+        return SlicesAsked(
+            by=self.slices.by,
+            metric=metric,
+            tolerance=usual if self.slices.tolerance is None else self.slices.tolerance,
+            min_rows=self.slices.min_rows,
+        )
+
     def contradictions(self) -> Iterator[Problem]:
+        yield from self._metrics()
+        if self.slices is None:
+            return
+        if self.not_worse_than is None:
+            expected, remedy = "no slices while notWorseThan is null", "Remove them, or set notWorseThan to production"
+            yield Problem.with_value(("slices", "by"), list(self.slices.by), expected, remedy)
+        known = [self.metric] if self.metrics is None else [each.metric for each in self.metrics]
+        if self.slices.metric is not None and self.slices.metric not in known:
+            expected = f"one of the gate's metrics, {', '.join(map(str, known))}"
+            yield Problem.with_value(("slices", "metric"), self.slices.metric, expected, "Add it to the gate's metrics")
+
+    def _metrics(self) -> Iterator[Problem]:
         if self.metrics is None and self.metric is None:
             expected, remedy = "the name of a metric that the evaluation logs, such as auc", "Add it, or metrics"
             yield Problem.missing(("metric",), expected, remedy)

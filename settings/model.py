@@ -119,6 +119,8 @@ class Serving(Surroundings):
     """The largest request that is answered; larger ones get a 413."""
     max_rows: Count = Serve.max_rows
     """The most rows of a request; more get a 413."""
+    batch: Count = Serve.batch
+    """Requests that wait while the model is busy are asked together, up to so many rows. 1: each by itself."""
 
     def contradictions(self) -> Iterator[Problem]:
         yield from super().contradictions()

@@ -16,6 +16,11 @@ class Amounts(Section):
     memory: Size | None = None
     """Bytes with a unit, such as 512Mi."""
 
+    @property
+    def bytes(self) -> int | None:
+        """The memory as a number."""
+        return None if self.memory is None else int(amount(self.memory))
+
 
 class Resources(Section):
     """What a container asks for and may use at most."""

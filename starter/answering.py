@@ -39,10 +39,12 @@ class Server:
         RESTServer(
             "kserve.model_server:app", DataPlane(self.models), ModelRepositoryExtension(self.models), 0
         ).create_application()
-        guard("1", max_body, 0.0)
+        self.direct: dict[str, PyfuncModel] = {}
+        guard("1", max_body, 0.0, self.direct)
 
     def serve(self, model: PyfuncModel) -> None:
         self.models.update(model)
+        self.direct[model.name] = model
 
     def ask(self, path: str, body: object) -> httpx.Response:
         async def post() -> httpx.Response:

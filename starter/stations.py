@@ -12,6 +12,7 @@ import pandas as pd
 from mlflow import MlflowClient
 from mlflow.models import Model
 
+from contract.commands import Serve
 from contract.names import GATE_FILE, VERSION_FILE, Alias, Env, GateResult, Measured, Trigger
 from loop.model import reference
 from loop.model.requests import InputCheck
@@ -83,7 +84,12 @@ class Course:
         self._served = fetch(f"models://{self._trial.name}/{Alias.STAGING}", self._folder / "served", patience=5.0)
         self._capture = Capture(self._published, self._served)
         self._model = PyfuncModel(
-            self._trial.name, self._folder / "served", self._served, self._capture, self._trial.max_rows
+            self._trial.name,
+            self._folder / "served",
+            self._served,
+            self._capture,
+            max_rows=self._trial.max_rows,
+            batch=Serve.batch,
         )
         try:
             self._model.load()

@@ -246,4 +246,9 @@ def _runtime(args: ServingArgs) -> dict[str, Any]:
 
 
 def _command(settings: ServingSettings) -> Serve:
-    return Serve(model_name="{{.Name}}", max_body_bytes=settings.max_body_bytes, max_rows=settings.max_rows)
+    return Serve(
+        model_name="{{.Name}}",
+        max_body_bytes=settings.max_body_bytes,
+        max_rows=settings.max_rows,
+        batch=settings.batch,
+    )

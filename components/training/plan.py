@@ -7,7 +7,7 @@ from components.kit.access import NOTHING, Access
 from components.kit.pod import Resources
 from components.kit.surroundings import DEFAULT
 from components.training.template import prefix
-from contract.gate import Criterion
+from contract.gate import Criterion, Slices
 from contract.watching import Watching
 from settings.model import Commands
 from settings.surroundings import Surroundings
@@ -20,6 +20,8 @@ class GatePlan:
     criteria: Sequence[Criterion]
     compare: bool
     """Whether it must not be worse than the version in production."""
+    slices: Slices | None = None
+    """Groups in each of which it must not be, either."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +76,8 @@ class TrainingPlan:
     """Seconds between two trainings for one feature. None: drift always trains."""
     staging_service: str | None
     """InferenceService that follows the alias `staging`. None: there is none."""
+    server_memory: int | None = None
+    """Bytes that a server of the model may use. None: as many as there are."""
     canary: CanaryPlan | None
     """How the version in it is watched. None: it is not."""
     rollout: int

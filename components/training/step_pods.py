@@ -50,7 +50,9 @@ def _user_pods(plan: TrainingPlan, common: Mapping[str, str]) -> dict[str, LoopP
     train = LoopPod(
         image=plan.image,
         command=Train(command=plan.commands.train),
-        env=env | {Env.TRIGGER: workflow_parameter("trigger"), Env.WATCHED: json.dumps(list(plan.watched))},
+        env=env
+        | {Env.TRIGGER: workflow_parameter("trigger"), Env.WATCHED: json.dumps(list(plan.watched))}
+        | _server(plan),
         seconds=plan.timeout,
         resources=with_devices(plan.resources, plan.around),
         uses=spelled_access(plan.around),
@@ -59,7 +61,7 @@ def _user_pods(plan: TrainingPlan, common: Mapping[str, str]) -> dict[str, LoopP
     evaluate = replace(
         train,
         command=Evaluate(command=plan.commands.evaluate),
-        env=env | {Env.GATE: gate.to_json(plan.gate.criteria), Env.MEASURED: input_parameter("measured")},
+        env=env | _gate(plan) | {Env.MEASURED: input_parameter("measured")},
         inputs=["measured"],
         resources=with_devices(plan.evaluate_resources, plan.around),
     )
@@ -146,9 +148,20 @@ def _registration(plan: TrainingPlan) -> dict[str, str]:
         Env.FEATURE: workflow_parameter("feature"),
         Env.P_VALUE: workflow_parameter("p_value"),
         Env.EVENT_ID: workflow_parameter("event_id"),
-        Env.GATE: gate.to_json(plan.gate.criteria),
+        **_gate(plan),
         Env.IMAGE: plan.image,
     }
+
+
+def _server(plan: TrainingPlan) -> dict[str, str]:
+    """What a server has, for the candidate to fit into it."""
+    memory: dict[str, str] = {} if plan.server_memory is None else {Env.SERVER_MEMORY: str(plan.server_memory)}
+    return memory | {Env.SERVER_SECONDS: str(plan.rollout)} if plan.staging_service else {}
+
+
+def _gate(plan: TrainingPlan) -> dict[str, str]:
+    slices: dict[str, str] = {Env.SLICES: plan.gate.slices.to_json()} if plan.gate.slices else {}
+    return {Env.GATE: gate.to_json(plan.gate.criteria), **slices}
 
 
 def _cooldown(plan: TrainingPlan, cooldown: int) -> Cooldown:

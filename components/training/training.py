@@ -78,6 +78,8 @@ class TrainingArgs:
     """The time after which a rollout is given up."""
     signing: Signing | None = None
     """How the step that registers signs. None: it does not."""
+    server_memory: int | None = None
+    """Bytes that a server of the model may use. None: as many as there are."""
     logs: Bucket | None = None
     """Where the steps' logs go, for pods of the namespace. None: they stay with their pods."""
     earlier: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
@@ -182,7 +184,8 @@ def _plan(name: str, args: TrainingArgs, known: dict[str, Any]) -> TrainingPlan:
         around=training,
         image_pull_secrets=args.image_pull_secrets,
         rollout=int(args.rollout_timeout.total_seconds()),
-        gate=GatePlan(criteria=gate.criteria, compare=gate.not_worse_than is not None),
+        server_memory=args.server_memory,
+        gate=GatePlan(criteria=gate.criteria, compare=gate.not_worse_than is not None, slices=gate.sliced),
         data_uri=training.data_uri or "",
         parameters=training.parameters,
         watched=args.watched,

@@ -6,7 +6,10 @@ from typing import Any, Final
 
 import mlflow.pyfunc
 import numpy as np
+import orjson
 import pandas as pd
+from mlflow.environment_variables import MLFLOW_TRACE_SAMPLING_RATIO
+from mlflow.tracing.utils.otlp import should_use_otlp_exporter
 from mlflow.types import DataType
 
 from loop.model import answers, enforced
@@ -22,6 +25,8 @@ KNOWN_ROWS: Final = 20
 """First rows of a reference that a model is tried with, so that training and each server learn the same of it."""
 _TRIED: Final = 3
 """How many of those rows show whether a model takes several at once."""
+_JOINED: Final = (2, 3, 5, 16, 64)
+"""Rows that are asked together to see whether a model answers them as alone, to the last bit."""
 _MOST_COLUMNS: Final = 100
 """Columns that are asked one by one whether they may be null."""
 
@@ -30,6 +35,11 @@ class ServableModel:
     """A loaded model with the check of its requests."""
 
     def __init__(self, folder: Path, max_rows: int) -> None:
+        if not should_use_otlp_exporter():
+            # Agents are traced by MLflow itself. A server may not write to the tracking server, and each answer would
+            # wait for the refusal. `mlflow.tracing.disable()` would do, but then the next `pyfunc.log_model` of this
+            # process never ends: MLflow 3.17 takes a lock twice.
+            MLFLOW_TRACE_SAMPLING_RATIO.set(0.0)
         self._model = mlflow.pyfunc.load_model(str(folder))
         self.check = InputCheck(self._model.metadata.signature, max_rows)
         self._model.metadata.signature = self.check.enforced
@@ -39,6 +49,8 @@ class ServableModel:
         """The model takes one row, or one document, at a time; None: not known yet."""
         self._unwraps = False
         """A model that takes one row at a time answers it with a list of one answer."""
+        self.joins = False
+        """Rows are answered the same together as alone, bit for bit, so that requests may be asked together."""
 
     def try_example(self) -> bool:
         """Ask with the example that was logged with the model; whether there is one. Raises what the model raises."""
@@ -61,6 +73,7 @@ class ServableModel:
         if self.by_row is None:
             self.by_row = self._one_at_a_time(few)
         self.answer(self.check.rows(few))
+        self.joins = not self.by_row and self._answers_alike(rows)
 
     def answer(self, batch: Batch) -> tuple[list[Any], Any]:
         """(one JSON value per row, what the model returned). Raises what the model raises, and NotPerRowError."""
@@ -93,6 +106,20 @@ class ServableModel:
             self._unwraps = all(_is_one(result) for result in results)
             return True
         return False
+
+    def _answers_alike(self, rows: list[Any]) -> bool:
+        """Whether rows asked together, in groups of several sizes, are answered as each of them alone."""
+        rows = rows[: max(_JOINED[:3])]
+        try:
+            alone = [self.answer(self.check.rows([row]))[0][0] for row in rows]
+            for size in _JOINED:
+                places = [at % len(rows) for at in range(size)]
+                together, _ = self.answer(self.check.rows([rows[at] for at in places], unlimited=True))
+                if orjson.dumps(together) != orjson.dumps([alone[at] for at in places]):
+                    return False
+        except Exception:  # noqa: BLE001  # a model may raise anything; what it raises is told where it is asked
+            return False
+        return True
 
     def _learn_categories(self, rows: list[Any]) -> None:
         """Give a model that refuses text its text as pandas' categories, which LightGBM and XGBoost are trained with.

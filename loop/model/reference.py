@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 from mlflow.types import DataType
+from mlflow.types.schema import Object
 
 from loop.model import values
 from loop.model.answers import plain
@@ -36,11 +37,29 @@ def read(path: Path, check: InputCheck, most: int | None = None) -> list[Any]:
     expected = list(check.by_name)
     if len(check.tensors) == 1:
         return [_nested(row, check.tensors[0].shape) for row in rows]
+    if fields := _fields(header, check):
+        return [_object(fields, row) for row in rows]
     if check.named:
-        return _by_name(header, rows, check)
+        rows = _by_name(header, rows, check)
+        return [row[0] for row in rows] if check.lone else rows
     if len(header) != len(expected):
         raise BadRowsError(f"must have {len(expected)} columns, as the signature has, and has {len(header)}")
-    return rows
+    return [row[0] for row in rows] if check.lone else rows
+
+
+def _fields(header: list[str], check: InputCheck) -> dict[str, Column]:
+    """The keys of the only input, an object without a name, where the reference has a column for each of them."""
+    if not check.lone or check.named or not isinstance(kind := check.columns[0].kind, Object):
+        return {}
+    fields = {each.name: Column(each.name, each.name, each.dtype, each.required) for each in kind.properties}
+    needed = {name for name, field in fields.items() if field.required}
+    return {name: fields[name] for name in header} if needed <= set(header) <= set(fields) else {}
+
+
+def _object(fields: dict[str, Column], row: list[Any]) -> dict[str, Any]:
+    """What is missing and optional is left out, as a client would."""
+    cells = zip(fields.items(), row, strict=True)
+    return {name: cell for (name, field), cell in cells if cell is not None or field.required}
 
 
 def _by_name(header: list[str], rows: list[list[Any]], check: InputCheck) -> list[Any]:
@@ -61,8 +80,9 @@ def _csv(path: Path, check: InputCheck, most: int | None) -> tuple[list[str], li
     with path.open(newline="", encoding="utf-8") as file:
         lines = csv.reader(file)
         header = next(lines, [])
-        converters = [_converter(check.by_name[name]) for name in header if name in check.by_name]
-        if not check.named:
+        known = _fields(header, check) or check.by_name
+        converters = [_converter(known[name]) for name in header if name in known]
+        if not check.named and known is check.by_name:
             converters = [_converter(part) for part in check.parts]
         if len(converters) != len(header):
             converters = [_number] * len(header)

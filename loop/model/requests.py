@@ -1,7 +1,8 @@
 """Requests against the model's signature: what passes is typed as the model was trained, what fails gets a reason."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -11,6 +12,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature, validate_schema
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 
+from loop.model import values
 from loop.model.columns import Column, Row, column
 from loop.model.enforced import widened
 from loop.model.errors import RejectedError, UnservableError
@@ -33,11 +35,18 @@ class Batch:
     """A request that passed: the rows as they are published, and the same as the model takes them."""
 
     rows: list[Row]
-    model_input: Any
-    """A frame, an array, arrays by name, or a list where the model's function names its type by a hint."""
+    made: Callable[[], Any]
+    """Makes the model's input: requests that are asked together need none of their own."""
     params: dict[str, Any] | None = None
     raw: list[Any] = field(default_factory=list)
     """The rows as they came, each as good as a request of its own."""
+    arrays: list[Any] = field(default_factory=list)
+    """The columns as the model takes them, where a frame or a matrix is all it takes."""
+
+    @cached_property
+    def model_input(self) -> Any:
+        """A frame, an array, arrays by name, or a list where the model's function names its type by a hint."""
+        return self.made()
 
 
 class InputCheck:
@@ -58,6 +67,8 @@ class InputCheck:
         self.parts: list[Column] | list[Tensor] = self.tensors or self.columns
         self.by_name: dict[str, Any] = {part.name: part for part in self.parts}
         self._nested = any(part.nested for part in self.columns)
+        self.lone = len(self.columns) == 1 and not self.tensors and self._nested
+        """The only column holds lists, objects or anything: a row is its value, and no list of one."""
 
     def metadata(self) -> list[dict[str, Any]]:
         """The inputs as v2 model metadata lists them."""
@@ -79,9 +90,10 @@ class InputCheck:
             raise RejectedError('"instances" must be a list of at least one row')
         return self.rows(instances, body.get("parameters"))
 
-    def rows(self, instances: list[Any], parameters: object = None) -> Batch:
+    def rows(self, instances: list[Any], parameters: object = None, *, unlimited: bool = False) -> Batch:
         """Rows as v1 takes them, each a list, an object, or the value alone where there is only one input."""
-        self._limit(len(instances))
+        if not unlimited:
+            self._limit(len(instances))
         return self.batch([self._row(at, each) for at, each in enumerate(instances)], parameters, instances)
 
     def cells(self, row: Any) -> Row:
@@ -129,7 +141,7 @@ class InputCheck:
             if row.keys() != self.by_name.keys():
                 self._names(f"row {at}", row)
             return [row.get(part.name) for part in self.parts]
-        if count == 1 and (self.tensors or not isinstance(row, list) or self._takes_lists()):
+        if count == 1 and (self.tensors or not isinstance(row, list) or self.lone):
             return [row]
         if not isinstance(row, list):
             allowed = "a list or an object" if self.named else "a list"
@@ -140,10 +152,6 @@ class InputCheck:
 
     def _names_its_column(self, row: Mapping[str, Any]) -> bool:
         return self.parts[0].name in row or not self._nested
-
-    def _takes_lists(self) -> bool:
-        """The only column holds lists (or anything): a row that is a list is its value."""
-        return not self.matrix and self.columns[0].nested
 
     def _tensor(self, name: str, shape: list[int], data: object, row_shape: tuple[int, ...] | None) -> list[Any]:
         """A v2 tensor's rows, nested as its shape says; each of `row_shape`, or of any where that is None."""
@@ -176,9 +184,9 @@ class InputCheck:
             flat = [part.published(array) for part, array in zip(self.tensors, arrays, strict=True)]
             model_input = dict(zip(self.by_name, arrays, strict=True)) if self.named else arrays[0]
             if len(flat) == 1:
-                return Batch(flat[0], model_input, params, raw)
+                return Batch(flat[0], lambda: model_input, params, raw)
             features = [[part[0] if len(part) == 1 else part for part in parts] for parts in zip(*flat, strict=True)]
-            return Batch(features, model_input, params, raw)
+            return Batch(features, lambda: model_input, params, raw)
         for part, column_cells in zip(self.columns, cells, strict=True):
             part.refuse_missing(column_cells)
         cells = [
@@ -187,15 +195,40 @@ class InputCheck:
         ]
         typed = [part.typed(column_cells) for part, column_cells in zip(self.columns, cells, strict=True)]
         features = [list(row) for row in zip(*(published for _, published in typed), strict=True)]
-        return Batch(features, self._model_input([array for array, _ in typed], cells, rows), params, raw)
+        arrays = [array for array, _ in typed]
+        if self._plain:
+            return Batch(features, lambda: self._table(arrays), params, raw, arrays)
+        model_input = self._model_input(arrays, cells)
+        return Batch(features, lambda: model_input, params, raw)
 
-    def _model_input(self, arrays: list[Any], cells: list[tuple[Any, ...]], rows: list[Row]) -> Any:
-        if self.hinted:  # MLflow validates these by the hint itself, from what JSON holds
-            if not self.named:
-                return [row[0] for row in rows]
-            return [{k: v for k, v in zip(self.by_name, row, strict=True) if v is not None} for row in rows]
+    def joined(self, batches: list[Batch]) -> Batch:
+        """Several requests of the same params as one. Raises ValueError where the model takes them in other types."""
+        raw, params = [row for batch in batches for row in batch.raw], batches[0].params
+        if not self._plain:
+            return self.rows(raw, params, unlimited=True)
+        columns = list(zip(*(batch.arrays for batch in batches), strict=True))
+        if any(len({part.dtype for part in parts}) > 1 for parts in columns):
+            raise ValueError("a column with a missing value is of another type")
+        arrays = [np.concatenate(parts) for parts in columns]
+        return Batch([row for batch in batches for row in batch.rows], lambda: self._table(arrays), params, raw)
+
+    @property
+    def _plain(self) -> bool:
+        """The model's input is made of the columns alone, and no value of them can still be refused."""
+        text = any(part.categorical for part in self.columns)
+        return not (self.tensors or self.hinted or self.leaves_out or self._nested or text)
+
+    def _table(self, arrays: list[Any]) -> Any:
         if self.matrix:
             return np.column_stack(arrays)
+        return pd.DataFrame({part.label: array for part, array in zip(self.columns, arrays, strict=True)})
+
+    def _model_input(self, arrays: list[Any], cells: list[tuple[Any, ...]]) -> Any:
+        if self.hinted:  # MLflow validates these by the hint itself, from what JSON holds
+            if not self.named:
+                return [values.as_hinted(self.columns[0].kind, cell) for cell in cells[0]]
+            rows = zip(*cells, strict=True)
+            return [{k: v for k, v in zip(self.by_name, row, strict=True) if v is not None} for row in rows]
         frame = {
             part.label: array
             for part, array, given in zip(self.columns, arrays, cells, strict=True)

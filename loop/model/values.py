@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 from mlflow.types import DataType
 from mlflow.types.schema import AnyType, Array, Map, Object
 
@@ -174,6 +175,13 @@ def _inside(place: str, kind: Type, value: Any) -> Any:
 def joined(misfit: object) -> str:
     """What follows the place of a value: another place within it, or what is wrong."""
     return said if (said := str(misfit)).startswith(",") else f" {said}"
+
+
+def as_hinted(kind: Type, value: Any) -> Any:
+    """A value that has passed, as a function with a type hint wants it: of what JSON lacks, as Python has it."""
+    if kind is DataType.datetime and value is not None:
+        return pd.Timestamp(moment(value)).to_pydatetime()
+    return data(value) if kind is DataType.binary and value is not None else value
 
 
 def from_text(kind: Type, cell: Any) -> Any:

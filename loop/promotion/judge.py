@@ -95,10 +95,35 @@ def _latency(limits: Limits, new: Observation, old: Observation | None, verdict:
         return
     compared = f"{now * 1000:.0f} ms on average, version {old.version} takes {before * 1000:.0f} ms"
     verdict.notes.append(compared)
-    if now > before * limits.max_latency_ratio and now - before > LATENCY_FLOOR:
+    allowed = limits.max_latency_ratio * _larger(new.traffic, old.traffic)
+    if now > before * allowed and now - before > LATENCY_FLOOR and _slower(new.traffic, old.traffic, allowed) < ALPHA:
         verdict.failures.append(
             f"an answer takes {compared} ({now / before:.1f} times as long, allowed {limits.max_latency_ratio:g})"
         )
+
+
+def _larger(new: Traffic | None, old: Traffic | None) -> float:
+    """How many times as many rows a request brings as with the version before, at least 1: those may take longer."""
+    return max(1.0, new.rows_each / old.rows_each) if new and old else 1.0
+
+
+def _slower(new: Traffic | None, old: Traffic | None, allowed: float) -> float:
+    """How often chance makes answers so slow though they take `allowed` times as long on average: Welch's test.
+
+    Both are taken to spread as the one that spreads more, in proportion to their mean: few answers often miss the slow
+    ones, and would seem quick and steady at once.
+    """
+    if new is None or old is None:
+        return 1.0
+    spread = max(new.spread, old.spread)
+    means = new.seconds / new.answered, allowed * old.seconds / old.answered
+    parts = [spread * mean**2 / each.answered for mean, each in zip(means, (new, old), strict=True)]
+    beyond = means[0] - means[1]
+    if not sum(parts):
+        return 0.0 if beyond > 0 else 1.0
+    counts = new.answered - 1, old.answered - 1
+    freedom = sum(parts) ** 2 / sum(part**2 / count for part, count in zip(parts, counts, strict=True))
+    return float(stats.t.sf(beyond / sum(parts) ** 0.5, freedom))
 
 
 def _mean(seen: Observation | None) -> float | None:

@@ -12,6 +12,7 @@ import urllib3
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
+from contract import metrics
 from contract.messages import Malformed, Prediction, Scalar, number
 from contract.names import PREDICTIONS_TOPIC, SERVER_PORT, Env
 from loop.promotion.predictions import Sample, Value
@@ -87,14 +88,19 @@ def _scraped(http: urllib3.PoolManager, pod: Pod) -> Traffic:
 def counted(text: str) -> Traffic:
     """What a server's metrics say of its requests (`loop.serving.guard`)."""
     codes: dict[str, float] = {}
-    seconds = 0.0
+    seconds = squares = rows = 0.0
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             if sample.name == "ml_loop_requests_total":
                 codes[sample.labels["code"][0]] = codes.get(sample.labels["code"][0], 0.0) + sample.value
             elif sample.name == "ml_loop_answer_seconds_sum":
                 seconds += sample.value
-    return Traffic(int(codes.get("2", 0)), int(codes.get("5", 0)), int(codes.get("4", 0)), seconds)
+            elif sample.name == metrics.ANSWERS_SQUARED.name:
+                squares += sample.value
+            elif sample.name == metrics.PREDICTIONS.name:
+                rows += sample.value
+    answered, failed, refused = (int(codes.get(code, 0)) for code in ("2", "5", "4"))
+    return Traffic(answered, failed, refused, seconds, squares, int(rows))
 
 
 def crashes(service: InferenceService, version: str) -> tuple[str, ...]:

@@ -18,6 +18,10 @@ class Traffic:
     """Ended with a 4xx status."""
     seconds: float = 0.0
     """Time spent on those that were answered."""
+    squares: float = 0.0
+    """Sum of the squares of these times; 0 where the servers do not count it, as those of older images."""
+    rows: int = 0
+    """Rows that were answered; 0 likewise."""
 
     def __add__(self, other: "Traffic") -> "Traffic":
         return Traffic(
@@ -25,6 +29,8 @@ class Traffic:
             self.failed + other.failed,
             self.refused + other.refused,
             self.seconds + other.seconds,
+            self.squares + other.squares,
+            self.rows + other.rows,
         )
 
     def since(self, before: "Traffic") -> "Traffic | None":
@@ -34,6 +40,8 @@ class Traffic:
             self.failed - before.failed,
             self.refused - before.refused,
             self.seconds - before.seconds,
+            self.squares - before.squares,
+            self.rows - before.rows,
         )
         return new if min(new.answered, new.failed, new.refused, new.seconds) >= 0 else None
 
@@ -45,3 +53,15 @@ class Traffic:
     def latency(self) -> float | None:
         """Mean seconds of an answer; None where there are too few."""
         return self.seconds / self.answered if self.answered >= MIN_REQUESTS else None
+
+    @property
+    def spread(self) -> float:
+        """Variance of an answer's time over its mean squared; 1, as of times between events that come by chance, where
+        nothing is known of it."""
+        mean = self.seconds / self.answered
+        return max(0.0, self.squares / self.answered / mean**2 - 1) if self.squares and mean else 1.0
+
+    @property
+    def rows_each(self) -> float:
+        """Rows of a request on average; 1 where nothing is known of them."""
+        return max(1.0, self.rows / self.answered) if self.answered else 1.0

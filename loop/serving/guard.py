@@ -20,6 +20,7 @@ from loop.runtime.metrics import counter, histogram
 
 REQUESTS = counter(metrics.REQUESTS)
 ANSWERS = histogram(metrics.ANSWERS)
+ANSWERS_SQUARED = counter(metrics.ANSWERS_SQUARED)
 
 _PREDICT = re.compile(r"/v1/models/[^/]+:predict|/v2/models/[^/]+/infer")
 _DISCARDED = 32 * 1024 * 1024
@@ -54,7 +55,9 @@ class RequestGuard:
                 if predict:
                     REQUESTS.labels(scope["path"][1:3], message["status"]).inc()
                     if message["status"] == 200:  # an error is quick, and would flatter
-                        ANSWERS.labels(self._version).observe(time.perf_counter() - began)
+                        seconds = time.perf_counter() - began
+                        ANSWERS.labels(self._version).observe(seconds)
+                        ANSWERS_SQUARED.labels(self._version).inc(seconds**2)
             await send(message)
 
         try:

@@ -5,23 +5,22 @@ Answers under the InferenceService's name and the registered model's.
 `X-Tenant` and `X-User-Id` say whose prediction it is in `ml.predictions`, and `X-Request-Id` which.
 """
 
-import asyncio
 import logging
 import sys
 import warnings
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import kserve.logging
-from fastapi import Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from kserve import Model, ModelServer
 from kserve.errors import InferenceError, InvalidInput, ModelNotFound
 from kserve.model_server import app
 from kserve.protocol.infer_type import InferRequest
+from kserve.protocol.rest.server import RESTServer
 from starlette.exceptions import HTTPException
 
 from contract import metrics
@@ -35,8 +34,10 @@ from loop.model.requests import Batch
 from loop.runtime import command
 from loop.runtime.metrics import counter, info
 from loop.serving import connections
+from loop.serving.batching import Batcher
 from loop.serving.caller import Caller
 from loop.serving.capture import AnsweredRequest, Capture, from_environment
+from loop.serving.direct import DirectPredictions
 from loop.serving.guard import RequestGuard
 from loop.serving.served import ServedModel, reference_of
 
@@ -53,17 +54,19 @@ class LoadError(Exception):
 class PyfuncModel(Model):
     """An MLflow model of any flavor, checked at its border by its own signature."""
 
-    def __init__(self, name: str, folder: Path, served: ServedModel, capture: Capture | None, max_rows: int) -> None:
+    def __init__(
+        self, name: str, folder: Path, served: ServedModel, capture: Capture | None, *, max_rows: int, batch: int
+    ) -> None:
         super().__init__(name, return_response_headers=True)
         self._folder, self._served, self._capture, self._max_rows = folder, served, capture, max_rows
-        # One thread: the event loop stays free for health checks, and models need not be thread-safe.
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="predict")
+        self._batch = batch
 
     def load(self) -> bool:
         """Load the model and have it answer rows that it knows; raises LoadError."""
         try:
             self._model = ServableModel(self._folder, self._max_rows)
             self._try()
+            self._batcher = Batcher(self._model, self._batch)
         except Exception as error:
             raise LoadError(
                 f"version {self._served.version} of {self._served.name} cannot be served: "
@@ -94,9 +97,8 @@ class PyfuncModel(Model):
         response_headers: dict[str, str],
     ) -> dict[str, Any]:
         request, batch, caller = payload
-        loop = asyncio.get_running_loop()
         try:
-            answers, result = await loop.run_in_executor(self._executor, self._model.answer, batch)
+            answers, result = await self._batcher.answer(batch)
         except Exception as error:
             _log.exception("the model failed on a request that its signature allows")
             raise InferenceError(f"the model failed on this request: {type(error).__name__}") from error
@@ -152,8 +154,15 @@ def _configure_logging() -> None:
     _log.addFilter(lambda r: not (r.exc_info and isinstance(r.exc_info[1], InvalidInput | ModelNotFound)))
 
 
-def guard(version: str, max_body: int, drain_seconds: float) -> None:
-    """Put the limits and the shape of refusals before the SDK's application."""
+def _no_middlewares(_server: RESTServer, _app: FastAPI) -> None:
+    pass
+
+
+def guard(version: str, max_body: int, drain_seconds: float, models: Mapping[str, Model] | None = None) -> None:
+    """Put the limits, the shape of refusals and the short way of v1 before the SDK's application."""
+    # The SDK times each request by two system calls for a log that is switched off here.
+    RESTServer._add_middlewares = _no_middlewares  # noqa: SLF001  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
+    app.add_middleware(DirectPredictions, models={} if models is None else models)
     app.add_middleware(RequestGuard, version=version, max_body=max_body, drain_seconds=drain_seconds)
     app.add_exception_handler(RejectedError, _rejected)
     app.add_exception_handler(RequestValidationError, _malformed)
@@ -168,12 +177,13 @@ def serve(given: Serve) -> None:
     except FileNotFoundError as error:
         raise LoadError(f"{error.filename} is missing: the storage initializer did not finish") from error
     capture = from_environment(served)
-    model = PyfuncModel(given.model_name, folder, served, capture, given.max_rows)
+    model = PyfuncModel(given.model_name, folder, served, capture, max_rows=given.max_rows, batch=given.batch)
     model.load()
     # While the capture thread encodes a large batch, an answer waits for the interpreter lock up to this long (5 ms).
     sys.setswitchinterval(0.0005)
     SERVED.info({"model": served.name, "version": served.version, "run_id": served.run_id})
-    guard(served.version, given.max_body_bytes, given.drain_seconds)
+    models = {given.model_name: model, served.name: model}
+    guard(served.version, given.max_body_bytes, given.drain_seconds, models)
     connections.bound()
     server = ModelServer(http_port=given.port, enable_grpc=False, enable_latency_logging=False)
     server.register_model(model, served.name)

@@ -1,5 +1,6 @@
 """A candidate judged by the code that would serve it, on the reference rows of its run."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -26,7 +27,10 @@ class Candidate:
 
     def __init__(self, folder: Path, window: Path, artifact: str) -> None:
         self._artifact = artifact
+        began = time.monotonic()
         self._model = self._told(f"the model must load as it is served ({folder.name})", lambda: _loaded(folder))
+        self.seconds = time.monotonic() - began
+        """That loading took."""
         self.inputs = list(self._model.check.by_name)
         self.rows = self._read(window)
         self.notes: list[str] = []
@@ -42,6 +46,8 @@ class Candidate:
         if self._model.by_row:
             self.notes.append("answers: one row at a time")
         self._compare(together)
+        if not self._model.by_row and not self._model.joins:
+            self.notes.append("answers: not the same together as alone to the last bit, so requests are not joined")
 
     @property
     def columns(self) -> list[str]:

@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from contract.commands import Evaluate
-from contract.names import DATA_FINGERPRINT_FILE, METRICS_FILE, Alias, Env, Measured
+from contract.names import DATA_FINGERPRINT_FILE, EVALUATED_ROWS, METRICS_FILE, Alias, Env, Measured
 from loop.runtime.registry import Registry
-from loop.training import checks, evaluations
-from loop.training.gate import Evaluation, asked
+from loop.training import checks, evaluations, rows
+from loop.training.gate import Evaluation, asked, sliced
 from loop.training.step import (
     TrainingError,
     experiment,
@@ -35,7 +35,7 @@ from loop.training.train import parameters
 def evaluate(command: Sequence[str]) -> None:
     measured, name = Measured(one_of(Env.MEASURED, Measured)), setting(Env.MODEL)
     needed, output, registry = [each.metric for each in asked()], output_folder(), Registry()
-    for file in (METRICS_FILE, DATA_FINGERPRINT_FILE):
+    for file in (METRICS_FILE, DATA_FINGERPRINT_FILE, *EVALUATED_ROWS):
         (output / file).unlink(missing_ok=True)
     run, version = evaluations.run_of_workflow(registry, experiment()), None
     if measured is Measured.PRODUCTION:
@@ -57,7 +57,11 @@ def evaluate(command: Sequence[str]) -> None:
     run_user_command("evaluate", command, environment)
     values, data = metrics(output / METRICS_FILE, needed), fingerprint(output / DATA_FINGERPRINT_FILE)
     asked_for = {each: values[each] for each in needed}
-    evaluations.leave(registry, run, measured, Evaluation(version, asked_for, data))
+    file = evaluated_rows(output, asked_for)
+    if file is not None:
+        evaluations.keep_rows(registry, run, measured, file)
+    digest = None if file is None else rows.digest(file)
+    evaluations.leave(registry, run, measured, Evaluation(version, asked_for, data, digest))
     for key, value in values.items():
         print(f"{key}: {value:g}")
 
@@ -81,6 +85,20 @@ def metrics(path: Path, needed: Sequence[str]) -> dict[str, float]:
             f"{METRICS_FILE} must hold the gate's metric {missing[0]!r}: it holds {', '.join(values) or 'none'}"
         )
     return {key: float(value) for key, value in values.items()}
+
+
+def evaluated_rows(output: Path, measured: dict[str, float]) -> Path | None:
+    """The rows that the evaluate command wrote, checked. Raises `TrainingError` where the gate needs them."""
+    file, groups = rows.found(output), sliced()
+    if file is None:
+        if groups is not None:
+            raise rows.missing(groups.metric, "gate.slices")
+        return None
+    frame = rows.read(file)
+    needed = {} if groups is None else dict.fromkeys((groups.metric, *groups.by), "gate.slices")
+    rows.check(frame, file.name, measured, needed)
+    print(f"evaluated rows: {len(frame)}")
+    return file
 
 
 def fingerprint(path: Path) -> str:

@@ -6,12 +6,16 @@ reads it as text from somebody else: whatever is no evaluation of this workflow 
 
 import json
 import math
+import tempfile
+from pathlib import Path
 from typing import Final
 
+import pandas as pd
 from mlflow.entities import Run
 
-from contract.names import Env, Measured, RunTag
+from contract.names import EVALUATED_ROWS_FOLDER, Env, Measured, RunTag
 from loop.runtime.registry import Registry
+from loop.training import rows
 from loop.training.checks import is_sha256
 from loop.training.gate import Evaluation
 from loop.training.step import TrainingError, setting
@@ -37,6 +41,31 @@ def leave(registry: Registry, run: Run, measured: Measured, evaluation: Evaluati
     registry.tag_run(run.info.run_id, TAGS[measured], text)
 
 
+def keep_rows(registry: Registry, run: Run, measured: Measured, file: Path) -> None:
+    """Keep the evaluated rows at the run; their digest is part of the evaluation."""
+    registry.ask(lambda: registry.client.log_artifact(run.info.run_id, str(file), _folder(measured)))
+
+
+def rows_of(registry: Registry, run: Run, measured: Measured, evaluation: Evaluation) -> pd.DataFrame | None:
+    """The rows that the evaluation was made on; None where it left none. Raises TrainingError for any others."""
+    if evaluation.rows is None:
+        return None
+    run_id = run.info.run_id
+    with tempfile.TemporaryDirectory() as scratch:
+        for path in registry.run_artifacts(run_id, _folder(measured)):
+            file = registry.download(f"runs:/{run_id}/{path}", Path(scratch))
+            if rows.digest(file) == evaluation.rows:
+                return rows.read(file)
+    raise TrainingError(
+        f"the evaluated rows of the {measured} must be those that the step evaluate left: run {run_id} has none with "
+        f"the digest {evaluation.rows[:12]}; run the training again"
+    )
+
+
+def _folder(measured: Measured) -> str:
+    return f"{EVALUATED_ROWS_FOLDER}/{measured}"
+
+
 def read(run: Run, measured: Measured) -> Evaluation | None:
     """What `leave` kept in this workflow. Raises TrainingError where that is not what is there."""
     tag, uid = TAGS[measured], setting(Env.WORKFLOW_UID)
@@ -58,8 +87,10 @@ def _evaluation(found: object) -> Evaluation | None:
     match found:
         case None:
             return None
-        case {"version": str() | None as version, "metrics": dict() as metrics, "data": str() as data}:
-            return Evaluation(version, {str(key): _finite(value) for key, value in metrics.items()}, _sha256(data))
+        case {"version": str() | None as version, "metrics": dict() as metrics, "data": str() as data, **others}:
+            values = {str(key): _finite(value) for key, value in metrics.items()}
+            digest = others.get("rows")
+            return Evaluation(version, values, _sha256(data), None if digest is None else _sha256(digest))
         case _:
             raise ValueError
 
@@ -70,7 +101,7 @@ def _finite(value: object) -> float:
     return float(value)
 
 
-def _sha256(text: str) -> str:
-    if not is_sha256(text):
+def _sha256(text: object) -> str:
+    if not isinstance(text, str) or not is_sha256(text):
         raise ValueError
     return text

@@ -4,9 +4,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contract.gate import Criterion, Direction, from_json
+from contract.gate import Criterion, Direction, Slices, from_json
 from contract.names import Env, GateResult
-from loop.training.step import TrainingError, setting
+from loop.training import slices
+from loop.training.chance import Pair
+from loop.training.step import TrainingError, optional, setting
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,8 @@ class Evaluation:
     version: str | None
     metrics: dict[str, float]
     data: str
+    rows: str | None = None
+    """SHA-256 of the file of evaluated rows, where the evaluate command left one."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,24 @@ def asked() -> tuple[Criterion, ...]:
         raise TrainingError(f"{Env.GATE} cannot be followed: {error}") from None
 
 
-def decide(criteria: Sequence[Criterion], candidate: Evaluation, production: Evaluation | None) -> GateDecision:
-    """Pass if each metric is within its bound and not worse than production by more than its tolerance.
+def sliced() -> Slices | None:
+    """Which groups the settings have compared one by one."""
+    try:
+        return Slices.from_json(text) if (text := optional(Env.SLICES)) else None
+    except ValueError as error:
+        raise TrainingError(f"{Env.SLICES} cannot be followed: {error}") from None
+
+
+def decide(
+    criteria: Sequence[Criterion],
+    candidate: Evaluation,
+    production: Evaluation | None,
+    pair: Pair | None = None,
+    groups: Slices | None = None,
+) -> GateDecision:
+    """Pass if each metric is within its bound and not worse than production by more than its tolerance, nor in a group.
+
+    With the rows at hand (`pair`), worse is what chance does not explain: the whole interval of the difference.
 
     Raises `TrainingError` when the two were not measured on the same rows: then the comparison would mean nothing.
     """
@@ -54,9 +74,11 @@ def decide(criteria: Sequence[Criterion], candidate: Evaluation, production: Eva
             f"the candidate was measured on data {candidate.data[:12]} and version {production.version} in "
             f"production on {production.data[:12]}: the gate compares on the same rows only; run the training again"
         )
-    findings = [_find(each, candidate, production) for each in criteria]
-    passed = all(each.passed for each in findings)
-    reason = "; ".join(each.reason for each in findings if passed or not each.passed)
+    findings = [_find(each, candidate, production, pair) for each in criteria]
+    parts = _sliced(criteria, pair, groups) if pair and groups else []
+    passed = all(each.passed for each in (*findings, *parts))
+    told = findings if passed else [each for each in (*findings, *parts) if not each.passed]
+    reason = "; ".join(each.reason for each in told)
     report: dict[str, object] = {
         # The first metric's numbers stand for the version where one is shown only.
         **findings[0].numbers,
@@ -66,10 +88,19 @@ def decide(criteria: Sequence[Criterion], candidate: Evaluation, production: Eva
     }
     if production is not None:
         report["production_version"] = production.version
+    if parts:
+        report["slices"] = [each.numbers for each in parts]
+        unjudged = sum("unjudged" in each.numbers for each in parts)
+        report["reason"] = reason = f"{reason}; {len(parts) - unjudged} of {len(parts)} slices compared"
     return GateDecision(GateResult.PASSED if passed else GateResult.REJECTED, reason, report)
 
 
-def _find(asked: Criterion, candidate: Evaluation, production: Evaluation | None) -> MetricFinding:
+def _sliced(criteria: Sequence[Criterion], pair: Pair, groups: Slices) -> list[slices.SliceFinding]:
+    direction = next(each.direction for each in criteria if each.metric == groups.metric)
+    return slices.compare(groups, direction, pair)
+
+
+def _find(asked: Criterion, candidate: Evaluation, production: Evaluation | None, pair: Pair | None) -> MetricFinding:
     lower = asked.direction is Direction.LOWER
     bound = "maximum" if lower else "minimum"
     value = _value(asked, candidate, "the candidate")
@@ -87,6 +118,10 @@ def _find(asked: Criterion, candidate: Evaluation, production: Evaluation | None
         numbers |= {"production": current, "tolerance": asked.tolerance}
         beside = f"version {production.version} in production ({current:.4f}, tolerance {asked.tolerance:g})"
         worse = value > current + asked.tolerance if lower else value < current - asked.tolerance
+        if interval := pair and pair.interval(asked.metric):
+            numbers["interval"] = [interval.low, interval.high]
+            beside += f", difference {interval}"
+            worse = slices.worse_by(asked.direction, interval) > asked.tolerance
         if within and worse:
             return MetricFinding(False, f"{measured} is worse than {beside}", numbers)
         reason += f" and is not worse than {beside}"

@@ -17,7 +17,8 @@ from contract.names import GATE_FILE, GIT_COMMIT_TAG, VERSION_FILE, Alias, Env, 
 from loop.runtime import signatures
 from loop.runtime.registry import Registry
 from loop.training import checks, evaluations
-from loop.training.gate import Evaluation, GateDecision, asked, decide
+from loop.training.chance import Pair
+from loop.training.gate import Evaluation, GateDecision, asked, decide, sliced
 from loop.training.step import TrainingError, experiment, number, optional, run_step, setting, trigger, write_output
 
 
@@ -32,7 +33,8 @@ def register() -> None:
     candidate = evaluations.read(run, Measured.CANDIDATE)
     if candidate is None:
         raise TrainingError(f"the candidate must have been measured: the step evaluate found no model of run {run_id}")
-    decision = decide(criteria, candidate, production(registry, name, run) if optional(Env.BASELINE) else None)
+    before = production(registry, name, run) if optional(Env.BASELINE) else None
+    decision = decide(criteria, candidate, before, pair(registry, run, candidate, before), sliced())
     model_id = checks.logged_model(registry, run_id).model_id
     signed: dict[str, str] = {}
     if decision.gate == GateResult.PASSED and (key := optional(Env.SIGNING_KEY_FILE)):
@@ -76,6 +78,15 @@ def production(registry: Registry, name: str, run: Run) -> Evaluation | None:
             f"version {current.version} of {name} is in production, and was not measured: run the training again"
         )
     return evaluation
+
+
+def pair(registry: Registry, run: Run, candidate: Evaluation, production: Evaluation | None) -> Pair | None:
+    """The rows that both were measured on, where both evaluations left them."""
+    if production is None:
+        return None
+    one = evaluations.rows_of(registry, run, Measured.CANDIDATE, candidate)
+    other = evaluations.rows_of(registry, run, Measured.PRODUCTION, production)
+    return None if one is None or other is None else Pair(one, other)
 
 
 def report(name: str, version: str, gate: str, decision: GateDecision) -> None:

@@ -17,7 +17,7 @@ from mlflow.models import Model
 from contract.commands import Train
 from contract.names import GIT_COMMIT_TAG, MODEL_ARTIFACT, REFERENCE_ARTIFACT, RUN_ID_FILE, Env
 from loop.runtime.registry import Registry
-from loop.training import adoption, checks
+from loop.training import adoption, checks, fit
 from loop.training.candidate import Candidate
 from loop.training.step import (
     TrainingError,
@@ -95,6 +95,7 @@ def check(registry: Registry, run_id: str, given: str) -> None:
             print(f"signature: inferred from {artifacts[0]}")
         candidate = Candidate(folder, window, artifacts[0])
         candidate.judge()
+        print(fit.server(candidate.seconds), *fit.requirements(folder), sep="\n")
         print(f"features: {', '.join(candidate.inputs)}", *candidate.notes, sep="\n")
         checks.watched(json.loads(optional(Env.WATCHED) or "[]"), candidate.columns)
         if REFERENCE_ARTIFACT not in artifacts:

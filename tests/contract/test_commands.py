@@ -98,6 +98,7 @@ COMMANDS: Final[Mapping[type[Command], st.SearchStrategy[Command]]] = {
         port=PORTS,
         max_body_bytes=st.integers(),
         max_rows=st.integers(),
+        batch=st.integers(),
         drain_seconds=NUMBERS,
     ),
     TakeOutcomes: st.builds(TakeOutcomes, models=st.lists(TEXT, min_size=1).map(tuple), port=PORTS, metrics_port=PORTS),

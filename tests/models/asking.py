@@ -48,10 +48,12 @@ class Server:
         RESTServer(
             "kserve.model_server:app", DataPlane(self.models), ModelRepositoryExtension(self.models), 0
         ).create_application()
-        guard("1", 10_000_000, 0.0)
+        self.direct: dict[str, PyfuncModel] = {}
+        guard("1", 10_000_000, 0.0, self.direct)
 
     def serve(self, model: PyfuncModel) -> None:
         self.models.update(model)
+        self.direct[model.name] = model
 
     def ask(self, path: str, body: object) -> httpx.Response:
         async def post() -> httpx.Response:
@@ -112,7 +114,7 @@ def _changed(names: list[str], row: Any, values: dict[str, Any]) -> list[Any]:
 
 def _tensors(names: list[str], row: Any) -> list[dict[str, Any]]:
     """One row as v2's tensors: by input, lists and objects as JSON text. A row that is an object names its own."""
-    if isinstance(row, dict):
+    if isinstance(row, dict) and row.keys() <= set(names):
         names, row = list(row), list(row.values())
     cells = row if isinstance(row, list) and len(row) == len(names) and len(names) > 1 else [row]
     if len(names) == 1 and isinstance(row, list) and len(row) == 1:

@@ -75,7 +75,7 @@ def close(case: Case, name: str, folder: Path, server: Server) -> float:
     served = fetch(f"models://{name}/{Alias.STAGING}", folder / "served", patience=5.0)
     sink = Sink()
     capture = Capture(sink, served)
-    model = PyfuncModel(name, folder / "served", served, capture, max_rows=1000)
+    model = PyfuncModel(name, folder / "served", served, capture, max_rows=1000, batch=64)
     model.load()
     server.serve(model)
     sent = server.ask_all(model, folder / "served", case.rows, case.null, case.unseen, repeats=case.repeats)

@@ -3,10 +3,11 @@
 import json
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 from components.training.steps import PARAMETERS
 from contract import names
-from contract.gate import Criterion, Direction, from_json
+from contract.gate import Criterion, Direction, Slices, from_json
 from tests.components.table import training_args
 from tests.components.training.built import build, environment, pod_templates, rules, spec, template, with_settings
 from tests.program.mocks import Recording
@@ -118,6 +119,22 @@ def test_each_metric_of_the_gate_reaches_the_steps_that_measure_and_decide() -> 
             Criterion(metric="auc", bound=0.8),
             Criterion(metric="rmse", bound=3, direction=Direction.LOWER, tolerance=1),
         )
+
+
+def test_a_candidate_is_told_what_its_servers_have() -> None:
+    found = build(replace(training_args(), serving=True, server_memory=2**30, rollout_timeout=timedelta(minutes=7)))
+    assert environment(found, "train")["ML_LOOP_SERVER_MEMORY"] == str(2**30)
+    assert environment(found, "train")["ML_LOOP_SERVER_SECONDS"] == "420"
+    assert "ML_LOOP_SERVER_SECONDS" not in environment(found, "evaluate")
+
+
+def test_the_gate_s_slices_reach_both_steps_with_what_the_metric_says(recording: Recording) -> None:
+    gate = {"metric": "auc", "minimum": 0.8, "tolerance": 0.05, "slices": {"by": ["region"], "minRows": 30}}
+    found = build(with_settings(gate=gate))
+    for name in ("evaluate", "register"):
+        asked = Slices.from_json(environment(found, name)["ML_LOOP_SLICES"])
+        assert asked == Slices(by=("region",), metric="auc", tolerance=0.05, min_rows=30)
+        assert "ML_LOOP_SLICES" not in environment(recording, name)
 
 
 def test_whoever_was_granted_settles_its_cooldown_at_the_end_however_it_ended(recording: Recording) -> None:

@@ -237,3 +237,33 @@ def test_what_the_version_before_refuses_is_known_by_as_many_requests_as_it_had(
 @pytest.mark.parametrize("which", judged.PROMISES)
 def test_chance_alone_condemns_hardly_any_version(which: str) -> None:
     assert judged.condemned(which, looks=40, seed=1) == 0
+
+
+def timed(milliseconds: list[float], rows: int = 1) -> Traffic:
+    """So many answers as there are times."""
+    seconds = [each / 1000 for each in milliseconds]
+    squares = sum(each**2 for each in seconds)
+    return Traffic(answered=len(seconds), seconds=sum(seconds), squares=squares, rows=rows * len(seconds))
+
+
+def slow(times: list[float], usual: list[float], rows: int = 1) -> bool:
+    found = failures(replace(NEW, traffic=timed(times, rows)), replace(OLD, traffic=timed(usual)))
+    return any("an answer takes" in each for each in found)
+
+
+def test_a_few_very_slow_answers_among_sixty_are_chance_and_as_many_among_thousands_are_not() -> None:
+    usual = [20.0] * 580 + [400.0] * 20
+    assert not slow([20.0] * 55 + [400.0] * 5, usual), "twice the mean, by three slow answers more than usual"
+    assert slow([20.0] * 5000 + [400.0] * 1000, usual * 10)
+
+
+def test_a_version_twice_as_slow_with_steady_answers_is_told_from_sixty_of_them() -> None:
+    steady = [19.0, 20.0, 21.0] * 20
+    assert slow([2 * each for each in steady], steady)
+    assert not slow(steady, steady)
+
+
+def test_requests_of_more_rows_may_take_longer() -> None:
+    steady = [19.0, 20.0, 21.0] * 20
+    assert not slow([4 * each for each in steady], steady, rows=10)
+    assert slow([4 * each for each in steady], steady, rows=2)

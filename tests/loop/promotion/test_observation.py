@@ -19,8 +19,10 @@ def test_a_server_s_metrics_become_traffic() -> None:
     seconds = Histogram("ml_loop_answer_seconds", "…", ["version"], registry=registry)
     for value in (0.5, 0.25):
         seconds.labels("3").observe(value)
+    Counter("ml_loop_answer_seconds_squared_total", "…", ["version"], registry=registry).labels("3").inc(0.3125)
+    Counter("ml_loop_predictions_total", "…", ["model", "version"], registry=registry).labels("books", "3").inc(21)
     text = prometheus_client.generate_latest(registry).decode()
-    assert counted(text) == Traffic(answered=7, failed=1, refused=4, seconds=0.75)
+    assert counted(text) == Traffic(answered=7, failed=1, refused=4, seconds=0.75, squares=0.3125, rows=21)
 
 
 def test_a_server_that_was_asked_nothing_has_no_traffic() -> None:

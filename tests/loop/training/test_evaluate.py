@@ -12,7 +12,7 @@ from contract.names import Measured, RunTag
 def test_metrics_of_the_gate_and_the_fingerprint_of_the_rows_become_the_evaluation(bench: Bench) -> None:
     run_id = bench.bind(bench.run())
     assert bench.evaluate('{"auc": 0.91, "loss": 1}') == (0, f"model: models:/{bench.good_model}\nauc: 0.91\nloss: 1")
-    found = {"version": None, "metrics": {"auc": 0.91}, "data": DATA}
+    found = {"version": None, "metrics": {"auc": 0.91}, "data": DATA, "rows": None}
     assert bench.evaluation(run_id) == {"workflow": f"{bench.model}-uid", "evaluation": found}
 
 
@@ -38,7 +38,7 @@ def test_the_alias_production_is_resolved_once_to_its_version(bench: Bench) -> N
         echo '{{"auc": 0.8}}' > $ML_LOOP_OUTPUT/metrics.json"""
     assert bench.step("evaluate", "--", "sh", "-c", script, MEASURED="production")[0] == 0
     assert bench.written("uri") == f"models:/{bench.model}/1\n"
-    found = {"version": "1", "metrics": {"auc": 0.8}, "data": DATA}
+    found = {"version": "1", "metrics": {"auc": 0.8}, "data": DATA, "rows": None}
     assert bench.evaluation(run_id, Measured.PRODUCTION)["evaluation"] == found
 
 

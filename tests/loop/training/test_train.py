@@ -1,24 +1,27 @@
 """What a train command must leave behind: the contract kept, then one thing broken at a time."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from bench import DATA, WINDOW, Bench
 from mlflow.models import infer_signature
 
 from contract.names import REFERENCE_ARTIFACT
-from loop.training import checks
+from loop.training import checks, fit
 
 
 def test_a_run_that_keeps_the_contract_passes_and_each_fact_is_one_line(bench: Bench) -> None:
     run_id = bench.run()
     code, said = bench.train(run_id)
-    assert (code, said.splitlines()) == (
-        0,
-        [f"run: {run_id}", f"data fingerprint: {DATA}", "features: price, pages", "reference window: 120 rows"],
-    )
+    lines = said.splitlines()
+    assert re.fullmatch(r"load: \d+\.\d s, \d+ MiB at most", lines.pop(2))
+    facts = [f"run: {run_id}", f"data fingerprint: {DATA}", "features: price, pages", "reference window: 120 rows"]
+    assert (code, lines) == (0, facts)
 
 
 def test_an_exception_in_the_train_command_is_told_in_one_sentence(bench: Bench) -> None:
@@ -208,3 +211,31 @@ def test_a_reference_that_is_parquet_alone_is_written_as_csv_too_as_the_server_w
     assert (code, said.splitlines()[-1]) == (0, "reference window: 120 rows")
     written = pd.read_csv(bench.client.download_artifacts(run_id, REFERENCE_ARTIFACT, str(bench.output)))
     pd.testing.assert_frame_equal(written, rows, check_dtype=False)
+
+
+def test_a_model_that_needs_more_than_a_server_has_is_refused_with_both_numbers(bench: Bench) -> None:
+    code, said = bench.step("train", "--", "sh", "-c", f"printf {bench.run()} > $ML_LOOP_OUTPUT/run_id",
+                            SERVER_MEMORY=str(2**20))  # fmt: skip
+    assert code == 1
+    assert re.fullmatch(
+        r"the model must fit into its servers: to load it and to ask it took \d+ MiB, and "
+        r"serving\.resources\.limits\.memory is 1 MiB; raise that limit",
+        said,
+    )
+    code, said = bench.step("train", "--", "sh", "-c", f"printf {bench.run()} > $ML_LOOP_OUTPUT/run_id",
+                            SERVER_SECONDS="0")  # fmt: skip
+    assert code == 1
+    assert "serving.startTimeout is 0 s; raise it" in said
+
+
+def test_what_the_image_lacks_of_a_model_s_requirements_is_named(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text(
+        "mlflow>=1\nscikit-learn==0.1 # old\nno-such-package\n-r more.txt\n# a comment\n"
+        "pywin32==1; sys_platform == 'win32'\nhttp://example.com/a.whl\n"
+    )
+    assert fit.requirements(tmp_path) == [
+        f"requirements: the model asks for scikit-learn==0.1, and the image has scikit-learn {sklearn.__version__}",
+        "requirements: the model asks for no-such-package, and the image has no no-such-package",
+        "requirements: http://example.com/a.whl cannot be compared with the image",
+    ]
+    assert fit.requirements(tmp_path / "none") == []

@@ -1,0 +1,129 @@
+"""The evaluated rows: what an evaluate command may leave of each row it measured on, so that chance can be told.
+
+One line for each row, the same rows in the same order for every model. A metric is the mean of the column of its name,
+or one of `SCORES` of the columns `outcome` and `prediction`. All other columns are groups that the gate may slice by.
+"""
+
+import hashlib
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from sklearn import metrics
+
+from contract.names import EVALUATED_ROWS, Env
+from loop.training.step import TrainingError
+
+OUTCOME: Final = "outcome"
+PREDICTION: Final = "prediction"
+MOST: Final = 200_000
+"""Rows; the gate draws them again a thousand times."""
+AGREES: Final = 1e-4
+"""How far a metric may be from what its rows say, of the metric itself."""
+
+
+def auc(outcome: Any, prediction: Any) -> float:
+    """The area under the ROC curve by ranks; scikit-learn's own takes twenty times as long, and is asked thousands of
+    times. Raises ValueError for other than two outcomes."""
+    negative, positive = np.unique(outcome)
+    ones = int(np.sum(outcome == positive))
+    ranks = stats.rankdata(prediction)[outcome == positive]
+    return float((ranks.sum() - ones * (ones + 1) / 2) / (ones * np.sum(outcome == negative)))
+
+
+SCORES: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
+    "auc": auc,
+    "roc_auc": auc,
+    "average_precision": metrics.average_precision_score,
+    "accuracy": metrics.accuracy_score,
+    "balanced_accuracy": metrics.balanced_accuracy_score,
+    "f1": metrics.f1_score,
+    "precision": metrics.precision_score,
+    "recall": metrics.recall_score,
+    "log_loss": metrics.log_loss,
+    "brier": metrics.brier_score_loss,
+    "r2": metrics.r2_score,
+    "rmse": metrics.root_mean_squared_error,
+    "mse": metrics.mean_squared_error,
+    "mae": metrics.mean_absolute_error,
+    "mape": metrics.mean_absolute_percentage_error,
+}
+"""Of an outcome and a prediction, by the names that people give them."""
+
+
+def found(output: Path) -> Path | None:
+    """The file that the evaluate command wrote, if it did."""
+    return next((path for name in EVALUATED_ROWS if (path := output / name).is_file()), None)
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def read(path: Path) -> pd.DataFrame:
+    """Raises TrainingError for what is no table of rows."""
+    try:
+        frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    except Exception as error:
+        said = " ".join(str(error).split())[:200]
+        raise TrainingError(f"{path.name} must hold one line for each evaluated row: {said}") from error
+    if not 0 < len(frame) <= MOST:
+        raise TrainingError(
+            f"{path.name} must hold 1 to {MOST} rows, and holds {len(frame)}: measure on a sample of them, "
+            "the same for every model"
+        )
+    return frame
+
+
+def knows(frame: pd.DataFrame, metric: str) -> bool:
+    """Whether the rows say how large the metric is."""
+    return metric in frame or (metric in SCORES and {OUTCOME, PREDICTION} <= set(frame.columns))
+
+
+def score(columns: Mapping[str, Any] | pd.DataFrame, metric: str) -> float:
+    """The metric of these rows, which know it; NaN where they do not allow it, as an AUC of one class only."""
+    if metric in columns:
+        return float(np.mean(np.asarray(columns[metric], float)))
+    outcome, prediction = np.asarray(columns[OUTCOME]), np.asarray(columns[PREDICTION])
+    if metric in ("average_precision", "balanced_accuracy") and len(np.unique(outcome)) == 1:
+        return math.nan
+    try:
+        return float(SCORES[metric](outcome, prediction))
+    except ValueError:
+        return math.nan
+
+
+def check(frame: pd.DataFrame, name: str, measured: Mapping[str, float], groups: Mapping[str, str]) -> None:
+    """The rows are those that were measured on, and know what the gate slices by. Raises TrainingError.
+
+    `groups` says of each column or metric that the rows must know which setting asks for it.
+    """
+    for metric, value in measured.items():
+        if not knows(frame, metric):
+            continue
+        if frame[[each for each in (metric, OUTCOME, PREDICTION) if each in frame]].isna().to_numpy().any():
+            raise TrainingError(f"{name} must hold no missing value in what {metric} is measured by")
+        told = score(frame, metric)
+        if not abs(told - value) <= AGREES * max(1.0, abs(value)):
+            raise TrainingError(
+                f"{name} must hold the rows that the metrics were measured on: {metric} of its rows is {told:.6g}, "
+                f"and {value:.6g} in metrics.json"
+            )
+    for column, asked in groups.items():
+        if column not in frame and not knows(frame, column):
+            raise TrainingError(
+                f"{name} must know {column!r}, which {asked} names: its columns are {', '.join(map(str, frame))}; "
+                f"write it as a column, or a metric as {OUTCOME} and {PREDICTION}"
+            )
+
+
+def missing(metric: str, asked: str) -> TrainingError:
+    """What is said where the gate needs rows and there are none."""
+    return TrainingError(
+        f"the evaluate command must write the evaluated rows to ${Env.OUTPUT}/{EVALUATED_ROWS[0]}, as {asked} "
+        f"compares {metric} row by row: it wrote none"
+    )
