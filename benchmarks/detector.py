@@ -83,13 +83,13 @@ def detect(normal: Rows, sent: list[Message], window: int) -> float:
     """Seconds of CPU time for all messages."""
     features = normal.shape[1]
     names, events = tuple(f"f{n}" for n in range(features)), list[bytes]()
-    columns = Columns.numbers(names)
+    columns, settings = Columns.numbers(names), DriftSettings(features=names, window=window)
     watcher = SimpleNamespace(
-        reference=Reference("3", columns, {"window": normal}), problem="", columns={"3": columns}.get
+        reference=Reference("3", columns, {"window": list(normal.T)}), problem="", columns={"3": columns}.get
     )
     detector = Detector(
         model="m",
-        settings=DriftSettings(features=names, window=window),
+        settings=settings,
         consumer=cast("Any", ReplayConsumer(sent)),  # it is never assigned partitions
         publish=events.extend,
         watcher=cast("Any", watcher),
@@ -100,7 +100,7 @@ def detect(normal: Rows, sent: list[Message], window: int) -> float:
     for _ in range(len(sent) // 1000):
         detector.step(0)
     spent = time.process_time() - began
-    assert len(events) == len(sent) // window * features
+    assert len(events) == ((len(sent) - window) // settings.stride + 1) * features
     return spent
 
 

@@ -120,7 +120,7 @@ class Detect(Command):
 
     model: Annotated[str, "the registered model's name"]
     drift: DriftSettings
-    port: Annotated[int, "of /metrics, /healthz and /readyz"] = METRICS_PORT
+    port: Annotated[int, "of /metrics, /looks, /healthz and /readyz"] = METRICS_PORT
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,9 @@ from contract.intervals import FRACTION, POSITIVE, PROBABILITY, Interval
 MIN_WINDOW: Final = 30
 """Fewer rows tell nothing of a distribution; the same least number holds for the reference."""
 
+MOST_LOOKS: Final = 50
+"""Looks that a row may be in: where each began is kept in the metadata of a commit to Kafka, 4 KiB at most."""
+
 
 class DriftTest(StrEnum):
     """Which test compares the window with the reference."""
@@ -51,7 +54,8 @@ class DriftSettings:
     """What counts as drift. Raises ValueError with one sentence when a value is out of its range."""
 
     features: Annotated[tuple[str, ...], Flag("a feature to watch; once for each", name="feature")]
-    window: Annotated[int, "rows per comparison; each row is used once"] = 1000
+    window: Annotated[int, "rows per comparison, the last ones"] = 1000
+    every: Annotated[int | None, "rows from one comparison to the next; a quarter of the window unless given"] = None
     test: Annotated[DriftTest, "which test compares them"] = DriftTest.KS
     p_value: Annotated[float, "what consumers of the drift topic compare an event's p-value with"] = 0.05
     min_effect: Annotated[float, "smallest distance that matters, however significant (KS distance, or MMD)"] = 0.1
@@ -62,6 +66,32 @@ class DriftSettings:
         for key, allowed in INTERVALS.items():
             if getattr(self, key) not in allowed:
                 raise ValueError(f"{spelled(key)} is {getattr(self, key)}; it must be {allowed.said}.")
+        if self.every is not None and not fits(self.every, self.window):
+            raise ValueError(f"{spelled('every')} is {self.every}; it must be {fitting(self.window)}.")
+
+    @property
+    def stride(self) -> int:
+        """Rows from one look to the next."""
+        return self.every or quarter(self.window)
+
+    @property
+    def looks(self) -> int:
+        """How many looks each row is in."""
+        return self.window // self.stride
+
+
+def fits(every: int, window: int) -> bool:
+    """Whether a window is a whole number of steps: it is kept, and found again after a restart, step by step."""
+    return 1 <= every <= window and window % every == 0 and window // every <= MOST_LOOKS
+
+
+def fitting(window: int) -> str:
+    return f"a part of the window of {window} rows that it is a whole multiple of, {MOST_LOOKS} times at most"
+
+
+def quarter(window: int) -> int:
+    """The step that is nearest to a quarter of the window."""
+    return window // next(parts for parts in (4, 5, 3, 6, 2, 7, 1) if window % parts == 0)
 
 
 DEFAULTS: Final = DriftSettings(features=())

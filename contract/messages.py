@@ -14,6 +14,8 @@ from typing import Any, Final
 
 ALL_FEATURES: Final = "*"
 """The feature named by a test that looks at all of them together."""
+PREDICTION: Final = "@prediction"
+"""The feature that is no column, but what the model answered: its score or its label."""
 EVENT_ID_LENGTH: Final = 32
 EVENT_ID_CHARACTERS: Final = "0-9a-f"
 EVENT_ID: Final = f"[{EVENT_ID_CHARACTERS}]{{{EVENT_ID_LENGTH}}}"
@@ -54,6 +56,11 @@ class Prediction:
     def request(self) -> tuple[str, ...]:
         """The same for all rows of one request."""
         return (self.id.rpartition("/")[0],) if self.id else (self.tenant, self.user_id, self.at.isoformat())
+
+    @property
+    def answer(self) -> Scalar:
+        """The score or the label by which the model's answers are watched."""
+        return leading(self.predictions)
 
     def encode(self, dumps: Callable[[object], bytes] | None = None) -> bytes:
         """As JSON, in which a number that is not finite is null. `dumps` is a faster encoder with that property."""
@@ -181,6 +188,13 @@ class DriftEvent:
             )
         except _NO_MESSAGE as error:
             return Malformed(f"not a drift event: {_said(error)}")
+
+
+def leading(answer: Any) -> Scalar:
+    """The first value of an answer, however lists and objects hold it; None where it has none."""
+    while isinstance(answer, list | dict):
+        answer = next(iter(answer.values() if isinstance(answer, dict) else answer), None)
+    return answer
 
 
 def number(value: object) -> float | None:

@@ -174,6 +174,9 @@ REFERENCE_ARTIFACT: Final = "reference/window.csv"
 REFERENCE_PARQUET: Final = "reference/window.parquet"
 """The same rows with their types and nulls. A run may have it beside the CSV, or instead."""
 
+ANSWERS_ARTIFACT: Final = "reference/predictions.json"
+"""What the model answers to each of those rows, written by the step `train`: the leading value of each answer."""
+
 DATA_FINGERPRINT_PARAM: Final = "data_fingerprint"
 """Param of every training run: SHA-256 of the training data, hex."""
 

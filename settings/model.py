@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from contract.commands import Serve
-from contract.drift import DEFAULTS, MIN_WINDOW, DriftReference, DriftTest
+from contract.drift import DEFAULTS, MIN_WINDOW, DriftReference, DriftTest, fits, fitting, quarter
 from contract.watching import LIMITS, WATCH_SECONDS
 from settings.gate import Gate
 from settings.problem import Allowed, Problem, one_of
@@ -135,7 +135,7 @@ class Drift(Section):
         Field(min_length=1),
         Allowed("a list with at least one feature", "Name the columns of the model's signature that are to be watched"),
     ]
-    """Columns of the model's signature to watch, by name."""
+    """Columns of the model's signature to watch, by name, of whatever type; `@prediction` is the model's answer."""
     window: Annotated[
         int,
         Field(strict=True, ge=MIN_WINDOW),
@@ -144,6 +144,12 @@ class Drift(Section):
         ),
     ] = DEFAULTS.window
     """How many of the last predictions are compared with the reference."""
+    every: Annotated[
+        int | None,
+        Field(strict=True, ge=1),
+        Allowed("an integer of at least 1", "Leave it out for a quarter of drift.window"),
+    ] = DEFAULTS.every
+    """After how many new ones they are compared again. Unset: a quarter of the window."""
     test: Annotated[DriftTest, one_of(DriftTest, "Set it to ks unless only the dependence between features shifts")] = (
         DEFAULTS.test
     )
@@ -160,6 +166,9 @@ class Drift(Section):
     """Which rows the window is compared with."""
 
     def contradictions(self) -> Iterator[Problem]:
+        if self.every is not None and not fits(self.every, self.window):
+            remedy = f"Set it to {quarter(self.window)}, or leave it out"
+            yield Problem.with_value(("every",), self.every, fitting(self.window), remedy)
         for index, feature in enumerate(self.features):
             if feature in self.features[:index]:
                 expected, remedy = "a feature that is not listed yet", "Remove one of the two"

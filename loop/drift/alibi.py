@@ -7,21 +7,22 @@ base class.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 import numpy as np
-from alibi_detect.cd import KSDrift
+from alibi_detect.cd import ChiSquareDrift, KSDrift
 from alibi_detect.cd.base import BaseMMDDrift
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from contract.drift import DriftSettings, DriftTest
 from contract.messages import ALL_FEATURES, EventKind
-from loop.drift.column import ReferenceColumn, filled
+from loop.drift.column import CategoryColumn, ReferenceColumn
 from loop.drift.decision import Outcome
 from loop.drift.dependence import too_dependent, worth
-from loop.drift.statistics import permutations_needed, reference_p_value, smallest_distance
+from loop.drift.statistics import permutations_needed
+from loop.drift.univariate import Confirmed, Univariate
 
 _log = logging.getLogger(__name__)
 
@@ -32,57 +33,43 @@ SCREEN = 100
 MOST_PERMUTATIONS = 100_000
 
 
-def make(settings: DriftSettings, reference: Rows) -> "Ks | Mmd":
-    """The test that the settings ask for, ready for windows. NaN is where a row has no value."""
+def make(settings: DriftSettings, columns: Sequence[ReferenceColumn]) -> "Univariate | Mmd":
+    """The test that the settings ask for, ready for windows as the columns place them."""
     match settings.test:
         case DriftTest.KS:
-            return Ks(settings, reference)
+            return Univariate(settings, columns, Library(columns))
         case DriftTest.MMD:
-            return Mmd(settings, reference)
+            return Mmd(settings, columns)
 
 
-class Ks:
-    """KSDrift: one p-value per feature, made valid for this reference and for rows that depend on each other.
+class Library:
+    """KSDrift of numbers and ChiSquareDrift of categories, column by column, made when they are first asked."""
 
-    What is missing counts as a value above all others, so that a share of missing values that changes is a distance
-    like any other, in the same test.
-    """
+    def __init__(self, columns: Sequence[ReferenceColumn]) -> None:
+        self._columns = columns
+        self._detectors: dict[int, KSDrift | ChiSquareDrift] = {}
 
-    def __init__(self, settings: DriftSettings, reference: Rows) -> None:
-        self._settings, self._features = settings, settings.features
-        self._columns = [ReferenceColumn(values) for values in reference.T]
-        self._rows = np.array([column.effective_rows for column in self._columns])
-        self._detector = KSDrift(filled(reference), p_val=settings.p_value)
-
-    def __call__(self, window: Rows, elapsed: float) -> list[Outcome]:
-        answer = self._detector.predict(filled(window), return_p_val=True, return_distance=True)
+    def __call__(self, at: int, placed: Rows) -> Confirmed:
+        if at not in self._detectors:
+            column = self._columns[at]
+            kind = ChiSquareDrift if isinstance(column, CategoryColumn) else KSDrift
+            self._detectors[at] = kind(column.values[:, None])
+        answer = self._detectors[at].predict(placed[:, None], return_p_val=True, return_distance=True)
         data = cast("dict[str, Any]", answer)["data"]  # upstream has the types of its keys wrong
-        distances = np.round(data["distance"].astype(float), 6)  # they come as 32-bit floats
-        inflated = [column.inflation(values) for column, values in zip(self._columns, window.T, strict=True)]
-        rows, tests = len(window) / np.array(inflated), len(self._features)
-        p_values = np.maximum(data["p_val"].astype(float), reference_p_value(distances, self._rows, rows, tests))
-        smallest = smallest_distance(self._settings, self._rows, rows, tests, elapsed)
-        found: list[Outcome] = []
-        for n, (feature, column) in enumerate(zip(self._features, self._columns, strict=True)):
-            outcome = Outcome(feature, distances[n], p_values[n], effective_rows=rows[n], smallest=smallest[n])
-            if broken := column.broken(window[:, n]):
-                outcome = outcome._replace(kind=EventKind.QUALITY, reason=broken)
-            elif too_dependent(len(window), inflated[n]):
-                outcome = outcome._replace(reason=worth(len(window), inflated[n]))
-            found.append(outcome)
-        return found
+        return Confirmed(float(data["distance"][0]), float(data["p_val"][0]))
 
 
 class Mmd:
     """MMDDrift: one p-value for all features, each scaled by the reference's mean and standard deviation.
 
     A permutation tells nothing of rows that depend on each other, so only so many are compared as are independent:
-    every second, or every tenth. A value that is missing counts as the reference's mean.
+    every second, or every tenth. A value that is missing counts as the reference's mean, a category as one of so many
+    coordinates that are 0 or 1.
     """
 
-    def __init__(self, settings: DriftSettings, reference: Rows) -> None:
-        self._settings = settings
-        self._columns = [ReferenceColumn(values) for values in reference.T]
+    def __init__(self, settings: DriftSettings, columns: Sequence[ReferenceColumn]) -> None:
+        self._settings, self._columns = settings, columns
+        reference = self._points(np.stack([column.values for column in columns], axis=1))
         mean, deviation = np.nanmean(reference, axis=0), np.nanstd(reference, axis=0)
 
         def scale(rows: Rows) -> Rows:
@@ -91,24 +78,28 @@ class Mmd:
         every = max(1, round(max(column.own_inflation for column in self._columns)))
         self._detector = MMDDriftNumpy(reference[::every], p_val=settings.p_value, preprocess_fn=scale)
 
-    def __call__(self, window: Rows, elapsed: float) -> list[Outcome]:
+    def _points(self, placed: Rows) -> Rows:
+        parts = [column.coordinates(values) for column, values in zip(self._columns, placed.T, strict=True)]
+        points = np.concatenate(parts, axis=1)
+        return np.where(np.isinf(points), np.nan, points)
+
+    def __call__(self, placed: Rows, elapsed: float) -> list[Outcome]:
         """A first look with few permutations ends what is far from drift: it only takes rejections away."""
-        inflated = max(column.inflation(values) for column, values in zip(self._columns, window.T, strict=True))
-        rows = window[:: max(1, round(inflated))]
+        total = len(placed)
+        inflated = max(column.inflation(values) for column, values in zip(self._columns, placed.T, strict=True))
+        rows = self._points(placed[:: max(1, round(inflated))])
         p_value, mmd2, _ = self._detector.score(rows)
         needed = permutations_needed(self._settings, elapsed)
         if needed > MOST_PERMUTATIONS:
             _log.warning("%d permutations are needed to see drift in windows this short: enlarge the window", needed)
         elif p_value <= 0.1 and needed > SCREEN:
             p_value, _, _ = self._detector.score(rows, needed)
-        outcome = Outcome(ALL_FEATURES, max(0.0, mmd2) ** 0.5, p_value, effective_rows=len(window) / inflated)
-        named = zip(self._settings.features, self._columns, window.T, strict=True)
+        outcome = Outcome(ALL_FEATURES, max(0.0, mmd2) ** 0.5, p_value, effective_rows=total / inflated)
+        named = zip(self._settings.features, self._columns, placed.T, strict=True)
         if broken := next((f"{name}: {why}" for name, column, values in named if (why := column.broken(values))), ""):
             return [outcome._replace(kind=EventKind.QUALITY, reason=broken)]
-        if too_dependent(len(window), inflated):
-            return [
-                outcome._replace(reason=f"{len(window)} rows are worth {len(window) / inflated:.0f} independent ones")
-            ]
+        if too_dependent(total, inflated):
+            return [outcome._replace(reason=worth(total, inflated))]
         return [outcome]
 
 

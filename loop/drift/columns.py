@@ -71,9 +71,6 @@ class Columns:
             return self
         return Columns(dict(zip(header, self.kinds.values(), strict=True)))
 
-    def position(self, name: str) -> int:
-        return list(self.kinds).index(name)
-
 
 def signature_columns(client: Any, model: str, version: str) -> Columns | None:
     """The inputs of a version's signature; None when its model has none. Raises what the MLflow client raises."""

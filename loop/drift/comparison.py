@@ -1,24 +1,37 @@
 """A window against the references at hand: production's, and where that has drifted, the one that waits in staging."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contract.drift import DriftSettings
-from loop.drift.column import as_32_bits
+from contract.looks import Histogram
+from loop.drift.column import ReferenceColumn
 from loop.drift.columns import Columns
 from loop.drift.decision import Outcome, drifted, known
 from loop.drift.reference import Reference, season_of
 from loop.drift.row import Layouts, Row
+from loop.drift.values import column_of
 
-Rows = NDArray[np.floating[Any]]
+Rows = NDArray[np.float64]
 
 Compare = Callable[[Rows, float], list[Outcome]]
-"""A test that holds its reference: window (n, features) and seconds since the last one in, outcomes out."""
+"""A test that holds its reference: placed values (n, features) and seconds since the last window in, outcomes out."""
 
-MakeTest = Callable[[DriftSettings, Rows], Compare]
+MakeTest = Callable[[DriftSettings, Sequence[ReferenceColumn]], Compare]
+
+
+@dataclass(frozen=True)
+class Side:
+    """A reference, ready to be compared with."""
+
+    columns: Sequence[ReferenceColumn]
+    test: Compare
+
+    def placed(self, values: Rows) -> Rows:
+        return np.stack([c.placed(each) for c, each in zip(self.columns, values.T, strict=True)], axis=1)
 
 
 class Comparison:
@@ -26,42 +39,58 @@ class Comparison:
 
     def __init__(self, settings: DriftSettings, columns: Callable[[str], Columns | None], make_test: MakeTest) -> None:
         self._settings, self._columns, self._make_test = settings, columns, make_test
-        self._known: tuple[Reference | None, Layouts] = (None, Layouts(settings.features, columns))
+        self._known: tuple[Reference | None, Layouts] = (None, Layouts({}, columns))
         self._singles: frozenset[int] = frozenset()
-        self._tests: dict[tuple[str, str], Compare] = {}
+        self._sides: dict[tuple[str, str], Side] = {}
 
     def layouts(self, reference: Reference) -> Layouts:
         """Of the versions that have answered while this reference was in use."""
         if self._known[0] is not reference:
-            self._known = reference, Layouts(self._settings.features, self._columns)
+            self._known = reference, Layouts(reference.kinds(self._settings.features), self._columns)
             self._known[1](reference.version)
-            self._tests.clear()
+            self._sides.clear()
         return self._known[1]
 
     def __call__(
         self, reference: Reference, waiting: Reference | None, rows: list[Row], elapsed: float
-    ) -> list[Outcome]:
-        """Outcomes of rows in the order of their time; drift that `waiting` was trained on is `EventKind.KNOWN`."""
-        season = season_of(rows[len(rows) // 2].at, self._settings.reference)
-        found = self._outcomes(reference, reference, season, rows, elapsed)
-        if waiting is None or not drifted(found, elapsed, self._settings):
-            return found
-        beside = self._outcomes(reference, waiting, season, rows, elapsed)
-        return known(found, beside, waiting.version, elapsed, self._settings)
+    ) -> tuple[list[Outcome], Callable[[int], Histogram]]:
+        """Outcomes of rows in the order of their time, and for each feature's place its picture.
 
-    def _outcomes(
-        self, production: Reference, reference: Reference, season: str, rows: list[Row], elapsed: float
-    ) -> list[Outcome]:
-        layouts = self.layouts(production)
-        layouts(reference.version)
+        Drift that `waiting` was trained on is `EventKind.KNOWN`.
+        """
+        season = season_of(rows[len(rows) // 2].at, self._settings.reference)
+        layouts = self.layouts(reference)
+        for each in filter(None, (reference, waiting)):
+            layouts(each.version)
         if self._singles != layouts.singles:
             self._singles = layouts.singles
-            self._tests.clear()
-        test = self._test(reference, reference.season(season))
-        return test(as_32_bits(np.array([row.features for row in rows]), self._singles), elapsed)
+            self._sides.clear()
+        values = as_32_bits(np.array([row.features for row in rows]), self._singles)
+        side = self._side(reference, reference.season(season))
+        placed = side.placed(values)
+        found = side.test(placed, elapsed)
+        if waiting is not None and drifted(found, elapsed, self._settings):
+            other = self._side(waiting, waiting.season(season))
+            found = known(found, other.test(other.placed(values), elapsed), waiting.version, elapsed, self._settings)
+        return found, lambda n: side.columns[n].histogram(placed[:, n])
 
-    def _test(self, reference: Reference, season: str) -> Compare:
+    def _side(self, reference: Reference, season: str) -> Side:
         key = reference.version, season
-        if key not in self._tests:
-            self._tests[key] = self._make_test(self._settings, as_32_bits(reference.rows[season], self._singles))
-        return self._tests[key]
+        if key not in self._sides:
+            kinds = reference.kinds(self._settings.features).values()
+            values = as_32_bits_each(reference.rows[season], self._singles)
+            columns = [column_of(*each, reference.labels) for each in zip(kinds, values, strict=True)]
+            self._sides[key] = Side(columns, self._make_test(self._settings, columns))
+        return self._sides[key]
+
+
+def as_32_bits(rows: Rows, columns: Iterable[int]) -> Rows:
+    """Rows whose numbers in those columns are no finer than 32 bits, so that what was equal before a cast is again."""
+    return np.stack(as_32_bits_each(list(rows.T), columns), axis=1)
+
+
+def as_32_bits_each(values: Sequence[Rows], columns: Iterable[int]) -> list[Rows]:
+    """The same column by column, however long each is."""
+    chosen = set(columns)
+    with np.errstate(over="ignore"):  # beyond 32 bits is above all others, like what is missing
+        return [each.astype(np.float32).astype(np.float64) if n in chosen else each for n, each in enumerate(values)]

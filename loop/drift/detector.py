@@ -16,13 +16,16 @@ from typing import Any, Final, Literal, Protocol
 from contract.brokers import drift_group
 from contract.commands import Detect
 from contract.drift import DriftSettings
+from contract.looks import LOOKS_PATH
 from contract.messages import EventKind
 from contract.names import DRIFT_TOPIC, PREDICTIONS_TOPIC
 from loop.drift import metrics
 from loop.drift.comparison import Comparison, MakeTest
 from loop.drift.decision import Outcome, Span, events, sight
-from loop.drift.reference import Reference, Watcher
+from loop.drift.looks import RecentLooks
+from loop.drift.reference import Reference
 from loop.drift.row import CLOCK_SKEW, MalformedError, Row, UnknownVersionError, parse
+from loop.drift.watcher import Watcher
 from loop.drift.window import Bookmark, Windows, first_span
 from loop.runtime import watcher
 from loop.runtime.kafka import client_settings
@@ -65,7 +68,8 @@ class Detector:
     ) -> None:
         self._model, self._settings, self._consumer, self._publish = model, settings, consumer, publish
         self._watcher, self._partition, self._clock = watcher, partition, clock
-        self._windows = Windows(settings.window)
+        self._windows = Windows(settings.stride, settings.looks)
+        self.looks = RecentLooks(model)
         self._comparison = Comparison(settings, watcher.columns, make_test)
         self._count = {name: metrics.MESSAGES.labels(model, name) for name in metrics.OUTCOMES}
         self._sees = ""
@@ -82,14 +86,14 @@ class Detector:
             if low > kept.offset:
                 metrics.EXPIRED.labels(self._model).inc(low - kept.offset)
                 _log.warning("partition %d: %d messages are gone from Kafka", kept.partition, low - kept.offset)
-            marks[kept.partition] = Bookmark.read(kept.offset, kept.metadata)
-        self._windows = Windows.resume(self._settings.window, marks)
+            marks[kept.partition] = Bookmark.read(kept.offset, kept.metadata).after(low)
+        self._windows = Windows.resume(self._settings.stride, self._settings.looks, marks)
         consumer.assign(partitions)
         _log.info("reading %d partitions of %s from %s", len(partitions), PREDICTIONS_TOPIC, marks or "the earliest")
 
     def revoked(self, _consumer: Any, _partitions: list[Any]) -> None:
         """Forget the open window: whoever gets the partitions reads it again."""
-        self._windows = Windows(self._settings.window)
+        self._windows = Windows(self._settings.stride, self._settings.looks)
 
     def step(self, timeout: float = 0.5) -> float:
         """Read what there is, at most 1000 messages, and close the windows that are complete.
@@ -107,7 +111,7 @@ class Detector:
                 self._kafka_error(message.error())
             else:
                 self._take(message.partition(), message.offset(), self._row(message.value(), reference))
-        metrics.OPEN_ROWS.labels(self._model).set(len(self._windows.rows))
+        metrics.OPEN_ROWS.labels(self._model).set(len(self._windows.open))
         return 0.0
 
     def alive(self) -> tuple[bool, str]:
@@ -142,11 +146,14 @@ class Detector:
 
     def _close(self) -> None:
         windows = self._windows
-        self._commit(windows.closing())
-        if windows.rows:
+        if windows.keep():
+            return
+        looked, marks = windows.full and bool(windows.rows), windows.closing()
+        if looked:
+            self._commit(marks)
             self._publish(self._compare(windows))
             metrics.WINDOWS.labels(self._model).inc()
-        self._commit(windows.close(self._clock() + CLOCK_SKEW))
+        self._commit(windows.close(self._clock() + CLOCK_SKEW, looked=looked))
 
     def _compare(self, windows: Windows) -> list[bytes]:
         reference = self._watcher.reference
@@ -158,10 +165,11 @@ class Detector:
         elapsed = max(0.0, end - horizon) if horizon is not None else first_span(times)
         offsets = tuple(sorted((p, mark.end or 0) for p, mark in windows.bookmarks.items()))
         waiting = self._watcher.waiting
-        outcomes = self._comparison(reference, waiting, rows, elapsed)
+        outcomes, picture = self._comparison(reference, waiting, rows, elapsed)
         self._note(outcomes, waiting.version if waiting else "0")
         span = Span(start, end, len(times), offsets, elapsed)
         found = events(self._model, reference.version, span, outcomes, settings=self._settings, now=self._clock())
+        self.looks.add(found, outcomes, picture)
         for event in found:
             metrics.SCORE.labels(self._model, event.feature).set(event.distance)
             metrics.P_VALUE.labels(self._model, event.feature).set(event.p_value)
@@ -243,7 +251,8 @@ def main() -> int:
     threading.Thread(target=references.run, name="reference", daemon=True).start()
     consumer.subscribe([PREDICTIONS_TOPIC], on_assign=detector.assigned, on_revoke=detector.revoked)
     try:
-        watcher.run(detector.step, port=given.port, alive=detector.alive, ready=detector.ready)
+        pages = {LOOKS_PATH: detector.looks.encode}
+        watcher.run(detector.step, port=given.port, alive=detector.alive, ready=detector.ready, pages=pages)
     finally:
         references.stop()
         consumer.close()

@@ -1,19 +1,18 @@
 """One prediction as the detector compares it: parsed from a message, by the columns of the version that answered."""
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from contract.messages import Malformed, Prediction, number
+from contract.messages import PREDICTION, Malformed, Prediction
 from loop.drift.columns import Columns, Kind
+from loop.drift.values import READERS, Read
 
 CLOCK_SKEW: Final = 300.0
 """Seconds that a row's `at` may be ahead of the detector's clock."""
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
 """What is said to be older was dated by no clock that is set: 1970 is one that has just been switched on."""
-MISSING: Final = math.nan
 
 
 class MalformedError(ValueError):
@@ -29,21 +28,12 @@ class Row(NamedTuple):
 
     at: float
     features: tuple[float, ...]
-    """Codes where the column is no number; `MISSING` where there is no value, or none of the column's kind."""
-
-
-Read = Callable[[object], float]
-"""A value of a message as it is compared."""
-
-
-def read_number(value: object) -> float:
-    found = number(value)
-    return MISSING if found is None else found
+    """Codes where the column is no number; NaN where there is no value, or none of the column's kind."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a version has the watched features, and how each is read."""
+    """Where a version has the watched features, and how each is read. Behind its columns stands its answer."""
 
     width: int
     readers: tuple[tuple[int, Read], ...]
@@ -51,29 +41,30 @@ class Layout:
     @classmethod
     def of(cls, columns: Columns, readers: Mapping[str, Read]) -> "Layout | None":
         """`readers` by feature; None when the version lacks one of them."""
-        if not readers.keys() <= columns.kinds.keys():
+        positions = {name: at for at, name in enumerate(columns.kinds)} | {PREDICTION: len(columns.kinds)}
+        if not readers.keys() <= positions.keys():
             return None
-        return cls(len(columns.kinds), tuple((columns.position(name), read) for name, read in readers.items()))
+        return cls(len(columns.kinds), tuple((positions[name], read) for name, read in readers.items()))
 
 
 class Layouts:
     """The layout of each version that has answered, by the version; None where it is unknown or lacks a feature."""
 
-    def __init__(self, features: tuple[str, ...], columns: Callable[[str], Columns | None]) -> None:
-        self._features, self._columns = features, columns
+    def __init__(self, kinds: Mapping[str, Kind], columns: Callable[[str], Columns | None]) -> None:
+        """`kinds` are the reference's, by which the values of all versions are read, by watched feature."""
+        self._kinds, self._columns = kinds, columns
         self._known: dict[str, Layout] = {}
-        self.singles: frozenset[int] = frozenset()
-        """Features that some version has in 32 bits."""
+        self.singles = frozenset(n for n, kind in enumerate(kinds.values()) if kind is Kind.SINGLE)
+        """Features that the reference, or some version, has in 32 bits."""
 
     def __call__(self, version: str) -> Layout | None:
         if version in self._known:
             return self._known[version]
         columns = self._columns(version)
-        layout = Layout.of(columns, dict.fromkeys(self._features, read_number)) if columns else None
+        layout = Layout.of(columns, {name: READERS[kind] for name, kind in self._kinds.items()}) if columns else None
         if columns is not None and layout is not None:
             self._known[version] = layout
-            kinds = [columns.kinds[feature] for feature in self._features]
-            self.singles |= {n for n, kind in enumerate(kinds) if kind is Kind.SINGLE}
+            self.singles |= {n for n, name in enumerate(self._kinds) if columns.kinds.get(name) is Kind.SINGLE}
         return layout
 
 
@@ -100,4 +91,5 @@ def parse(value: bytes | None, model: str, layout: Callable[[str], Layout | None
         raise MalformedError("at is in the future")
     if at < EARLIEST:
         raise MalformedError("at is before the year 2000")
-    return Row(at, tuple([read(message.features[position]) for position, read in known.readers]))
+    values = [*message.features, message.answer]
+    return Row(at, tuple([read(values[position]) for position, read in known.readers]))

@@ -65,26 +65,39 @@ def ks_p_value(distance: ArrayLike, reference_rows: int, rows: int) -> Floats:
     return np.clip(kstwo.sf(values, effective), 0.0, 1.0)[where].reshape(np.shape(distance))
 
 
-def allowance(reference_rows: ArrayLike, features: int) -> Floats:
-    """How far a reference may be from the truth in any of the features, but for the unluckiest `BAD_REFERENCE`."""
-    return np.sqrt(np.log(2 * features / BAD_REFERENCE) / (2 * np.asarray(reference_rows, dtype=float)))
+def allowance(reference_rows: ArrayLike, features: int, sets: ArrayLike = 1) -> Floats:
+    """How far a reference may be from the truth in any of the features, but for the unluckiest `BAD_REFERENCE`.
+
+    `sets` is 1 for a distribution function, and for shares the number of categories, bounded one by one.
+    """
+    ways = 2 * features * np.asarray(sets, dtype=float) / BAD_REFERENCE
+    return np.sqrt(np.log(ways) / (2 * np.asarray(reference_rows, dtype=float)))
 
 
-def reference_p_value(distance: ArrayLike, reference_rows: ArrayLike, rows: ArrayLike, features: int) -> Floats:
-    """Largest p-value of a KS distance over all references but the unluckiest `BAD_REFERENCE` of them.
+def reference_p_value(
+    distance: ArrayLike, reference_rows: ArrayLike, rows: ArrayLike, features: int, sets: ArrayLike = 1
+) -> Floats:
+    """Largest p-value of a distance over all references but the unluckiest `BAD_REFERENCE` of them.
 
     One reference serves a year of windows, so its own sampling error returns in each of them: averaged over
     references the two-sample p-value is right, but an unlucky reference would trigger many times. Massart's bound,
     used twice: the reference is within `allowance` of the truth for all `features` with probability 1 -
     BAD_REFERENCE, and what is left of the distance is the window's own, with P(sup|F_n - F| > d) <= 2 exp(-2 n d^2).
-    Source: Dvoretzky, Kiefer & Wolfowitz (1956) with the constant of Massart (1990), Annals of Probability 18(3).
+    Source: Dvoretzky, Kiefer & Wolfowitz (1956) with the constant of Massart (1990), Annals of Probability 18(3). The
+    same bound holds for the share of each of `sets` categories by itself: Hoeffding (1963), J. Am. Stat. Ass. 58.
     """
-    own = np.maximum(0.0, np.asarray(distance, dtype=float) - allowance(reference_rows, features))
-    return np.minimum(1.0, 2 * np.exp(-2 * np.asarray(rows, dtype=float) * own**2))
+    own = np.maximum(0.0, np.asarray(distance, dtype=float) - allowance(reference_rows, features, sets))
+    ways = 2 * np.asarray(sets, dtype=float)
+    return np.minimum(1.0, ways * np.exp(-2 * np.asarray(rows, dtype=float) * own**2))
 
 
-def smallest_distance(
-    settings: DriftSettings, reference_rows: ArrayLike, rows: ArrayLike, features: int, elapsed: float
+def smallest_distance(  # noqa: PLR0917  # those of reference_p_value, and what the level is made of
+    settings: DriftSettings,
+    reference_rows: ArrayLike,
+    rows: ArrayLike,
+    features: int,
+    elapsed: float,
+    sets: ArrayLike = 1,
 ) -> Floats:
     """The least distance that is published as drift of a window; 1 or more where none can be.
 
@@ -93,8 +106,8 @@ def smallest_distance(
     level = float(alpha(settings, features, elapsed))
     if level <= 0:
         return np.full(np.shape(rows), np.inf)
-    own = np.sqrt(np.log(2 / level) / (2 * np.asarray(rows, dtype=float)))
-    return np.maximum(settings.min_effect, allowance(reference_rows, features) + own)
+    own = np.sqrt(np.log(2 * np.asarray(sets, dtype=float) / level) / (2 * np.asarray(rows, dtype=float)))
+    return np.maximum(settings.min_effect, allowance(reference_rows, features, sets) + own)
 
 
 def deviations(distance: ArrayLike) -> Floats:

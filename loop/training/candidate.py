@@ -33,6 +33,8 @@ class Candidate:
         """That loading took."""
         self.inputs = list(self._model.check.by_name)
         self.rows = self._read(window)
+        self.answers: list[Any] = []
+        """What the model has answered to each of the rows, once it was judged."""
         self.notes: list[str] = []
         """What is worth a line in the log."""
 
@@ -48,6 +50,7 @@ class Candidate:
         self._compare(together)
         if not self._model.by_row and not self._model.joins:
             self.notes.append("answers: not the same together as alone to the last bit, so requests are not joined")
+        self.answers = together
 
     @property
     def columns(self) -> list[str]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from mlflow.entities import LoggedModel, LoggedModelStatus
 
+from contract.messages import PREDICTION
 from contract.names import DATA_FINGERPRINT_PARAM, MODEL_ARTIFACT, REFERENCE_ARTIFACT, REFERENCE_PARQUET
 from loop.runtime.registry import Registry
 from loop.training.step import TrainingError
@@ -78,7 +79,7 @@ def watched(features: Sequence[str], columns: Sequence[str]) -> None:
     if not columns:
         print("watched: none of drift.features, as the model's columns have no names")
         return
-    if missing := [name for name in features if name not in columns]:
+    if missing := [name for name in features if name not in {*columns, PREDICTION}]:
         raise TrainingError(
             f"the model must have the columns of drift.features, and lacks {', '.join(map(repr, missing))}: "
             f"its columns are {', '.join(columns)}; correct drift.features, or train with the column"

@@ -11,11 +11,13 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import orjson
 import pandas as pd
 from mlflow.models import Model
 
 from contract.commands import Train
-from contract.names import GIT_COMMIT_TAG, MODEL_ARTIFACT, REFERENCE_ARTIFACT, RUN_ID_FILE, Env
+from contract.messages import leading
+from contract.names import ANSWERS_ARTIFACT, GIT_COMMIT_TAG, MODEL_ARTIFACT, REFERENCE_ARTIFACT, RUN_ID_FILE, Env
 from loop.runtime.registry import Registry
 from loop.training import adoption, checks, fit
 from loop.training.candidate import Candidate
@@ -101,6 +103,8 @@ def check(registry: Registry, run_id: str, given: str) -> None:
         if REFERENCE_ARTIFACT not in artifacts:
             text = as_csv(candidate)
             registry.ask(lambda: registry.client.log_text(run_id, text, REFERENCE_ARTIFACT))
+        answers = orjson.dumps([leading(answer) for answer in candidate.answers]).decode()
+        registry.ask(lambda: registry.client.log_text(run_id, answers, ANSWERS_ARTIFACT))
     print(f"reference window: {len(candidate.rows)} rows")
 
 

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from loop.drift.column import ReferenceColumn
+from loop.drift.column import ReferenceColumn, filled
 from loop.drift.dependence import LEAST_EFFECTIVE, inflation_of, too_dependent
 
 
@@ -79,9 +79,10 @@ def test_an_ordered_reference_that_is_dependent_is_worth_less_and_says_so_of_the
 )
 def test_a_column_is_broken_when_it_has_one_value_that_it_rarely_had(window: list[float], why: str) -> None:
     rare = np.random.default_rng(1).permutation([0.0] * 990 + [7.5] * 10)
-    assert ReferenceColumn(rare).broken(np.array(window)) == why
+    assert ReferenceColumn(rare).broken(filled(np.array(window))) == why
 
 
 def test_a_column_that_was_mostly_missing_is_not_broken_where_it_is_missing() -> None:
     sparse = np.array([np.nan] * 990 + [1.0] * 10)
-    assert ReferenceColumn(np.random.default_rng(1).permutation(sparse)).broken(np.array([np.nan] * 100)) == ""
+    column = ReferenceColumn(np.random.default_rng(1).permutation(sparse))
+    assert column.broken(filled(np.array([np.nan] * 100))) == ""

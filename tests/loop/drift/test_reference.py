@@ -18,7 +18,8 @@ from sklearn.linear_model import LinearRegression
 from contract.drift import DriftReference
 from contract.names import Tag
 from loop.drift.columns import Columns, Kind, of_inputs
-from loop.drift.reference import BadReferenceError, Watcher, parse, season_of
+from loop.drift.reference import BadReferenceError, parse, season_of
+from loop.drift.watcher import Watcher
 from loop.runtime.digests import digest
 
 ROWS = "age,price\n" + "1,2.5\n" * 30
@@ -57,7 +58,7 @@ def test_production_is_the_reference_and_staging_before_there_is_one(tracking: M
         "",
     )
     assert watcher.aliases == {"staging": second, "production": first}
-    np.testing.assert_array_equal(watcher.reference.rows["window"], np.full((30, 1), 2.5))
+    np.testing.assert_array_equal(watcher.reference.rows["window"][0], np.full(30, 2.5))
 
 
 def test_a_newer_version_in_staging_waits_and_an_older_one_does_not(
@@ -166,7 +167,7 @@ def test_a_season_has_its_own_reference_and_training_stands_in_for_one_that_is_m
     watcher.refresh()
     assert watcher.reference is not None
     assert watcher.reference.season("month-12") == "month-12"
-    assert watcher.reference.rows["month-12"][0, 0] == 9
+    assert watcher.reference.rows["month-12"][0][0] == 9
     assert watcher.reference.season("month-01") == "window"
 
 
@@ -185,19 +186,19 @@ def test_seasons_are_in_utc() -> None:
         ({"window": ""}, "The reference window.csv of version 3 has no column 'price'; it has none."),
         (
             {"window": "age,price\n1,2\n"},
-            "The reference window.csv of version 3 needs at least 30 rows of finite numbers or nothing; it has 1 rows.",
+            "The reference window.csv of version 3 needs at least 30 rows; it has 1.",
         ),
         (
             {"window": ROWS + "1,inf\n"},
             (
-                "The reference window.csv of version 3 needs at least 30 rows of finite numbers or nothing; "
-                "it has 31 rows."
+                "The reference window.csv of version 3 holds what is no number in the watched column 'price': "
+                "inf is not finite."
             ),
         ),
         (
             {"window": ROWS + "1,red\n"},
             (
-                "The reference window.csv of version 3 holds something else than numbers in a watched column: "
+                "The reference window.csv of version 3 holds what is no number in the watched column 'price': "
                 "could not convert string to float: 'red'."
             ),
         ),
@@ -222,7 +223,7 @@ def test_a_reference_that_cannot_be_used_says_why(files: dict[str, str], why: st
 
 def test_a_reference_may_have_rows_without_a_value() -> None:
     rows = parse("3", {"window": ROWS + "1,\n1,nan\n"}, ("price",)).rows["window"]
-    assert int(np.isnan(rows).sum()) == 2
+    assert int(np.isnan(rows[0]).sum()) == 2
 
 
 def test_columns_are_those_of_the_signature_and_of_the_reference_where_there_is_none(tracking: MlflowServer) -> None:

@@ -24,7 +24,7 @@ KNOWN = {"3": Columns({"age": Kind.NUMBER, "price": Kind.NUMBER, "color": Kind.T
 
 def read(message: object) -> Row | None:
     value = message if isinstance(message, bytes) else json.dumps(message).encode()
-    return parse(value, "recommender", Layouts(("price", "age"), KNOWN.get), NOW)
+    return parse(value, "recommender", Layouts(dict.fromkeys(("price", "age"), Kind.NUMBER), KNOWN.get), NOW)
 
 
 def test_a_prediction_gives_the_watched_features_in_the_order_they_are_watched() -> None:
@@ -68,7 +68,7 @@ def test_no_bytes_at_all_raise_anything_but_malformed(poison: bytes) -> None:
 
 def test_a_message_without_a_value_is_malformed() -> None:
     with pytest.raises(MalformedError):
-        parse(None, "recommender", Layouts(("age",), KNOWN.get), NOW)
+        parse(None, "recommender", Layouts({"age": Kind.NUMBER}, KNOWN.get), NOW)
 
 
 def test_a_version_that_nobody_knows_is_no_guess() -> None:

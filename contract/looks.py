@@ -1,0 +1,99 @@
+"""What a drift detector shows of its last looks: `GET /looks` on its port of metrics, JSON, read by who draws them.
+
+Counts by bin and never a row: the outer bins of numbers have no end, and categories that are rare share one bin.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from contract.messages import DriftEvent, Malformed
+
+LOOKS_PATH: Final = "/looks"
+MOST_LOOKS: Final = 50
+"""Windows of which the detector keeps what it saw."""
+MOST_BINS: Final = 20
+MOST_HISTOGRAMS: Final = 100
+"""Columns of a window with a histogram; the others come without."""
+OTHERS: Final = "(others)"
+"""Bin of the categories that are rare in the reference, or not in it."""
+MISSING: Final = "(missing)"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Histogram:
+    """Shares of the reference's rows and of the window's, by bin."""
+
+    bins: tuple[str, ...]
+    """For each bin its label: `below 1.5`, `1.5 to 2`, `2 and above`, a category, `(others)` or `(missing)`."""
+    edges: tuple[float, ...]
+    """Of numbers: the inner edges, so that there is one bin more than edges, and then `(missing)`. Else empty."""
+    reference: tuple[float, ...]
+    window: tuple[float, ...]
+
+    def fields(self) -> Mapping[str, Any]:
+        return {"bins": self.bins, "edges": self.edges, "reference": self.reference, "window": self.window}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """What one test saw in one window: its event, and what is not published of it."""
+
+    event: DriftEvent
+    smallest: float | None = None
+    """The least distance that would have been drift of such a window, to which `event.distance` compares. 1: none would
+    have been; None: not known."""
+    histogram: Histogram | None = None
+    """None for a test of all features together."""
+
+    def fields(self) -> Mapping[str, Any]:
+        histogram = self.histogram.fields() if self.histogram else None
+        return {**self.event.fields(), "smallest": self.smallest, "histogram": histogram}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Looks:
+    """Answer of `GET /looks`."""
+
+    model: str
+    looks: tuple[Look, ...]
+    """Oldest first; those of one window stand together and have the same `event.window`."""
+
+    def encode(self) -> bytes:
+        """As JSON. Raises ValueError for a number that is not finite."""
+        looks = [look.fields() for look in self.looks]
+        return json.dumps({"model": self.model, "looks": looks}, allow_nan=False).encode()
+
+    @classmethod
+    def parse(cls, value: bytes) -> "Looks | Malformed":
+        """What an answer says, or why it is none."""
+        try:
+            answer = json.loads(value)
+            return cls(model=str(answer["model"]), looks=tuple(map(_look, answer["looks"])))
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            return Malformed(f"no answer of {LOOKS_PATH}: {str(error)[:200]}")
+
+
+def _look(fields: Any) -> Look:
+    event = DriftEvent.parse(json.dumps(fields).encode())
+    if isinstance(event, Malformed):
+        raise ValueError(event.reason)
+    smallest, histogram = fields["smallest"], fields["histogram"]
+    return Look(
+        event=event,
+        smallest=None if smallest is None else float(smallest),
+        histogram=None if histogram is None else _histogram(histogram),
+    )
+
+
+def _histogram(fields: Any) -> Histogram:
+    found = Histogram(
+        bins=tuple(map(str, fields["bins"])),
+        edges=tuple(map(float, fields["edges"])),
+        reference=tuple(map(float, fields["reference"])),
+        window=tuple(map(float, fields["window"])),
+    )
+    if not len(found.bins) == len(found.reference) == len(found.window):
+        raise ValueError("a histogram has another number of bins than of shares")
+    return found

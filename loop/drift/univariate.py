@@ -1,0 +1,72 @@
+"""One test for each watched column, whatever its kind, made valid for this reference and for dependent rows: pure."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract.drift import DriftSettings
+from contract.messages import EventKind
+from loop.drift.column import CategoryColumn, Floats, ReferenceColumn
+from loop.drift.decision import Outcome
+from loop.drift.dependence import too_dependent, worth
+from loop.drift.statistics import cumulative_counts, ks_distances, reference_p_value, smallest_distance
+
+
+class Confirmed(NamedTuple):
+    """What the library's own test says of a column."""
+
+    distance: float
+    p_value: float
+
+
+Confirm = Callable[[int, Floats], Confirmed]
+"""The library's test of the column at a place, for values as they are compared."""
+
+
+class Univariate:
+    """A test for each column. Each is looked at by the bound of its kind, which is cheap and nearly always the larger
+    p-value; where that would be drift, the library's own test is asked, and the larger of both is said.
+
+    What is missing counts as a value above all others, or as a category of its own, so that a share of missing values
+    that changes is a distance like any other, in the same test.
+    """
+
+    def __init__(self, settings: DriftSettings, columns: Sequence[ReferenceColumn], confirm: Confirm) -> None:
+        self._settings, self._columns, self._confirm = settings, columns, confirm
+        self._rows = np.array([column.effective_rows for column in columns])
+        self._sets = np.array([column.sets for column in columns])
+
+    def __call__(self, placed: Floats, elapsed: float) -> list[Outcome]:
+        """`placed` is a window as `ReferenceColumn.placed` has it: (n, columns)."""
+        columns, total, tests = self._columns, len(placed), len(self._columns)
+        inflated = np.array([column.inflation(values) for column, values in zip(columns, placed.T, strict=True)])
+        distances = np.array([distances_of(c, values[None])[0] for c, values in zip(columns, placed.T, strict=True)])
+        rows = total / inflated
+        p_values = reference_p_value(distances, self._rows, rows, tests, self._sets)
+        smallest = smallest_distance(self._settings, self._rows, rows, tests, elapsed, self._sets)
+        found: list[Outcome] = []
+        for n, (feature, column) in enumerate(zip(self._settings.features, columns, strict=True)):
+            outcome = Outcome(
+                feature, round(float(distances[n]), 6), p_values[n], effective_rows=rows[n], smallest=smallest[n]
+            )
+            if broken := column.broken(placed[:, n]):
+                outcome = outcome._replace(kind=EventKind.QUALITY, reason=broken)
+            elif too_dependent(total, inflated[n]):
+                outcome = outcome._replace(reason=worth(total, inflated[n]))
+            elif distances[n] >= smallest[n]:
+                outcome = self._confirmed(outcome, n, placed[:, n])
+            found.append(outcome)
+        return found
+
+    def _confirmed(self, outcome: Outcome, n: int, placed: Floats) -> Outcome:
+        said = self._confirm(n, placed)
+        return outcome._replace(p_value=max(outcome.p_value, said.p_value))
+
+
+def distances_of(column: ReferenceColumn, placed: NDArray[np.float64]) -> Floats:
+    """Of windows (k, n): the KS distance of numbers, the largest difference of shares of categories."""
+    if isinstance(column, CategoryColumn):
+        return column.distances(placed)
+    return ks_distances(column.sorted, *cumulative_counts(column.sorted, placed), placed.shape[1])
