@@ -53,7 +53,7 @@ class Look:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Looks:
+class LooksAnswer:
     """Answer of `GET /looks`."""
 
     model: str
@@ -66,7 +66,7 @@ class Looks:
         return json.dumps({"model": self.model, "looks": looks}, allow_nan=False).encode()
 
     @classmethod
-    def parse(cls, value: bytes) -> "Looks | Malformed":
+    def parse(cls, value: bytes) -> "LooksAnswer | Malformed":
         """What an answer says, or why it is none."""
         try:
             answer = json.loads(value)

@@ -17,10 +17,12 @@ from contract.drift import DriftSettings
 from contract.messages import DriftEvent
 from contract.names import Alias
 from loop.drift.alibi import make
+from loop.drift.columns import Kind
 from loop.drift.comparison import Comparison
 from loop.drift.decision import Outcome, Span, events, sight
-from loop.drift.reference import BadReferenceError, Reference, aliases_of, columns_of, fetch
+from loop.drift.reference import BadReferenceError, Reference
 from loop.drift.row import MalformedError, Row, UnknownVersionError, parse
+from loop.drift.watcher import aliases_of, columns_of, fetch
 from starter.plan import Trial
 
 SHIFT = 2.0
@@ -53,7 +55,11 @@ def judge(model: str, settings: DriftSettings, messages: list[bytes]) -> tuple[s
     quiet, outcomes = compare(rows)
     if drifted := [event.feature for event in quiet if event.drift]:
         return f"rows of the reference must be no drift, and are in {', '.join(drifted)}: how were they sampled?", True
-    seen = {event.feature for event in compare(shifted(rows))[0] if event.drift}
+    seen = {
+        event.feature
+        for event in compare(shifted(rows, list(reference.kinds(settings.features).values())))[0]
+        if event.drift
+    }
     missed = [event.feature for event in quiet if event.feature not in seen]
     said = sight(outcomes)
     if missed:
@@ -77,18 +83,21 @@ Compare = Callable[[list[Row]], tuple[list[DriftEvent], list[Outcome]]]
 def asking(model: str, settings: DriftSettings, comparison: Comparison, reference: Reference) -> Compare:
     def compare(rows: list[Row]) -> tuple[list[DriftEvent], list[Outcome]]:
         now = time.time()
-        outcomes = comparison(reference, None, rows, SPAN)
+        outcomes, _ = comparison(reference, None, rows, SPAN)
         span = Span(now - SPAN, now, len(rows), ((0, len(rows)),), SPAN)
         return events(model, reference.version, span, outcomes, settings=settings, now=now), outcomes
 
     return compare
 
 
-def shifted(rows: list[Row]) -> list[Row]:
-    """Each feature by its own deviation, or by one where all values are the same."""
-    deviations = np.nan_to_num(np.nanstd(np.array([row.features for row in rows], dtype=float), axis=0))
-    by = np.where(deviations > 0, SHIFT * deviations, 1.0)
-    return [row._replace(features=tuple(float(each) for each in np.array(row.features) + by)) for row in rows]
+def shifted(rows: list[Row], kinds: list[Kind]) -> list[Row]:
+    """Numbers by their own deviation, or by one where all are the same; of what is none every second row loses its."""
+    values = np.array([row.features for row in rows], dtype=float)
+    deviations = np.nan_to_num(np.nanstd(values, axis=0))
+    numbers = np.array([kind in {Kind.NUMBER, Kind.SINGLE} for kind in kinds])
+    values = values + np.where(numbers, np.where(deviations > 0, SHIFT * deviations, 1.0), 0.0)
+    values[::2, ~numbers] = np.nan
+    return [row._replace(features=tuple(map(float, each))) for row, each in zip(rows, values, strict=True)]
 
 
 if __name__ == "__main__":

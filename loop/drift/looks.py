@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from contract.looks import MOST_HISTOGRAMS, MOST_LOOKS, Histogram, Look, Looks
+from contract.looks import MOST_HISTOGRAMS, MOST_LOOKS, Histogram, Look, LooksAnswer
 from contract.messages import ALL_FEATURES, DriftEvent
 from loop.drift.decision import Outcome
 
@@ -28,4 +28,5 @@ class RecentLooks:
 
     def encode(self) -> bytes:
         """The answer of `GET /looks`."""
-        return Looks(model=self._model, looks=tuple(look for window in self._windows for look in window)).encode()
+        looks = tuple(look for window in self._windows for look in window)
+        return LooksAnswer(model=self._model, looks=looks).encode()

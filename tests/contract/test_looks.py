@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from contract.looks import Histogram, Look, Looks
+from contract.looks import Histogram, Look, LooksAnswer
 from contract.messages import DriftEvent, Malformed, Window
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -25,7 +25,7 @@ EVENT = DriftEvent(
 NUMBERS = Histogram(
     bins=("below 1.5", "1.5 and above", "(missing)"), edges=(1.5,), reference=(0.5, 0.5, 0.0), window=(0.9, 0.0, 0.1)
 )
-LOOKS = Looks(
+LOOKS = LooksAnswer(
     model="books",
     looks=(
         Look(event=EVENT, smallest=0.125, histogram=NUMBERS),
@@ -35,14 +35,14 @@ LOOKS = Looks(
 
 
 def test_looks_come_out_as_they_went_in() -> None:
-    assert Looks.parse(LOOKS.encode()) == LOOKS
+    assert LooksAnswer.parse(LOOKS.encode()) == LOOKS
 
 
 @pytest.mark.parametrize("key", ["model", "looks"])
 def test_an_answer_without_a_part_is_none(key: str) -> None:
     answer = json.loads(LOOKS.encode())
     del answer[key]
-    assert isinstance(Looks.parse(json.dumps(answer).encode()), Malformed)
+    assert isinstance(LooksAnswer.parse(json.dumps(answer).encode()), Malformed)
 
 
 @pytest.mark.parametrize(
@@ -51,16 +51,16 @@ def test_an_answer_without_a_part_is_none(key: str) -> None:
 def test_a_look_that_is_none_is_no_answer(key: str, value: object) -> None:
     answer = json.loads(LOOKS.encode())
     answer["looks"][0][key] = value
-    assert isinstance(Looks.parse(json.dumps(answer).encode()), Malformed)
+    assert isinstance(LooksAnswer.parse(json.dumps(answer).encode()), Malformed)
 
 
 def test_a_histogram_with_more_bins_than_shares_is_none() -> None:
     answer = json.loads(LOOKS.encode())
     answer["looks"][0]["histogram"]["bins"].append("more")
-    found = Looks.parse(json.dumps(answer).encode())
+    found = LooksAnswer.parse(json.dumps(answer).encode())
     assert found == Malformed("no answer of /looks: a histogram has another number of bins than of shares")
 
 
 @pytest.mark.parametrize("poison", [b"", b"null", b"[]", b"\xff", b"[" * 100_000])
 def test_poison_is_no_answer(poison: bytes) -> None:
-    assert isinstance(Looks.parse(poison), Malformed)
+    assert isinstance(LooksAnswer.parse(poison), Malformed)

@@ -19,7 +19,7 @@ COLUMNS = Columns.numbers(("a", "b"))
 @pytest.fixture
 def rows(monkeypatch: pytest.MonkeyPatch) -> np.ndarray[Any, Any]:
     found = np.random.default_rng(0).normal(size=(2000, 2)).round(3)
-    reference = Reference("1", COLUMNS, {ALWAYS: found})
+    reference = Reference("1", COLUMNS, {ALWAYS: list(found.T)})
     monkeypatch.setattr(drift, "MlflowClient", object)
 
     def aliases_of(*_: object) -> dict[Alias, str]:
