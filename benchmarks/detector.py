@@ -85,7 +85,10 @@ def detect(normal: Rows, sent: list[Message], window: int) -> float:
     names, events = tuple(f"f{n}" for n in range(features)), list[bytes]()
     columns, settings = Columns.numbers(names), DriftSettings(features=names, window=window)
     watcher = SimpleNamespace(
-        reference=Reference("3", columns, {"window": list(normal.T)}), problem="", columns={"3": columns}.get
+        reference=Reference("3", columns, {"window": list(normal.T)}),
+        waiting=None,
+        problem="",
+        columns={"3": columns}.get,
     )
     detector = Detector(
         model="m",
