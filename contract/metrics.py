@@ -151,7 +151,15 @@ OUTCOMES_TAKEN: Final = CounterMetric(
     "Outcomes that clients sent: taken, undelivered (Kafka did not take them); and requests refused",
     ("model", "result"),
 )
-OUTCOMES: Final[tuple[Metric, ...]] = (OUTCOMES_TAKEN,)
+RECORDED: Final = CounterMetric(
+    "ml_loop_recorded_messages_total",
+    "Messages of predictions and outcomes by what became of them: recorded, malformed, other_model",
+    ("model", "kind", "result"),
+)
+RECORD_FAILURES: Final = CounterMetric(
+    "ml_loop_record_failures_total", "Times the store refused files of the record, or did not answer", ("model",)
+)
+OUTCOMES: Final[tuple[Metric, ...]] = (OUTCOMES_TAKEN, RECORDED, RECORD_FAILURES)
 
 # The watch over the aliases.
 ALIAS_VERSION: Final = GaugeMetric(

@@ -72,6 +72,8 @@ class Env(StrEnum):
     """The public key of signatures, PEM; without it none is looked at."""
     SIGNATURE_REQUIRED = "ML_LOOP_SIGNATURE_REQUIRED"
     """`true`: a version without a signature is refused."""
+    RECORD = "ML_LOOP_RECORD"
+    """Folder of a model's record of predictions and outcomes, as `s3://BUCKET/FOLDER`."""
     IDENTITY_POLICY = "ML_LOOP_IDENTITY_POLICY"
     """File with the guarded models and who may change what of them; MLflow's servers read it."""
     IDENTITY_METRICS_PORT = "ML_LOOP_IDENTITY_METRICS_PORT"

@@ -26,6 +26,7 @@ MODULES: Final[Mapping[type[commands.Command], str]] = {
     commands.Evidence: "loop.promotion.proposal",
     commands.Detect: "loop.drift.detector",
     commands.TakeOutcomes: "loop.outcomes.intake",
+    commands.Record: "loop.outcomes.recorder",
     commands.Cooldown: "loop.retraining.cooldown",
     commands.Settle: "loop.retraining.settle",
     commands.Ledger: "loop.retraining.ledger",

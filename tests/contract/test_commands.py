@@ -24,6 +24,7 @@ from contract.commands import (
     Ledger,
     Page,
     Promote,
+    Record,
     Register,
     ReportFailure,
     Rollout,
@@ -101,6 +102,7 @@ COMMANDS: Final[Mapping[type[Command], st.SearchStrategy[Command]]] = {
         batch=st.integers(),
         drain_seconds=NUMBERS,
     ),
+    Record: st.builds(Record, model=TEXT, every=DURATIONS, port=PORTS),
     TakeOutcomes: st.builds(TakeOutcomes, models=st.lists(TEXT, min_size=1).map(tuple), port=PORTS, metrics_port=PORTS),
     Settle: st.builds(
         Settle,
