@@ -53,6 +53,7 @@ models = model_loops(
     kafka=kafka,
     bus=bus,
     logs=artifacts.logs,
+    record=artifacts.record,
     templates_in_use=running,
     opts=here,
 )

@@ -12,10 +12,11 @@ from pulumi import Input, ResourceOptions
 from components.events.bus import EventBus
 from components.events.retraining import Retraining, RetrainingArgs
 from components.kit.access import NOTHING, Access
-from components.kit.connections import Bucket, KafkaConnection, Tracking
+from components.kit.connections import Bucket, KafkaConnection, RecordStore, Tracking
 from components.kit.options import depending_on
 from components.monitoring.alias_watch import AliasWatch, AliasWatchArgs
 from components.monitoring.detector import DriftMonitor, DriftMonitorArgs
+from components.monitoring.outcome_record import OutcomeRecord, OutcomeRecordArgs
 from components.platform.operators import Operators
 from components.serving.gateway import Gateway
 from components.serving.model_storage import ModelStorage
@@ -25,6 +26,7 @@ from components.serving.traffic_split import TrafficSplit, TrafficSplitArgs
 from components.training.training import Training, TrainingArgs
 from contract.names import DRIFT_TOPIC, PREDICTIONS_TOPIC
 from settings import KServeMode, Model, Signing
+from settings.model import RetrainingCause
 from settings.values.image import EXAMPLE
 
 
@@ -52,6 +54,8 @@ class ModelLoopArgs:
     """None: logs of trainings stay with their pods."""
     signing: Signing | None
     """Who signs versions. None: nobody does."""
+    record: RecordStore | None
+    """None: predictions and outcomes are not recorded."""
     templates_in_use: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     """Model → templates of its trainings that something still runs by, with their specs."""
 
@@ -169,6 +173,20 @@ def _watch(name: str, model: Model, training: Training, args: ModelLoopArgs, opt
         ),
         opts,
     )
+    if model.outcomes and args.kafka and args.record:
+        OutcomeRecord(
+            f"{name}-outcomes",
+            OutcomeRecordArgs(
+                namespace=args.namespace,
+                model=name,
+                loop_image=args.loop_image,
+                outcomes=model.outcomes,
+                record=args.record,
+                kafka=args.kafka.access,
+                tracking=args.tracking,
+            ),
+            opts,
+        )
     if not (model.drift and args.kafka):
         return
     DriftMonitor(
@@ -190,9 +208,17 @@ def _watch(name: str, model: Model, training: Training, args: ModelLoopArgs, opt
                 namespace=args.namespace,
                 model=name,
                 drift=model.drift,
+                metrics=_metrics(model),
                 template=training.template,
                 bus=args.bus,
                 kafka=args.kafka,
             ),
             depending_on(opts, args.operators.argo_events),
         )
+
+
+def _metrics(model: Model) -> list[str]:
+    """What the gate asks for, where a fall of it starts a training."""
+    if model.retraining is None or RetrainingCause.PERFORMANCE not in model.retraining.on:
+        return []
+    return [each.metric for each in model.training.gate.criteria]

@@ -6,7 +6,7 @@ from typing import Any
 from pulumi import Input, Output, ResourceOptions
 
 from components.events.bus import EventBus
-from components.kit.connections import Bucket, KafkaConnection
+from components.kit.connections import Bucket, KafkaConnection, RecordStore
 from components.kit.images import image
 from components.kit.options import depending_on
 from components.model import ModelLoopArgs, model_loop
@@ -39,6 +39,7 @@ def model_loops(
     kafka: KafkaConnection | None,
     bus: EventBus | None,
     logs: Bucket | None,
+    record: RecordStore | None,
     templates_in_use: Mapping[str, Mapping[str, Any]],
     opts: ResourceOptions,
 ) -> dict[str, dict[str, Input[str] | None]]:
@@ -64,6 +65,7 @@ def model_loops(
         bus=bus,
         logs=logs,
         signing=stack.signing,
+        record=record,
         templates_in_use=templates_in_use,
     )
     answering = [name for name, model in stack.models.items() if model.outcomes]

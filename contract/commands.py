@@ -227,30 +227,6 @@ class Serve(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TakeOutcomes(Command):
-    """Take in what became of predictions: POST /v1/models/NAME:outcome to Kafka."""
-
-    NAME = "take-outcomes"
-
-    models: Annotated[tuple[str, ...], Flag("a model whose outcomes are taken; once for each", name="model")]
-    port: Annotated[int, "of outcomes"] = SERVER_PORT
-    metrics_port: Annotated[int, "of /metrics, /healthz and /readyz"] = METRICS_PORT
-
-
-@dataclass(frozen=True, kw_only=True)
-class Record(Command):
-    """Archive a model's predictions and outcomes as Parquet."""
-
-    NAME = "record"
-
-    model: Annotated[str, "the registered model's name"]
-    every: Annotated[timedelta, Flag("what was read is archived at least so often, like 60s", unless_default=True)] = (
-        timedelta(seconds=60)
-    )
-    port: Annotated[int, "of /metrics, /healthz and /readyz"] = METRICS_PORT
-
-
-@dataclass(frozen=True, kw_only=True)
 class Settle(Command):
     """Tell the cooldown how a training ended that drift asked for."""
 

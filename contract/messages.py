@@ -113,6 +113,8 @@ class EventKind(StrEnum):
     DRIFT = "drift"
     QUALITY = "quality"
     """A column that has broken on its way here: somebody mends it, and no training would."""
+    PERFORMANCE = "performance"
+    """Answers that were worse than the gate had measured, once their outcomes were known: `performance:<metric>`."""
     KNOWN = "known"
     """Drift on which a version in staging was trained: it waits for an approval, and for no training."""
 

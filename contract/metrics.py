@@ -159,7 +159,34 @@ RECORDED: Final = CounterMetric(
 RECORD_FAILURES: Final = CounterMetric(
     "ml_loop_record_failures_total", "Times the store refused files of the record, or did not answer", ("model",)
 )
-OUTCOMES: Final[tuple[Metric, ...]] = (OUTCOMES_TAKEN, RECORDED, RECORD_FAILURES)
+PERFORMANCE: Final = GaugeMetric(
+    "ml_loop_performance",
+    "Metric of a version's answers in the last span whose outcomes are known",
+    ("model", "version", "metric"),
+)
+PERFORMANCE_P_VALUE: Final = GaugeMetric(
+    "ml_loop_performance_p_value",
+    "Adjusted p-value of its fall below what the gate measured",
+    ("model", "version", "metric"),
+)
+OUTCOME_STATES: Final = GaugeMetric(
+    "ml_loop_outcomes",
+    "Predictions of the last span by what became of their outcomes: joined, late, missing; early (before the "
+    "prediction), doubled and contradicting ones among them",
+    ("model", "state"),
+)
+PERFORMANCE_FAILURES: Final = CounterMetric(
+    "ml_loop_performance_failures_total", "Times the record or MLflow could not be read", ("model",)
+)
+OUTCOMES: Final[tuple[Metric, ...]] = (
+    OUTCOMES_TAKEN,
+    RECORDED,
+    RECORD_FAILURES,
+    PERFORMANCE,
+    PERFORMANCE_P_VALUE,
+    OUTCOME_STATES,
+    PERFORMANCE_FAILURES,
+)
 
 # The watch over the aliases.
 ALIAS_VERSION: Final = GaugeMetric(

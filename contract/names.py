@@ -224,6 +224,9 @@ OUTCOMES_TOPIC: Final = "ml.outcomes"
 DRIFT_TOPIC: Final = "ml.drift"
 """Key: model. Value: `messages.DriftEvent`."""
 
+PERFORMANCE_FEATURE: Final = "performance:"
+"""What the feature of an event begins with that is about a metric of outcomes; the metric's name follows."""
+
 MODEL_LABEL: Final = "ml-loop.dev/model"
 """Label of what belongs to one model's loop."""
 TRIGGER_LABEL: Final = "ml-loop.dev/trigger"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Final
 
-from contract import commands
+from contract import commands, outcome_commands
 from loop.runtime import command
 
 MODULES: Final[Mapping[type[commands.Command], str]] = {
@@ -25,8 +25,10 @@ MODULES: Final[Mapping[type[commands.Command], str]] = {
     commands.WatchAliases: "loop.promotion.aliases",
     commands.Evidence: "loop.promotion.proposal",
     commands.Detect: "loop.drift.detector",
-    commands.TakeOutcomes: "loop.outcomes.intake",
-    commands.Record: "loop.outcomes.recorder",
+    outcome_commands.TakeOutcomes: "loop.outcomes.intake",
+    outcome_commands.Record: "loop.outcomes.recorder",
+    outcome_commands.Erase: "loop.outcomes.erasure",
+    outcome_commands.WatchPerformance: "loop.outcomes.performance",
     commands.Cooldown: "loop.retraining.cooldown",
     commands.Settle: "loop.retraining.settle",
     commands.Ledger: "loop.retraining.ledger",

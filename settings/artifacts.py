@@ -49,6 +49,8 @@ class BundledStore(Section):
     """Size of its volume."""
     log_retention_days: Count = 30
     """For how many days logs of trainings are kept."""
+    record_retention_days: Count = 90
+    """For how many days predictions and outcomes are kept, of models that take outcomes."""
 
 
 class LogBucket(Section):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -175,9 +176,24 @@ class Drift(Section):
                 yield Problem.with_value(("features", index), feature, expected, remedy)
 
 
+class RetrainingCause(StrEnum):
+    """What may start a training by itself, beside `training.schedule`."""
+
+    DRIFT = "drift"
+    """The predictions' features have drifted."""
+    PERFORMANCE = "performance"
+    """Answers were worse than the gate had measured, once their outcomes were known."""
+
+
 class Retraining(Section):
     """Training when drift is published."""
 
+    on: Annotated[
+        tuple[Annotated[RetrainingCause, one_of(RetrainingCause, "Correct the name")], ...],
+        Field(min_length=1),
+        Allowed("a list with at least one cause", "Write [drift], or [drift, performance] with outcomes"),
+    ] = (RetrainingCause.DRIFT,)
+    """What starts a training. `performance` needs `outcomes`."""
     cooldown: Duration = timedelta(hours=6)
     """The least time between two retrainings for one feature."""
 
@@ -187,6 +203,12 @@ class Outcomes(Section):
 
     delay: Duration = timedelta(days=7)
     """How long after its prediction an outcome counts."""
+    every: Duration = timedelta(days=1)
+    """Length of the spans of time that are judged, each once its outcomes are known or the delay has passed."""
+    min_fall: Fraction = 0.02
+    """The least fall below what the gate measured that counts, as a share of it."""
+    false_retrains_per_year: Positive = DEFAULTS.false_retrains_per_year
+    """How many falls may be published in a year without any."""
 
 
 class Promotion(Section):
@@ -232,3 +254,6 @@ class Model(Section):
         if self.retraining is not None and self.drift is None:
             remedy = "Add drift: {features: [...]} to this model, or remove retraining"
             yield Problem.missing(("drift",), "the detector that retraining waits for", remedy)
+        if self.retraining is not None and RetrainingCause.PERFORMANCE in self.retraining.on and self.outcomes is None:
+            remedy = "Add outcomes: {} to this model, or remove performance from retraining.on"
+            yield Problem.missing(("outcomes",), "the outcomes by which performance is watched", remedy)

@@ -44,6 +44,8 @@ class RetrainingArgs:
     namespace: pulumi.Input[str]
     model: str
     drift: Drift
+    metrics: Sequence[str] = ()
+    """Metrics of the gate whose fall starts a training as drift does."""
     template: pulumi.Input[str]
     """The WorkflowTemplate that trains the model."""
     bus: EventBus
@@ -77,8 +79,8 @@ class Retraining(pulumi.ComponentResource):
                 "eventBusName": args.bus.name,
                 "template": pod_template(sensor_labels, _trainer(name, args, child)),
                 "dependencies": [
-                    {**event, "name": EVENT, "filters": filters(args.model, args.drift)},
-                    {**event, "name": REJECTED, "filters": malformed(args.model, args.drift)},
+                    {**event, "name": EVENT, "filters": filters(args.model, args.drift, args.metrics)},
+                    {**event, "name": REJECTED, "filters": malformed(args.model, args.drift, args.metrics)},
                 ],
                 "triggers": [trigger(args.model, args.template), show(REJECTED)],
             },

@@ -5,19 +5,19 @@ External: the message that the detector writes to `ml.drift` (`contract.messages
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
 from pulumi import Input
 
-from components.kit import metrics
+from components.kit import metrics as exported
 from components.kit.connections import KafkaConnection
 from components.kit.pod import resources
 from components.kit.restricted import container_security_context, pod_security_context
 from contract.brokers import retraining_group
 from contract.messages import ALL_FEATURES, EVENT_ID, EVENT_ID_CHARACTERS, EVENT_ID_IN_NAME, EVENT_ID_LENGTH, EventKind
-from contract.names import DRIFT_TOPIC, MODEL_LABEL, TRIGGER_LABEL, Trigger
+from contract.names import DRIFT_TOPIC, MODEL_LABEL, PERFORMANCE_FEATURE, TRIGGER_LABEL, Trigger
 from settings.model import Drift
 
 EVENT: Final = str(Trigger.DRIFT)
@@ -40,38 +40,43 @@ FROM_EVENT: Final[Mapping[str, Mapping[str, str]]] = {
 """The training's parameters → where their values are in the event."""
 
 
-def filters(model: str, drift: Drift) -> dict[str, Any]:
-    """What passes: drift of this model, in a feature it watches. All of it is needed to name and to start a training.
+def filters(model: str, drift: Drift, metrics: Sequence[str] = ()) -> dict[str, Any]:
+    """What passes: drift of this model, in a feature it watches, and falls of the `metrics` whose performance counts.
+
+    All of it is needed to name and to start a training.
 
     `exprs`, as a number filter under `data` takes null, false and text for 0. Texts are regular expressions, of Go.
     """
     texts = {
         "body.model": re.escape(model),
-        "body.feature": "|".join(re.escape(feature) for feature in _features(drift)),
+        "body.feature": "|".join(re.escape(feature) for feature in _features(drift, metrics)),
         "body.id": EVENT_ID,
     }
+    kinds = [f'kind == "{each}"' for each in (EventKind.DRIFT, *([EventKind.PERFORMANCE] if metrics else []))]
     # The language of expressions knows no exponents.
     threshold = f"{Decimal(str(drift.p_value)):f}"
     return {
         "exprs": [{"expr": f"p >= 0 && p < {threshold}", "fields": [{"name": "p", "path": "body.p_value"}]}],
         "data": [{"path": path, "type": "string", "value": [f"^({text})$"]} for path, text in texts.items()],
         # A filter on data fails where there is none, and an event of an older detector says no kind: it was drift.
-        "script": f'local kind = event.body.kind return kind == nil or kind == "{EventKind.DRIFT}"',
+        "script": f"local kind = event.body.kind return kind == nil or {' or '.join(kinds)}",
     }
 
 
-def malformed(model: str, drift: Drift) -> dict[str, Any]:
+def malformed(model: str, drift: Drift, metrics: Sequence[str] = ()) -> dict[str, Any]:
     """What no detector of the model writes, whether it saw drift or not. Another model's events are that sensor's.
 
     A script in Lua: expressions and data filters fail on what is missing, and a failed filter is counted nowhere.
     """
     # What JSON writes for a text is a text in Lua, too.
-    watched = ", ".join(f"[{json.dumps(feature, ensure_ascii=False)}] = true" for feature in _features(drift))
+    watched = ", ".join(f"[{json.dumps(feature, ensure_ascii=False)}] = true" for feature in _features(drift, metrics))
+    # Published by whoever watches performance, whether it may start a training or not.
+    ignored = "" if metrics else f'if body.kind == "{EventKind.PERFORMANCE}" then return false end\n'
     return {
         "script": f"""\
 local body, watched = event.body, {{ {watched} }}
 if type(body) ~= "table" then return true end
-local model, id, p = body.model, body.id, body.p_value
+{ignored}local model, id, p = body.model, body.id, body.p_value
 if type(model) == "string" and model ~= "{model}" then return false end
 local named = type(model) == "string" and watched[body.feature] == true
 local identified = type(id) == "string" and #id == {EVENT_ID_LENGTH} and not id:find("[^{EVENT_ID_CHARACTERS}]")
@@ -80,8 +85,9 @@ return not (named and identified and type(p) == "number" and p >= 0 and p <= 1)
     }
 
 
-def _features(drift: Drift) -> tuple[str, ...]:
-    return (ALL_FEATURES,) if drift.test.joint else drift.features
+def _features(drift: Drift, metrics: Sequence[str]) -> tuple[str, ...]:
+    watched = (ALL_FEATURES,) if drift.test.joint else drift.features
+    return (*watched, *(f"{PERFORMANCE_FEATURE}{each}" for each in metrics))
 
 
 def show(dependency: str) -> dict[str, Any]:
@@ -166,7 +172,7 @@ def kafka_source(model: str, kafka: KafkaConnection) -> dict[str, Any]:
 def pod_template(labels: Mapping[str, str], account: Input[str]) -> dict[str, Any]:
     """The pod of an event source or a sensor. The controller adds the container and a writable /tmp."""
     return {
-        "metadata": {"labels": labels, "annotations": metrics.annotations(METRICS_PORT)},
+        "metadata": {"labels": labels, "annotations": exported.annotations(METRICS_PORT)},
         "serviceAccountName": account,
         "securityContext": pod_security_context(),
         "container": {

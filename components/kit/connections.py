@@ -127,6 +127,16 @@ class Bucket:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RecordStore:
+    """Where records of predictions and outcomes are: for each model the folder of its name."""
+
+    recorder: Bucket
+    """For who adds to it, and can do nothing else."""
+    watcher: Bucket
+    """For who reads it, and adds what was found."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class KafkaConnection:
     """Kafka's brokers, and how pods of the loop's namespace reach them."""
 

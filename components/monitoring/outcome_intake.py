@@ -21,8 +21,8 @@ from components.kit.options import depending_on
 from components.kit.pod import Container, arguments, pod, resources, restricted_container, spread
 from components.kit.probes import probes
 from components.serving.gateway import API_VERSION, Gateway
-from contract.commands import TakeOutcomes
 from contract.names import METRICS_PORT, SERVER_PORT
+from contract.outcome_commands import TakeOutcomes
 
 APP: Final = "outcome-intake"
 REPLICAS: Final = 2

@@ -6,7 +6,7 @@ from pulumi import Output, ResourceOptions
 
 from components.events import retraining, sensor
 from components.kit.labels import selector
-from components.monitoring import alias_watch, detector, outcome_intake
+from components.monitoring import alias_watch, detector, outcome_intake, outcome_record
 from components.observability.alerts import Watched
 from components.observability.observability import Observability, ObservabilityArgs, Target
 from components.platform import argo_workflows
@@ -14,7 +14,7 @@ from components.platform.operators import Operators
 from components.serving import serving
 from components.tracking import DATABASE, MLFLOW, identity, mlflow
 from contract.names import METRICS_PORT, SERVER_PORT
-from settings import BundledKafka, Settings
+from settings import BundledKafka, S3Compatible, Settings
 
 NAME: Final = "app.kubernetes.io/name"
 INSTANCE_METRICS: Final = 9187
@@ -59,11 +59,14 @@ def _models(stack: Settings, loop: Output[str]) -> list[Target]:
     detectors = Target(name="detectors", namespace=loop, pods={NAME: detector.APP}, port=detector.METRICS_PORT)
     events = Target(name="events", namespace=loop, pods={NAME: retraining.APP}, port=sensor.METRICS_PORT)
     intake = Target(name="outcomes", namespace=loop, pods={NAME: outcome_intake.APP}, port=METRICS_PORT)
+    record = Target(name="record", namespace=loop, pods={NAME: outcome_record.APP}, port=METRICS_PORT)
     watched = [model for model in stack.models.values() if model.drift]
+    bundled = isinstance(stack.artifacts, S3Compatible) and stack.artifacts.bundled
     taken = [model for model in stack.models.values() if model.outcomes and stack.gateway]
+    recorded = [model for model in stack.models.values() if model.outcomes and bundled]
     wanted = (
         *((servers, stack.models), (aliases, stack.models), (detectors, watched)),
-        *((events, _retrained(stack)), (intake, taken)),
+        *((events, _retrained(stack)), (intake, taken), (record, recorded)),
     )
     return [target for target, models in wanted if models]
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pulumi
 from pulumi import Output, ResourceOptions
 
-from components.kit.connections import Bucket
+from components.kit.connections import Bucket, RecordStore
 from components.kit.network import ANYWHERE, Allowance
 from components.storage.s3_bucket import S3Bucket, S3BucketArgs
 from components.storage.versitygw import VersityGw, VersityGwArgs
@@ -63,6 +63,8 @@ class ArtifactStore(pulumi.ComponentResource):
 
     logs: Bucket | None
     """For the workflows of the loop's namespace. None: their logs stay with their pods."""
+    record: RecordStore | None = None
+    """For the pods of the loop's namespace. None: predictions and outcomes are not recorded."""
 
     def __init__(self, name: str, args: ArtifactStoreArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("ml-loop:storage:ArtifactStore", name, None, opts)
@@ -73,7 +75,7 @@ class ArtifactStore(pulumi.ComponentResource):
                 self._buckets, self.logs = dict.fromkeys(folders, made.bucket), made.logs
             case VersityGwArgs():
                 server = VersityGw(f"{name}-s3", args.store, child)
-                self._buckets, self.logs = server.buckets, server.logs
+                self._buckets, self.logs, self.record = server.buckets, server.logs, server.record
             case ExternalS3Args(logs=logs, accounts=accounts):
                 bucket = _external(args.store)
                 self._buckets = dict.fromkeys(accounts, bucket)

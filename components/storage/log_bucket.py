@@ -22,7 +22,7 @@ pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
 old = [each["Key"] for page in pages for each in page.get("Contents", []) if each["LastModified"] < oldest]
 for key in old:
     s3.delete_object(Bucket=bucket, Key=key)
-print(len(old), "logs expired in", bucket)
+print(len(old), "objects expired in", bucket)
 """
 
 

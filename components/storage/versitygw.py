@@ -8,7 +8,7 @@ import pulumi_kubernetes as k8s
 from pulumi import Output, ResourceOptions
 
 from components.kit.client_job import client_job
-from components.kit.connections import ACCESS_KEY_ID, SECRET_ACCESS_KEY, Bucket
+from components.kit.connections import ACCESS_KEY_ID, SECRET_ACCESS_KEY, Bucket, RecordStore
 from components.kit.custom import object_name
 from components.kit.labels import labels, selector
 from components.kit.network import Allowance, Peer, allow, pods
@@ -27,6 +27,7 @@ from components.storage.accounts import USERS, credentials, derived, granted, us
 from components.storage.iam import Folder, document, use
 from components.storage.log_bucket import ACCESS_KEY as LOGS_ACCESS_KEY
 from components.storage.log_bucket import LogBucketArgs, bucket_policy, expire
+from components.storage.record_bucket import RecordBucketArgs, keys, record_bucket
 
 APP = "versitygw"
 PORT = 7070
@@ -57,6 +58,8 @@ class VersityGwArgs:
     folders: Mapping[str, Folder]
     """Who uses the bucket → which part of it."""
     logs: LogBucketArgs
+    record: RecordBucketArgs | None = None
+    """None: no model's predictions are recorded."""
     image: str
     client_image: str
     """An image with Python and boto3, for the Jobs that make buckets and expire logs."""
@@ -80,6 +83,8 @@ class VersityGw(pulumi.ComponentResource):
     """User of the bucket → how its pods reach it."""
     logs: Bucket
     """The bucket for the logs of pods in the loop's namespace."""
+    record: RecordStore | None
+    """For the pods of the loop's namespace; None: there is none."""
 
     def __init__(self, name: str, args: VersityGwArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("ml-loop:storage:VersityGw", name, None, opts)
@@ -92,8 +97,9 @@ class VersityGw(pulumi.ComponentResource):
             opts=child,
         )
         secret_name = object_name(secret)
-        keys = {user: derived(args.secret_key, access_key(user)) for user in args.folders}
-        accounts = {access_key(user): key for user, key in keys.items()} | {LOGS_ACCESS_KEY: args.logs.secret_key}
+        own = {user: derived(args.secret_key, access_key(user)) for user in args.folders}
+        accounts = {access_key(user): key for user, key in own.items()} | {LOGS_ACCESS_KEY: args.logs.secret_key}
+        accounts |= keys(args.secret_key) if args.record else {}
         server = _server(name, args, secret_name, users(name, APP, accounts, args.namespace, child), child)
 
         client_labels = {f"ml-loop.dev/client-of-{name}": "true"}
@@ -135,8 +141,9 @@ class VersityGw(pulumi.ComponentResource):
                     opts=child,
                 ),
             )
-            for user, key in keys.items()
+            for user, key in own.items()
         }
+        from_elsewhere = Allowance(ports=(PORT,), peers=(pods(selector(APP, name, "server"), args.namespace),))
         self.logs = replace(
             store,
             name=made.apply(lambda _: args.logs.bucket),
@@ -148,9 +155,20 @@ class VersityGw(pulumi.ComponentResource):
                 namespace=args.logs.namespace,
                 opts=child,
             ),
-            egress=(Allowance(ports=(PORT,), peers=(pods(selector(APP, name, "server"), args.namespace),)),),
+            egress=(from_elsewhere,),
         )
         expire(name, APP, store, args.logs, namespace=args.namespace, image=args.client_image, opts=child)
+        self.record = args.record and record_bucket(
+            name,
+            APP,
+            store,
+            args.record,
+            root=args.secret_key,
+            egress=from_elsewhere,
+            namespace=args.namespace,
+            image=args.client_image,
+            opts=child,
+        )
         self.register_outputs(
             {"bucket": made.apply(lambda _: args.bucket), "logs": self.logs.name, "endpoint": store.endpoint},
         )

@@ -14,6 +14,7 @@ from components.storage.artifact_store import (
 )
 from components.storage.iam import Folder, Irsa, PodIdentity
 from components.storage.log_bucket import LogBucketArgs
+from components.storage.record_bucket import RecordBucketArgs
 from components.storage.s3_bucket import LogFolderArgs, S3BucketArgs
 from components.storage.versitygw import VersityGwArgs
 from components.tracking import DATABASE, MLFLOW
@@ -71,7 +72,7 @@ def _store(
                 logs=logs and ExternalLogsArgs(bucket=logs.bucket, credentials_secret=logs.credentials_secret),
             )
         case S3Compatible(
-            bundled=BundledStore(storage=storage, log_retention_days=days)
+            bundled=BundledStore(storage=storage, log_retention_days=days, record_retention_days=kept)
         ), Output() as key, Output() as add:
             return VersityGwArgs(
                 namespace=namespace,
@@ -79,6 +80,7 @@ def _store(
                 secret_key=key,
                 folders=folders,
                 logs=LogBucketArgs(namespace=loop, secret_key=add, days=days),
+                record=_record(stack, loop, kept),
                 protect=protect,
                 image=image(stack, ImageName.VERSITYGW),
                 client_image=image(stack, ImageName.MLFLOW),
@@ -87,6 +89,12 @@ def _store(
             )
         case other, _, _:
             raise AssertionError(f"settings let a store pass that is none: {other}")
+
+
+def _record(stack: Settings, loop: Output[str], days: int) -> RecordBucketArgs | None:
+    """Settings allow outcomes only where there is Kafka."""
+    taken = any(model.outcomes for model in stack.models.values())
+    return RecordBucketArgs(namespace=loop, days=days) if taken else None
 
 
 def _identity(store: AwsS3, context: str) -> PodIdentity | Irsa:

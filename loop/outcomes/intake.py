@@ -7,10 +7,9 @@ may come before it; whoever joins the two counts what does not fit.
 
 import os
 import sys
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -19,55 +18,22 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from contract import metrics
-from contract.commands import TakeOutcomes
 from contract.names import OUTCOMES_TOPIC
-from contract.outcomes import ObservedOutcome, read_body
+from contract.outcome_commands import TakeOutcomes
+from contract.outcomes import read_body
 from loop.runtime import probes, watcher
 from loop.runtime.kafka import client_settings
 from loop.runtime.metrics import counter
+from loop.runtime.publishing import PATIENCE, Publisher
 
 TAKEN = counter(metrics.OUTCOMES_TAKEN)
 
 MAX_BODY: Final = 1024 * 1024
 _DISCARDED: Final = 32 * 1024 * 1024
 """Bytes of a body that are read though they are too many: a client that still sends sees a reset, not the answer."""
-PATIENCE: Final = 10.0
-"""Seconds that Kafka has to take a request's outcomes."""
 
 
-class OutcomeSink(Protocol):
-    """The part of confluent_kafka.Producer that is used."""
-
-    def produce(self, topic: str, value: bytes, key: bytes, *, on_delivery: Callable[[Any, Any], None]) -> None: ...
-    def poll(self, timeout: float) -> int: ...
-
-
-class Publisher:
-    """Publishes outcomes and waits until the brokers have them. Many threads may."""
-
-    def __init__(self, sink: OutcomeSink, patience: float = PATIENCE) -> None:
-        self._sink, self._patience = sink, patience
-
-    def __call__(self, outcomes: Sequence[ObservedOutcome]) -> bool:
-        """Whether Kafka has all of them."""
-        reports: list[bool] = []
-        try:
-            for each in outcomes:
-                self._sink.produce(
-                    OUTCOMES_TOPIC,
-                    value=each.encode(),
-                    key=each.id.encode(),
-                    on_delivery=lambda error, _: reports.append(error is None),
-                )
-        except BufferError:  # the client's queue is full: the brokers are away or slower than the clients
-            return False
-        deadline = time.monotonic() + self._patience
-        while len(reports) < len(outcomes) and time.monotonic() < deadline:
-            self._sink.poll(0.02)  # another request's thread may be handed this one's reports
-        return len(reports) == len(outcomes) and all(reports)
-
-
-def application(models: Sequence[str], publish: Callable[[Sequence[ObservedOutcome]], bool]) -> Starlette:
+def application(models: Sequence[str], publish: Callable[[str, Sequence[tuple[bytes, bytes]]], bool]) -> Starlette:
     """The HTTP side, for these models."""
 
     async def outcome(request: Request) -> Response:
@@ -82,7 +48,9 @@ def application(models: Sequence[str], publish: Callable[[Sequence[ObservedOutco
         except ValueError as error:
             TAKEN.labels(model, "refused").inc()
             return _answer(400, str(error))
-        if not await run_in_threadpool(publish, outcomes):
+        if not await run_in_threadpool(
+            publish, OUTCOMES_TOPIC, [(each.id.encode(), each.encode()) for each in outcomes]
+        ):
             TAKEN.labels(model, "undelivered").inc(len(outcomes))
             return _answer(503, "Kafka has not taken all of the outcomes: send the request again", {"Retry-After": "5"})
         TAKEN.labels(model, "taken").inc(len(outcomes))

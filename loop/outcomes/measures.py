@@ -24,7 +24,7 @@ Values = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Measure:
+class Measurement:
     """A metric of some rows."""
 
     value: float
@@ -46,8 +46,8 @@ MEASURES: Final[Mapping[str, Callable[[Values, Values], float]]] = {
     "roc_auc": _AUC,
     "accuracy": lambda y, p: float(np.mean(y == _classes(p))),
     "f1": lambda y, p: float(sk.f1_score(y, _classes(p))),
-    "precision": lambda y, p: float(sk.precision_score(y, _classes(p), zero_division=0.0)),
-    "recall": lambda y, p: float(sk.recall_score(y, _classes(p), zero_division=0.0)),
+    "precision": lambda y, p: float(sk.precision_score(y, _classes(p))),
+    "recall": lambda y, p: float(sk.recall_score(y, _classes(p))),
     "log_loss": lambda y, p: float(sk.log_loss(y, p)),
     "brier": lambda y, p: float(np.mean((y - p) ** 2)),
     "mae": lambda y, p: float(np.mean(np.abs(y - p))),
@@ -76,7 +76,7 @@ def _answer(predictions: list[Any]) -> Any:
     return predictions[-1] if predictions else None
 
 
-def measure(name: str, outcomes: Values, answers: Values) -> Measure | None:
+def measure(name: str, outcomes: Values, answers: Values) -> Measurement | None:
     """None where the rows do not determine it: too few, or all of one class."""
     find, rows = MEASURES[name], len(outcomes)
     if rows < MIN_ROWS:
@@ -90,16 +90,16 @@ def measure(name: str, outcomes: Values, answers: Values) -> Measure | None:
         return None
     blocks = len(without)
     error = float(np.sqrt((blocks - 1) / blocks * np.sum((without - without.mean()) ** 2)))
-    return Measure(whole, error, rows, blocks) if np.isfinite(whole) and np.isfinite(error) else None
+    return Measurement(whole, error, rows, blocks) if np.isfinite(whole) and np.isfinite(error) else None
 
 
-def fall(name: str, promised: float, found: Measure) -> float:
+def fall(name: str, promised: float, found: Measurement) -> float:
     """By how much it is worse than promised, as a share of that; below 0 where it is better."""
     worse = found.value - promised if name in LOSSES else promised - found.value
     return worse / abs(promised) if promised else worse
 
 
-def p_value(name: str, promised: float, found: Measure, least: float) -> float:
+def p_value(name: str, promised: float, found: Measurement, least: float) -> float:
     """How likely a fall like this one is where the true one is at most `least`: one-sided."""
     worse = fall(name, promised, found) - least
     error = found.error / abs(promised) if promised else found.error

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol
 
 from contract import metrics
-from contract.commands import Record
 from contract.messages import Malformed
 from contract.names import Env
+from contract.outcome_commands import Record
 from loop.outcomes.archive import TOPICS, files, row
 from loop.runtime import objects, watcher
 from loop.runtime.kafka import client_settings

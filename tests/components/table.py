@@ -11,13 +11,14 @@ from pulumi import Output, ResourceOptions
 from components.events.bus import EventBus, EventBusArgs, JetStreamArgs
 from components.events.nats import NatsServer, NatsServerArgs
 from components.events.retraining import Retraining, RetrainingArgs
-from components.kit.connections import Bucket, Database, KafkaConnection, Tracking
+from components.kit.connections import Bucket, Database, KafkaConnection, RecordStore, Tracking
 from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArgs
 from components.kit.network import ANYWHERE, Allowance, namespaced, pods
 from components.kit.pod import resources
 from components.monitoring.alias_watch import AliasWatch, AliasWatchArgs
 from components.monitoring.detector import DriftMonitor, DriftMonitorArgs
 from components.monitoring.outcome_intake import OutcomeIntake, OutcomeIntakeArgs
+from components.monitoring.outcome_record import OutcomeRecord, OutcomeRecordArgs
 from components.observability.alerts import Watched
 from components.observability.observability import Observability, ObservabilityArgs, Target
 from components.observability.page import LoopPage, LoopPageArgs
@@ -49,7 +50,7 @@ from components.tracking.route import MlflowRoute, MlflowRouteArgs
 from components.training.step_results import StepResults, StepResultsArgs
 from components.training.training import Training, TrainingArgs
 from settings import KServeMode
-from settings.model import Drift
+from settings.model import Drift, Outcomes
 from settings.model import Promotion as PromotionSettings
 from settings.model import Training as TrainingSettings
 from settings.tracking import Oidc
@@ -283,6 +284,18 @@ def outcome_intake_args(opts: ResourceOptions) -> OutcomeIntakeArgs:
     )
 
 
+def outcome_record_args() -> OutcomeRecordArgs:
+    return OutcomeRecordArgs(
+        namespace=NAMESPACE,
+        model="recommender",
+        loop_image=LOOP_IMAGE,
+        outcomes=Outcomes(),
+        record=RecordStore(recorder=bucket(), watcher=bucket()),
+        kafka=kafka().access,
+        tracking=tracking(),
+    )
+
+
 def jetstream_args() -> JetStreamArgs:
     return JetStreamArgs(namespace=NAMESPACE, version="2.15.2")
 
@@ -457,6 +470,7 @@ COMPONENTS: Mapping[str, Callable[[ResourceOptions], pulumi.ComponentResource]] 
     "storage.artifact_store": lambda opts: ArtifactStore("it", ArtifactStoreArgs(store=external_s3_args()), opts),
     "monitoring.detector": lambda opts: DriftMonitor("it", drift_monitor_args(), opts),
     "monitoring.outcome_intake": lambda opts: OutcomeIntake("it", outcome_intake_args(opts), opts),
+    "monitoring.outcome_record": lambda opts: OutcomeRecord("it", outcome_record_args(), opts),
     "events.bus": lambda opts: EventBus("it", EventBusArgs(servers=jetstream_args()), opts),
     "events.nats": lambda opts: NatsServer("it", nats_args(), opts),
     "events.retraining": lambda opts: Retraining("it", retraining_args(opts), opts),

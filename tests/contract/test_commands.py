@@ -24,19 +24,18 @@ from contract.commands import (
     Ledger,
     Page,
     Promote,
-    Record,
     Register,
     ReportFailure,
     Rollout,
     Serve,
     Settle,
     Stage,
-    TakeOutcomes,
     Train,
     WatchAliases,
 )
 from contract.drift import MIN_WINDOW, DriftReference, DriftSettings, DriftTest
 from contract.names import Alias
+from contract.outcome_commands import Erase, Record, TakeOutcomes, WatchPerformance
 from contract.watching import Limits, Watching
 
 WORDS: Final = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
@@ -103,6 +102,18 @@ COMMANDS: Final[Mapping[type[Command], st.SearchStrategy[Command]]] = {
         drain_seconds=NUMBERS,
     ),
     Record: st.builds(Record, model=TEXT, every=DURATIONS, port=PORTS),
+    WatchPerformance: st.builds(
+        WatchPerformance,
+        model=TEXT,
+        delay=DURATIONS,
+        every=DURATIONS,
+        archived=DURATIONS,
+        min_fall=NUMBERS,
+        p_value=FRACTIONS,
+        false_retrains_per_year=NUMBERS,
+        port=PORTS,
+    ),
+    Erase: st.builds(Erase, user_id=NAMES),
     TakeOutcomes: st.builds(TakeOutcomes, models=st.lists(TEXT, min_size=1).map(tuple), port=PORTS, metrics_port=PORTS),
     Settle: st.builds(
         Settle,

@@ -423,3 +423,31 @@ def test_models_in_either_mode_pass_the_policy_pack_and_have_the_gateway_s_addre
     judged = walk.as_stack(recording, "prod")
     verdicts = [judge(rule, resource, judged, (), date(2026, 1, 1)) for rule in RULES for resource in judged.resources]
     assert [line for verdict in verdicts for line in verdict.violations + verdict.unknown] == []
+
+
+def test_only_where_outcomes_are_taken_is_anything_made_for_them(run: Run) -> None:
+    def made(model: dict[str, Any]) -> set[str]:
+        recording = run("local", {"models": {"recommender": GATE | model}})
+        routes = {each.inputs["metadata"]["name"] for each in recording.of("HTTPRoute")}
+        pods = {each.inputs["metadata"]["name"] for each in recording.of("Deployment")}
+        return {name for name in routes | pods if "outcomes" in name or name.endswith(("-recorder", "-performance"))}
+
+    assert made({}) == set()
+    assert made({"outcomes": {}}) == {
+        *("outcomes", "recommender-outcomes", "recommender-recorder", "recommender-performance")
+    }
+
+
+def test_a_fall_of_the_gate_s_metrics_starts_a_training_where_the_settings_say_so(run: Run) -> None:
+    def passes(retraining: dict[str, Any]) -> tuple[list[str], str]:
+        model = {"drift": {"features": ["pages"]}, "outcomes": {}, "retraining": {"cooldown": "6h"} | retraining}
+        recording = run("local", {"models": {"recommender": GATE | model}})
+        first = recording.inputs("Sensor", "recommender-retraining-sensor")["spec"]["dependencies"][0]["filters"]
+        (feature,) = (each["value"] for each in first["data"] if each["path"] == "body.feature")
+        return feature, first["script"]
+
+    only, both = passes({}), passes({"on": ["drift", "performance"]})
+    assert only[0] == ["^(pages)$"]
+    assert both[0] == ["^(pages|performance:auc)$"]
+    assert '"performance"' not in only[1]
+    assert 'kind == "drift" or kind == "performance"' in both[1]

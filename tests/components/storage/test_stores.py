@@ -10,6 +10,7 @@ import pytest
 
 from components.storage.artifact_store import ArtifactStore, ArtifactStoreArgs, Store
 from components.storage.iam import Folder, Irsa
+from components.storage.record_bucket import RecordBucketArgs
 from components.storage.s3_bucket import S3Bucket, S3BucketArgs
 from components.storage.versitygw import VersityGw, VersityGwArgs
 from components.training.training import Training
@@ -450,3 +451,24 @@ def test_clients_on_aws_may_reach_s3_and_the_agent_with_their_credentials() -> N
     assert [rule.ports for rule in bucket.egress] == [(443,), (80,)]
     assert bucket.credentials_secret is None
     assert [variable["name"] for variable in bucket.access.env] == ["AWS_DEFAULT_REGION"]
+
+
+def test_of_a_record_one_account_adds_the_other_reads_and_neither_deletes() -> None:
+    kept = versitygw(replace(versitygw_args(), record=RecordBucketArgs(namespace="loop", days=90)))
+    job = kept.inputs("Job", "it-record")
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    (text,) = (each["value"] for each in container["env"] if each["name"] == "POLICY")
+    statements = json.loads(text)["Statement"]
+    may = {(each["Principal"]["AWS"][0], each["Action"][0], each["Resource"][0]) for each in statements}
+    arn = "arn:aws:s3:::ml-loop-record"
+    assert may == {
+        ("ml-loop-record", "s3:PutObject", f"{arn}/*"),
+        ("ml-loop-performance", "s3:ListBucket", arn),
+        ("ml-loop-performance", "s3:GetObject", f"{arn}/*"),
+        ("ml-loop-performance", "s3:PutObject", f"{arn}/*/performance/*"),
+    }
+    homes = {each.inputs["metadata"]["namespace"] for each in kept.of("Secret") if each.name in RECORD_SECRETS}
+    assert homes == {"loop"}
+
+
+RECORD_SECRETS = {"it-record", "it-performance"}

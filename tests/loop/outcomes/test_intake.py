@@ -7,7 +7,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from contract.names import OUTCOMES_TOPIC
-from loop.outcomes.intake import MAX_BODY, Publisher, application
+from loop.outcomes.intake import MAX_BODY, application
+from loop.runtime.publishing import Publisher
 
 BODY = {"outcomes": [{"id": "4f1c/0", "outcome": 1}, {"id": "4f1c/1", "outcome": 0}]}
 PATH = "/v1/models/churn:outcome"

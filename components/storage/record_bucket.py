@@ -1,0 +1,115 @@
+"""The bundled store's bucket for what models answered and what became of it: who adds, who reads, how long it stays.
+
+A model's record is the folder of its name. Nobody in the loop's namespace may delete: erasure and expiry are root's.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+import pulumi
+from pulumi import Output, ResourceOptions
+
+from components.kit.client_job import client_cron_job, client_job
+from components.kit.connections import Bucket, RecordStore
+from components.kit.network import Allowance
+from components.kit.pod import plain_env
+from components.storage.accounts import credentials, derived, granted
+from components.storage.iam import document
+from components.storage.log_bucket import DAILY, EXPIRE
+
+RECORDER: Final = "ml-loop-record"
+WATCHER: Final = "ml-loop-performance"
+CREATE: Final = """\
+import os, boto3
+s3, bucket = boto3.client("s3"), os.environ["BUCKET"]
+if bucket not in [found["Name"] for found in s3.list_buckets()["Buckets"]]:
+    s3.create_bucket(Bucket=bucket)
+s3.put_bucket_policy(Bucket=bucket, Policy=os.environ["POLICY"])
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordBucketArgs:
+    """A bucket that pods of another namespace than the store's may add to and read."""
+
+    namespace: pulumi.Input[str]
+    """Whose pods record and read."""
+    days: int
+    """How long a file is kept."""
+    bucket: str = "ml-loop-record"
+
+
+def keys(root: pulumi.Input[str]) -> Mapping[str, Output[str]]:
+    """Access key → secret key of the record's accounts."""
+    return {each: derived(root, each) for each in (RECORDER, WATCHER)}
+
+
+def policy(bucket: str) -> str:
+    """What the accounts may do, of all that the store holds."""
+    arn = f"arn:aws:s3:::{bucket}"
+    return document(
+        granted(RECORDER, {"Effect": "Allow", "Action": ["s3:PutObject"], "Resource": [f"{arn}/*"]}),
+        granted(WATCHER, {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": [arn]}),
+        granted(WATCHER, {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": [f"{arn}/*"]}),
+        granted(WATCHER, {"Effect": "Allow", "Action": ["s3:PutObject"], "Resource": [f"{arn}/*/performance/*"]}),
+    )
+
+
+def record_bucket(
+    name: str,
+    app: str,
+    store: Bucket,
+    args: RecordBucketArgs,
+    *,
+    root: pulumi.Input[str],
+    egress: Allowance,
+    namespace: pulumi.Input[str],
+    image: str,
+    opts: ResourceOptions,
+) -> RecordStore:
+    """Makes the bucket unless it exists, its accounts' Secrets in the loop's namespace, and a Job that expires files.
+
+    `store` is how root reaches the server in `namespace`, `egress` what a pod of another namespace must be allowed.
+    """
+    granting = policy(args.bucket)
+    made = client_job(
+        name,
+        "record",
+        store.access,
+        app=app,
+        namespace=namespace,
+        image=image,
+        script=CREATE,
+        env=plain_env({"BUCKET": args.bucket, "POLICY": granting}),
+        work=f"{args.bucket} {granting}",
+        opts=opts,
+    )
+    client_cron_job(
+        name,
+        "record-expiry",
+        store.access,
+        app=app,
+        namespace=namespace,
+        image=image,
+        script=EXPIRE,
+        env=plain_env({"BUCKET": args.bucket, "DAYS": str(args.days)}),
+        schedule=DAILY,
+        opts=opts,
+    )
+    reached = replace(store, name=made.apply(lambda _: args.bucket), egress=(egress,))
+    recorder, watcher = (
+        replace(
+            reached,
+            credentials_secret=credentials(
+                f"{name}-{account.removeprefix('ml-loop-')}",
+                app,
+                access_key=account,
+                secret_key=key,
+                namespace=args.namespace,
+                opts=opts,
+            ),
+        )
+        for account, key in keys(root).items()
+    )
+    return RecordStore(recorder=recorder, watcher=watcher)
