@@ -23,6 +23,11 @@ class Paths:
         return self.cache / "bin"
 
     @property
+    def go_caches(self) -> dict[str, Path]:
+        """Go's caches while programs are built, by the variables that name them."""
+        return {"GOCACHE": self.cache / "go-build", "GOMODCACHE": self.cache / "go-modules"}
+
+    @property
     def images(self) -> Path:
         """Image layers and the index of what was imported."""
         return self.cache / "images"

@@ -10,7 +10,7 @@ from local.operators.operator import LocalOperator, install
 from local.paths import Paths
 from local.shell import run
 from local.steps import Step
-from local.toolchain import debian, prebuilt, pulumi, wheels
+from local.toolchain import debian, gotools, prebuilt, pulumi, wheels
 from local.toolchain.programs import KUBERNETES, Program, of_tool
 from local.toolchain.tools import TOOLS, GoTool
 
@@ -42,9 +42,11 @@ class Plan:
             folder.mkdir(parents=True, exist_ok=True)
         tools = [tool for tool in TOOLS.values() if tool.name not in self._left_out]
         layers_by_name = {layer.name: layer for image in self.images for layer in image.layers}
+        builds = self._builds([tool for tool in tools if tool.commands])
+        operators = [self._operator(operator) for operator in self.operators]
         return [
             Step(name="debian packages", run=debian.install),
-            *self._builds([tool for tool in tools if tool.commands]),
+            *builds,
             Step(
                 name="programs",
                 run=lambda: wheels.fetch(paths),
@@ -54,8 +56,14 @@ class Plan:
             *(self._layer(layer) for layer in layers_by_name.values()),
             *self._start(),
             *(self._image(image) for image in self.images),
-            *(self._operator(operator) for operator in self.operators),
+            *operators,
             *self._engine(),
+            # Operators' manifests lie in modules, too.
+            Step(
+                name="go caches",
+                run=lambda: gotools.forget_caches(paths),
+                needs=[step.name for step in (*builds, *operators)],
+            ),
         ]
 
     def _engine(self) -> list[Step]:

@@ -156,10 +156,11 @@ MLFLOW_CHART = Chart(
 # renovate: datasource=docker depName=ghcr.io/cloudnative-pg/postgresql versioning=docker
 POSTGRES = Image(
     repository="ghcr.io/cloudnative-pg/postgresql",
-    tag="18.4-system-trixie",
+    tag="18.6-system-trixie",
     known_as="Bitnami:postgresql",
     license="PostgreSQL",
-    why="The operator's own default. A new major version upgrades the data in place, so it is never automatic.",
+    why="18.6 closes 28 published holes of 18.4, the default of CloudNativePG 1.30.0. A new major version upgrades the "
+    "data in place, so it is never automatic.",
 )
 
 # renovate: datasource=docker depName=ghcr.io/versity/versitygw
@@ -258,10 +259,10 @@ NATS_RELOADER = Image(
 # renovate: datasource=docker depName=envoyproxy/envoy
 ENVOY = Image(
     repository="docker.io/envoyproxy/envoy",
-    tag="v1.36.13",
+    tag="v1.37.10",
     known_as="Bitnami:envoy",
     license="Apache-2.0",
-    why="The line of Kourier in Knative Serving 1.21, whose own tag moves.",
+    why="The oldest line with fixes. Kourier of Knative Serving 1.21 was made with 1.36, which gets none any more.",
 )
 
 IMAGES: Final[Mapping[str, Image]] = {

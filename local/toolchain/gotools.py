@@ -21,14 +21,23 @@ MODULES = REPOSITORY / "local" / "go" / "tools"
 
 
 def environment() -> dict[str, str]:
-    """The environment of every Go command: static binaries, no stamps of version control or paths, the user's caches.
+    """The environment of every Go command: static binaries, no stamps of version control or paths.
 
     The linker drops what debuggers read, so the compiler is told not to write it; and most compilers end before they
-    have collected any memory.
+    have collected any memory. Caches are our own, and go once all is built, unless the user's environment names some.
     """
-    flags = "-buildvcs=false -trimpath -gcflags=all=-dwarf=false"
+    flags = "-buildvcs=false -trimpath -modcacherw -gcflags=all=-dwarf=false"
     memory = {"GOGC": "off", "GOMEMLIMIT": "1536MiB"}
-    return os.environ | {"CGO_ENABLED": "0", "GOFLAGS": flags, "GOWORK": "off"} | memory
+    caches = {variable: str(folder) for variable, folder in Paths.default().go_caches.items()}
+    return caches | os.environ | {"CGO_ENABLED": "0", "GOFLAGS": flags, "GOWORK": "off"} | memory
+
+
+def forget_caches(paths: Paths) -> str | None:
+    """Removes what was downloaded and compiled on the way to the programs."""
+    folders = [folder for folder in paths.go_caches.values() if folder.exists()]
+    for folder in folders:
+        shutil.rmtree(folder)
+    return "removed" if folders else None
 
 
 def go(arguments: list[str], folder: Path) -> str:

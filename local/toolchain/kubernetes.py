@@ -9,7 +9,7 @@ from local.toolchain.gotools import compile_into, go, modules_of
 
 MODULE: Final = REPOSITORY / "local" / "go"
 # renovate: datasource=go depName=k8s.io/kubernetes
-VERSION: Final = "v1.35.4"
+VERSION: Final = "v1.35.8"
 """Must be the version that `local/go/go.mod` requires: the binary reports it, and clients act on it."""
 COMMANDS: Final = ("kubernetes", "pause", "podsecurity")
 LINKS: Final = (("kubectl", "kubernetes"),)

@@ -82,13 +82,14 @@ TOOLS = {
             commands={OWN: "metrics-server"},
             ldflags="-X k8s.io/client-go/pkg/version.gitVersion=v0.8.0",
             # Written for 0.33; with the cluster's own version, what both programs are made of is compiled once.
-            requires=tuple(f"k8s.io/{name} v0.35.4" for name in STAGING),
+            requires=(*(f"k8s.io/{name} v0.35.8" for name in STAGING), "go.etcd.io/etcd/server/v3 v3.6.16"),
             excludes=NEWER_THAN_KUBERNETES,
         ),
         GoTool(
             name="cloudnative-pg",
             # renovate: datasource=go depName=github.com/cloudnative-pg/cloudnative-pg
             module="github.com/cloudnative-pg/cloudnative-pg",
+            # v1.30.1 needs machinery and barman-cloud v0.6.0, which the module proxy does not serve.
             version="v1.30.0",
             licence="Apache-2.0",
             commands={"cmd/manager": "cnpg-manager"},

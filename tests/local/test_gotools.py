@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from local.paths import Paths
 from local.toolchain import gotools, kubernetes
 from local.toolchain.cuts import Cut
 from local.toolchain.gotools import MODULES, repair
@@ -16,8 +17,9 @@ REQUIRED = re.compile(r"^(?:require |\t)(\S+) (v\S+)(?: // indirect)?$", re.MULT
 
 def test_the_metrics_server_asks_for_the_modules_of_the_cluster_s_kubernetes() -> None:
     wanted = dict(each.split() for each in TOOLS["metrics-server"].requires)
+    cluster = dict(REQUIRED.findall((kubernetes.MODULE / "go.mod").read_text()))
     assert wanted
-    assert set(wanted.values()) == {kubernetes.VERSION.replace("v1.", "v0.")}
+    assert wanted == {module: cluster[module] for module in wanted}
 
 
 def test_what_it_would_have_newer_than_the_cluster_does_not_count() -> None:
@@ -62,3 +64,23 @@ def test_a_copy_is_of_the_version_that_is_pinned_with_its_links_and_cuts(
     assert copy.name.startswith("source-v1.0.1-")
     assert (copy / "signals.go").read_text() == "package signals\n"
     assert (copy / "signal_linux.go").readlink() == Path("signal_darwin.go")
+
+
+def test_builds_have_caches_of_their_own_that_can_be_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ML_LOOP_CACHE", str(tmp_path))
+    for variable in ("GOCACHE", "GOMODCACHE"):
+        monkeypatch.delenv(variable, raising=False)
+    paths = Paths.default()
+    assert {variable: gotools.environment()[variable] for variable in paths.go_caches} == {
+        variable: str(folder) for variable, folder in paths.go_caches.items()
+    }
+    assert gotools.forget_caches(paths) is None
+    for folder in paths.go_caches.values():
+        (folder / "module@v1.0.0").mkdir(parents=True)
+    assert gotools.forget_caches(paths) == "removed"
+    assert [folder for folder in paths.go_caches.values() if folder.exists()] == []
+
+
+def test_caches_that_the_user_names_are_used_and_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOMODCACHE", str(tmp_path / "users"))
+    assert gotools.environment()["GOMODCACHE"] == str(tmp_path / "users")

@@ -67,6 +67,12 @@ def test_modules_are_downloaded_at_once_while_builds_have_their_turns(steps: lis
     assert not any(step.heavy or step.needs for step in modules.values())
 
 
+def test_go_s_caches_go_when_all_is_built_and_the_operators_manifests_were_read(steps: list[Step]) -> None:
+    (caches,) = [step for step in steps if step.name == "go caches"]
+    before = {step.name for step in steps if step.name.startswith(("build ", "modules ", "operator "))}
+    assert set(caches.needs) == before
+
+
 def pulumi_in(folder: Path) -> Path:
     """A program that says that it is Pulumi, as new as the SDK."""
     folder.mkdir()

@@ -176,7 +176,7 @@ def test_knative_serving_is_pinned_private_and_secures_pods() -> None:
         "version": "1.21.3",
         "high-availability": {"replicas": 2},
         "ingress": {"kourier": {"enabled": True, "service-type": "ClusterIP"}},
-        "registry": {"override": {"3scale-kourier-gateway/kourier-gateway": "docker.io/envoyproxy/envoy:v1.36.13"}},
+        "registry": {"override": {"3scale-kourier-gateway/kourier-gateway": "docker.io/envoyproxy/envoy:v1.37.10"}},
         "config": {
             "network": {"ingress-class": "kourier.ingress.networking.knative.dev"},
             "features": dict.fromkeys(
