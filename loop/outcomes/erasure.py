@@ -6,7 +6,6 @@ recorded after this: run it again once the topics' retention has passed. Running
 
 import os
 import sys
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,19 +22,18 @@ def erase(record: ObjectFolder, user_id: str) -> dict[RowKind, int]:
     ids = set[str]()
     for name in record.names(f"{RowKind.PREDICTIONS}/"):
         table = decoded(record.get(name))
-        ids.update(table.filter(pc.equal(table["user_id"], user_id))["id"].to_pylist())
-    of_user = pa.array(sorted(ids), pa.string())
-    outcomes = _without(record, RowKind.OUTCOMES, lambda table: pc.is_in(table["id"], value_set=of_user))
-    predictions = _without(record, RowKind.PREDICTIONS, lambda table: pc.equal(table["user_id"], user_id))
+        ids.update(table.filter(pc.field("user_id") == user_id)["id"].to_pylist())
+    outcomes = _without(record, RowKind.OUTCOMES, pc.field("id").isin(pa.array(sorted(ids), pa.string())))
+    predictions = _without(record, RowKind.PREDICTIONS, pc.field("user_id") == user_id)
     return {RowKind.PREDICTIONS: predictions, RowKind.OUTCOMES: outcomes}
 
 
-def _without(record: ObjectFolder, kind: RowKind, theirs: Any) -> int:
+def _without(record: ObjectFolder, kind: RowKind, theirs: pc.Expression) -> int:
     """Replaces the files that hold such rows by what is left of them; returns how many rows that were."""
     erased = 0
     for name in list(record.names(f"{kind}/")):
         table = decoded(record.get(name))
-        kept = table.filter(pc.invert(theirs(table)))
+        kept = table.filter(~theirs | theirs.is_null())
         if len(kept) == len(table):
             continue
         erased += len(table) - len(kept)

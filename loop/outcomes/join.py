@@ -37,8 +37,8 @@ def read(source: ObjectFolder, kind: RowKind, since: datetime, until: datetime) 
     names = [name for name in source.names(f"{kind}/") if within(name, since, until)]
     tables = [decoded(source.get(name)).cast(SCHEMAS[kind]) for name in names]
     table = pa.concat_tables(tables) if tables else SCHEMAS[kind].empty_table()
-    times = table[TIMES[kind]]
-    return table.filter(pc.and_(pc.greater_equal(times, since), pc.less(times, until)))
+    time = pc.field(TIMES[kind])
+    return table.filter((time >= since) & (time < until))
 
 
 def joined(predictions: pa.Table, outcomes: pa.Table) -> list[dict[str, Any]]:

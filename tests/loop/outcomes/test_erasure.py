@@ -53,8 +53,12 @@ def test_a_user_s_rows_leave_the_record_and_no_other_s_do(
 
 def test_an_interrupted_erasure_is_finished_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = record(tmp_path)
+
+    def delete(name: str) -> None:
+        raise OSError(name)
+
     with monkeypatch.context() as patch:
-        patch.setattr(store, "delete", lambda name: (_ for _ in ()).throw(OSError(name)))
+        patch.setattr(store, "delete", delete)
         with pytest.raises(OSError, match="date="):
             erasure.erase(store, "u1")
     erasure.erase(store, "u1")

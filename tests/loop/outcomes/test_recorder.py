@@ -76,7 +76,7 @@ class Process:
             if self._lives < 0:
                 raise Crash
 
-    def committed(self, partitions: list[Any], timeout: float) -> list[TopicPartition]:
+    def committed(self, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]:
         del timeout
         return [self._broker.kept.get((p.topic, p.partition), p) for p in partitions]
 
