@@ -27,7 +27,7 @@ from tests.e2e.empty_stack import Apart
 
 NAMESPACE: Final = "backup"
 LOOP: Final = "backup-loop"
-NODE_PORT: Final = 30501
+NODE_PORT: Final = 30502
 ADDRESS: Final = f"http://10.173.0.1:{NODE_PORT}"
 SETTINGS: Final[dict[str, Any]] = {
     "namespace": LOOP,
@@ -39,7 +39,7 @@ SETTINGS: Final[dict[str, Any]] = {
         "postgres": {"instances": 1, "storage": "1Gi", "backup": {}},
     },
 }
-LEFT_OUT: Final = ("gateway", "kafka", "models")
+LEFT_OUT: Final = ("gateway", "kafka", "models", "page")
 
 
 @dataclass

@@ -108,6 +108,7 @@ class PromotionStack:
             example_image=image,
             mode=KServeMode.STANDARD,
             signing=None,
+            record=None,
             storage=ModelStorage("storage", storage, here),
             tracking=Tracking(
                 url=Output.from_input(TRACKING_URL),
