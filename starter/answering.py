@@ -35,6 +35,7 @@ class Server:
     """KServe's own application, as `loop serve` sets it up, for one model after the other."""
 
     def __init__(self, max_body: int = 10_000_000) -> None:
+        _as_new()
         self.models = ModelRepository()
         RESTServer(
             "kserve.model_server:app", DataPlane(self.models), ModelRepositoryExtension(self.models), 0
@@ -53,3 +54,11 @@ class Server:
                 return await client.post(path, json=body)
 
         return asyncio.run(post())
+
+
+def _as_new() -> None:
+    """The SDK's application is one for a process, and takes nothing more once it has answered: forget what it took."""
+    app.middleware_stack = None
+    app.user_middleware.clear()
+    app.router.routes.clear()
+    app.exception_handlers.clear()

@@ -1,67 +1,23 @@
-"""A model server as a pod runs it, asked over HTTP in every way that clients ask, and what it publishes."""
+"""A model server as a pod runs it, asked over HTTP in every way that clients ask."""
 
-import asyncio
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import orjson
-from kserve.model_repository import ModelRepository
-from kserve.model_server import app
-from kserve.protocol.dataplane import DataPlane
-from kserve.protocol.model_repository_extension import ModelRepositoryExtension
-from kserve.protocol.rest.server import RESTServer
 
 from loop.model import reference
 from loop.model.requests import InputCheck
 from loop.serving.served import reference_of
-from loop.serving.server import PyfuncModel, guard
+from loop.serving.server import PyfuncModel
+from starter import answering
 
 ROWS = 500
 """Of the largest request."""
 
 
-class Sink:
-    """Stands in for the Kafka producer."""
-
-    def __init__(self) -> None:
-        self.messages: list[bytes] = []
-
-    def produce(self, topic: str, value: bytes, key: bytes, *, on_delivery: Callable[[Any, Any], None]) -> None:
-        self.messages.append(value)
-        on_delivery(None, None)
-
-    def poll(self, timeout: float) -> int:
-        return 0
-
-    def flush(self, timeout: float) -> int:
-        return 0
-
-
-class Server:
-    """KServe's own application, as `loop serve` sets it up, for one model after the other."""
-
-    def __init__(self) -> None:
-        self.models = ModelRepository()
-        RESTServer(
-            "kserve.model_server:app", DataPlane(self.models), ModelRepositoryExtension(self.models), 0
-        ).create_application()
-        self.direct: dict[str, PyfuncModel] = {}
-        guard("1", 10_000_000, 0.0, self.direct)
-
-    def serve(self, model: PyfuncModel) -> None:
-        self.models.update(model)
-        self.direct[model.name] = model
-
-    def ask(self, path: str, body: object) -> httpx.Response:
-        async def post() -> httpx.Response:
-            transport = httpx.ASGITransport(app=app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://model") as client:
-                return await client.post(path, json=body)
-
-        return asyncio.run(post())
+class Server(answering.Server):
+    """Asked in every way that clients ask."""
 
     def ask_all(
         self,

@@ -18,7 +18,7 @@ from typing import Any
 
 import mlflow
 import pandas as pd
-from asking import Server, Sink
+from asking import Server
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from watching import watch
@@ -31,6 +31,7 @@ from loop.serving.capture import Capture
 from loop.serving.fetch import fetch
 from loop.serving.server import PyfuncModel
 from loop.training import checks
+from starter.answering import KeptMessages
 
 DATA = "a" * 64
 """Fingerprint of the rows that evaluate measures on."""
@@ -73,7 +74,7 @@ def close(case: Case, name: str, folder: Path, server: Server) -> float:
         with changed({Env.MODEL_VERSION: (output / "version").read_text()}):
             step("stage")
     served = fetch(f"models://{name}/{Alias.STAGING}", folder / "served", patience=5.0)
-    sink = Sink()
+    sink = KeptMessages()
     capture = Capture(sink, served)
     model = PyfuncModel(name, folder / "served", served, capture, max_rows=1000, batch=64)
     model.load()
