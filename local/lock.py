@@ -1,9 +1,10 @@
-"""One `make up` or `make down` at a time."""
+"""One `make up` or `make down` at a time; Go's caches stay while something is built out of them."""
 
 import fcntl
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 
 from local.paths import Paths
 from local.steps import StepError
@@ -23,3 +24,28 @@ def exclusive(paths: Paths, what: str) -> Generator[None]:
         lock.write(f"`{what}` (process {os.getpid()})")
         lock.flush()
         yield
+
+
+@contextmanager
+def building(paths: Paths) -> Generator[None]:
+    """Keeps Go's caches from being removed while the block runs; any number of builds at a time."""
+    with _go_caches(paths).open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        yield
+
+
+@contextmanager
+def nothing_builds(paths: Paths) -> Generator[bool]:
+    """Whether no build uses Go's caches: then none begins before the block has ended."""
+    with _go_caches(paths).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def _go_caches(paths: Paths) -> Path:
+    paths.cache.mkdir(parents=True, exist_ok=True)
+    return paths.cache / "go-caches.lock"

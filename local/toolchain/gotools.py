@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from local.lock import building, nothing_builds
 from local.paths import REPOSITORY, Paths
 from local.steps import StepError, key_of
 from local.toolchain.cuts import CUTS, apply
@@ -33,10 +34,13 @@ def environment() -> dict[str, str]:
 
 
 def forget_caches(paths: Paths) -> str | None:
-    """Removes what was downloaded and compiled on the way to the programs."""
+    """Removes what was downloaded and compiled on the way to the programs, unless another build still uses it."""
     folders = [folder for folder in paths.go_caches.values() if folder.exists()]
-    for folder in folders:
-        shutil.rmtree(folder)
+    with nothing_builds(paths) as free:
+        if not free:
+            return "kept: another build uses them"
+        for folder in folders:
+            shutil.rmtree(folder)
     return "removed" if folders else None
 
 
@@ -155,5 +159,6 @@ def package_path(tool: GoTool, package: str) -> str:
 if __name__ == "__main__":
     cache = Paths.default()
     cache.bin.mkdir(parents=True, exist_ok=True)
-    for name in sys.argv[1:]:
-        build(TOOLS[name], cache)
+    with building(cache):
+        for name in sys.argv[1:]:
+            build(TOOLS[name], cache)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import yaml
 
+from local.lock import building
 from local.paths import REPOSITORY, Paths
 from local.toolchain.gotools import compile_into, module_folder
 from local.toolchain.tools import TOOLS
@@ -32,4 +33,5 @@ def kserve_settings(paths: Paths) -> dict[str, str]:
 if __name__ == "__main__":
     cache = Paths.default()
     cache.bin.mkdir(parents=True, exist_ok=True)
-    build(cache)
+    with building(cache):
+        build(cache)

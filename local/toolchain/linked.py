@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from local.lock import building
 from local.paths import REPOSITORY, Paths
 from local.toolchain import gotools, knative, kubernetes
 from local.toolchain.gotools import MODULES, package_path, prepared
@@ -55,6 +56,7 @@ def linked(paths: Paths) -> Linked:
 
 
 if __name__ == "__main__":
-    written = linked(Paths.default())
+    with building(Paths.default()):
+        written = linked(Paths.default())
     LINKED.write_text(json.dumps(written, indent=1) + "\n")
     sys.exit(0)

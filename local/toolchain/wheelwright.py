@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from local.lock import building
 from local.paths import REPOSITORY, Paths
 from local.plan import ELSEWHERE
 from local.shell import run
@@ -118,7 +119,8 @@ def verify(names: Sequence[str]) -> int:
             os.environ["GOCACHE"] = f"{scratch}/gocache"
             fresh = Paths(Path(scratch))
             fresh.bin.mkdir()
-            program.build(fresh)
+            with building(Paths.default()):
+                program.build(fresh)
             different = [binary for binary, expected in pin.sha256.items() if sha256(fresh.bin / binary) != expected]
         print(f"{program.name}: {'other bytes in ' + ', '.join(different) if different else 'the same bytes'}")
         wrong += bool(different)

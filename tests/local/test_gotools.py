@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from local.lock import building
 from local.paths import Paths
 from local.toolchain import gotools, kubernetes
 from local.toolchain.cuts import Cut
@@ -77,6 +78,9 @@ def test_builds_have_caches_of_their_own_that_can_be_removed(tmp_path: Path, mon
     assert gotools.forget_caches(paths) is None
     for folder in paths.go_caches.values():
         (folder / "module@v1.0.0").mkdir(parents=True)
+    with building(paths), building(paths):
+        assert gotools.forget_caches(paths) == "kept: another build uses them"
+    assert all(folder.exists() for folder in paths.go_caches.values())
     assert gotools.forget_caches(paths) == "removed"
     assert [folder for folder in paths.go_caches.values() if folder.exists()] == []
 
