@@ -182,7 +182,7 @@ def _watch(name: str, model: Model, training: Training, args: ModelLoopArgs, opt
                 loop_image=args.loop_image,
                 outcomes=model.outcomes,
                 record=args.record,
-                kafka=args.kafka.access,
+                kafka=args.kafka,
                 tracking=args.tracking,
             ),
             opts,

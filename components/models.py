@@ -17,6 +17,7 @@ from components.serving.model_storage import ModelStorage, ModelStorageArgs
 from components.tracking.mlflow import Mlflow
 from components.training.step_results import StepResults, StepResultsArgs
 from components.training.training import accounts
+from contract.names import OUTCOMES_TOPIC
 from settings import ImageName, Settings
 
 
@@ -71,7 +72,11 @@ def model_loops(
     answering = [name for name, model in stack.models.items() if model.outcomes]
     if answering and gateway and kafka:
         intake = OutcomeIntakeArgs(
-            namespace=namespace, models=answering, loop_image=loop_image, kafka=kafka.access, gateway=gateway
+            namespace=namespace,
+            models=answering,
+            loop_image=loop_image,
+            kafka=kafka.writing(OUTCOMES_TOPIC).access,
+            gateway=gateway,
         )
         OutcomeIntake("outcomes", intake, opts)
     return {name: model_loop(name, model, shared, opts) for name, model in stack.models.items()}

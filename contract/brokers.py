@@ -23,6 +23,11 @@ def drift_group(model: str) -> str:
     return f"ml-loop-drift-{model}"
 
 
+def record_group(model: str) -> str:
+    """The group in which a model's predictions and outcomes are read to be recorded."""
+    return f"ml-loop-record-{model}"
+
+
 def retraining_group(model: str) -> str:
     """The group in which a model's drift is read to start its training."""
     return f"ml-loop-retraining-{model}"
@@ -36,17 +41,26 @@ class Needs:
     groups: tuple[str, ...]
 
     @classmethod
-    def of(cls, watched: Iterable[str], retrained: Iterable[str], apart: Collection[str] = ()) -> "Needs":
-        """Of models with a detector, and those that train on drift; `apart` are topics that other accounts write.
+    def of(
+        cls,
+        watched: Iterable[str],
+        retrained: Iterable[str],
+        answering: Collection[str] = (),
+        apart: Collection[str] = (),
+    ) -> "Needs":
+        """Of models with a detector, those that train by themselves, and those whose outcomes are taken.
+
+        `apart` are topics that other accounts write.
 
         Whoever writes drift is the detector, which then reads its group as that account, too.
         """
         topics = {
             topic: tuple(each for each in rights if each != WRITE or topic not in apart)
             for topic, rights in TOPIC_RIGHTS.items()
+            if topic != OUTCOMES_TOPIC or answering
         }
         detectors = () if DRIFT_TOPIC in apart else map(drift_group, watched)
-        return cls(topics, (*detectors, *map(retraining_group, retrained)))
+        return cls(topics, (*detectors, *map(retraining_group, retrained), *map(record_group, answering)))
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)

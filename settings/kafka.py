@@ -44,9 +44,11 @@ class Sasl(Section):
     secret_name: SecretName
     """Secret in the loop's namespace with the keys username and password."""
     detector_secret_name: SecretName | None = None
-    """The same for the detectors, which write ml.drift. Unset: secretName."""
+    """The same for the watchers over drift and performance, which write ml.drift. Unset: secretName."""
     servers_secret_name: SecretName | None = None
     """The same for the model servers, which write ml.predictions. Unset: secretName."""
+    outcomes_secret_name: SecretName | None = None
+    """The same for the pods that take outcomes, which write ml.outcomes. Unset: secretName."""
 
 
 class ExternalKafka(Section):

@@ -11,7 +11,7 @@ from components.kit.access import Access
 from components.kit.network import Allowance
 from components.kit.pod import SCRATCH, Env, Mount, Volume, plain_env, secret_env
 from components.kit.tokens import TRACKING_TOKEN, TRACKING_TOKEN_ENV, TRACKING_TOKEN_MOUNT
-from contract.names import DRIFT_TOPIC, PREDICTIONS_TOPIC
+from contract.names import DRIFT_TOPIC, OUTCOMES_TOPIC, PREDICTIONS_TOPIC
 from settings.kafka import Sasl
 
 ACCESS_KEY_ID: Final = "access-key-id"
@@ -175,7 +175,11 @@ class KafkaConnection:
         """Topic → the Secret of the account that alone writes it, where that is not everybody's."""
         if self.sasl is None:
             return {}
-        secrets = {DRIFT_TOPIC: self.sasl.detector_secret_name, PREDICTIONS_TOPIC: self.sasl.servers_secret_name}
+        secrets = {
+            DRIFT_TOPIC: self.sasl.detector_secret_name,
+            PREDICTIONS_TOPIC: self.sasl.servers_secret_name,
+            OUTCOMES_TOPIC: self.sasl.outcomes_secret_name,
+        }
         return {topic: secret for topic, secret in secrets.items() if secret is not None}
 
     def writing(self, topic: str) -> "KafkaConnection":

@@ -15,7 +15,7 @@ from pulumi import Output, ResourceOptions
 
 from components.kit import metrics
 from components.kit.access import Access
-from components.kit.connections import Bucket, RecordStore, Tracking
+from components.kit.connections import Bucket, KafkaConnection, RecordStore, Tracking
 from components.kit.custom import object_name
 from components.kit.labels import labels, selector
 from components.kit.network import allow
@@ -23,7 +23,7 @@ from components.kit.options import depending_on
 from components.kit.pod import Container, arguments, plain_env, pod, resources, restricted_container
 from components.kit.probes import probes
 from contract.commands import Command
-from contract.names import METRICS_PORT, Env
+from contract.names import DRIFT_TOPIC, METRICS_PORT, Env
 from contract.outcome_commands import Record, WatchPerformance
 from settings.model import Outcomes
 
@@ -41,7 +41,7 @@ class OutcomeRecordArgs:
     loop_image: str
     outcomes: Outcomes
     record: RecordStore
-    kafka: Access
+    kafka: KafkaConnection
     tracking: Tracking
 
 
@@ -63,11 +63,11 @@ class OutcomeRecord(pulumi.ComponentResource):
             false_retrains_per_year=args.outcomes.false_retrains_per_year,
         )
         made = [
-            _deployment(name, recorder, _kept(args.record.recorder, args) + args.kafka, args, child),
+            _deployment(name, recorder, _kept(args.record.recorder, args) + args.kafka.access, args, child),
             _deployment(
                 name,
                 watch,
-                _kept(args.record.watcher, args) + args.kafka + args.tracking.reading,
+                _kept(args.record.watcher, args) + args.kafka.writing(DRIFT_TOPIC).access + args.tracking.reading,
                 args,
                 child,
             ),

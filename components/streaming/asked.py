@@ -3,7 +3,7 @@
 External: the topics and rights, which their owner gives (docs/kafka.md). Nothing is made there.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -31,6 +31,8 @@ class AskedBrokersArgs:
     """Models with a detector."""
     retrained: Iterable[str]
     """Models that train on drift."""
+    answering: Collection[str] = ()
+    """Models whose outcomes are taken."""
 
 
 class AskedBrokers(pulumi.ComponentResource):
@@ -41,7 +43,7 @@ class AskedBrokers(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: AskedBrokersArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("ml-loop:streaming:AskedBrokers", name, None, opts)
-        work = Needs.of(args.watched, args.retrained, args.connection.writers).to_json()
+        work = Needs.of(args.watched, args.retrained, args.answering, args.connection.writers).to_json()
         job = client_job(
             name,
             "needs",

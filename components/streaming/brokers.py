@@ -23,6 +23,7 @@ def brokers(stack: Settings, namespace: Input[str], opts: ResourceOptions) -> Ka
                 client_image=image(stack, ImageName.LOOP),
                 watched=[name for name, model in stack.models.items() if model.drift is not None],
                 retrained=[name for name, model in stack.models.items() if model.retraining is not None],
+                answering=[name for name, model in stack.models.items() if model.outcomes is not None],
             )
             return AskedBrokers("kafka", args, opts).connection
         case BundledKafka() as bundled:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol
 
 from contract import metrics
+from contract.brokers import record_group
 from contract.messages import Malformed
 from contract.names import Env
 from contract.outcome_commands import Record
@@ -190,7 +191,7 @@ def main() -> int:
     consumer = Consumer(
         client_settings(os.environ)
         | {
-            "group.id": f"ml-loop-record-{given.model}",
+            "group.id": record_group(given.model),
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "auto.offset.reset": "earliest",

@@ -291,7 +291,7 @@ def outcome_record_args() -> OutcomeRecordArgs:
         loop_image=LOOP_IMAGE,
         outcomes=Outcomes(),
         record=RecordStore(recorder=bucket(), watcher=bucket()),
-        kafka=kafka().access,
+        kafka=kafka(),
         tracking=tracking(),
     )
 

@@ -199,7 +199,12 @@ def test_external_brokers_without_tls_and_password_are_plain_text() -> None:
     assert connection.access.volumes == connection.access.mounts == ()
 
 
-WRITERS = {"secretName": "loop", "detectorSecretName": "detector", "serversSecretName": "servers"}
+WRITERS = {
+    "secretName": "loop",
+    "detectorSecretName": "detector",
+    "serversSecretName": "servers",
+    "outcomesSecretName": "outcomes",
+}
 
 
 def test_each_topic_is_written_by_an_account_of_its_own_where_there_is_one() -> None:
@@ -213,15 +218,19 @@ def test_each_topic_is_written_by_an_account_of_its_own_where_there_is_one() -> 
     accounts = {
         topic: password(connection.writing(topic)) for topic in (DRIFT_TOPIC, PREDICTIONS_TOPIC, OUTCOMES_TOPIC)
     }
-    assert accounts == {DRIFT_TOPIC: "detector", PREDICTIONS_TOPIC: "servers", OUTCOMES_TOPIC: "loop"}
+    assert accounts == {DRIFT_TOPIC: "detector", PREDICTIONS_TOPIC: "servers", OUTCOMES_TOPIC: "outcomes"}
     assert password(connection) == "loop"
 
 
 def test_the_loop_s_user_is_asked_for_no_right_that_another_account_has() -> None:
-    needs = Needs.of(["books"], ["books"], {DRIFT_TOPIC, PREDICTIONS_TOPIC})
+    needs = Needs.of(["books"], ["books"], ["books"], {DRIFT_TOPIC, PREDICTIONS_TOPIC})
     assert needs.topics == {
         PREDICTIONS_TOPIC: ("READ", "DESCRIBE"),
         OUTCOMES_TOPIC: ("READ", "WRITE", "DESCRIBE"),
         DRIFT_TOPIC: ("READ", "DESCRIBE"),
     }
-    assert needs.groups == ("ml-loop-retraining-books",)
+    assert needs.groups == ("ml-loop-retraining-books", "ml-loop-record-books")
+
+
+def test_brokers_need_no_topic_of_outcomes_where_no_model_takes_them() -> None:
+    assert OUTCOMES_TOPIC not in Needs.of(["books"], ["books"]).topics

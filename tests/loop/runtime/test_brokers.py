@@ -12,7 +12,7 @@ from contract.brokers import TOPIC_RIGHTS, Needs
 from contract.names import OUTCOMES_TOPIC
 from loop.runtime.brokers import BrokersError, check
 
-NEEDS = Needs.of(["churn"], ["churn"])
+NEEDS = Needs.of(["churn"], ["churn"], ["churn"])
 ALL = [AclOperation.READ, AclOperation.WRITE, AclOperation.DESCRIBE, AclOperation.ALTER]
 
 
