@@ -4,6 +4,7 @@ import pulumi
 
 import checks
 import settings
+from checks.identity import identity
 from checks.trainings import templates_in_use
 from components.events.bus import event_bus
 from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArgs
@@ -23,7 +24,7 @@ stack = settings.load()
 checks.run(stack)
 running = templates_in_use(stack)
 protect = is_production(pulumi.get_stack(), stack.protect)
-here = providers(stack)
+here = providers(stack, identity(stack))
 
 # Namespaces, operators
 loop = RestrictedNamespace("loop", RestrictedNamespaceArgs(namespace=stack.namespace), here)

@@ -1,6 +1,6 @@
 """What is asked before anything changes: of the cluster, of the engine, and of a database that is to be restored."""
 
-from checks import operators, places, restore
+from checks import departures, operators, places, restore
 from settings import Settings
 
 
@@ -9,3 +9,4 @@ def run(stack: Settings) -> None:
     places.check(stack)
     operators.check(stack)
     restore.check(stack)
+    departures.check(stack)

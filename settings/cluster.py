@@ -28,18 +28,13 @@ class Cluster(Section):
     enforces_network_policies: Flag = False
     """Whether the cluster's network plugin enforces NetworkPolicies. They are made anyway; false adds a warning."""
     identifier: ClusterIdentifier | None = None
-    """What Pulumi knows the cluster by, such as the uid of its namespace kube-system; another one replaces every
-    object. Unset: the context's name. Set it to the old name where a context was renamed."""
+    """What Pulumi knows the cluster by; another one replaces every object. Unset: the uid of its namespace kube-system,
+    which a renamed context or a rotated certificate leaves as it is."""
     dns: AddressBlocks = ()
     """Where pods ask for names, besides kube-dns and link-local addresses (NodeLocal DNSCache). Port 53 only."""
     api_server: AddressBlocks = ()
     """Addresses of the API server, as `kubectl get endpointslices kubernetes` prints them. Empty: unknown; pods that
     call it may reach the ports 443 and 6443 anywhere."""
-
-    @property
-    def identity(self) -> str:
-        """What Pulumi knows the cluster by."""
-        return self.identifier or self.context
 
 
 def check_context(cluster: Cluster) -> None:

@@ -85,6 +85,8 @@ class Settings(Section):
     """The models, by name."""
     protect: Annotated[Flag, Allowed("true or false", "Leave it out to decide by the stack's name")] | None = None
     """Whether this stack is production, its data protected from deletion. Unset: true for prod and production."""
+    discard: Annotated[tuple[Namespace, ...], Allowed("a list of namespaces", "Put them in brackets")] = ()
+    """Namespaces of earlier settings that may be deleted with the volumes in them."""
     policy_exceptions: Annotated[
         tuple[PolicyException, ...], Allowed("a list of exceptions", "Start each with a hyphen below the key")
     ] = ()
@@ -102,8 +104,15 @@ class Settings(Section):
         backups = self.tracking.postgres.backup is not None
         return self.platform.kserve.install or (backups and self.platform.cloud_native_pg.install)
 
+    @property
+    def namespaces(self) -> frozenset[str]:
+        """The namespaces that the stack makes."""
+        bundled = {self.kafka.namespace} if isinstance(self.kafka, BundledKafka) else set[str]()
+        return frozenset({self.namespace, self.tracking.namespace} | bundled)
+
     def contradictions(self) -> Iterator[Problem]:
         yield from self._distinct_namespaces()
+        yield from self._wanted_namespaces()
         yield from self._complete_store()
         yield from self._reachable_host()
         yield from self._reachable_broker()
@@ -123,6 +132,12 @@ class Settings(Section):
                 expected = f"a namespace other than that of {dotted(taken[namespace])}"
                 yield Problem.with_value(path, namespace, expected, "Rename it: network rules are drawn per namespace")
             taken.setdefault(namespace, path)
+
+    def _wanted_namespaces(self) -> Iterator[Problem]:
+        for index, namespace in enumerate(self.discard):
+            if namespace in self.namespaces:
+                expected = "a namespace that no other setting names"
+                yield Problem.with_value(("discard", index), namespace, expected, "Remove it: this one is in use")
 
     def _complete_store(self) -> Iterator[Problem]:
         bundled = isinstance(self.artifacts, S3Compatible) and self.artifacts.bundled is not None

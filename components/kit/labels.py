@@ -1,6 +1,8 @@
 """The labels of every object the stack makes, in one place."""
 
 PART_OF = "ml-loop"
+STACK = "ml-loop/stack"
+"""Label of a namespace with the name of its stack, by which a namespace that has left the settings is found."""
 
 
 def selector(app: str, instance: str, role: str | None = None) -> dict[str, str]:

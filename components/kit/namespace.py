@@ -7,7 +7,7 @@ import pulumi_kubernetes as k8s
 from pulumi import Output, ResourceOptions
 
 from components.kit.custom import object_name
-from components.kit.labels import labels
+from components.kit.labels import STACK, labels
 from components.kit.network import dns
 from policy.pod_security import PINNED_VERSION
 
@@ -42,7 +42,10 @@ class RestrictedNamespace(pulumi.ComponentResource):
         pins = {f"{mode}-version": PINNED_VERSION for mode in levels}
         namespace = k8s.core.v1.Namespace(
             f"{name}-namespace",
-            metadata={"name": args.namespace, "labels": labels("namespace", name) | levels | pins},
+            metadata={
+                "name": args.namespace,
+                "labels": labels("namespace", name) | {STACK: pulumi.get_stack()} | levels | pins,
+            },
             opts=child,
         )
         self.name = object_name(namespace)

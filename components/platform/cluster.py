@@ -16,17 +16,18 @@ UNENFORCED: Final = (
 )
 
 
-def providers(stack: Settings) -> ResourceOptions:
+def providers(stack: Settings, identity: str) -> ResourceOptions:
     """Options with one provider, bound to one context: nothing follows whatever context happens to be current.
 
-    Where artifacts are on AWS, one for its region too. Warns of a cluster that enforces no NetworkPolicies.
+    `identity` is what Pulumi knows the cluster by. Where artifacts are on AWS, there is one for its region too.
+    Warns of a cluster that enforces no NetworkPolicies.
     """
     cluster = k8s.Provider(
         "cluster",
         context=stack.cluster.context,
         kubeconfig=stack.cluster.kubeconfig and str(Path(stack.cluster.kubeconfig).expanduser()),
         # Without it a rotated certificate in the kubeconfig replaces the provider, and with it every object.
-        cluster_identifier=stack.cluster.identity,
+        cluster_identifier=identity,
     )
     CLUSTER_ADDRESSES.set(ClusterAddresses(dns=stack.cluster.dns, api_server=stack.cluster.api_server))
     clouds = [aws.Provider("aws", region=stack.artifacts.region)] if isinstance(stack.artifacts, AwsS3) else []

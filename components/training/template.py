@@ -31,3 +31,9 @@ def template_name(model: str, content: Any) -> str:
 def belongs(name: str, model: str) -> bool:
     """Whether a template of that name is the model's. The first ones had no digest."""
     return re.fullmatch(rf"{re.escape(prefix(model))}(-[0-9a-f]{{{DIGITS}}})?", name) is not None
+
+
+def model_of(name: str) -> str | None:
+    """Whose template it is that has this name; None for a name that no model's template has."""
+    found = re.fullmatch(rf"(.+)-train(-[0-9a-f]{{{DIGITS}}})?", name)
+    return found and found[1]

@@ -68,9 +68,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return pb.CheckResponse(inputs=request.news)
 
     def DiffConfig(self, request: pb.DiffRequest, context: Any) -> pb.DiffResponse:
-        """Another context or cluster is another provider, with objects of its own."""
-        changes = diff.changed_paths(decode(request.old_inputs), decode(request.news))
-        return _difference(changes, diff.replacing(changes, ("context", "cluster")))
+        """Another cluster is another provider, with objects of its own: by the identifier where there is one."""
+        old, new = decode(request.old_inputs), decode(request.news)
+        changes = diff.changed_paths(old, new)
+        known_by = ("clusterIdentifier",) if "clusterIdentifier" in new else ("context", "cluster")
+        return _difference(changes, diff.replacing(changes, known_by))
 
     def Configure(self, request: pb.ConfigureRequest, context: Any) -> pb.ConfigureResponse:
         """Opens no connection: a preview of creations needs no cluster."""

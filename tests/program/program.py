@@ -12,7 +12,7 @@ from pulumi.runtime import config
 
 import checks
 import versions
-from checks import trainings
+from checks import identity, trainings
 from settings import Settings
 from tests.program.mocks import Recording, record
 
@@ -22,6 +22,8 @@ SECRETS: Final = {
     "ml-loop:logsSecretKey": "logs-key-of-the-test",
     "ml-loop:trackingSecretKey": "session-key-of-the-test",
 }
+KUBE_SYSTEM: Final = "0b2f9c1e-8d0f-4c53-9a55-3f7d0a3f7c11"
+"""The uid of the cluster's namespace kube-system."""
 KNATIVE: Final = {
     **{key: {"install": True} for key in ("argoWorkflows", "argoEvents", "certManager", "knative", "cloudNativePg")},
     "kserve": {"install": True, "mode": "knative"},
@@ -34,6 +36,11 @@ IMAGES: Final = {name: f"{pin.repository}:{pin.tag}@sha256:{64 * '0'}" for name,
 def nothing_runs(_: Settings) -> Mapping[str, trainings.Specs]:
     """Stands for the trainings of the cluster."""
     return {}
+
+
+def known_by(stack: Settings) -> str:
+    """Stands for what the cluster says of itself."""
+    return stack.cluster.identifier or KUBE_SYSTEM
 
 
 def run(
@@ -56,4 +63,5 @@ def run(
         patch.setenv("KUBECONFIG", str(kubeconfig))
         patch.setattr(checks, "run", check)
         patch.setattr(trainings, "templates_in_use", nothing_runs)
+        patch.setattr(identity, "identity", known_by)
         return record(lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), stack)

@@ -80,11 +80,22 @@ def test_production_s_outputs_name_the_public_host_and_the_charts(run: Run) -> N
     }
 
 
+@pytest.mark.parametrize("mode", [{}, {"platform": program.KNATIVE}], ids=["standard", "knative"])
 @pytest.mark.parametrize("stack", ["local", "dev", "prod"])
-def test_each_stack_file_passes_the_policy_pack_once_its_images_have_digests(run: Run, stack: str) -> None:
-    judged = walk.as_stack(run(stack, {"images": program.IMAGES}), stack)
+def test_each_stack_file_passes_the_policy_pack_once_its_images_have_digests(
+    run: Run, stack: str, mode: Mapping[str, Any]
+) -> None:
+    judged = walk.as_stack(run(stack, {"images": program.IMAGES, **mode}), stack)
     verdicts = [judge(rule, resource, judged, (), date(2026, 1, 1)) for rule in RULES for resource in judged.resources]
     assert [line for verdict in verdicts for line in verdict.violations + verdict.unknown] == []
+
+
+@pytest.mark.parametrize("stack", ["local", "dev", "prod"])
+def test_each_stack_file_holds_a_whole_loop(run: Run, stack: str) -> None:
+    recording = run(stack)
+    stations = ["Training", "Serving", "Front", "DriftMonitor", "AliasWatch", "Retraining"]
+    assert recording.exports["models"]["recommender"]["predict"].endswith("/v1/models/recommender:predict")
+    assert [kind for kind in stations if not recording.of(kind)] == []
 
 
 def test_only_production_s_data_is_protected(run: Run) -> None:
@@ -130,10 +141,15 @@ def test_a_cluster_that_enforces_policies_gets_no_warning(run: Run) -> None:
 
 def test_the_provider_is_bound_to_the_context_of_the_settings(run: Run) -> None:
     provider = run("dev").inputs("kubernetes", "cluster")
-    assert (provider["context"], provider["clusterIdentifier"]) == ("example-dev", "example-dev")
+    assert (provider["context"], provider["clusterIdentifier"]) == ("example-dev", program.KUBE_SYSTEM)
 
 
-def test_a_renamed_context_is_the_same_cluster_where_the_settings_say_so(run: Run) -> None:
+def test_a_renamed_context_changes_only_the_provider_s_context(run: Run) -> None:
+    renamed = {"cluster": {"context": "renamed", "enforcesNetworkPolicies": False}}
+    assert run("dev").changed(run("dev", renamed)) == ["kubernetes context"]
+
+
+def test_the_settings_may_say_what_the_cluster_is_known_by(run: Run) -> None:
     provider = run("dev", {"cluster": {"context": "renamed", "identifier": "example-dev"}}).inputs(
         "kubernetes", "cluster"
     )
@@ -239,7 +255,7 @@ def test_at_a_registry_of_one_s_own_every_pinned_image_moves_and_a_named_one_sta
 
 
 def test_on_aws_server_and_database_have_a_role_each_for_their_own_folder(run: Run) -> None:
-    recording = run("prod")
+    recording = run("prod", {"models": {}})
     accounts = {each.inputs["serviceAccount"] for each in recording.of("PodIdentityAssociation")}
     names = {
         recording.inputs("ServiceAccount", "mlflow-account")["metadata"]["name"],

@@ -118,7 +118,7 @@ def test_the_project_calls_the_secrets_secret_and_gives_every_other_key_its_type
     properties = Settings.model_json_schema()["properties"]
     for key, declaration in declared().items():
         assert declaration.get("secret", False) == key.endswith("SecretKey"), key
-        expected = {"namespace": "string", "policyExceptions": "array"}.get(key, "object")
+        expected = {"namespace": "string", "policyExceptions": "array", "discard": "array"}.get(key, "object")
         # Neither has an empty value of its type, which is what Pulumi would ask of a default.
         untyped = key.endswith("SecretKey") or key == "protect"
         assert declaration.get("type") == (None if untyped else expected), key

@@ -1,0 +1,42 @@
+"""Which cluster it is: what Pulumi must know it by, whatever a kubeconfig calls it.
+
+Kubernetes names no identity of a cluster. The uid of the namespace kube-system lives as long as the cluster does,
+and no kubeconfig can change it.
+
+External: the cluster, read only.
+"""
+
+from typing import Any
+
+import pulumi
+from kubernetes import client
+from kubernetes.client.exceptions import ApiException
+from kubernetes.config import ConfigException
+from urllib3.exceptions import HTTPError
+
+from checks.cluster import PATIENCE_SECONDS, connected
+from settings import Settings, SettingsError
+
+
+def identity(stack: Settings) -> str:
+    """`cluster.identifier`, else the uid of kube-system; the context's name for a preview that cannot ask for it.
+
+    Raises:
+        SettingsError: where an update cannot ask for it: another identity would replace every object.
+    """
+    cluster = stack.cluster
+    if cluster.identifier is not None:
+        return cluster.identifier
+    try:
+        found: Any = client.CoreV1Api(connected(cluster)).read_namespace(
+            "kube-system", _request_timeout=PATIENCE_SECONDS
+        )
+    except (ApiException, ConfigException, HTTPError, OSError) as error:
+        reason = getattr(error, "reason", None) or error
+        problem = f"{cluster.context} could not be asked for the uid of kube-system, by which Pulumi knows it: {reason}"
+        if not pulumi.runtime.is_dry_run():
+            remedy = "Mend the access to it, or set ml-loop:cluster.identifier to what Pulumi knows it by"
+            raise SettingsError([f"{problem}. {remedy}."]) from None
+        pulumi.log.warn(f"{problem}. What this preview says of objects that are there already means nothing.")
+        return cluster.context
+    return found.metadata.uid
