@@ -418,7 +418,7 @@ def test_without_a_number_in_the_settings_nothing_is_promoted(run: Run) -> None:
 
 def test_a_stack_without_a_gateway_serves_its_models_inside_the_cluster_only(run: Run) -> None:
     own = {"training": {"image": f"registry.example.com/fraud@sha256:{64 * '2'}", **GATE["training"]}}
-    recording = run("dev", {"models": {"fraud": own}})
+    recording = run("dev", {"gateway": {}, "models": {"fraud": own}})
     assert recording.exports["models"]["fraud"]["predict"] is None
     assert recording.of("HTTPRoute") == []
     assert len(recording.of("InferenceService")) == 2
