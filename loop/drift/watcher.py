@@ -91,7 +91,8 @@ def _texts(client: Any, version: Any) -> dict[str, str]:
         if other := digests.difference(version.tags, Tag.REFERENCE_DIGEST, digests.digest(folder)):
             raise BadReferenceError(f"Version {version.version} is not compared with: {other}.")
         answers = folder / ANSWERS
-        found = {path.stem: path.read_text("utf-8") for path in sorted(folder.glob("*.csv"))}
+        # Not as text: a line break within a value stays as it is.
+        found = {path.stem: path.read_bytes().decode() for path in sorted(folder.glob("*.csv"))}
         return found | ({ANSWERS: answers.read_text("utf-8")} if answers.is_file() else {})
 
 

@@ -35,6 +35,8 @@ def per_row(result: Any, rows: int) -> list[Any]:
         return [dict(zip(named, row, strict=True)) for row in zip(*named.values(), strict=True)]
     if _is_listed(result, rows):  # one array per output, as scikit-learn's classifiers of several labels give
         return [list(row) for row in zip(*(per_row(part, rows) for part in result), strict=True)]
+    if rows == 1 and _is_number(result):
+        return [plain(result)]  # `squeeze` makes one row's answer a lone number
     if isinstance(result, Mapping | str | bytes) or _length(result) != rows:
         raise NotPerRowError(f"{rows} rows gave {_described(result)}")
     answers = plain(result)
@@ -107,6 +109,8 @@ def _array(array: NDArray[Any], depth: int) -> Any:
     if array.dtype.kind in "iub":
         return array.tolist()
     if array.dtype.kind == "f":
+        if array.dtype.itemsize > 8:  # the C compiler's long double is no number to JSON writers
+            array = array.astype(np.float64)
         finite = np.isfinite(array)
         return array.tolist() if finite.all() else _null_where(~finite, array)
     if array.dtype.kind in "US":
@@ -199,6 +203,12 @@ def _is_listed(result: Any, rows: int) -> bool:
         and len(result) > 0
         and all(isinstance(part, np.ndarray) and part.ndim > 1 and len(part) == rows for part in result)
     )
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, np.ndarray):
+        return value.ndim == 0 and value.dtype.kind in "biuf"
+    return isinstance(value, int | float | np.number | np.bool_)
 
 
 def _length(value: Any) -> int:

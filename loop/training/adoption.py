@@ -8,13 +8,13 @@ import tempfile
 from pathlib import Path
 
 import mlflow.pyfunc
-import pandas as pd
 from mlflow.entities import LoggedModelOutput
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, infer_signature, set_signature
 
 from contract.names import MODEL_ARTIFACT
 from loop.runtime.registry import Registry
+from loop.training.rows import table
 from loop.training.step import TrainingError
 
 
@@ -44,7 +44,7 @@ def infer(registry: Registry, model_id: str, folder: Path, window: Path) -> None
     Raises TrainingError where the model does not answer these rows: nothing safe can be inferred then.
     """
     try:
-        rows = pd.read_parquet(window) if window.suffix == ".parquet" else pd.read_csv(window)
+        rows = table(window)
         answer = mlflow.pyfunc.load_model(str(folder)).predict(rows)
         signature = infer_signature(rows, answer)
     except Exception as error:

@@ -64,10 +64,18 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def table(path: Path) -> pd.DataFrame:
+    """A file of rows as it was meant: an empty cell is a missing value, and of words `nan` alone."""
+    if path.suffix == ".parquet":
+        return pd.read_parquet(path)
+    # Pandas' own list has `NA`, which is a region, and `None`, which is somebody's answer.
+    return pd.read_csv(path, na_values=("", "nan", "NaN"), keep_default_na=False)
+
+
 def read(path: Path) -> pd.DataFrame:
     """Raises TrainingError for what is no table of rows."""
     try:
-        frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+        frame = table(path)
     except Exception as error:
         said = " ".join(str(error).split())[:200]
         raise TrainingError(f"{path.name} must hold one line for each evaluated row: {said}") from error

@@ -9,12 +9,15 @@ import numpy as np
 import pandas as pd
 import pydantic
 from closing import Case
-from logged import bunch, data, function, titanic
+from logged import bunch, data, fitted, function, titanic
 from mlflow.models import ModelSignature, infer_signature
 from mlflow.pyfunc.model import PythonModel
 from mlflow.pyfunc.utils import pyfunc
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType, Array, Map, Object, Property
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 DAYS = pd.date_range("2026-01-01 06:00", periods=150, freq="7h")
 
@@ -180,6 +183,14 @@ def odd_names() -> pd.DataFrame:
     return rows
 
 
+def words_as_they_are() -> pd.DataFrame:
+    """Words that readers take for missing or for numbers, with breaks, quotes and blanks; no other is known."""
+    words = ["NA", "null", "None", "", "007", "1e5", "True", "2026-01-31", 'a"b', "a,b", "a\nb", "a\r\nb", " a", "a "]
+    rows = pd.DataFrame({"word": words * 15})
+    model = make_pipeline(OneHotEncoder(handle_unknown="error"), LogisticRegression())
+    return fitted(model, rows, np.arange(len(rows)) % 2)
+
+
 CASES: dict[str, Case] = {
     "binary_column": Case(train=binary_column),
     "times_with_a_zone": Case(train=times_with_a_zone),
@@ -195,4 +206,6 @@ CASES: dict[str, Case] = {
     "function_by_decorator": Case(train=function_by_decorator),
     "many_columns": Case(train=many_columns),
     "odd_names": Case(train=odd_names),
+    "words_as_they_are": Case(train=words_as_they_are, parquet=True),
+    "words_in_a_table_of_text": Case(train=words_as_they_are),
 }

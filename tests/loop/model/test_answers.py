@@ -34,6 +34,7 @@ ANSWERS: dict[str, tuple[Any, list[Any]]] = {
     "one array per output": ([np.array([[0.1], [0.2]])] * 3, [[[0.1]] * 3, [[0.2]] * 3]),
     "a sparse matrix": (sparse.csr_matrix(np.eye(2)), [[1.0, 0.0], [0.0, 1.0]]),
     "times": (pd.Series([pd.Timestamp("2026-01-02"), pd.NaT]), ["2026-01-02T00:00:00", None]),
+    "long doubles": (np.array([0.5, np.inf], np.longdouble), [0.5, None]),
     "rare scalars": ([decimal.Decimal("0.5"), dt.date(2026, 1, 2)], [0.5, "2026-01-02"]),
     "large integers": ([2**70, 2**64 - 1], [str(2**70), 2**64 - 1]),
     "bytes": ([b"\x00\x01", {1, 2} - {2}], ["AAE=", [1]]),
@@ -55,6 +56,19 @@ def test_any_answer_is_valid_json_row_by_row_and_as_v2_tensors(case: str) -> Non
 def test_an_answer_that_is_not_one_per_row_is_told_from_one_that_is(result: object) -> None:
     with pytest.raises(NotPerRowError):
         per_row(result, 2)
+
+
+@pytest.mark.parametrize("result", [3.5, np.array(3.5), np.float32(3.5)])
+def test_a_lone_number_answers_one_row(result: object) -> None:
+    assert per_row(result, 1) == [3.5]
+
+
+@pytest.mark.parametrize(
+    "result", ["text", {"a": 1}, None, np.array(None), np.array("text"), pd.DataFrame(), [[1], [2, 3]]]
+)
+def test_what_is_no_number_answers_no_row_alone(result: object) -> None:
+    with pytest.raises(NotPerRowError):
+        per_row(result, 1)
 
 
 def test_an_answer_deeper_than_json_writers_go_is_cut_off() -> None:

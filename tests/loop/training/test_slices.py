@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -123,6 +124,14 @@ def test_a_column_of_too_many_values_is_no_grouping() -> None:
     frame = evaluated(1.0, 300).assign(region=range(300))
     with pytest.raises(TrainingError, match="must name columns of at most 100 values, and 'region' has 300"):
         decided(frame, frame, BY_REGION)
+
+
+def test_words_that_look_missing_are_groups_and_an_empty_cell_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("region,loss\nNA,0.5\nNone,nan\n,1\n")
+    frame = rows.read(path)
+    assert frame["region"].tolist()[:2] == ["NA", "None"]
+    assert frame.isna().to_numpy().tolist() == [[False, False], [False, True], [True, False]]
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
