@@ -5,6 +5,7 @@ A function, no component: what it makes has the stack as its parent.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from pulumi import Input, ResourceOptions
@@ -152,6 +153,8 @@ def _training(name: str, model: Model, args: ModelLoopArgs, opts: ResourceOption
             server_memory=model.serving.resources.limits.bytes,
             kafka=args.published,
             watched=model.drift.features if model.drift and args.kafka else (),
+            record=args.record,
+            outcome_delay=model.outcomes.delay if model.outcomes else timedelta(),
             logs=args.logs,
             signing=args.signing,
             earlier=args.templates_in_use.get(name, {}),

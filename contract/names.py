@@ -74,6 +74,9 @@ class Env(StrEnum):
     """`true`: a version without a signature is refused."""
     RECORD = "ML_LOOP_RECORD"
     """Folder of a model's record of predictions and outcomes, as `s3://BUCKET/FOLDER`."""
+    TRAINING_ROWS = "ML_LOOP_TRAINING_ROWS"
+    """Folder of the rows that were set down for this workflow, as `s3://BUCKET/FOLDER`; empty: fresh rows are not asked
+    for."""
     IDENTITY_POLICY = "ML_LOOP_IDENTITY_POLICY"
     """File with the guarded models and who may change what of them; MLflow's servers read it."""
     IDENTITY_METRICS_PORT = "ML_LOOP_IDENTITY_METRICS_PORT"

@@ -52,6 +52,18 @@ class WatchPerformance(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Freeze(Command):
+    """Set down the rows of the record that a training learns from and is measured on."""
+
+    NAME = "freeze"
+
+    model: Annotated[str, "the registered model's name"]
+    recent: Annotated[timedelta, "how old a prediction may be, like 2592000s"]
+    delay: Annotated[timedelta, "how long after its prediction an outcome counts, like 604800s"]
+    min_rows: Annotated[int, "fewer rows with an outcome are not learned from"]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Erase(Command):
     """Take a user's rows out of a model's record."""
 

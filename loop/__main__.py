@@ -27,6 +27,7 @@ MODULES: Final[Mapping[type[commands.Command], str]] = {
     commands.Detect: "loop.drift.detector",
     outcome_commands.TakeOutcomes: "loop.outcomes.intake",
     outcome_commands.Record: "loop.outcomes.recorder",
+    outcome_commands.Freeze: "loop.outcomes.freezing",
     outcome_commands.Erase: "loop.outcomes.erasure",
     outcome_commands.WatchPerformance: "loop.outcomes.performance",
     commands.Cooldown: "loop.retraining.cooldown",

@@ -55,6 +55,15 @@ class Commands(Section):
     """Measures a model on held-out rows."""
 
 
+class TrainingData(Section):
+    """Fresh rows: predictions of the record whose outcome is known, set down anew for each training."""
+
+    recent: Duration
+    """How old a prediction may be. The newest fifth of the rows is held out, and measured on."""
+    min_rows: Count = 1000
+    """With fewer rows a training uses `dataUri`, or what its image brings, as it does before there is a record."""
+
+
 class Training(Surroundings):
     """The training workflow."""
 
@@ -72,6 +81,8 @@ class Training(Surroundings):
     """What a new version must reach."""
     data_uri: DataUri | None = None
     """Where the training data is. Unset: the image brings its own."""
+    data: TrainingData | None = None
+    """Fresh rows of the model's record. Unset: none, every training reads `dataUri`. Needs `outcomes`."""
     parameters: FrozenMap[ParameterName, Parameter] = Field(default_factory=dict, validate_default=True)
     """Parameters handed to the train command."""
     timeout: Duration = timedelta(hours=1)
@@ -257,3 +268,6 @@ class Model(Section):
         if self.retraining is not None and RetrainingCause.PERFORMANCE in self.retraining.on and self.outcomes is None:
             remedy = "Add outcomes: {} to this model, or remove performance from retraining.on"
             yield Problem.missing(("outcomes",), "the outcomes by which performance is watched", remedy)
+        if self.training.data is not None and self.outcomes is None:
+            remedy = "Add outcomes: {} to this model, or remove training.data"
+            yield Problem.missing(("outcomes",), "the outcomes that fresh rows are labelled by", remedy)

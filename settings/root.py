@@ -121,6 +121,7 @@ class Settings(Section):
         for name, model in self.models.items():
             yield from self._runnable_model(name, model)
             yield from self._scalable_model(name, model)
+            yield from self._recorded_model(name, model)
 
     def _distinct_namespaces(self) -> Iterator[Problem]:
         taken: dict[str, tuple[str, ...]] = {self.namespace: ("namespace",)}
@@ -151,6 +152,15 @@ class Settings(Section):
         for key, (value, meaning) in keys.items() if bundled else ():
             if value is None:
                 yield Problem.missing((key,), f"a Pulumi secret, {meaning}", f"Run {set_secret(key)}")
+
+    def _recorded_model(self, name: str, model: Model) -> Iterator[Problem]:
+        bundled = isinstance(self.artifacts, S3Compatible) and self.artifacts.bundled is not None
+        if model.training.data is not None and not bundled:
+            expected = (
+                "no data while the store of ml-loop:artifacts is not the bundled one, which alone has a record yet"
+            )
+            remedy = "Remove it, and name your own data with dataUri"
+            yield Problem.with_value(("models", name, "training", "data"), model.training.data, expected, remedy)
 
     def _reachable_host(self) -> Iterator[Problem]:
         if self.tracking.host is not None and self.gateway is None:

@@ -134,6 +134,14 @@ class RecordStore:
     """For who adds to it, and can do nothing else."""
     watcher: Bucket
     """For who reads it, and adds what was found."""
+    freezers: Mapping[str, Bucket] = field(default_factory=dict[str, Bucket])
+    """Model → for who sets down the rows of its trainings: reads this model's record alone."""
+    trainers: Mapping[str, Bucket] = field(default_factory=dict[str, Bucket])
+    """Model → for the code that trains it: reads what was set down for this model, and can do nothing else."""
+
+    def folder(self, bucket: Bucket, model: str) -> Output[str]:
+        """A model's record, as `loop.runtime.objects` takes it."""
+        return Output.concat("s3://", bucket.name, f"/{model}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -76,7 +76,7 @@ class OutcomeRecord(pulumi.ComponentResource):
 
 
 def _kept(bucket: Bucket, args: OutcomeRecordArgs) -> Access:
-    return bucket.access + Access(env=plain_env({Env.RECORD: Output.concat("s3://", bucket.name, f"/{args.model}")}))
+    return bucket.access + Access(env=plain_env({Env.RECORD: args.record.folder(bucket, args.model)}))
 
 
 def _deployment(

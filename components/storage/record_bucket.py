@@ -3,7 +3,7 @@
 A model's record is the folder of its name. Nobody in the loop's namespace may delete: erasure and expiry are root's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -15,8 +15,9 @@ from components.kit.connections import Bucket, RecordStore
 from components.kit.network import Allowance
 from components.kit.pod import plain_env
 from components.storage.accounts import credentials, derived, granted
-from components.storage.iam import document
+from components.storage.iam import Statement, document
 from components.storage.log_bucket import DAILY, EXPIRE
+from contract.training_data import TRAININGS
 
 RECORDER: Final = "ml-loop-record"
 WATCHER: Final = "ml-loop-performance"
@@ -38,22 +39,46 @@ class RecordBucketArgs:
     days: int
     """How long a file is kept."""
     bucket: str = "ml-loop-record"
+    learning: Sequence[str] = ()
+    """Models that train on rows of their record."""
 
 
-def keys(root: pulumi.Input[str]) -> Mapping[str, Output[str]]:
+def freezer(model: str) -> str:
+    """Access key of who sets down the rows of a model's trainings."""
+    return f"ml-loop-freeze-{model}"
+
+
+def trainer(model: str) -> str:
+    """Access key of the code that trains a model."""
+    return f"ml-loop-rows-{model}"
+
+
+def keys(root: pulumi.Input[str], learning: Sequence[str] = ()) -> Mapping[str, Output[str]]:
     """Access key → secret key of the record's accounts."""
-    return {each: derived(root, each) for each in (RECORDER, WATCHER)}
+    of_models = [key(model) for model in learning for key in (freezer, trainer)]
+    return {each: derived(root, each) for each in (RECORDER, WATCHER, *of_models)}
 
 
-def policy(bucket: str) -> str:
+def policy(bucket: str, learning: Sequence[str] = ()) -> str:
     """What the accounts may do, of all that the store holds."""
     arn = f"arn:aws:s3:::{bucket}"
     return document(
+        *(statement for model in learning for statement in _learning(arn, model)),
         granted(RECORDER, {"Effect": "Allow", "Action": ["s3:PutObject"], "Resource": [f"{arn}/*"]}),
         granted(WATCHER, {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": [arn]}),
         granted(WATCHER, {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": [f"{arn}/*"]}),
         granted(WATCHER, {"Effect": "Allow", "Action": ["s3:PutObject"], "Resource": [f"{arn}/*/performance/*"]}),
     )
+
+
+def _learning(arn: str, model: str) -> list[Statement]:
+    own = f"{arn}/{model}"
+    return [
+        granted(freezer(model), {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": [arn]}),
+        granted(freezer(model), {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": [f"{own}/*"]}),
+        granted(freezer(model), {"Effect": "Allow", "Action": ["s3:PutObject"], "Resource": [f"{own}/{TRAININGS}/*"]}),
+        granted(trainer(model), {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": [f"{own}/{TRAININGS}/*"]}),
+    ]
 
 
 def record_bucket(
@@ -72,7 +97,7 @@ def record_bucket(
 
     `store` is how root reaches the server in `namespace`, `egress` what a pod of another namespace must be allowed.
     """
-    granting = policy(args.bucket)
+    granting = policy(args.bucket, args.learning)
     made = client_job(
         name,
         "record",
@@ -98,8 +123,8 @@ def record_bucket(
         opts=opts,
     )
     reached = replace(store, name=made.apply(lambda _: args.bucket), egress=(egress,))
-    recorder, watcher = (
-        replace(
+    buckets = {
+        account: replace(
             reached,
             credentials_secret=credentials(
                 f"{name}-{account.removeprefix('ml-loop-')}",
@@ -110,6 +135,11 @@ def record_bucket(
                 opts=opts,
             ),
         )
-        for account, key in keys(root).items()
+        for account, key in keys(root, args.learning).items()
+    }
+    return RecordStore(
+        recorder=buckets[RECORDER],
+        watcher=buckets[WATCHER],
+        freezers={model: buckets[freezer(model)] for model in args.learning},
+        trainers={model: buckets[trainer(model)] for model in args.learning},
     )
-    return RecordStore(recorder=recorder, watcher=watcher)

@@ -99,7 +99,7 @@ class VersityGw(pulumi.ComponentResource):
         secret_name = object_name(secret)
         own = {user: derived(args.secret_key, access_key(user)) for user in args.folders}
         accounts = {access_key(user): key for user, key in own.items()} | {LOGS_ACCESS_KEY: args.logs.secret_key}
-        accounts |= keys(args.secret_key) if args.record else {}
+        accounts |= keys(args.secret_key, args.record.learning) if args.record else {}
         server = _server(name, args, secret_name, users(name, APP, accounts, args.namespace, child), child)
 
         client_labels = {f"ml-loop.dev/client-of-{name}": "true"}

@@ -94,7 +94,8 @@ def _store(
 def _record(stack: Settings, loop: Output[str], days: int) -> RecordBucketArgs | None:
     """Settings allow outcomes only where there is Kafka."""
     taken = any(model.outcomes for model in stack.models.values())
-    return RecordBucketArgs(namespace=loop, days=days) if taken else None
+    learning = [name for name, model in stack.models.items() if model.training.data]
+    return RecordBucketArgs(namespace=loop, days=days, learning=learning) if taken else None
 
 
 def _identity(store: AwsS3, context: str) -> PodIdentity | Irsa:

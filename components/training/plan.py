@@ -8,6 +8,7 @@ from components.kit.pod import Resources
 from components.kit.surroundings import DEFAULT
 from components.training.template import prefix
 from contract.gate import Criterion, Slices
+from contract.outcome_commands import Freeze
 from contract.watching import Watching
 from settings.model import Commands
 from settings.surroundings import Surroundings
@@ -46,6 +47,17 @@ class CanaryPlan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RowsPlan:
+    """How the rows of each run are set down, and read."""
+
+    freeze: Freeze
+    freezing: Access
+    """The record, as the step `freeze` uses it."""
+    reading: Access
+    """What was set down, as the user's code finds it."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingPlan:
     """A training, with everything known."""
 
@@ -67,6 +79,8 @@ class TrainingPlan:
     image_pull_secrets: Sequence[str] = ()
     gate: GatePlan
     data_uri: str
+    rows: RowsPlan | None = None
+    """Fresh rows. None: none."""
     parameters: Mapping[str, str | int | float | bool]
     watched: Sequence[str] = ()
     """Features that the detector watches: a model without one of them ends its training."""

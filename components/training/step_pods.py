@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
+from components.kit.access import NOTHING
 from components.kit.pod import SCRATCH
 from components.kit.surroundings import placement, spelled_access, with_devices
 from components.training.metrics import CANARIES, COOLDOWNS
-from components.training.plan import CanaryPlan, TrainingPlan
+from components.training.plan import CanaryPlan, RowsPlan, TrainingPlan
 from components.training.pods import (
     OUTPUT,
     SHORT,
@@ -37,6 +38,8 @@ def pods(plan: TrainingPlan) -> dict[str, LoopPod]:
         "HOME": SCRATCH,
     }
     made = _user_pods(plan, common) | _registry_pods(plan, common)
+    if plan.rows is not None:
+        made |= _freezing_pods(plan.rows, plan, common)
     if plan.cooldown is not None:
         made |= _cooldown_pods(plan, plan.cooldown, common)
     if plan.staging_service:
@@ -55,7 +58,7 @@ def _user_pods(plan: TrainingPlan, common: Mapping[str, str]) -> dict[str, LoopP
         | _server(plan),
         seconds=plan.timeout,
         resources=with_devices(plan.resources, plan.around),
-        uses=spelled_access(plan.around),
+        uses=spelled_access(plan.around) + (plan.rows.reading if plan.rows else NOTHING),
         placement=placement(plan.around),
     )
     evaluate = replace(
@@ -66,6 +69,10 @@ def _user_pods(plan: TrainingPlan, common: Mapping[str, str]) -> dict[str, LoopP
         resources=with_devices(plan.evaluate_resources, plan.around),
     )
     return {"train": train, "evaluate": evaluate}
+
+
+def _freezing_pods(rows: RowsPlan, plan: TrainingPlan, common: Mapping[str, str]) -> dict[str, LoopPod]:
+    return {"freeze": LoopPod(image=plan.loop_image, command=rows.freeze, env=common, uses=rows.freezing)}
 
 
 def _registry_pods(plan: TrainingPlan, common: Mapping[str, str]) -> dict[str, LoopPod]:

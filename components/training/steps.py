@@ -1,6 +1,7 @@
 """The workflow of one training, written with hera: what runs in which order, with which rights and until when.
 
-    drift: cooldown, then the pipeline if it was granted        pipeline: train
+    drift: cooldown, then the pipeline if it was granted        pipeline: freeze, if fresh rows are asked for
+                                                                          train
     else:  the pipeline                                                   evaluate the candidate | and production
                                                                           register
                                                                           promote to staging, if the gate passed
@@ -41,7 +42,7 @@ def workflow_spec(plan: TrainingPlan) -> dict[str, Any]:
         metrics=TRAININGS.counter(plan.model),
         workflow_metadata=argo.WorkflowMetadata(labels={names.MODEL_LABEL: plan.model}),
         # Its own steps, and those of the run it may have to wait for. Stops what is never scheduled, too.
-        active_deadline_seconds=2 * (2 * plan.timeout + 5 * SHORT + _rolling(plan)),
+        active_deadline_seconds=2 * (2 * plan.timeout + (6 if plan.rows else 5) * SHORT + _rolling(plan)),
         **workflow_defaults(plan.accounts.train, plan.labels, plan.image_pull_secrets),
     ) as workflow:
         for name, pod in pods(plan).items():
@@ -109,6 +110,8 @@ def _pipeline(plan: TrainingPlan) -> None:
     """The results of train and evaluate go through MLflow: what their pods leave, a user's code may have written."""
     mutex = argo.Mutex(name=plan.name)
     with Steps(name="pipeline", synchronization=argo.Synchronization(mutexes=[mutex])) as steps:
+        if plan.rows is not None:
+            Step(name="freeze", template="freeze")
         Step(name="train", template="train")
         with steps.parallel():
             _evaluate("evaluate", Measured.CANDIDATE)

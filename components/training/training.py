@@ -14,7 +14,7 @@ import pulumi_kubernetes as k8s
 from pulumi import Output, ResourceOptions
 
 from components.kit.access import NOTHING, Access
-from components.kit.connections import Bucket, Tracking
+from components.kit.connections import Bucket, RecordStore, Tracking
 from components.kit.custom import custom_resource, object_name
 from components.kit.identities import RoleRule, rolls, step_identity
 from components.kit.labels import labels, selector
@@ -24,6 +24,7 @@ from components.kit.surroundings import access
 from components.serving.promotion import ROLLOUT_TIMEOUT, watching
 from components.serving.serving import APP as SERVERS
 from components.storage.log_archive import address, archived
+from components.training.fresh_rows import allow_rows, rows_access, rows_plan
 from components.training.plan import CanaryPlan, GatePlan, StepAccounts, TrainingPlan
 from components.training.pods import known
 from components.training.steps import schedule_spec, workflow_spec
@@ -80,6 +81,10 @@ class TrainingArgs:
     """How the step that registers signs. None: it does not."""
     server_memory: int | None = None
     """Bytes that a server of the model may use. None: as many as there are."""
+    record: RecordStore | None = None
+    """The record, where there is one. Fresh rows are asked for by `training.data`."""
+    outcome_delay: timedelta = timedelta()
+    """How long after its prediction an outcome counts."""
     logs: Bucket | None = None
     """Where the steps' logs go, for pods of the namespace. None: they stay with their pods."""
     earlier: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
@@ -121,6 +126,7 @@ class Training(pulumi.ComponentResource):
             cooldown=_cooldown_identity(name, args, child),
             rollout=_rollout_identity(name, args, child),
             kafka=known(args.kafka),
+            **rows_access(args.record, args.model),
         ).apply(lambda found: _plan(name, args, found))
         _policies(name, args, child)
 
@@ -159,7 +165,13 @@ def _template_name(name: str, args: TrainingArgs) -> str:
     """By all that settings and this code say. Addresses, which other objects say, are left out: none is known yet."""
     its = accounts(args.model, cooldown=args.cooldown is not None, serving=args.serving)
     known = {step: account if (account := f"{args.model}-{step}") in its else None for step in STEPS}
-    spec = workflow_spec(_plan(name, args, {**known, "namespace": "", "tracking_uri": "", "kafka": NOTHING}))
+    spec = workflow_spec(
+        _plan(
+            name,
+            args,
+            {**known, "namespace": "", "tracking_uri": "", "kafka": NOTHING, "freezing": NOTHING, "reading": NOTHING},
+        )
+    )
     return template_name(args.model, [spec, args.logs is not None])
 
 
@@ -187,6 +199,7 @@ def _plan(name: str, args: TrainingArgs, known: dict[str, Any]) -> TrainingPlan:
         server_memory=args.server_memory,
         gate=GatePlan(criteria=gate.criteria, compare=gate.not_worse_than is not None, slices=gate.sliced),
         data_uri=training.data_uri or "",
+        rows=rows_plan(args.record and training.data, args.model, args.outcome_delay, known),
         parameters=training.parameters,
         watched=args.watched,
         timeout=int(training.timeout.total_seconds()),
@@ -264,6 +277,7 @@ def _policies(name: str, args: TrainingArgs, child: ResourceOptions) -> None:
                 egress=own,
                 opts=child,
             )
+    allow_rows(name, args.record, args.model, args.namespace, child)
     if args.serving:
         staging, production = (pods(selector(SERVERS, args.model, slot)) for slot in (Alias.STAGING, Alias.PRODUCTION))
         for step, peers, more in (("rollout", (staging,), ()), ("canary", (staging, production), args.kafka.egress)):

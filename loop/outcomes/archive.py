@@ -79,9 +79,12 @@ def files(topic: str, partition: int, start: int, rows: Sequence[dict[str, Any]]
         yield f"{kind}/date={day}/{topic}-{partition}-{start:020}.parquet", encoded(kind, of_day)
 
 
-def encoded(kind: RowKind, rows: Sequence[dict[str, Any]] | pa.Table) -> bytes:
+def encoded(kind: RowKind, rows: Sequence[dict[str, Any]]) -> bytes:
     """As Parquet; the same bytes for the same rows."""
-    table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(list(rows), SCHEMAS[kind])
+    return parquet(pa.Table.from_pylist(list(rows), SCHEMAS[kind]))
+
+
+def parquet(table: pa.Table) -> bytes:
     out = io.BytesIO()
     pq.write_table(table, out, compression="zstd")
     return out.getvalue()

@@ -6,26 +6,51 @@ recorded after this: run it again once the topics' retention has passed. Running
 
 import os
 import sys
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from contract.names import Env
 from contract.outcome_commands import Erase
-from loop.outcomes.archive import RowKind, decoded, encoded
+from contract.training_data import TRAININGS
+from loop.outcomes.archive import RowKind, decoded, parquet
 from loop.runtime import command, objects
 from loop.runtime.objects import ObjectFolder, ObjectStoreError
 
 
-def erase(record: ObjectFolder, user_id: str) -> dict[RowKind, int]:
-    """Rows erased of each kind. Outcomes go first: whose they are, the predictions alone say."""
+class Erased(NamedTuple):
+    """Numbers of rows."""
+
+    predictions: int
+    outcomes: int
+    of_trainings: int
+
+
+def erase(record: ObjectFolder, user_id: str) -> Erased:
+    """What was erased. Outcomes go first: whose they are, the predictions alone say."""
     ids = set[str]()
     for name in record.names(f"{RowKind.PREDICTIONS}/"):
         table = decoded(record.get(name))
         ids.update(table.filter(pc.field("user_id") == user_id)["id"].to_pylist())
     outcomes = _without(record, RowKind.OUTCOMES, pc.field("id").isin(pa.array(sorted(ids), pa.string())))
+    trainings = _of_trainings(record, ids)
     predictions = _without(record, RowKind.PREDICTIONS, pc.field("user_id") == user_id)
-    return {RowKind.PREDICTIONS: predictions, RowKind.OUTCOMES: outcomes}
+    return Erased(predictions, outcomes, trainings)
+
+
+def _of_trainings(record: ObjectFolder, ids: set[str]) -> int:
+    """Rows that were set down for trainings. Manifests keep their hashes: who trains by them anew is refused."""
+    erased = 0
+    for name in list(record.names(f"{TRAININGS}/")):
+        if not name.endswith(".parquet"):
+            continue
+        table = decoded(record.get(name))
+        kept = table.filter(~pc.field("@id").isin(pa.array(sorted(ids), pa.string())))
+        if len(kept) < len(table):
+            erased += len(table) - len(kept)
+            record.put(name, parquet(kept))
+    return erased
 
 
 def _without(record: ObjectFolder, kind: RowKind, theirs: pc.Expression) -> int:
@@ -38,7 +63,7 @@ def _without(record: ObjectFolder, kind: RowKind, theirs: pc.Expression) -> int:
             continue
         erased += len(table) - len(kept)
         if len(kept):
-            record.put(name, encoded(kind, kept))
+            record.put(name, parquet(kept))
         else:
             record.delete(name)
     return erased
@@ -51,4 +76,5 @@ def main() -> int:
 
 def _erase(given: Erase) -> None:
     erased = erase(objects.folder(os.environ[Env.RECORD]), given.user_id)
-    print(f"erased {erased[RowKind.PREDICTIONS]} predictions and {erased[RowKind.OUTCOMES]} outcomes")
+    kinds = f"{erased.predictions} predictions, {erased.outcomes} outcomes"
+    print(f"erased {kinds} and {erased.of_trainings} rows of trainings")

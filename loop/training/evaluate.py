@@ -16,14 +16,14 @@ from pathlib import Path
 
 from contract.commands import Evaluate
 from contract.names import DATA_FINGERPRINT_FILE, EVALUATED_ROWS, METRICS_FILE, Alias, Env, Measured
+from contract.training_data import HELD_OUT
 from loop.runtime.registry import Registry
-from loop.training import checks, evaluations, rows
+from loop.training import checks, data, evaluations, rows
 from loop.training.gate import Evaluation, asked, sliced
 from loop.training.step import (
     TrainingError,
     experiment,
     one_of,
-    optional,
     output_folder,
     run_step,
     run_user_command,
@@ -49,19 +49,20 @@ def evaluate(command: Sequence[str]) -> None:
     else:
         uri = f"models:/{checks.logged_model(registry, run.info.run_id).model_id}"
     print(f"model: {uri}")
+    fresh = data.given(HELD_OUT)
     environment: dict[str, str] = {
         Env.MODEL_URI: uri,
-        Env.DATA_URI: optional(Env.DATA_URI),
+        Env.DATA_URI: fresh.uri,
         Env.PARAMETERS: parameters(),
     }
     run_user_command("evaluate", command, environment)
-    values, data = metrics(output / METRICS_FILE, needed), fingerprint(output / DATA_FINGERPRINT_FILE)
+    values, digest_of_data = metrics(output / METRICS_FILE, needed), fingerprint(output / DATA_FINGERPRINT_FILE, fresh)
     asked_for = {each: values[each] for each in needed}
     file = evaluated_rows(output, asked_for)
     if file is not None:
         evaluations.keep_rows(registry, run, measured, file)
     digest = None if file is None else rows.digest(file)
-    evaluations.leave(registry, run, measured, Evaluation(version, asked_for, data, digest))
+    evaluations.leave(registry, run, measured, Evaluation(version, asked_for, digest_of_data, digest))
     for key, value in values.items():
         print(f"{key}: {value:g}")
 
@@ -101,8 +102,9 @@ def evaluated_rows(output: Path, measured: dict[str, float]) -> Path | None:
     return file
 
 
-def fingerprint(path: Path) -> str:
-    value = path.read_text().strip() if path.is_file() else ""
+def fingerprint(path: Path, fresh: data.StepData) -> str:
+    said = path.read_text().strip() if path.is_file() else ""
+    value = fresh.agreed(said, f"${Env.OUTPUT}/{DATA_FINGERPRINT_FILE}")
     if not checks.is_sha256(value):
         raise TrainingError(
             f"the evaluate command must write the SHA-256 of the rows it measured on, in hex, to "

@@ -17,9 +17,18 @@ from mlflow.models import Model
 
 from contract.commands import Train
 from contract.messages import leading
-from contract.names import ANSWERS_ARTIFACT, GIT_COMMIT_TAG, MODEL_ARTIFACT, REFERENCE_ARTIFACT, RUN_ID_FILE, Env
+from contract.names import (
+    ANSWERS_ARTIFACT,
+    DATA_FINGERPRINT_PARAM,
+    GIT_COMMIT_TAG,
+    MODEL_ARTIFACT,
+    REFERENCE_ARTIFACT,
+    RUN_ID_FILE,
+    Env,
+)
+from contract.training_data import TRAIN
 from loop.runtime.registry import Registry
-from loop.training import adoption, checks, fit
+from loop.training import adoption, checks, data, fit
 from loop.training.candidate import Candidate
 from loop.training.step import (
     TrainingError,
@@ -50,7 +59,8 @@ def train(command: Sequence[str]) -> None:
     name, output = setting(Env.MODEL), output_folder()
     # A retry finds what the killed attempt left: only this attempt's run may count.
     (output / RUN_ID_FILE).unlink(missing_ok=True)
-    environment: dict[str, str] = {Env.MODEL: name, Env.DATA_URI: optional(Env.DATA_URI), Env.PARAMETERS: parameters()}
+    rows = data.given(TRAIN)
+    environment: dict[str, str] = {Env.MODEL: name, Env.DATA_URI: rows.uri, Env.PARAMETERS: parameters()}
     given, uid = experiment(), setting(Env.WORKFLOW_UID)
     run_user_command("train", command, {**environment, "MLFLOW_EXPERIMENT_NAME": given})
     path = output / RUN_ID_FILE
@@ -64,8 +74,20 @@ def train(command: Sequence[str]) -> None:
     # Before it is judged: what it breaks is told at the run.
     registry.bind_run(given, run_id, uid)
     adopt(registry, run_id)
+    _fingerprint(registry, run_id, rows)
     check(registry, run_id, given)
     name_source(registry, run_id)
+
+
+def _fingerprint(registry: Registry, run_id: str, rows: data.StepData) -> None:
+    """That of fresh rows, where the command leaves it to the loop."""
+    run = registry.run(run_id)
+    if run is None or rows.fingerprint is None:
+        return
+    said = run.data.params.get(DATA_FINGERPRINT_PARAM, "")
+    counts = rows.agreed(said, f"the param {DATA_FINGERPRINT_PARAM}")
+    if not said:
+        registry.ask(lambda: registry.client.log_param(run_id, DATA_FINGERPRINT_PARAM, counts))
 
 
 def adopt(registry: Registry, run_id: str) -> None:

@@ -42,13 +42,13 @@ def test_a_user_s_rows_leave_the_record_and_no_other_s_do(
     monkeypatch.setenv(Env.RECORD, tmp_path.as_uri())
     monkeypatch.setattr("sys.argv", ["erase", "--user-id=u1"])
     assert erasure.main() == 0
-    assert capsys.readouterr().out == "erased 64 predictions and 64 outcomes\n"
+    assert capsys.readouterr().out == "erased 64 predictions, 64 outcomes and 0 rows of trainings\n"
     left = read(store, RowKind.PREDICTIONS, *EVER).to_pylist()
     assert left == [each for each in before if each["user_id"] != "u1"]
     assert {each["id"] for each in left} == set(read(store, RowKind.OUTCOMES, *EVER)["id"].to_pylist())
     assert not any(b"u1" in path.read_bytes() for path in tmp_path.rglob("*.parquet"))
     assert erasure.main() == 0
-    assert capsys.readouterr().out == "erased 0 predictions and 0 outcomes\n"
+    assert capsys.readouterr().out == "erased 0 predictions, 0 outcomes and 0 rows of trainings\n"
 
 
 def test_an_interrupted_erasure_is_finished_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
