@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from contract.messages import Prediction
+from contract.messages import Prediction, Scalar
 from contract.names import OUTCOMES_TOPIC, PREDICTIONS_TOPIC
 from contract.outcome_commands import Freeze
 from contract.outcomes import ObservedOutcome
@@ -40,7 +40,7 @@ def say(
 
 
 def asked(number: int, count: int = 100, version: str = "1") -> Prediction:
-    features = [number, "f"] if version != "2" else ["m"]
+    features: list[Scalar] = [number, "f"] if version != "2" else ["m"]
     at = NOW - timedelta(days=5) + number * timedelta(days=4) / count
     return Prediction(
         model="m",
