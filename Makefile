@@ -13,7 +13,7 @@ LOOP_PYTHON := images/loop/.venv/bin/python
 IMAGES := loop detector mlflow
 
 .DEFAULT_GOAL := help
-.PHONY: help up down restore env logs train check model try image test test-detector models trial-model e2e ci promtool knative-pods wheels verify-wheels lint format types mirror advisories chart-keys schema clean
+.PHONY: help up down restore env logs train check model try image test test-detector attacks models trial-model e2e ci promtool knative-pods wheels verify-wheels lint format types mirror advisories chart-keys schema clean
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,6 +51,9 @@ image: .venv/ready ## build a model's image without Docker and give it to the bu
 test: .venv/ready images/loop/.venv/ready ## unit, policy and loop tests; no cluster needed
 	$(PYTHON) -m pytest -n 2 --dist loadfile
 	$(LOOP_PYTHON) -m pytest -n 2 --dist loadfile -c tests/loop/pytest.ini tests/loop
+
+attacks: images/loop/.venv/ready ## ten thousand broken messages to every reader of a topic, and as many requests to MLflow's guard; ten minutes
+	ML_LOOP_ATTACKS=1 $(LOOP_PYTHON) -m pytest -n 2 -c tests/loop/pytest.ini -k "junk or mutations" -o timeout=1800 tests/loop
 
 models: images/loop/.venv/ready ## put real models of every family through the loop, and print N of N; NAME=… for one
 	$(LOOP_PYTHON) tests/models $(NAME)

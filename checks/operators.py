@@ -23,6 +23,7 @@ from settings.problem import Problem, dotted
 
 ARGO: Final = "argoproj.io/v1alpha1"
 GATEWAY: Final = "gateway.networking.k8s.io"
+ADMISSION: Final = "admissionregistration.k8s.io/v1"
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,11 @@ def check(stack: Settings) -> None:
 
 
 def prerequisites(stack: Settings) -> Iterator[Prerequisite]:
-    """Of the operators that these settings use and do not install, of the gateway, and of Argo CD."""
+    """Of the cluster, of the operators that these settings use and do not install, of the gateway, and of Argo CD."""
+    if stack.models:
+        kinds = {ADMISSION: ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")}
+        remedy = "Upgrade the cluster to Kubernetes 1.30 or later, or name another"
+        yield Prerequisite(("cluster", "context"), stack.cluster.context, kinds, remedy)
     for key, operator, kinds in _operators(stack):
         remedy = f"Set it to true, or install {operator} in the cluster"
         yield Prerequisite(("platform", key, "install"), False, kinds, remedy)

@@ -27,6 +27,9 @@ _NO_MESSAGE: Final = (ValueError, TypeError, KeyError, OverflowError, RecursionE
 """What reading anything at all may raise: text that is not UTF-8, brackets by the thousand, years before the first."""
 
 Scalar = str | int | float | bool | None
+DEEPEST: Final = 32
+"""Levels of lists and objects in an answer. What one reader can still read at a depth near Python's own limit, the next
+cannot, whose stack is a few calls longer."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ class Prediction:
                 model=model,
                 version=_text(message, "version", ""),
                 features=_features(message),
-                predictions=_list(message, "predictions", []),
+                predictions=_answers(message),
                 at=_moment(message, "at"),
                 id=_text(message, "id", ""),
                 tenant=_text(message, "tenant", ""),
@@ -265,6 +268,15 @@ def _features(message: Any) -> list[Scalar]:
     if any(isinstance(each, list | dict) for each in found):
         raise TypeError("features holds a list or an object")
     return found
+
+
+def _answers(message: Any) -> list[Any]:
+    found = level = _list(message, "predictions", [])
+    for _ in range(DEEPEST):
+        inner = [each.values() if isinstance(each, dict) else each for each in level if isinstance(each, list | dict)]
+        if not (level := [each for some in inner for each in some]):
+            return found
+    raise ValueError(f"predictions is nested more than {DEEPEST} deep")
 
 
 def _finite(value: Any) -> Any:

@@ -119,11 +119,11 @@ class PerformanceWatch:
 
     def _open(self) -> Iterator[datetime]:
         """Spans that have ended, have predictions and are not judged, the oldest first."""
-        days = [day for name in self._record.names(f"{RowKind.PREDICTIONS}/") if (day := day_of(name))]
+        every, now = self._given.every, datetime.fromtimestamp(self._clock(), UTC)
+        days = [day for name in self._record.names(f"{RowKind.PREDICTIONS}/") if (day := day_of(name)) and day < now]
         if not days:
             return
         judged = {name.removeprefix(f"{FOLDER}/").removesuffix(".json") for name in self._record.names(f"{FOLDER}/")}
-        every, now = self._given.every, datetime.fromtimestamp(self._clock(), UTC)
         epoch = datetime.fromtimestamp(0, UTC)
         begin = max(epoch + (min(days) - epoch) // every * every, epoch + (now - epoch) // every * every - MOST * every)
         while begin + every + self._given.archived * 2 + GRACE <= now:

@@ -18,6 +18,7 @@ BROUGHT = {key: {"install": False} for key in ("argoWorkflows", "argoEvents", "k
 GATE = {"training": {"image": "recommender", "gate": {"metric": "auc", "minimum": 0.7}}}
 DRIFT = {"drift": {"features": ["pages"]}, "retraining": {"cooldown": "6h"}}
 COMPLETE: Served = {
+    "admissionregistration.k8s.io/v1": frozenset(("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")),
     "argoproj.io/v1alpha1": frozenset(
         ("Application", "WorkflowTemplate", "CronWorkflow", "Workflow", "EventBus", "EventSource", "Sensor")
     ),
@@ -83,6 +84,14 @@ def test_a_cluster_that_has_everything_is_fine(monkeypatch: pytest.MonkeyPatch, 
     ("lost", "message"),
     [
         (
+            "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy",
+            (
+                'ml-loop:cluster.context: "my-cluster" is not allowed; expected '
+                "admissionregistration.k8s.io/v1 ValidatingAdmissionPolicy on my-cluster. "
+                "Upgrade the cluster to Kubernetes 1.30 or later, or name another."
+            ),
+        ),
+        (
             "argoproj.io/v1alpha1/CronWorkflow",
             (
                 "ml-loop:platform.argoWorkflows.install: false is not allowed; expected "
@@ -146,7 +155,7 @@ def test_a_kind_that_is_missing_is_told_with_the_setting_and_the_remedy(
 
 def test_each_operator_that_an_empty_cluster_lacks_has_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = [line.partition(": ")[0] for line in told(monkeypatch, stack(), {})]
-    assert settings == [f"ml-loop:platform.{key}.install" for key in BROUGHT]
+    assert settings == ["ml-loop:cluster.context", *(f"ml-loop:platform.{key}.install" for key in BROUGHT)]
 
 
 def test_a_kind_in_another_version_only_is_told_with_the_versions_that_are_there(

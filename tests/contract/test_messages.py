@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contract.messages import ALL_FEATURES, DriftEvent, EventKind, Malformed, Prediction, Window, number
+from contract.messages import ALL_FEATURES, DEEPEST, DriftEvent, EventKind, Malformed, Prediction, Window, number
 
 AT: Final = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 PREDICTION: Final = Prediction(
@@ -161,6 +161,15 @@ def test_rows_are_of_one_request_by_their_ids_and_without_one_by_caller_and_mome
     assert PREDICTION.request != replace(PREDICTION, id="order/8/0").request
     old = replace(PREDICTION, id="")
     assert old.request != replace(old, user_id="u2").request
+
+
+@pytest.mark.parametrize(("depth", "kind"), [(DEEPEST, Prediction), (DEEPEST + 1, Malformed), (985, Malformed)])
+@pytest.mark.parametrize("opening", ["[", '{"a":'])
+def test_an_answer_is_no_deeper_than_every_reader_can_read(depth: int, kind: type, opening: str) -> None:
+    closing = {"[": "]"}.get(opening, "}")
+    answer = opening * (depth - 1) + "0" + closing * (depth - 1)
+    message = json.dumps(WRITTEN[0] | {"predictions": ["HERE"]}).replace('"HERE"', answer)
+    assert isinstance(Prediction.parse(message.encode(), "books"), kind)
 
 
 def test_another_model_s_prediction_is_none_whatever_else_it_holds() -> None:

@@ -5,9 +5,10 @@ import string
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
+import junk
 import pytest
 from guarded import REQUESTS
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
@@ -21,19 +22,12 @@ from identity.operations import FREE, flask_app
 from identity.policy import Guards, Policy
 from identity.requests import SPELLINGS, Request
 
-EXAMPLES = 3_400
-"""Of each of three kinds: ten thousand."""
 GUARDED = "1"
 METHODS = ("POST", "PUT", "PATCH", "DELETE")
 pytestmark = pytest.mark.timeout(1200)
-UNHURRIED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-TIMES = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=UNHURRIED)
-ANY_JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=6,
-)
-NOT_AN_ID = st.none() | st.booleans() | st.floats() | st.dictionaries(st.text(max_size=3), ANY_JSON, max_size=2)
+TIMES = junk.times(3_400)
+"""Of each of three kinds: ten thousand in full."""
+NOT_AN_ID = st.none() | st.booleans() | st.floats() | st.dictionaries(st.text(max_size=3), junk.ANY_JSON, max_size=2)
 """What is no id of anything, as MLflow's are texts."""
 MALFORMED = st.sampled_from(["1.0", "2.4", "1e0", "nope", "0x1", "true"])
 """Texts that are no experiment's id, as those are numbers."""
@@ -134,7 +128,7 @@ def test_no_value_of_an_id_that_is_none_passes(guard: Guard, data: st.DataObject
     if data.draw(st.booleans()):
         head, *rest = key.split("_")
         key = head + "".join(each.capitalize() for each in rest)
-    document = {**data.draw(st.dictionaries(st.text(max_size=8), ANY_JSON, max_size=2)), key: value}
+    document = {**data.draw(st.dictionaries(st.text(max_size=8), junk.ANY_JSON, max_size=2)), key: value}
     asked = request(name.split(" ")[0], path_of(name), json.dumps(document).encode())
     assert guard.refusal(asked) is not None, document
 
@@ -144,7 +138,9 @@ def test_no_value_of_an_id_that_is_none_passes(guard: Guard, data: st.DataObject
 def test_a_guarded_id_does_not_pass_whatever_is_beside_it(guard: Guard, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(OWNED)))
     key = data.draw(st.sampled_from(sorted(set(SPELLINGS) & set(OWNED[name].body))))
-    beside = data.draw(st.dictionaries(st.text(max_size=8) | st.sampled_from(sorted(SPELLINGS)), ANY_JSON, max_size=3))
+    beside = data.draw(
+        st.dictionaries(st.text(max_size=8) | st.sampled_from(sorted(SPELLINGS)), junk.ANY_JSON, max_size=3)
+    )
     value: Any = GUARDED if data.draw(st.booleans()) else int(GUARDED)
     document = {**beside, key: [value] if key.endswith("s") else value}
     spelled = json.dumps(document, ensure_ascii=data.draw(st.booleans()))
@@ -167,7 +163,7 @@ def test_no_request_to_any_route_gets_an_exception_out_of_the_guard(guard: Guard
     asked = request(
         data.draw(st.sampled_from(METHODS)),
         path,
-        data.draw(st.binary(max_size=60) | ANY_JSON.map(lambda each: json.dumps(each).encode())),
+        data.draw(st.binary(max_size=60) | junk.ANY_JSON.map(lambda each: json.dumps(each).encode())),
         tuple(data.draw(st.lists(header, max_size=3))),
         data.draw(st.text(max_size=20)),
     )
