@@ -34,7 +34,7 @@ FEATURES = [0.5, 3, True, "group quarters", None, 17.25, 2, 8, "b", 1.5]
 START = datetime(2026, 11, 27, tzinfo=UTC)
 
 
-class Partition(NamedTuple):
+class PartitionOffset(NamedTuple):
     """As confluent_kafka's TopicPartition."""
 
     topic: str
@@ -43,7 +43,7 @@ class Partition(NamedTuple):
     metadata: str | None = None
 
 
-class Message(NamedTuple):
+class RecordedMessage(NamedTuple):
     """As confluent_kafka's."""
 
     name: str
@@ -66,13 +66,13 @@ class Message(NamedTuple):
         return None
 
 
-class InMemory:
+class InstantConsumer:
     """A consumer whose broker takes no time."""
 
-    def __init__(self, messages: list[Message]) -> None:
+    def __init__(self, messages: list[RecordedMessage]) -> None:
         self._messages, self.at = messages, 0
 
-    def consume(self, num_messages: int, timeout: float) -> list[Message]:
+    def consume(self, num_messages: int, timeout: float) -> list[RecordedMessage]:
         del timeout
         self.at += num_messages
         return self._messages[self.at - num_messages : self.at]
@@ -86,7 +86,7 @@ class InMemory:
     def assign(self, partitions: list[Any]) -> None: ...
 
 
-def stream(seconds: int) -> Iterator[Message]:
+def stream(seconds: int) -> Iterator[RecordedMessage]:
     """Each second's predictions, then the outcomes of a tenth of them."""
     for second in range(seconds):
         at = START + timedelta(seconds=second)
@@ -100,10 +100,10 @@ def stream(seconds: int) -> Iterator[Message]:
                 id=f"r{n}/0",
                 user_id=f"u{n % 997}",
             )
-            yield Message(PREDICTIONS_TOPIC, n, asked.encode())
+            yield RecordedMessage(PREDICTIONS_TOPIC, n, asked.encode())
         for n in range(second * OUTCOMES, (second + 1) * OUTCOMES):
             said = ObservedOutcome(id=f"r{10 * n}/0", model="m", outcome=n % 2, at=at)
-            yield Message(OUTCOMES_TOPIC, n, said.encode())
+            yield RecordedMessage(OUTCOMES_TOPIC, n, said.encode())
 
 
 def taken(act: Callable[[], object]) -> float:
@@ -133,8 +133,8 @@ def main() -> int:
     pa.set_cpu_count(1)
     messages = list(stream(seconds))
     with tempfile.TemporaryDirectory() as place:
-        store, consumer = folder(Path(place).as_uri()), InMemory(messages)
-        recorder = Recorder(model="m", consumer=consumer, target=store, partition=Partition, every=3600.0)
+        store, consumer = folder(Path(place).as_uri()), InstantConsumer(messages)
+        recorder = Recorder(model="m", consumer=consumer, target=store, partition=PartitionOffset, every=3600.0)
 
         def record() -> None:
             while consumer.at < len(messages):
@@ -146,13 +146,14 @@ def main() -> int:
         span = (START - timedelta(days=1), START + timedelta(days=2))
         asked, said = (join.read(store, kind, *span) for kind in RowKind)
         assert (len(asked), len(said)) == (seconds * PREDICTIONS, seconds * OUTCOMES), (len(asked), len(said))
-        reading = taken(lambda: [join.read(store, kind, *span) for kind in RowKind])
-        by_duckdb, by_pandas = (taken(lambda by=by: by(asked, said)) for by in (joined_by_duckdb, joined_by_pandas))
+        reading = taken(lambda: len(join.read(store, RowKind.PREDICTIONS, *span)))
+        by_duckdb = taken(lambda: joined_by_duckdb(asked, said))
+        by_pandas = taken(lambda: joined_by_pandas(asked, said))
         rows = taken(lambda: join.joined(asked, said))
     print(f"{seconds} s of {PREDICTIONS} predictions and {OUTCOMES} outcomes a second, one core")
     for what, cpu, baseline, of in (
         ("archive", archiving, "parsed as JSON alone", parsing),
-        ("read back", reading, "", 0.0),
+        ("predictions read back", reading, "", 0.0),
         ("join", by_duckdb, "by pandas", by_pandas),
         ("join, as Python's rows", rows, "by pandas", by_pandas),
     ):
