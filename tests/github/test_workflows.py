@@ -19,6 +19,8 @@ WRITES = {
     ("preview", "comment"): {"pull-requests"},
     ("promote", "propose"): {"contents", "pull-requests"},
     ("deploy", "up"): {"id-token"},
+    ("release", "publish"): {"packages", "id-token"},
+    ("release", "propose"): {"contents", "pull-requests"},
 }
 """The jobs that may write, and what."""
 
@@ -59,14 +61,14 @@ def test_no_script_has_an_expression_in_its_text() -> None:
     assert [where for where, script in scripts if "${{" in script] == []
 
 
-def test_only_the_job_that_pushes_keeps_its_checkout_s_credentials() -> None:
+def test_only_the_jobs_that_push_keep_their_checkout_s_credentials() -> None:
     checkouts = [
         (file, name, step["with"]["persist-credentials"])
         for file, name, job in jobs()
         for step in job["steps"]
         if step.get("uses", "").startswith("actions/checkout@")
     ]
-    assert {(file, name) for file, name, kept in checkouts if kept} == {("promote", "propose")}
+    assert {(file, name) for file, name, kept in checkouts if kept} == {("promote", "propose"), ("release", "propose")}
 
 
 def test_a_deployment_is_protected_by_its_stack_s_environment_and_never_runs_twice_at_once() -> None:
