@@ -63,6 +63,19 @@ class LogBucket(Section):
     objects to this bucket."""
 
 
+class ServiceRecord(Section):
+    """A bucket of yours for predictions and outcomes, of models that take outcomes: in it one folder for each model."""
+
+    bucket: BucketName
+    """Bucket at the endpoint; it must exist. How long files are kept is a lifecycle rule of yours."""
+    credentials_secret: SecretName
+    """Secret in the loop's namespace with the keys access-key-id and secret-access-key, for an account that may list
+    this bucket, read it and add to it."""
+    training_secret: SecretName | None = None
+    """The same for the code that trains: an account that may read <model>/trainings/ and nothing else. Needed by
+    models with training.data."""
+
+
 class Checksums(StrEnum):
     """Whether AWS's SDK adds checksums of its own to what it sends and asks for, as it does since 2025."""
 
@@ -98,6 +111,8 @@ class S3Compatible(Section):
     """Whether the bucket stands in the path of URLs. false: in the host name; without backups and logs."""
     logs: LogBucket | None = None
     """Where logs of trainings go. Unset: they stay with their pods; the bundled server has a bucket for them."""
+    record: ServiceRecord | None = None
+    """Where predictions and outcomes are kept. Unset: they are not; the bundled server has a bucket for them."""
 
     def contradictions(self) -> Iterator[Problem]:
         if self.bundled is not None:
@@ -112,6 +127,10 @@ class S3Compatible(Section):
                 expected = "another bucket than that of the models: code that trains writes logs"
                 remedy = "Make one for logs, and an account that may add to it alone"
                 yield Problem.with_value(("logs", "bucket"), self.logs.bucket, expected, remedy)
+            if self.record is not None and self.record.bucket in (self.bucket, self.logs and self.logs.bucket):
+                expected = "another bucket than that of the models or the logs: it holds what users were asked about"
+                remedy = "Make one for the record, and an account for it alone"
+                yield Problem.with_value(("record", "bucket"), self.record.bucket, expected, remedy)
             if self.ca_secret is not None and not str(self.endpoint).startswith("https"):
                 expected = "no caSecret with an endpoint of http"
                 yield Problem.with_value(("caSecret",), self.ca_secret, expected, "Remove it, or write https")
@@ -124,7 +143,17 @@ class S3Compatible(Section):
                 yield Problem.missing(("credentialsSecret",), expected, remedy)
 
     def _own_service_excluded(self) -> Iterator[Problem]:
-        own = ("endpoint", "bucket", "credentials_secret", "region", "ca_secret", "checksums", "path_style", "logs")
+        own = (
+            "endpoint",
+            "bucket",
+            "credentials_secret",
+            "region",
+            "ca_secret",
+            "checksums",
+            "path_style",
+            "logs",
+            "record",
+        )
         for name in own:
             key, value = to_camel(name), getattr(self, name)
             if value is not None and name in self.model_fields_set:

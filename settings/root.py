@@ -154,12 +154,12 @@ class Settings(Section):
                 yield Problem.missing((key,), f"a Pulumi secret, {meaning}", f"Run {set_secret(key)}")
 
     def _recorded_model(self, name: str, model: Model) -> Iterator[Problem]:
-        bundled = isinstance(self.artifacts, S3Compatible) and self.artifacts.bundled is not None
-        if model.training.data is not None and not bundled:
-            expected = (
-                "no data while the store of ml-loop:artifacts is not the bundled one, which alone has a record yet"
-            )
-            remedy = "Remove it, and name your own data with dataUri"
+        if model.training.data is None:
+            return
+        store = self.artifacts if isinstance(self.artifacts, S3Compatible) else None
+        if store is None or (store.bundled is None and (store.record is None or store.record.training_secret is None)):
+            expected = "no data without a record: that of the bundled store, or artifacts.record with trainingSecret"
+            remedy = "Add artifacts.record at your S3 service, or remove it and name your own data with dataUri"
             yield Problem.with_value(("models", name, "training", "data"), model.training.data, expected, remedy)
 
     def _reachable_host(self) -> Iterator[Problem]:

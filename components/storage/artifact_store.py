@@ -26,6 +26,19 @@ class ExternalLogsArgs:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExternalRecordArgs:
+    """A bucket of the same service for predictions and outcomes, and who may do what in it."""
+
+    bucket: str
+    credentials_secret: str
+    """Of an account that lists, reads and adds; in the namespace of the pods that record."""
+    training_secret: str | None
+    """Of one that reads the rows of trainings alone; None: no model trains on its record."""
+    learning: Sequence[str] = ()
+    """Models that do."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExternalS3Args:
     """An S3-compatible service that exists, and a bucket in it."""
 
@@ -46,6 +59,8 @@ class ExternalS3Args:
     """Who uses the bucket, all with the same key."""
     logs: ExternalLogsArgs | None = None
     """None: logs are not kept there."""
+    record: ExternalRecordArgs | None = None
+    """None: predictions and outcomes are not kept there."""
 
 
 Store = S3BucketArgs | ExternalS3Args | VersityGwArgs
@@ -76,7 +91,7 @@ class ArtifactStore(pulumi.ComponentResource):
             case VersityGwArgs():
                 server = VersityGw(f"{name}-s3", args.store, child)
                 self._buckets, self.logs, self.record = server.buckets, server.logs, server.record
-            case ExternalS3Args(logs=logs, accounts=accounts):
+            case ExternalS3Args(logs=logs, record=record, accounts=accounts):
                 bucket = _external(args.store)
                 self._buckets = dict.fromkeys(accounts, bucket)
                 self.logs = logs and replace(
@@ -84,12 +99,28 @@ class ArtifactStore(pulumi.ComponentResource):
                     name=Output.from_input(logs.bucket),
                     credentials_secret=Output.from_input(logs.credentials_secret),
                 )
+                self.record = record and _external_record(bucket, record)
         first = next(iter(self._buckets.values()))
         self.register_outputs({"bucket": first.name, "endpoint": first.endpoint})
 
     def bucket(self, account: str) -> Bucket:
         """The bucket as the pods of this account use it. At a service of yours all have the one key that you gave."""
         return self._buckets[account]
+
+
+def _external_record(store: Bucket, args: ExternalRecordArgs) -> RecordStore:
+    kept = replace(
+        store, name=Output.from_input(args.bucket), credentials_secret=Output.from_input(args.credentials_secret)
+    )
+    if args.training_secret is None:
+        return RecordStore(recorder=kept, watcher=kept)
+    trainer = replace(kept, credentials_secret=Output.from_input(args.training_secret))
+    return RecordStore(
+        recorder=kept,
+        watcher=kept,
+        freezers=dict.fromkeys(args.learning, kept),
+        trainers=dict.fromkeys(args.learning, trainer),
+    )
 
 
 def _external(store: ExternalS3Args) -> Bucket:

@@ -9,6 +9,7 @@ from components.storage.artifact_store import (
     ArtifactStore,
     ArtifactStoreArgs,
     ExternalLogsArgs,
+    ExternalRecordArgs,
     ExternalS3Args,
     Store,
 )
@@ -70,6 +71,7 @@ def _store(
                 path_style=s3.path_style,
                 accounts=tuple(folders),
                 logs=logs and ExternalLogsArgs(bucket=logs.bucket, credentials_secret=logs.credentials_secret),
+                record=_external_record(stack, s3),
             )
         case S3Compatible(
             bundled=BundledStore(storage=storage, log_retention_days=days, record_retention_days=kept)
@@ -94,8 +96,23 @@ def _store(
 def _record(stack: Settings, loop: Output[str], days: int) -> RecordBucketArgs | None:
     """Settings allow outcomes only where there is Kafka."""
     taken = any(model.outcomes for model in stack.models.values())
-    learning = [name for name, model in stack.models.items() if model.training.data]
-    return RecordBucketArgs(namespace=loop, days=days, learning=learning) if taken else None
+    return RecordBucketArgs(namespace=loop, days=days, learning=_learning(stack)) if taken else None
+
+
+def _external_record(stack: Settings, store: S3Compatible) -> ExternalRecordArgs | None:
+    if store.record is None:
+        return None
+    return ExternalRecordArgs(
+        bucket=store.record.bucket,
+        credentials_secret=store.record.credentials_secret,
+        training_secret=store.record.training_secret,
+        learning=_learning(stack),
+    )
+
+
+def _learning(stack: Settings) -> list[str]:
+    """Models that train on their record."""
+    return [name for name, model in stack.models.items() if model.training.data]
 
 
 def _identity(store: AwsS3, context: str) -> PodIdentity | Irsa:

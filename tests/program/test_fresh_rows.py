@@ -54,6 +54,20 @@ def test_rows_are_set_down_before_a_training_and_its_code_reads_them_by_a_key_of
     ]
 
 
+def test_at_a_service_of_yours_the_code_that_trains_has_the_key_that_you_made_for_it(tmp_path: Path) -> None:
+    record = {"bucket": "our-record", "credentialsSecret": "record-s3", "trainingSecret": "rows-s3"}
+    service = {"kind": "s3-compatible", "endpoint": "https://s3.example.com", "bucket": "models"}
+    artifacts = service | {"credentialsSecret": "models-s3", "record": record}
+    recording = program.run("local", tmp_path / "config", changed(data={"recent": "30d"}) | {"artifacts": artifacts})
+    templates = {each["name"]: each for each in recording.inputs("WorkflowTemplate")["spec"]["templates"]}
+    held = {step: json.dumps(template) for step, template in templates.items()}
+    assert {step for step, text in held.items() if "rows-s3" in text} == {"train", "evaluate"}
+    assert {step for step, text in held.items() if "record-s3" in text} == {"freeze"}
+    recorder = json.dumps(recording.inputs("Deployment", "recommender-outcomes-recorder"), default=str)
+    assert "record-s3" in recorder
+    assert "s3://our-record/recommender" in recorder
+
+
 def test_a_model_that_trains_on_its_own_data_reads_no_record(tmp_path: Path) -> None:
     recording = program.run("local", tmp_path / "config", changed())
     names = {each["name"] for each in recording.inputs("WorkflowTemplate")["spec"]["templates"]}
