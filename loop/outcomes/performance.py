@@ -135,11 +135,11 @@ class PerformanceWatch:
         given, now = self._given, datetime.fromtimestamp(self._clock(), UTC)
         end = begin + given.every
         asked = join.read(self._record, RowKind.PREDICTIONS, begin, end)
-        if not len(asked):
-            self._empty.add(begin)
-            return
         said = join.read(self._record, RowKind.OUTCOMES, begin - given.delay, now + timedelta(days=1))
         rows = [dict(row, state=join.state(row, given.delay, now)) for row in join.joined(asked, said)]
+        if not rows:  # nor is there anything to say of predictions without an id, which no outcome can name
+            self._empty.add(begin)
+            return
         if any(row["state"] == "waiting" for row in rows):
             return
         versions = self._promises()

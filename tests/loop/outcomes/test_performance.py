@@ -129,6 +129,15 @@ def test_what_is_said_before_twice_or_otherwise_is_counted(tmp_path: Path) -> No
     assert (counted["doubled"], counted["contradicting"], counted["early"]) == (2, 1, 1)
 
 
+def test_a_span_without_a_prediction_that_an_outcome_can_name_is_not_judged(tmp_path: Path) -> None:
+    watched = Watched(tmp_path, apart=2.0)
+    at = BEGIN + timedelta(days=2)
+    nameless = Prediction(model="churn", version="3", features=[1], predictions=[0.5], at=at, id="").encode()
+    watched.write(PREDICTIONS_TOPIC, [nameless] * 200, start=5000)
+    watched.step(at + timedelta(hours=9))
+    assert list(watched.record.names("performance/")) == ["performance/2026-11-27T08:00:00.000Z.json"]
+
+
 def test_what_kafka_does_not_take_is_judged_again_with_the_same_id(tmp_path: Path) -> None:
     watched = Watched(tmp_path, apart=0.3)
     watched.kafka.up = False
