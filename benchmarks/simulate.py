@@ -15,6 +15,8 @@ from benchmarks import dependence, streams
 from benchmarks.simulation import RULES, Floats, RuleOutcome, Scenario, delays, interval, retrain, year
 from contract import flags
 from contract.drift import DriftSettings, DriftTest
+from loop.drift.decision import Outcome, sight
+from loop.drift.statistics import rows_needed, smallest_distance
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -92,6 +94,16 @@ def table(years: list[dict[str, RuleOutcome]], late: dict[str, Floats]) -> str:
     )
 
 
+def sees(scenario: Scenario) -> str:
+    """The smallest shift that independent rows can show with these settings, and the window that 0.5 sigma takes."""
+    settings, tests, rows = scenario.settings, len(scenario.settings.features), scenario.reference_rows
+    elapsed = settings.stride / scenario.predictions_per_hour * 3600
+    smallest = float(smallest_distance(settings, rows, settings.window, tests, elapsed))
+    needed = float(rows_needed(settings, rows, 1.0, tests, elapsed))
+    each = Outcome("a feature", 0.0, 1.0, smallest=smallest, needed=needed)
+    return f"With a look each {settings.stride} rows: {sight([each])}."
+
+
 def played(scenario: Scenario, rows: Floats) -> str:
     """What a recorded stream would have started, beside the naive rule, and which of its windows drifted."""
     settings, seconds = scenario.settings, scenario.window_seconds
@@ -131,7 +143,7 @@ def _simulated(scenario: Scenario, arguments: argparse.Namespace) -> str:
     head = (
         f"{len(settings.features)} features, {scenario.predictions_per_hour:g} predictions/h, "
         f"windows of {settings.window}, reference of {scenario.reference_rows}, "
-        f"dial {settings.false_retrains_per_year:g}/year, cooldown {scenario.cooldown}.\n\n"
+        f"dial {settings.false_retrains_per_year:g}/year, cooldown {scenario.cooldown}.\n{sees(scenario)}\n\n"
     )
     if arguments.autocorrelation is not None:
         dials = [settings.false_retrains_per_year]

@@ -16,7 +16,15 @@ from scipy.special import ndtri
 from scipy.stats import chi2
 
 from contract.drift import DriftSettings
-from loop.drift.statistics import YEAR, adjusted_p_value, histograms, ks_distances, ks_p_value, reference_p_value
+from loop.drift.statistics import (
+    YEAR,
+    adjusted_p_value,
+    histograms,
+    ks_distances,
+    ks_p_value,
+    places,
+    reference_p_value,
+)
 from loop.retraining.decision import Event, Hold, decide
 
 Floats = NDArray[np.float64]
@@ -104,6 +112,7 @@ def distances(
     columns = []
     for feature in range(features):
         reference = np.sort(random.standard_normal(scenario.reference_rows))
+        own = places(reference, reference)
         before = np.searchsorted(reference, _NORMAL).astype(np.int32)
         after = np.searchsorted(reference, _NORMAL + shift).astype(np.int32)
         change = int((blocks if onset is None or feature > 0 else onset) * scenario.block)
@@ -115,7 +124,7 @@ def distances(
             bins = np.concatenate([before[drawn.ravel()[:drifted]], after[drawn.ravel()[drifted:]]]).reshape(size)
             counts = histograms(bins, scenario.reference_rows)
             windows = np.cumsum(sum(counts[i : size[0] - SLIDES + 1 + i] for i in range(SLIDES)), axis=1)[:, :-1]
-            found.append(ks_distances(reference, windows, None, scenario.block * SLIDES))
+            found.append(ks_distances(own, windows, None, scenario.block * SLIDES))
         columns.append(np.concatenate(found))
     return np.stack(columns, axis=1)
 

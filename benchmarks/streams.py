@@ -17,7 +17,7 @@ from scipy.signal import lfilter
 from contract.drift import DriftSettings
 from loop.drift.column import ReferenceColumn, filled
 from loop.drift.dependence import too_dependent
-from loop.drift.statistics import adjusted_p_value, cumulative_counts, ks_distances, ks_p_value, reference_p_value
+from loop.drift.statistics import adjusted_p_value, ks_p_value, reference_p_value
 
 Floats = NDArray[np.float64]
 
@@ -61,10 +61,9 @@ def _column(settings: DriftSettings, reference: Floats, stream: Floats) -> tuple
 
 
 def _chunk(column: ReferenceColumn, tests: int, windows: Floats) -> tuple[NDArray[Any], ...]:
-    rows, reference = windows.shape[1], column.sorted
-    inflated = column.inflations(windows)
-    distances = ks_distances(reference, *cumulative_counts(reference, windows), rows)
-    own = ks_p_value(distances, len(reference), rows)
+    rows, found = windows.shape[1], column.places(windows)
+    inflated, distances = column.inflations(found), column.distances(windows, found)
+    own = ks_p_value(distances, len(column.sorted), rows)
     p_values = np.maximum(own, reference_p_value(distances, column.effective_rows, rows / inflated, tests))
     return distances, own, p_values, rows / inflated, too_dependent(rows, inflated)
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.looks import MISSING, MOST_BINS, OTHERS, Histogram
-from loop.drift.dependence import inflation_of
-from loop.drift.statistics import histograms
+from loop.drift.dependence import inflation_of, ranks
+from loop.drift.statistics import Places, cumulative_counts, histograms, ks_distances, places
 
 Floats = NDArray[np.float64]
 
@@ -38,7 +38,8 @@ class ReferenceColumn:
         self.values = self.placed(values)
         """In the training's order, as they are compared."""
         self.sorted = np.sort(self.values)
-        self.own_inflation = float(inflation_of(self.sorted, self.values[None], steady=True)[0])
+        self._own = places(self.sorted, self.sorted)
+        self.own_inflation = float(inflation_of(self.levels(self.places(self.values[None])), steady=True)[0])
         """Rows of the reference for an independent one."""
         self.effective_rows = len(values) / self.own_inflation
 
@@ -50,13 +51,25 @@ class ReferenceColumn:
         """Rows (n,) as points (n, c) of a space in which distances mean something."""
         return placed[:, None]
 
+    def places(self, placed: Floats) -> Places:
+        """Of windows (k, n): where their values are among the reference's."""
+        return places(self.sorted, placed)
+
+    def levels(self, found: Places) -> Floats:
+        """Of windows (k, n): the ranks by which their rows depend on each other."""
+        return ranks(len(self.sorted), found)
+
+    def distances(self, placed: Floats, found: Places) -> Floats:  # noqa: ARG002  # categories need the values
+        """Of windows (k, n): the KS distance of numbers, the largest difference of shares of categories."""
+        return ks_distances(self._own, *cumulative_counts(len(self.sorted), found), found.below.shape[1])
+
     def inflation(self, placed: Floats) -> float:
         """Rows of a window for an independent one: what the window shows, and not less than the reference did."""
-        return float(self.inflations(placed[None])[0])
+        return float(self.inflations(self.places(placed[None]))[0])
 
-    def inflations(self, placed: Floats) -> Floats:
+    def inflations(self, found: Places) -> Floats:
         """The same for each of windows (k, n)."""
-        return np.maximum(self.own_inflation, inflation_of(self.sorted, placed))
+        return np.maximum(self.own_inflation, inflation_of(self.levels(found)))
 
     def broken(self, placed: Floats) -> str:
         """Why no model can learn from the column as it comes; empty where it can.
@@ -126,8 +139,7 @@ class CategoryColumn(ReferenceColumn):
         """Rows of each category in each of windows (k, n): (k, sets)."""
         return histograms(placed.astype(np.int64), self.sets - 1)
 
-    def distances(self, placed: Floats) -> Floats:
-        """The largest difference of a category's shares in each of windows (k, n)."""
+    def distances(self, placed: Floats, found: Places) -> Floats:  # noqa: ARG002  # numbers need their places
         return np.abs(self.counts(placed) / placed.shape[1] - self._own_shares).max(axis=1)
 
     def histogram(self, placed: Floats) -> Histogram:

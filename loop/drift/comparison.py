@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +66,8 @@ class Comparison:
         if self._singles != layouts.singles:
             self._singles = layouts.singles
             self._sides.clear()
-        values = as_32_bits(np.array([row.features for row in rows]), self._singles)
+        flat = np.fromiter(chain.from_iterable(row.features for row in rows), np.float64)
+        values = as_32_bits(flat.reshape(len(rows), -1), self._singles)
         side = self._side(reference, reference.season(season))
         placed = side.placed(values)
         found = side.test(placed, elapsed)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from contract.drift import DriftSettings
 from contract.messages import EVENT_ID_LENGTH, DriftEvent, EventKind, Window
-from loop.drift.statistics import adjusted_p_value, deviations
+from loop.drift.statistics import HALF_SIGMA, adjusted_p_value, deviations
 
 
 class Outcome(NamedTuple):
@@ -25,6 +25,8 @@ class Outcome(NamedTuple):
     """Independent rows that the window's are worth."""
     smallest: float | None = None
     """The least distance that would be drift of such a window."""
+    needed: float | None = None
+    """Rows of a window that would show half a standard deviation; infinite where none would."""
 
 
 class Span(NamedTuple):
@@ -122,6 +124,18 @@ def sight(outcomes: list[Outcome]) -> str:
     if able:
         worst = max(able, key=lambda feature: able[feature])
         parts.append(f"the smallest shift it sees is {min(able.values()):.2g} sigma, and {able[worst]:.2g} in {worst}")
+    parts += _half_sigma([each for each in outcomes if each.needed is not None and each.kind is EventKind.DRIFT])
     if blind:
         parts.append(f"it sees nothing in {', '.join(sorted(blind))}")
     return "; ".join(parts)
+
+
+def _half_sigma(outcomes: list[Outcome]) -> list[str]:
+    """The window that would see a shift of 0.5 sigma in every feature, and where the reference is too short for any."""
+    needed = {each.feature: each.needed for each in outcomes if each.needed is not None}
+    said, never = [], sorted(feature for feature, rows in needed.items() if math.isinf(rows))
+    if rows := [each for each in needed.values() if math.isfinite(each)]:
+        said.append(f"a window of {max(rows):.0f} rows sees {HALF_SIGMA:g} sigma")
+    if never:
+        said.append(f"no window sees {HALF_SIGMA:g} sigma in {', '.join(never)} beside so few reference rows")
+    return said

@@ -11,6 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from loop.drift.statistics import Places
+
 Floats = NDArray[np.float64]
 
 BLOCKS: Final = 16
@@ -21,10 +23,9 @@ LEAST_EFFECTIVE: Final = 25.0
 """Dependent rows worth fewer show so little of their own dependence that nothing can be said of them."""
 
 
-def ranks(reference: Floats, values: Floats) -> Floats:
-    """Shares of the sorted reference that are below each value, half of the ties among them."""
-    below, at_most = (np.searchsorted(reference, values, side) for side in ("left", "right"))
-    return (below + at_most) / (2 * len(reference))
+def ranks(reference_rows: int, found: Places) -> Floats:
+    """Shares of the reference that are below each value, half of the ties among them."""
+    return (found.below + found.at_most) / (2 * reference_rows)
 
 
 def inflation(scores: Floats, *, steady: bool = False) -> Floats:
@@ -52,10 +53,10 @@ def inflation(scores: Floats, *, steady: bool = False) -> Floats:
     return np.where(moves, np.maximum(1.0, found), 1.0)
 
 
-def inflation_of(reference: Floats, values: Floats, *, steady: bool = False) -> Floats:
-    """The same for values (k, n), by their ranks in the sorted reference: the larger of their level's and spread's."""
-    level = ranks(reference, values)
-    return np.maximum(inflation(level, steady=steady), inflation(np.abs(level - 0.5), steady=steady))
+def inflation_of(level: Floats, *, steady: bool = False) -> Floats:
+    """The same for `ranks` (k, n): the larger of their level's and their spread's."""
+    both = inflation(np.concatenate([level, np.abs(level - 0.5)]), steady=steady)
+    return np.maximum(both[: len(level)], both[len(level) :])
 
 
 def too_dependent(rows: int, inflated: ArrayLike) -> NDArray[np.bool_]:

@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, Literal, Protocol
 
@@ -23,8 +24,7 @@ from loop.drift import metrics
 from loop.drift.comparison import Comparison, MakeTest
 from loop.drift.decision import Outcome, Span, events, sight
 from loop.drift.looks import RecentLooks
-from loop.drift.reference import Reference
-from loop.drift.row import CLOCK_SKEW, MalformedError, Row, UnknownVersionError, parse
+from loop.drift.row import CLOCK_SKEW, Layouts, MalformedError, Row, UnknownVersionError, parse
 from loop.drift.watcher import Watcher
 from loop.drift.window import Bookmark, Windows, first_span
 from loop.runtime import watcher
@@ -71,7 +71,10 @@ class Detector:
         self._windows = Windows(settings.stride, settings.looks)
         self.looks = RecentLooks(model)
         self._comparison = Comparison(settings, watcher.columns, make_test)
-        self._count = {name: metrics.MESSAGES.labels(model, name) for name in metrics.OUTCOMES}
+        self._counted = Counter[str]()
+        """Messages since the last step, by outcome: a metric takes longer than a row."""
+        for name in metrics.OUTCOMES:
+            metrics.MESSAGES.labels(model, name)
         self._sees = ""
         self._shown = -float("inf")
         self.last_step = clock()
@@ -106,11 +109,17 @@ class Detector:
         metrics.REFERENCE.labels(self._model).set(float(reference.version) if reference else 0)
         if reference is None:
             return timeout  # nothing to compare with: the predictions wait in Kafka
-        for message in self._consumer.consume(num_messages=1000, timeout=timeout):
+        layouts = self._comparison.layouts(reference)
+        messages = self._consumer.consume(num_messages=1000, timeout=timeout)
+        now = self._clock()
+        for message in messages:
             if message.error() is not None:
                 self._kafka_error(message.error())
             else:
-                self._take(message.partition(), message.offset(), self._row(message.value(), reference))
+                self._take(message.partition(), message.offset(), self._row(message.value(), layouts, now))
+        for outcome, many in self._counted.items():
+            metrics.MESSAGES.labels(self._model, outcome).inc(many)
+        self._counted.clear()
         metrics.OPEN_ROWS.labels(self._model).set(len(self._windows.open))
         return 0.0
 
@@ -126,16 +135,16 @@ class Detector:
         well = watcher.reference is not None or watcher.no_version
         return well, "; ".join(filter(None, (using, watcher.problem, self._sees)))
 
-    def _row(self, value: bytes | None, reference: Reference) -> Row | None:
+    def _row(self, value: bytes | None, layouts: Layouts, now: float) -> Row | None:
         try:
-            row = parse(value, self._model, self._comparison.layouts(reference), self._clock())
+            row = parse(value, self._model, layouts, now)
         except (MalformedError, UnknownVersionError) as error:
-            self._count["malformed" if isinstance(error, MalformedError) else "unknown_version"].inc()
+            self._counted["malformed" if isinstance(error, MalformedError) else "unknown_version"] += 1
             if self._clock() - self._shown >= 1.0:  # a flood of them must not become a flood of log lines
                 self._shown = self._clock()
                 _log.warning("left out a message (%s): %r", error, (value or b"")[:SHOWN])
             return None
-        self._count["used" if row is not None else "other_model"].inc()
+        self._counted["used" if row is not None else "other_model"] += 1
         return row
 
     def _take(self, partition: int, offset: int, row: Row | None) -> None:

@@ -1,18 +1,25 @@
 """One prediction as the detector compares it: parsed from a message, by the columns of the version that answered."""
 
+import json
+import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from functools import cached_property
+from typing import Any, Final, NamedTuple, cast
 
-from contract.messages import PREDICTION, Malformed, Prediction
+import orjson
+
+from contract.messages import PREDICTION, Malformed, Prediction, Scalar
 from loop.drift.columns import Columns, Kind
-from loop.drift.values import READERS, Read
+from loop.drift.values import READERS, Read, read_number
 
 CLOCK_SKEW: Final = 300.0
 """Seconds that a row's `at` may be ahead of the detector's clock."""
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
 """What is said to be older was dated by no clock that is set: 1970 is one that has just been switched on."""
+_NUMBERS: Final = frozenset({float, int})
 
 
 class MalformedError(ValueError):
@@ -46,6 +53,23 @@ class Layout:
             return None
         return cls(len(columns.kinds), tuple((positions[name], read) for name, read in readers.items()))
 
+    @cached_property
+    def _numbers(self) -> tuple[int, ...]:
+        """Positions where all that is watched are numbers; else none."""
+        plain = all(read is read_number for _, read in self.readers)
+        return tuple(position for position, _ in self.readers) if plain else ()
+
+    def read(self, values: list[Scalar]) -> tuple[float, ...]:
+        """The watched ones of a row's values with the answer behind them; rows of finite numbers, the most, at once."""
+        if self._numbers:
+            found = [values[position] for position in self._numbers]
+            if _NUMBERS.issuperset(map(type, found)):
+                with suppress(OverflowError):  # an integer with hundreds of digits
+                    floats = tuple(map(float, cast("list[float]", found)))
+                    if math.isfinite(sum(floats)):
+                        return floats
+        return tuple([read(values[position]) for position, read in self.readers])
+
 
 class Layouts:
     """The layout of each version that has answered, by the version; None where it is unknown or lacks a feature."""
@@ -73,7 +97,7 @@ def parse(value: bytes | None, model: str, layout: Callable[[str], Layout | None
 
     `layout` knows the versions, `now` is the wall clock in epoch seconds. Raises MalformedError, UnknownVersionError.
     """
-    message = Prediction.parse(value, model)
+    message = Prediction.parse(value, model, _loads)
     match message:
         case None:
             return None
@@ -91,5 +115,12 @@ def parse(value: bytes | None, model: str, layout: Callable[[str], Layout | None
         raise MalformedError("at is in the future")
     if at < EARLIEST:
         raise MalformedError("at is before the year 2000")
-    values = [*message.features, message.answer]
-    return Row(at, tuple([read(values[position]) for position, read in known.readers]))
+    return Row(at, known.read([*message.features, message.answer]))
+
+
+def _loads(value: bytes) -> Any:
+    """As `json.loads`, whose word counts where orjson, five times faster, takes no NaN and no half of a character."""
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return json.loads(value)

@@ -6,11 +6,11 @@ for effects too small to matter. Distances and p-values are floats or arrays, so
 the simulation (a year of windows) run the same code.
 """
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 from scipy.stats import kstwo
 
 from contract.drift import DriftSettings
@@ -20,6 +20,9 @@ Counts = NDArray[np.int64]
 
 YEAR: Final = 365.25 * 24 * 3600.0
 """Seconds."""
+
+HALF_SIGMA: Final = 0.5
+"""The shift, in standard deviations, that what a window can see is told by."""
 
 BAD_REFERENCE: Final = 0.05
 """Share of references that may be so unlucky a draw that they break the dial."""
@@ -31,26 +34,42 @@ def histograms(bins: NDArray[Any], reference_rows: int) -> Counts:
     return np.bincount((bins + np.arange(k)[:, None] * width).ravel(), minlength=k * width).reshape(k, width)
 
 
-def cumulative_counts(reference: Floats, windows: Floats) -> tuple[Counts, Counts]:
+class Places(NamedTuple):
+    """Where values are among those of a sorted reference: how many of it are below each, and how many at most it."""
+
+    below: NDArray[np.intp]
+    at_most: NDArray[np.intp]
+
+
+def places(reference: Floats, values: Floats) -> Places:
+    """Of values of any shape. The search is what takes the time of a look: values without ties are sought once."""
+    below = np.searchsorted(reference, values, "left")
+    tied = reference[np.minimum(below, len(reference) - 1)] == values
+    at_most = below.copy()
+    at_most[tied] = np.searchsorted(reference, values[tied], "right")
+    return Places(below, at_most)
+
+
+def cumulative_counts(reference_rows: int, found: Places) -> tuple[Counts, Counts]:
     """Values of a window (k, n) that are at most, and below, each value of the sorted reference (m): twice (k, m)."""
-    m = len(reference)
-    at_most = histograms(np.searchsorted(reference, windows, "left"), m)
-    below = histograms(np.searchsorted(reference, windows, "right"), m)
-    return np.cumsum(at_most, axis=1)[:, :m], np.cumsum(below, axis=1)[:, :m]
+    at_most, below = (np.cumsum(histograms(each, reference_rows), axis=1)[:, :reference_rows] for each in found)
+    return at_most, below
 
 
-def ks_distances(reference: Floats, at_most: Counts, below: Counts | None, rows: int) -> Floats:
+def ks_distances(own: Places, at_most: Counts, below: Counts | None, rows: int) -> Floats:
     """Two-sample Kolmogorov-Smirnov distances, (k,), from `cumulative_counts` of windows of `rows` rows.
 
+    `own` are the reference's values among themselves.
     Both empirical distribution functions are compared at each value of the reference and just below it: between two
     values the reference's is constant and the window's monotone, so the largest difference is at an end (Smirnov
     1939). Equal to `scipy.stats.ks_2samp(...).statistic`, ties included; `below` None says that there are none, which
     is twice as fast.
     """
-    gap = at_most / rows - np.searchsorted(reference, reference, "right") / len(reference)
+    m = len(own.below)
+    gap = at_most / rows - own.at_most / m
     if below is None:
-        return np.maximum(gap.max(axis=1) + 1 / len(reference), -gap.min(axis=1))
-    gap_below = below / rows - np.searchsorted(reference, reference, "left") / len(reference)
+        return np.maximum(gap.max(axis=1) + 1 / m, -gap.min(axis=1))
+    gap_below = below / rows - own.below / m
     return np.maximum(np.abs(gap).max(axis=1), np.abs(gap_below).max(axis=1))
 
 
@@ -108,6 +127,27 @@ def smallest_distance(  # noqa: PLR0917  # those of reference_p_value, and what 
         return np.full(np.shape(rows), np.inf)
     own = np.sqrt(np.log(2 * np.asarray(sets, dtype=float) / level) / (2 * np.asarray(rows, dtype=float)))
     return np.maximum(settings.min_effect, allowance(reference_rows, features, sets) + own)
+
+
+def rows_needed(  # noqa: PLR0917  # those of smallest_distance, turned around
+    settings: DriftSettings,
+    reference_rows: ArrayLike,
+    inflated: ArrayLike,
+    features: int,
+    elapsed: float,
+    sets: ArrayLike = 1,
+) -> Floats:
+    """Rows of a window that would show a shift of half a standard deviation as drift; infinite where none would.
+
+    A larger window closes more seldom and may spend more on each look: so many are enough, and a few less may be.
+    """
+    shown = 2 * ndtr(HALF_SIGMA / 2) - 1
+    level = float(alpha(settings, features, elapsed))
+    own = shown - allowance(reference_rows, features, sets)
+    if level <= 0 or shown < settings.min_effect:
+        return np.full(np.shape(own), np.inf)
+    independent = np.log(2 * np.asarray(sets, dtype=float) / level) / (2 * np.where(own > 0, own, np.nan) ** 2)
+    return np.nan_to_num(np.ceil(independent * np.asarray(inflated, dtype=float)), nan=np.inf)
 
 
 def deviations(distance: ArrayLike) -> Floats:

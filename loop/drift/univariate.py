@@ -4,14 +4,13 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from contract.drift import DriftSettings
 from contract.messages import EventKind
-from loop.drift.column import CategoryColumn, Floats, ReferenceColumn
+from loop.drift.column import Floats, ReferenceColumn
 from loop.drift.decision import Outcome
-from loop.drift.dependence import too_dependent, worth
-from loop.drift.statistics import cumulative_counts, ks_distances, reference_p_value, smallest_distance
+from loop.drift.dependence import inflation_of, too_dependent, worth
+from loop.drift.statistics import reference_p_value, rows_needed, smallest_distance
 
 
 class Confirmed(NamedTuple):
@@ -37,19 +36,30 @@ class Univariate:
         self._settings, self._columns, self._confirm = settings, columns, confirm
         self._rows = np.array([column.effective_rows for column in columns])
         self._sets = np.array([column.sets for column in columns])
+        self._inflations = np.array([column.own_inflation for column in columns])
 
     def __call__(self, placed: Floats, elapsed: float) -> list[Outcome]:
         """`placed` is a window as `ReferenceColumn.placed` has it: (n, columns)."""
         columns, total, tests = self._columns, len(placed), len(self._columns)
-        inflated = np.array([column.inflation(values) for column, values in zip(columns, placed.T, strict=True)])
-        distances = np.array([distances_of(c, values[None])[0] for c, values in zip(columns, placed.T, strict=True)])
+        windows = list(np.ascontiguousarray(placed.T)[:, None])
+        found = [column.places(values) for column, values in zip(columns, windows, strict=True)]
+        levels = np.concatenate([column.levels(each) for column, each in zip(columns, found, strict=True)])
+        inflated = np.maximum(self._inflations, inflation_of(levels))
+        measured = zip(columns, windows, found, strict=True)
+        distances = np.array([column.distances(values, at)[0] for column, values, at in measured])
         rows = total / inflated
         p_values = reference_p_value(distances, self._rows, rows, tests, self._sets)
         smallest = smallest_distance(self._settings, self._rows, rows, tests, elapsed, self._sets)
-        found: list[Outcome] = []
+        needed = rows_needed(self._settings, self._rows, inflated, tests, elapsed, self._sets)
+        outcomes: list[Outcome] = []
         for n, (feature, column) in enumerate(zip(self._settings.features, columns, strict=True)):
             outcome = Outcome(
-                feature, round(float(distances[n]), 6), p_values[n], effective_rows=rows[n], smallest=smallest[n]
+                feature,
+                round(float(distances[n]), 6),
+                p_values[n],
+                effective_rows=rows[n],
+                smallest=smallest[n],
+                needed=needed[n],
             )
             if broken := column.broken(placed[:, n]):
                 outcome = outcome._replace(kind=EventKind.QUALITY, reason=broken)
@@ -57,16 +67,9 @@ class Univariate:
                 outcome = outcome._replace(reason=worth(total, inflated[n]))
             elif distances[n] >= smallest[n]:
                 outcome = self._confirmed(outcome, n, placed[:, n])
-            found.append(outcome)
-        return found
+            outcomes.append(outcome)
+        return outcomes
 
     def _confirmed(self, outcome: Outcome, n: int, placed: Floats) -> Outcome:
         said = self._confirm(n, placed)
         return outcome._replace(p_value=max(outcome.p_value, said.p_value))
-
-
-def distances_of(column: ReferenceColumn, placed: NDArray[np.float64]) -> Floats:
-    """Of windows (k, n): the KS distance of numbers, the largest difference of shares of categories."""
-    if isinstance(column, CategoryColumn):
-        return column.distances(placed)
-    return ks_distances(column.sorted, *cumulative_counts(column.sorted, placed), placed.shape[1])

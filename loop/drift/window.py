@@ -109,29 +109,28 @@ class Windows:
         if offset < self._position(partition):
             return False
         self._next[partition] = offset + 1
-        if self._at < len(mark.ends) and offset >= mark.ends[self._at]:
+        at = len(self.kept)  # which of the known steps is open
+        if at < len(mark.ends) and offset >= mark.ends[at]:
             self._later.append((partition, offset, row))
         elif row is not None:
             self.open.append(row)
         return self._complete()
 
-    @property
-    def _at(self) -> int:
-        """Which of the known steps is open."""
-        return len(self.kept)
-
     def _complete(self) -> bool:
-        ends = {p: mark.ends[self._at] for p, mark in self.bookmarks.items() if self._at < len(mark.ends)}
-        if ends:  # complete before a restart: exactly the same messages again, in whatever order they come
-            return all(self._position(partition) >= end for partition, end in ends.items())
-        return len(self.open) >= self.step
+        at, again = len(self.kept), False
+        for partition, mark in self.bookmarks.items():
+            if at < len(mark.ends):  # complete before a restart: exactly the same messages again, in whatever order
+                again = True
+                if self._position(partition) < mark.ends[at]:
+                    return False
+        return again or len(self.open) >= self.step
 
     def _position(self, partition: int) -> int:
         return max(self._next.get(partition, 0), self.bookmarks[partition].start)
 
     def keep(self) -> bool:
         """Close the open step where it was complete before a restart: nothing is to be said or committed of it."""
-        if all(self._at >= len(mark.steps) for mark in self.bookmarks.values()):
+        if all(len(self.kept) >= len(mark.steps) for mark in self.bookmarks.values()):
             return False
         self._keep()
         return True

@@ -12,7 +12,6 @@ from contract.messages import PREDICTION, Prediction
 from contract.names import REFERENCE_ARTIFACT
 from loop.drift import row, watcher
 from loop.drift.reference import ALWAYS
-from loop.drift.univariate import distances_of
 from loop.drift.values import column_of
 from loop.promotion.observation import published, sample
 from loop.serving.served import ServedModel
@@ -40,5 +39,6 @@ def watch(client: MlflowClient, served: ServedModel, messages: Sequence[bytes], 
     for place, name in enumerate(features):
         column = column_of(expected.kinds(features)[name], expected.rows[ALWAYS][place], expected.labels)
         now = np.array([r.features[place] for r in rows[1 : 1 + many] if r])
-        distance = float(distances_of(column, column.placed(now)[None])[0])
+        placed = column.placed(now)[None]
+        distance = float(column.distances(placed, column.places(placed))[0])
         assert distance < QUIET, f"{name}: the reference's own rows are {distance:.2f} away from the reference"

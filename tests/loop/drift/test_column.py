@@ -10,7 +10,7 @@ from loop.drift.columns import Columns, Kind
 from loop.drift.decision import Outcome
 from loop.drift.reference import BadReferenceError, parse
 from loop.drift.statistics import YEAR
-from loop.drift.univariate import Confirmed, Univariate, distances_of
+from loop.drift.univariate import Confirmed, Univariate
 from loop.drift.values import READERS, code, column_of
 
 HOUR = 3600.0
@@ -81,7 +81,7 @@ def test_categories_hold_the_dial_where_chi_squared_does_not() -> None:
         windows = column.placed(random.choice(codes, size=(50, 1000), p=shares))
         smallest = look(column, windows[0], YEAR / 20 / 50).smallest
         assert smallest is not None
-        below += int((distances_of(column, windows) >= smallest).sum())
+        below += int((column.distances(windows, column.places(windows)) >= smallest).sum())
     assert below == 0
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from contract.drift import DriftSettings
 from contract.messages import DriftEvent, EventKind
-from loop.drift.decision import Outcome, Span, event_id, events, known
+from loop.drift.decision import Outcome, Span, event_id, events, known, sight
 
 SPAN = Span(0.0, 3600.0, 1000, ((0, 10), (1, 20)), 3600.0)
 SETTINGS = DriftSettings(features=("age", "price"))
@@ -33,6 +33,16 @@ def test_each_feature_pays_for_all_of_them() -> None:
     outcomes = [Outcome("age", 0.3, 1e-6), Outcome("price", 0.3, 0.5)]
     alone = events("m", "3", SPAN, outcomes[:1], settings=SETTINGS, now=0.0)[0].p_value
     assert events("m", "3", SPAN, outcomes, settings=SETTINGS, now=0.0)[0].p_value == pytest.approx(2 * alone)
+
+
+def test_what_can_be_seen_is_told_in_words_the_window_for_half_a_standard_deviation_among_them() -> None:
+    wide = Outcome("age", 0.1, 1.0, smallest=0.25, needed=1620.0)
+    short = Outcome("price", 0.1, 1.0, smallest=1.5, needed=float("inf"))
+    assert sight([wide, short]) == (
+        "the smallest shift it sees is 0.64 sigma, and 0.64 in age; a window of 1620 rows sees 0.5 sigma; "
+        "no window sees 0.5 sigma in price beside so few reference rows; "
+        "it sees nothing in price (too few rows)"
+    )
 
 
 FAR = Outcome("age", 0.4, 0.0, smallest=0.15)

@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter
 
 from loop.drift.column import ReferenceColumn, filled
-from loop.drift.dependence import LEAST_EFFECTIVE, inflation_of, too_dependent
+from loop.drift.dependence import LEAST_EFFECTIVE, inflation_of, ranks, too_dependent
+from loop.drift.statistics import places
 
 
 def process(half_life: float, rows: int, windows: int, seed: int) -> NDArray[np.float64]:
@@ -16,9 +17,14 @@ def process(half_life: float, rows: int, windows: int, seed: int) -> NDArray[np.
     return np.asarray(lfilter([np.sqrt(1 - phi**2)], [1, -phi], noise)).reshape(windows, rows)
 
 
+def shown(reference: NDArray[np.float64], windows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What windows beside a sorted reference show of their dependence."""
+    return inflation_of(ranks(len(reference), places(reference, windows)))
+
+
 def inflated(half_life: float, seed: int = 1) -> NDArray[np.float64]:
     reference = np.sort(np.random.default_rng(seed).standard_normal(10_000))
-    return inflation_of(reference, process(half_life, 1000, 200, seed))
+    return shown(reference, process(half_life, 1000, 200, seed))
 
 
 def test_independent_rows_keep_most_of_their_worth() -> None:
@@ -42,20 +48,20 @@ def test_a_drift_that_begins_within_the_window_is_no_dependence() -> None:
     reference = np.sort(np.random.default_rng(1).standard_normal(10_000))
     windows = process(0, 1000, 200, 2)
     windows[:, 500:] += 0.5
-    assert np.median(1000 / inflation_of(reference, windows)) > 600
+    assert np.median(1000 / shown(reference, windows)) > 600
 
 
 def test_a_monotone_change_of_scale_changes_nothing() -> None:
     reference, windows = np.random.default_rng(1).standard_normal(1000), process(10, 500, 5, 3)
-    plain = inflation_of(np.sort(reference), windows)
-    np.testing.assert_array_equal(plain, inflation_of(np.exp(np.sort(reference)), np.exp(windows)))
+    plain = shown(np.sort(reference), windows)
+    np.testing.assert_array_equal(plain, shown(np.exp(np.sort(reference)), np.exp(windows)))
 
 
 def test_a_spread_that_comes_in_bursts_is_dependence_though_the_level_is_not() -> None:
     calm = np.random.default_rng(1).standard_normal((1, 1000))
     burst = calm * np.repeat(np.tile([0.2, 3.0], 5), 100)
     reference = np.sort(burst[0])
-    assert inflation_of(reference, burst)[0] > 5
+    assert shown(reference, burst)[0] > 5
 
 
 def test_an_ordered_reference_that_is_dependent_is_worth_less_and_says_so_of_the_window() -> None:

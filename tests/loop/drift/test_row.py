@@ -8,6 +8,7 @@ import pytest
 
 from loop.drift.columns import ASK_AGAIN_SECONDS, MOST_UNKNOWN, Columns, Kind, Versions
 from loop.drift.row import Layouts, MalformedError, Row, UnknownVersionError, parse
+from loop.drift.values import read_number
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 GOOD = {
@@ -41,6 +42,15 @@ def test_what_is_no_number_in_a_column_of_numbers_is_missing(value: object) -> N
     assert row is not None
     assert np.isnan(row.features[0])
     assert row.features[1] == 1.0
+
+
+@pytest.mark.parametrize(
+    "spelled", ["18446744073709551617", "1e999", "-1e-999", "0.1", "-0", '"\\ud800"', "NaN", "1" * 400]
+)
+def test_a_value_is_what_json_reads_whichever_decoder_reads_it(spelled: str) -> None:
+    row = read(json.dumps(GOOD).replace("2.5", spelled).encode())
+    assert row is not None
+    np.testing.assert_equal(row.features[0], read_number(json.loads(spelled)))
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,19 @@ from scipy.stats import ks_2samp
 from contract.drift import DriftSettings
 from loop.drift.statistics import (
     BAD_REFERENCE,
+    HALF_SIGMA,
     YEAR,
     adjusted_p_value,
     alpha,
     cumulative_counts,
+    deviations,
     ks_distances,
     ks_p_value,
     permutations_needed,
+    places,
     reference_p_value,
+    rows_needed,
+    smallest_distance,
 )
 
 SETTINGS = DriftSettings(features=("a", "b", "c", "d", "e"))
@@ -27,9 +32,11 @@ HOUR = 3600.0
 
 def distances(reference: np.ndarray, windows: np.ndarray) -> np.ndarray:
     reference = np.sort(reference)
-    return ks_distances(reference, *cumulative_counts(reference, windows), windows.shape[1])
+    counts = cumulative_counts(len(reference), places(reference, windows))
+    return ks_distances(places(reference, reference), *counts, windows.shape[1])
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(-4, 4), min_size=1, max_size=40),
     st.lists(st.integers(-4, 4), min_size=1, max_size=40),
@@ -39,13 +46,20 @@ def test_distance_is_scipys_with_ties_too(reference: list[int], window: list[int
     assert distances(np.array(reference, float), np.array([window], float))[0] == pytest.approx(expected, abs=1e-12)
 
 
+@settings(deadline=None)
+@given(st.lists(st.integers(-4, 4), min_size=1, max_size=40), st.lists(st.integers(-5, 5), min_size=1, max_size=40))
+def test_values_without_ties_need_only_one_search(reference: list[int], window: list[int]) -> None:
+    ordered, values = np.sort(np.array(reference, float)), np.array([window], float)
+    found = places(ordered, values)
+    np.testing.assert_array_equal(found.below, np.searchsorted(ordered, values, "left"))
+    np.testing.assert_array_equal(found.at_most, np.searchsorted(ordered, values, "right"))
+
+
 def test_distance_without_ties_needs_only_one_count() -> None:
     random = np.random.default_rng(1)
     reference, windows = np.sort(random.standard_normal(333)), random.standard_normal((20, 100))
-    at_most, below = cumulative_counts(reference, windows)
-    np.testing.assert_allclose(
-        ks_distances(reference, at_most, None, 100), ks_distances(reference, at_most, below, 100)
-    )
+    own, (at_most, below) = places(reference, reference), cumulative_counts(333, places(reference, windows))
+    np.testing.assert_allclose(ks_distances(own, at_most, None, 100), ks_distances(own, at_most, below, 100))
 
 
 @pytest.mark.parametrize(("m", "n"), [(1000, 1000), (1000, 500), (200, 333)])
@@ -95,6 +109,19 @@ def test_significant_but_tiny_effects_are_no_drift() -> None:
     assert adjusted_p_value(1e-300, 0.1, 5, HOUR, SETTINGS) < SETTINGS.p_value
 
 
+@pytest.mark.parametrize("inflated", [1.0, 3.0])
+def test_the_window_that_half_a_standard_deviation_takes_sees_it_and_no_smaller_one_does(inflated: float) -> None:
+    needed = float(rows_needed(SETTINGS, 1000, inflated, 5, HOUR))
+    for rows, seen in ((needed, True), (needed - 2 * inflated, False)):
+        least = float(deviations(smallest_distance(SETTINGS, 1000, rows / inflated, 5, HOUR)))
+        assert (least <= HALF_SIGMA) == seen, f"{rows} rows see {least} sigma"
+
+
+def test_no_window_sees_through_a_reference_of_a_few_rows_nor_below_the_least_effect() -> None:
+    assert np.isinf(rows_needed(SETTINGS, 30, 1.0, 5, HOUR))
+    assert np.isinf(rows_needed(DriftSettings(features=("a",), min_effect=0.3), 10_000, 1.0, 1, HOUR))
+
+
 def test_windows_that_end_at_the_same_moment_spend_nothing() -> None:
     assert adjusted_p_value(0.0, 0.9, 5, 0.0, SETTINGS) == 1.0
 
@@ -106,7 +133,8 @@ def test_bound_over_references_holds_for_most_references_where_the_plain_p_value
     plain, bounded = [], []
     for _ in range(80):
         reference = np.sort(random.random(m))
-        found = ks_distances(reference, cumulative_counts(reference, windows)[0], None, n)
+        at_most, _ = cumulative_counts(m, places(reference, windows))
+        found = ks_distances(places(reference, reference), at_most, None, n)
         plain.append((ks_p_value(found, m, n) < level).mean())
         bounded.append((reference_p_value(found, m, n, 1) < level).mean())
     assert np.mean(np.array(bounded) > level) <= BAD_REFERENCE, "more references break the dial than may"
