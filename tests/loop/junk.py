@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 WHOLE = bool(os.environ.get("ML_LOOP_ATTACKS"))
 """Whether attacks run in full, as `make attacks` has them: ten thousand of each kind, and others each time."""
 BATCH = 20
-"""Broken messages in one example."""
+"""Broken messages in one example, unless each example is dear."""
 
 
 def times(most: int) -> settings:
@@ -63,5 +63,5 @@ def broken(message: dict[str, Any]) -> st.SearchStrategy[bytes]:
     )
 
 
-def batches(message: dict[str, Any]) -> st.SearchStrategy[list[bytes]]:
-    return st.lists(broken(message), min_size=BATCH, max_size=BATCH)
+def batches(message: dict[str, Any], size: int = BATCH) -> st.SearchStrategy[list[bytes]]:
+    return st.lists(broken(message), min_size=size, max_size=size)

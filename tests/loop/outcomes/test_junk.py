@@ -48,8 +48,8 @@ def good(message: dict[str, Any], **values: Any) -> list[bytes]:
     return [json.dumps(message | values | {"id": f"good-{n}/0"}).encode() for n in range(GOOD)]
 
 
-@junk.times(500)
-@given(asked=junk.batches(ASKED), said=junk.batches(SAID))
+@junk.times(100)
+@given(asked=junk.batches(ASKED, 100), said=junk.batches(SAID, 100))
 def test_no_broken_message_ends_the_recorder_or_the_watch_over_performance(
     asked: list[bytes], said: list[bytes]
 ) -> None:
