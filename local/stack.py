@@ -9,6 +9,7 @@ import runpy
 import secrets
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -84,9 +85,12 @@ def select(stack: str, paths: Paths) -> automation.Stack:
 def drop_stale_locks(paths: Paths) -> None:
     """Deletes what a Pulumi that was killed has left behind: it would keep everybody from the stack for good."""
     for lock in (paths.stack / ".pulumi" / "locks").rglob("*.json"):
-        command = Path(f"/proc/{json.loads(lock.read_text())['pid']}/comm")
-        if not (command.exists() and command.read_text().strip() == "pulumi"):
-            lock.unlink()
+        holder = Path(f"/proc/{json.loads(lock.read_text())['pid']}")
+        with suppress(FileNotFoundError):
+            # One that has ended but nobody has asked for its end yet has a name, and no arguments any more.
+            if (holder / "comm").read_text().strip() == "pulumi" and (holder / "cmdline").read_bytes():
+                continue
+        lock.unlink()
 
 
 def make_secrets(stack: str, paths: Paths) -> None:

@@ -62,7 +62,7 @@ class Build:
                 [
                     Step(name="buildah", run=lambda: debian.provide({"buildah": "buildah"})),
                     Step(name="base", run=self._base, needs=["buildah"]),
-                    Step(name="build", run=self._build, needs=["base"]),
+                    Step(name="build", run=self.build, needs=["base"]),
                     Step(name=target, run=self._push if self._order.registry else self._give, needs=["build"]),
                     Step(name="settings", run=self.write_settings, needs=[target]),
                 ]
@@ -88,16 +88,23 @@ class Build:
             shutil.rmtree(layout)
         return self._from
 
-    def _build(self) -> None:
+    def build(self) -> None:
+        """Runs the folder's Dockerfile on the base."""
         folder = self._order.folder.path
         if not (folder / "Dockerfile").exists():
             raise StepError(f"{folder} has no Dockerfile; `make model NAME=…` makes a folder with one")
         with tempfile.TemporaryDirectory(dir=self._store) as scratch:
             secrets = pip_settings.secrets(Path(scratch), os.environ)
             self._buildah(
-                *("bud", "--isolation", "chroot", "--format", "oci", "--layers", "--pull-never"),
+                *("bud", "--isolation", "chroot", "--format", "oci", "--layers", *self._pulling()),
                 *("--build-arg", f"LOOP={self._from}", *secrets, "--tag", self._tag, str(folder)),
             )
+
+    def _pulling(self) -> tuple[str, ...]:
+        """What this machine has built is never asked of a registry; another base is, where it is not here yet."""
+        if self._from.startswith(f"{REGISTRY}/"):
+            return ("--pull-never",)
+        return ("--pull=missing", *unencrypted(self._from))
 
     def _give(self) -> str:
         folder = self._fresh("built")
@@ -111,8 +118,9 @@ class Build:
     def _push(self) -> str:
         digests = self._store / "digest"
         target = f"{self._order.registry}/{self._order.folder.name}"
-        plain = ("--tls-verify=false",) if self._order.registry.startswith(("127.0.0.1:", "localhost:")) else ()
-        self._buildah("push", *plain, "--digestfile", str(digests), self._tag, f"docker://{target}:latest")
+        self._buildah(
+            "push", *unencrypted(target), "--digestfile", str(digests), self._tag, f"docker://{target}:latest"
+        )
         self.reference = f"{target}@{digests.read_text().strip()}"
         return self.reference
 
@@ -146,3 +154,8 @@ class Build:
         storage, run_root, graph_root = (self._store / name for name in ("storage.conf", "run", "store"))
         storage.write_text(f'[storage]\ndriver = "overlay"\nrunroot = "{run_root}"\ngraphroot = "{graph_root}"\n')
         return os.environ | {"CONTAINERS_STORAGE_CONF": str(storage)}
+
+
+def unencrypted(reference: str) -> tuple[str, ...]:
+    """Buildah's option for a registry of this machine, which need not speak TLS."""
+    return ("--tls-verify=false",) if reference.startswith(("127.0.0.1:", "localhost:")) else ()

@@ -1,4 +1,4 @@
-"""A dozen real models, one of each kind, that need no library but the image's: `make models` runs all."""
+"""Real models, one of each kind, that need no library but the image's: `make models` runs all."""
 
 import sys
 from pathlib import Path
@@ -11,10 +11,11 @@ import scikit
 from asking import Server
 from closing import close
 
-DOZEN = (
+ONE_OF_EACH = (
     *("wine_matrix", "cancer_frame_of_integer_labels", "digits_tensor", "titanic_pipeline"),
     *("gaps_that_the_signature_does_not_name", "text_in_one_column", "function_with_a_type_hint", "embeddings"),
     *("horizon", "recommendations", "tensors_by_name", "unnamed_columns"),
+    *("months_of_a_strict_encoder", "nullable_integers"),
 )
 
 
@@ -23,6 +24,6 @@ def server() -> Server:
     return Server()
 
 
-@pytest.mark.parametrize("name", DOZEN)
+@pytest.mark.parametrize("name", ONE_OF_EACH)
 def test_a_real_model_closes_the_loop(name: str, server: Server, tracking: MlflowServer, tmp_path: Path) -> None:
     close(scikit.CASES[name], name, tmp_path, server)
