@@ -14,7 +14,8 @@ from policy.rule import Rule
 from policy.rules import RULES
 from policy.verdict import judge
 from tests.components import walk
-from tests.components.table import COMPONENTS, IMAGES, SECRET_TEXT, providers, station
+from tests.components.given import IMAGES, SECRET_TEXT, providers
+from tests.components.table import COMPONENTS, station
 from tests.program.mocks import Recording, record
 
 PROVIDERS = {"kubernetes": "cluster", "aws": "cloud"}

@@ -25,7 +25,8 @@ from local.toolchain.tools import TOOLS
 from policy.pod_security import PINNED_VERSION, violations
 from settings import KServeMode
 from settings.model import Serving as ServingSettings
-from tests.components.table import model_storage_args, providers, serving_args
+from tests.components.arguments import model_storage_args, serving_args
+from tests.components.given import providers
 from tests.program.mocks import Recording, record
 
 Object = dict[str, Any]

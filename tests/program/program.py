@@ -31,6 +31,9 @@ KNATIVE: Final = {
 """The setting `platform` of a stack that serves on Knative."""
 IMAGES: Final = {name: f"{pin.repository}:{pin.tag}@sha256:{64 * '0'}" for name, pin in versions.IMAGES.items()}
 """Every image by a digest, as a stack's `images` setting has them."""
+GATE: Final = {"training": {"image": "recommender", "gate": {"metric": "auc", "minimum": 0.7}}}
+Run = Callable[..., Recording]
+"""`run("local", {"tracking": {...}})`: the program with a stack file and changes to its keys."""
 
 
 def nothing_runs(_: Settings) -> Mapping[str, trainings.Specs]:

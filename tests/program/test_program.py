@@ -1,7 +1,6 @@
 """The program itself, run with the stack files of this repository."""
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,18 +15,7 @@ from settings import Settings, SettingsError
 from tests.components import walk
 from tests.program import program
 from tests.program.mocks import Recording
-
-Run = Callable[..., Recording]
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Runs the program with a stack file and changes to its keys: `run("local", {"tracking": {...}})`."""
-
-    def run(stack: str, changes: Mapping[str, Any] | None = None) -> Recording:
-        return program.run(stack, tmp_path / "config", changes)
-
-    return run
+from tests.program.program import Run
 
 
 @pytest.mark.parametrize("stack", ["local", "dev", "prod"])
@@ -111,11 +99,6 @@ def test_protection_is_a_setting_whatever_the_stack_is_called(run: Run) -> None:
     assert protected("prod", False) == []
 
 
-def test_the_bundled_store_s_volume_is_protected_in_production(run: Run) -> None:
-    recording = run("prod", {"artifacts": {"kind": "s3-compatible", "bundled": {"storage": "10Gi"}}})
-    assert recording.only("PersistentVolumeClaim").protected
-
-
 def test_nothing_is_made_on_a_cluster_that_lacks_an_operator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def lacking(_: Settings) -> None:
         raise SettingsError(["KServe is missing"])
@@ -184,58 +167,6 @@ def test_names_are_asked_for_where_the_settings_say_in_every_namespace(run: Run)
         assert by_address == ["169.254.0.0/16", "fe80::/10", "10.96.0.10/32", "fd00::a/128"]
 
 
-ELSEWHERE = {
-    "kind": "s3-compatible",
-    "endpoint": "https://s3.fr-par.scw.cloud",
-    "bucket": "models",
-    "credentialsSecret": "s3",
-    "region": "fr-par",
-    "caSecret": "s3-ca",
-    "logs": {"bucket": "training-logs", "credentialsSecret": "logs-s3"},
-}
-BACKED_UP = {"postgres": {"backup": {"schedule": "0 3 * * *"}}}
-
-
-def _servers_env(recording: Recording) -> dict[str, object]:
-    pod = recording.inputs("Deployment", "mlflow-server")["spec"]["template"]["spec"]
-    return {each["name"]: each.get("value") for each in pod["containers"][0]["env"]}
-
-
-def test_a_store_that_is_not_aws_is_spoken_to_in_its_own_way_by_all_of_its_clients(run: Run) -> None:
-    model = {"training": {"image": "recommender", "gate": {"metric": "auc", "minimum": 0.7}}}
-    recording = run("dev", {"artifacts": ELSEWHERE, "tracking": BACKED_UP, "models": {"recommender": model}})
-    said = {
-        "AWS_DEFAULT_REGION": "fr-par",
-        "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
-        "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
-    }
-    # MLflow
-    env = _servers_env(recording)
-    assert env | said | {"AWS_CA_BUNDLE": "/etc/s3-ca/ca.crt"} == env
-    pod = recording.inputs("Deployment", "mlflow-server")["spec"]["template"]["spec"]
-    (authority,) = (volume for volume in pod["volumes"] if volume["name"] == "s3-ca")
-    assert authority["secret"] == {"secretName": "s3-ca", "items": [{"key": "ca.crt", "path": "ca.crt"}]}
-    assert {"name": "s3-ca", "mountPath": "/etc/s3-ca", "readOnly": True} in pod["containers"][0]["volumeMounts"]
-    # Backups
-    archive = recording.inputs("ObjectStore")["spec"]
-    assert archive["configuration"]["endpointCA"] == {"name": "s3-ca", "key": "ca.crt"}
-    assert {each["name"]: each["value"] for each in archive["instanceSidecarConfiguration"]["env"]} == said
-    # Logs
-    templates = recording.inputs("WorkflowTemplate")["spec"]["templates"]
-    (place,) = {json.dumps(each["archiveLocation"]["s3"]) for each in templates if "container" in each}
-    assert json.loads(place)["region"] == "fr-par"
-    assert json.loads(place)["caSecret"] == {"name": "s3-ca", "key": "ca.crt"}
-
-
-def test_a_bucket_in_the_host_name_is_asked_for_there(run: Run) -> None:
-    store = {key: value for key, value in ELSEWHERE.items() if key not in {"logs", "caSecret"}}
-    changes = {"artifacts": store | {"pathStyle": False, "checksums": "when_supported"}, "tracking": {}}
-    env = _servers_env(run("dev", changes))
-    assert env["MLFLOW_BOTO_CLIENT_ADDRESSING_STYLE"] == "virtual"
-    assert env["AWS_REQUEST_CHECKSUM_CALCULATION"] == "when_supported"
-    assert "AWS_CA_BUNDLE" not in env
-
-
 def test_the_stack_s_own_image_replaces_the_pinned_one(run: Run) -> None:
     own = f"ml-loop.local/mlflow@sha256:{64 * '1'}"
     (container,) = run("local", {"images": {"mlflow": own}}).inputs("Deployment", "mlflow-server")["spec"]["template"][
@@ -254,99 +185,9 @@ def test_at_a_registry_of_one_s_own_every_pinned_image_moves_and_a_named_one_sta
     assert container["image"] == own
 
 
-def test_on_aws_server_and_database_have_a_role_each_for_their_own_folder(run: Run) -> None:
-    recording = run("prod", {"models": {}})
-    accounts = {each.inputs["serviceAccount"] for each in recording.of("PodIdentityAssociation")}
-    names = {
-        recording.inputs("ServiceAccount", "mlflow-account")["metadata"]["name"],
-        recording.inputs("Cluster")["metadata"]["name"],
-    }
-    assert accounts == names == {"mlflow", "mlflow-db"}
-
-
-def test_on_aws_each_account_of_a_training_has_a_role_that_adds_logs(run: Run) -> None:
-    model = GATE | {"drift": {"features": ["pages"]}, "retraining": {"cooldown": "6h"}}
-    recording = run("prod", {"models": {"recommender": model}})
-    linked = recording.of("PodIdentityAssociation")
-    found = {each.inputs["serviceAccount"] for each in linked if each.inputs["namespace"] != "mlflow"}
-    pods_as = {each.inputs["metadata"]["name"] for each in recording.of("ServiceAccount") if "-training-" in each.name}
-    assert found == pods_as == {f"recommender-{step}" for step in ("train", "gate", "cooldown", "rollout")}
-
-
-def test_a_service_of_one_s_own_keeps_logs_where_the_settings_name_a_bucket(run: Run) -> None:
-    place = {"kind": "s3-compatible", "endpoint": "https://s3.example.com", "bucket": "b-1", "credentialsSecret": "s3"}
-    own = {"logs": {"bucket": "training-logs", "credentialsSecret": "training-logs"}}
-
-    def logs(artifacts: dict[str, Any]) -> Any:
-        recording = run("dev", {"models": {"recommender": GATE}, "artifacts": artifacts})
-        return recording.exports["models"]["recommender"]["logs"]
-
-    assert logs(place | own) == "s3://training-logs/logs/recommender"
-    assert logs(place) is None
-
-
-def test_on_aws_roles_are_those_of_the_named_cluster_or_of_the_context_s(run: Run) -> None:
-    def clusters(**changes: Any) -> set[str]:
-        artifacts = {"artifacts": {"kind": "aws-s3", "region": "eu-west-1", **changes}}
-        return {each.inputs["clusterName"] for each in run("prod", artifacts).of("PodIdentityAssociation")}
-
-    assert clusters() == {"example-prod"}
-    assert clusters(eksCluster="blue") == {"blue"}
-
-
-ISSUER = "oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF"
-PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"
-
-
-def test_with_irsa_the_accounts_of_server_and_database_name_their_roles(run: Run) -> None:
-    recording = run("prod", {"artifacts": {"kind": "aws-s3", "region": "eu-west-1", "oidcProvider": PROVIDER}})
-    accounts = {
-        "mlflow": recording.inputs("ServiceAccount", "mlflow-account")["metadata"]["annotations"],
-        "mlflow-db": recording.inputs("Cluster")["spec"]["serviceAccountTemplate"]["metadata"]["annotations"],
-    }
-    roles = {"mlflow": "artifacts-s3-mlflow-role", "mlflow-db": "artifacts-s3-mlflow-db-role"}
-    assert accounts == {account: {"eks.amazonaws.com/role-arn": f"arn:aws:::{role}"} for account, role in roles.items()}
-    trust = {role: json.loads(recording.inputs("Role", role)["assumeRolePolicy"]) for role in roles.values()}
-    assert {role: it["Statement"][0]["Condition"]["StringEquals"][f"{ISSUER}:sub"] for role, it in trust.items()} == {
-        role: f"system:serviceaccount:mlflow:{account}" for account, role in roles.items()
-    }
-
-
-def test_with_pod_identity_no_account_names_a_role(run: Run) -> None:
-    recording = run("prod")
-    assert recording.inputs("ServiceAccount", "mlflow-account")["metadata"]["annotations"] == {}
-    assert recording.inputs("Cluster")["spec"]["serviceAccountTemplate"] == {"metadata": {"annotations": {}}}
-
-
-def test_the_settings_restore_the_database_from_an_archive(run: Run) -> None:
-    backup = {"archive": "mlflow-db-2", "restore": {"archive": "mlflow-db", "until": "2027-01-31T12:00:00Z"}}
-    spec = run("prod", {"tracking": {"postgres": {"backup": backup}}}).inputs("Cluster")["spec"]
-    assert spec["bootstrap"]["recovery"]["recoveryTarget"] == {"targetTime": "2027-01-31T12:00:00Z"}
-    assert spec["plugins"][0]["parameters"]["serverName"] == "mlflow-db-2"
-
-
-def test_the_job_that_reads_an_archive_reaches_the_bundled_store(run: Run) -> None:
-    def clients(backup: Mapping[str, Any]) -> list[Any]:
-        recording = run("local", {"tracking": {"postgres": {"instances": 1, **backup}}})
-        return recording.inputs("NetworkPolicy", "artifacts-s3-server")["spec"]["ingress"][0]["from"]
-
-    job = {"podSelector": {"matchLabels": {"cnpg.io/cluster": "mlflow-db"}}}
-    assert job in clients({"backup": {"schedule": "0 3 * * *"}})
-    assert job not in clients({})
-
-
 def test_the_database_comes_after_its_operator(run: Run) -> None:
     assert "barman-cloud-chart" in run("prod").only("Postgres").depends_on
     assert "cloudnative-pg-chart" in run("dev").only("Postgres").depends_on
-
-
-def test_what_a_model_is_made_of_comes_after_the_operators_of_its_kinds(run: Run) -> None:
-    model = GATE | {"drift": {"features": ["pages"]}, "retraining": {"cooldown": "6h"}}
-    recording = run("dev", {"models": {"recommender": model}})
-    operators = {"ModelStorage": "kserve", "Serving": "kserve", "Training": "argo-workflows", "EventBus": "argo-events"}
-    made = {each.type.rpartition(":")[2]: each for each in recording.resources if each.type.startswith("ml-loop:")}
-    early = [kind for kind, operator in operators.items() if f"{operator}-chart" not in made[kind].depends_on]
-    assert early == []
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
@@ -359,111 +200,3 @@ def test_a_delivery_by_argo_cd_changes_no_output_and_passes_walks_and_policy_pac
     verdicts = [judge(rule, resource, judged, (), date(2026, 1, 1)) for rule in RULES for resource in judged.resources]
     complaints = [line for verdict in verdicts for line in verdict.violations + verdict.unknown]
     assert [*complaints, *walk.idle_policies(recording), *walk.strangers(recording), *walk.nulls(recording)] == []
-
-
-GATE = {"training": {"image": "recommender", "gate": {"metric": "auc", "minimum": 0.7}}}
-
-
-def test_the_gateway_s_proxies_reach_a_model_and_its_outputs_name_the_address(run: Run) -> None:
-    recording = run("local", {"models": {"recommender": GATE}})
-    assert recording.exports["models"]["recommender"]["predict"] == "http://192.0.2.1/v1/models/recommender:predict"
-    ingress = recording.inputs("NetworkPolicy", "recommender-serving-servers")["spec"]["ingress"]
-    assert ingress[1]["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "gateway"}}}]
-
-
-def test_a_number_in_the_settings_brings_production_into_the_split(run: Run) -> None:
-    def weights(model: dict[str, Any]) -> list[int]:
-        (rule,) = run("local", {"models": {"recommender": model}}).inputs("HTTPRoute")["spec"]["rules"]
-        return [backend["weight"] for backend in rule["backendRefs"]]
-
-    assert weights(GATE) == [100]
-    assert weights(GATE | {"production": 1, "serving": {"canaryPercent": 25}}) == [75, 25]
-
-
-def test_a_version_is_promoted_before_production_has_its_share_and_after_there_are_services(run: Run) -> None:
-    recording = run("local", {"models": {"recommender": GATE | {"production": 2}}})
-    assert recording.inputs("Job", "recommender-promotion-job")["metadata"]["name"] == "recommender-promote-v2"
-    assert "recommender-promotion-job" in recording.only("Front").depends_on
-    assert "recommender-serving-production" in recording.only("Promotion").depends_on
-
-
-def test_another_number_in_the_settings_restarts_nobody_who_watches(run: Run) -> None:
-    model = GATE | {"drift": {"features": ["pages"]}}
-
-    def deployments(number: int) -> dict[str, Any]:
-        # By name: components register what they make in no fixed order.
-        recording = run("local", {"models": {"recommender": model | {"production": number}}})
-        return {each.name: each.inputs for each in recording.of("Deployment")}
-
-    first = deployments(1)
-    assert first.keys() > {"recommender-aliases-deployment", "recommender-drift-detector"}
-    assert deployments(2) == first
-
-
-def test_only_where_the_settings_say_so_may_anybody_put_production_back(run: Run) -> None:
-    def healers(promotion: dict[str, Any]) -> tuple[set[str], bool]:
-        recording = run("local", {"models": {"recommender": GATE | {"promotion": promotion}}})
-        policy = json.loads(recording.inputs("ConfigMap", "mlflow-identity")["data"]["policy.json"])
-        guarded = policy["models"]["recommender"].get("healing", [])
-        roles = {each.inputs["metadata"]["name"] for each in recording.of("Role")}
-        return {each.rpartition(":")[2] for each in guarded}, "recommender-aliases" in roles
-
-    assert healers({}) == (set(), False)
-    assert healers({"healing": True}) == ({"recommender-aliases"}, True)
-
-
-def test_without_a_number_in_the_settings_nothing_is_promoted(run: Run) -> None:
-    assert run("local", {"models": {"recommender": GATE}}).of("Promotion") == []
-
-
-def test_a_stack_without_a_gateway_serves_its_models_inside_the_cluster_only(run: Run) -> None:
-    own = {"training": {"image": f"registry.example.com/fraud@sha256:{64 * '2'}", **GATE["training"]}}
-    recording = run("dev", {"gateway": {}, "models": {"fraud": own}})
-    assert recording.exports["models"]["fraud"]["predict"] is None
-    assert recording.of("HTTPRoute") == []
-    assert len(recording.of("InferenceService")) == 2
-
-
-@pytest.mark.parametrize(
-    ("changes", "replicas"),
-    [({}, {"min": 2, "max": 4}), ({"platform": program.KNATIVE}, {"min": 0, "max": 4})],
-    ids=["standard", "knative"],
-)
-def test_models_in_either_mode_pass_the_policy_pack_and_have_the_gateway_s_address(
-    run: Run, changes: Mapping[str, Any], replicas: Mapping[str, int]
-) -> None:
-    images = program.IMAGES
-    model = GATE | {"production": 1, "serving": {"replicas": replicas}}
-    recording = run("prod", {"images": images, "models": {"recommender": model}, **changes})
-    assert recording.exports["models"]["recommender"]["predict"] == "https://192.0.2.1/v1/models/recommender:predict"
-    judged = walk.as_stack(recording, "prod")
-    verdicts = [judge(rule, resource, judged, (), date(2026, 1, 1)) for rule in RULES for resource in judged.resources]
-    assert [line for verdict in verdicts for line in verdict.violations + verdict.unknown] == []
-
-
-def test_only_where_outcomes_are_taken_is_anything_made_for_them(run: Run) -> None:
-    def made(model: dict[str, Any]) -> set[str]:
-        recording = run("local", {"models": {"recommender": GATE | model}})
-        routes = {each.inputs["metadata"]["name"] for each in recording.of("HTTPRoute")}
-        pods = {each.inputs["metadata"]["name"] for each in recording.of("Deployment")}
-        return {name for name in routes | pods if "outcomes" in name or name.endswith(("-recorder", "-performance"))}
-
-    assert made({}) == set()
-    assert made({"outcomes": {}}) == {
-        *("outcomes", "recommender-outcomes", "recommender-recorder", "recommender-performance")
-    }
-
-
-def test_a_fall_of_the_gate_s_metrics_starts_a_training_where_the_settings_say_so(run: Run) -> None:
-    def passes(retraining: dict[str, Any]) -> tuple[list[str], str]:
-        model = {"drift": {"features": ["pages"]}, "outcomes": {}, "retraining": {"cooldown": "6h"} | retraining}
-        recording = run("local", {"models": {"recommender": GATE | model}})
-        first = recording.inputs("Sensor", "recommender-retraining-sensor")["spec"]["dependencies"][0]["filters"]
-        (feature,) = (each["value"] for each in first["data"] if each["path"] == "body.feature")
-        return feature, first["script"]
-
-    only, both = passes({}), passes({"on": ["drift", "performance"]})
-    assert only[0] == ["^(pages)$"]
-    assert both[0] == ["^(pages|performance:auc)$"]
-    assert '"performance"' not in only[1]
-    assert 'kind == "drift" or kind == "performance"' in both[1]

@@ -8,7 +8,8 @@ import yaml
 
 from components.events.bus import EventBus, EventBusArgs, JetStreamArgs
 from components.events.nats import NatsServerArgs
-from tests.components.table import LOOP_IMAGE, jetstream_args, nats_args, providers
+from tests.components.arguments import jetstream_args, nats_args
+from tests.components.given import LOOP_IMAGE, providers
 from tests.program.mocks import Recording, record
 
 RESTRICTED = {

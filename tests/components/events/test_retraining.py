@@ -12,7 +12,8 @@ from components.events.sensor import FROM_EVENT, filters, kafka_source, malforme
 from components.kit.connections import KafkaConnection
 from contract import names
 from settings.kafka import Sasl
-from tests.components.table import drift, kafka, providers, retraining_args
+from tests.components.given import drift, kafka, providers
+from tests.components.table import retraining_args
 from tests.program.mocks import Recording, record
 
 EVENT_ID = "0123456789abcdef0123456789abcdef"

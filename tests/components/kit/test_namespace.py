@@ -4,7 +4,7 @@ import pytest
 
 from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArgs
 from policy.pod_security import PINNED_VERSION
-from tests.components.table import providers
+from tests.components.given import providers
 from tests.program.mocks import Recording, record
 
 

@@ -16,7 +16,8 @@ from policy.rules.restricted import RESTRICTED_OPERATED_PODS
 from policy.violation import Violation
 from settings.model import Serving as ServingSettings
 from settings.model import Training as TrainingSettings
-from tests.components.table import TRAINING, promotion_args, providers, serving_args, training_args
+from tests.components.arguments import TRAINING, promotion_args, serving_args, training_args
+from tests.components.given import providers
 from tests.program.mocks import Recording, record
 
 AROUND: dict[str, Any] = {

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from components.monitoring.alias_watch import AliasWatch, AliasWatchArgs
-from tests.components.table import alias_watch_args, providers
+from tests.components.arguments import alias_watch_args
+from tests.components.given import providers
 from tests.program.mocks import Recording, record
 
 

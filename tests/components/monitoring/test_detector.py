@@ -8,7 +8,8 @@ import pytest
 from components.kit.connections import KafkaConnection
 from components.monitoring.detector import DriftMonitor, DriftMonitorArgs
 from settings.kafka import Sasl
-from tests.components.table import drift, drift_monitor_args, kafka, providers
+from tests.components.arguments import drift_monitor_args
+from tests.components.given import drift, kafka, providers
 from tests.program.mocks import Recording, record
 
 

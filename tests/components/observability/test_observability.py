@@ -10,7 +10,8 @@ import pytest
 
 from components.events.sensor import METRICS_PORT
 from components.observability.observability import Observability, ObservabilityArgs
-from tests.components.table import observability_args, providers
+from tests.components.given import providers
+from tests.components.table import observability_args
 from tests.program import program
 from tests.program.mocks import Recording, record
 

@@ -9,7 +9,7 @@ import versions
 from components.kit.chart import chart
 from components.platform.cloudnativepg import CloudNativePg
 from components.platform.operator import OperatorArgs
-from tests.components.table import providers
+from tests.components.given import providers
 from tests.program.mocks import Recording, record
 
 

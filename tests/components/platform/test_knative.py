@@ -11,7 +11,8 @@ from components.serving.traffic_split import TrafficSplit, TrafficSplitArgs
 from policy.rule import Resource, Stack
 from policy.rules.restricted import RESTRICTED_OPERATED_PODS
 from settings import KServeMode
-from tests.components.table import gateway_args, providers, serving_args
+from tests.components.arguments import gateway_args, serving_args
+from tests.components.given import providers
 from tests.program.mocks import Recording, record
 
 KNATIVE_ALLOWS = {"runAsUser", "runAsGroup", "runAsNonRoot", "fsGroup", "seccompProfile"}

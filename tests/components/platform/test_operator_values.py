@@ -11,7 +11,8 @@ from components.platform.operator import OperatorArgs
 from policy.rule import Resource, Stack
 from policy.rules.restricted import RESTRICTED_OPERATED_PODS
 from settings import KServeMode
-from tests.components.table import NATS_IMAGE, providers, station
+from tests.components.given import NATS_IMAGE, providers
+from tests.components.table import station
 from tests.program.mocks import Recording, record
 
 AVAILABLE = {"enabled": True, "minAvailable": 1}

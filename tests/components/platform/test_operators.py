@@ -15,7 +15,8 @@ from components.platform.kserve import KServe, KServeArgs
 from components.platform.operator import OperatorArgs, await_authority, keep_definitions
 from components.platform.operators import Operators, operators
 from settings import KServeMode, Platform, Settings
-from tests.components.table import NATS_IMAGE, providers, secret, station
+from tests.components.given import NATS_IMAGE, providers, secret
+from tests.components.table import station
 from tests.program.mocks import Recording, record
 
 ARGO = "https://argoproj.github.io/argo-helm"

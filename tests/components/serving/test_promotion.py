@@ -11,7 +11,8 @@ from contract.commands import Promote
 from contract.names import EXIT_VERDICT
 from contract.watching import Limits, Watching
 from settings.model import Promotion as PromotionSettings
-from tests.components.table import promotion_args, providers
+from tests.components.arguments import promotion_args
+from tests.components.given import providers
 from tests.program.mocks import Recording, record
 
 

@@ -17,14 +17,8 @@ from contract import names
 from contract.names import SERVER_PORT, Alias
 from loop.serving import uri
 from settings.kafka import Sasl
-from tests.components.table import (
-    LOOP_IMAGE,
-    MODEL_IMAGE,
-    gateway_args,
-    model_storage_args,
-    providers,
-    serving_args,
-)
+from tests.components.arguments import gateway_args, model_storage_args, serving_args
+from tests.components.given import LOOP_IMAGE, MODEL_IMAGE, providers
 from tests.program.mocks import Recording, record
 
 

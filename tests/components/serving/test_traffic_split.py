@@ -8,7 +8,9 @@ import pytest
 from components.serving.gateway import Gateway, GatewayArgs
 from components.serving.serving import Serving
 from components.serving.traffic_split import TrafficSplit, TrafficSplitArgs
-from tests.components.table import gateway_args, providers, serving_args, traffic_split_args
+from tests.components.arguments import gateway_args, serving_args
+from tests.components.given import providers
+from tests.components.table import traffic_split_args
 from tests.program.mocks import Recording, record
 
 

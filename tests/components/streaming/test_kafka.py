@@ -16,7 +16,8 @@ from components.streaming.properties import properties
 from contract.brokers import NEEDS, Needs
 from contract.names import DRIFT_TOPIC, OUTCOMES_TOPIC, PREDICTIONS_TOPIC
 from settings.kafka import ExternalKafka
-from tests.components.table import KAFKA_IMAGE, LOOP_IMAGE, kafka_args, providers
+from tests.components.arguments import kafka_args
+from tests.components.given import KAFKA_IMAGE, LOOP_IMAGE, providers
 from tests.program.mocks import Recording, record
 
 

@@ -6,7 +6,8 @@ from typing import Any
 from components.kit.namespace import RestrictedNamespace, RestrictedNamespaceArgs
 from components.tracking.application import ArgoCdTarget
 from components.tracking.mlflow import Mlflow, MlflowArgs
-from tests.components.table import NAMESPACE, mlflow_args, providers
+from tests.components.arguments import mlflow_args
+from tests.components.given import NAMESPACE, providers
 from tests.program.mocks import Recording, record
 
 BY_URI = ("MLFLOW_BACKEND_STORE_URI", "ARTIFACTS_DESTINATION")

@@ -16,7 +16,8 @@ from policy.rules import RULES
 from policy.verdict import judge
 from tests.charts.keys import Keys
 from tests.components import walk
-from tests.components.table import DIGEST, IMAGES, SECRET_TEXT, aws_bucket, bucket, mlflow_args
+from tests.components.arguments import mlflow_args
+from tests.components.given import DIGEST, IMAGES, SECRET_TEXT, aws_bucket, bucket
 from tests.components.tracking.delivered import BY_URI, build, delivered, values
 from tests.program.mocks import Recording
 

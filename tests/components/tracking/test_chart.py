@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 import versions
+from tests.components.arguments import mlflow_args
+from tests.components.given import NAMESPACE
 from tests.components.platform.chart_archive import Archive, archive
-from tests.components.table import NAMESPACE, mlflow_args
 from tests.components.tracking.delivered import BY_URI, build, delivered, values
 from tests.program.mocks import Recording
 

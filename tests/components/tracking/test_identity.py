@@ -12,7 +12,9 @@ from components.tracking import identity
 from components.tracking.identity import guards
 from components.tracking.mlflow import Mlflow, MlflowArgs
 from contract.names import IDENTITY_APP
-from tests.components.table import mlflow_args, providers, station
+from tests.components.arguments import mlflow_args
+from tests.components.given import providers
+from tests.components.table import station
 from tests.program.mocks import Recording, record
 
 REPOSITORY = Path(__file__).parents[3]

@@ -8,7 +8,9 @@ import pytest
 
 from components.tracking.login import NO_TOKENS, OAuth2Proxy, OAuth2ProxyArgs
 from components.tracking.route import MlflowRoute
-from tests.components.table import mlflow_route_args, oauth2_proxy_args, providers
+from tests.components.arguments import oauth2_proxy_args
+from tests.components.given import providers
+from tests.components.table import mlflow_route_args
 from tests.program import program
 from tests.program.mocks import Recording, record
 

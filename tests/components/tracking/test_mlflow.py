@@ -8,7 +8,8 @@ import pytest
 from components.kit.network import namespaced
 from components.tracking.addresses import allowed_hosts
 from components.tracking.mlflow import Mlflow, MlflowArgs
-from tests.components.table import MLFLOW_IMAGE, SECRET_TEXT, database, mlflow_args, providers
+from tests.components.arguments import mlflow_args
+from tests.components.given import MLFLOW_IMAGE, SECRET_TEXT, database, providers
 from tests.program.mocks import Recording, Secret, record
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from components.tracking.postgres import Postgres, PostgresArgs, PostgresRestore
-from tests.components.table import aws_bucket, backup, postgres_args, providers
+from tests.components.arguments import backup, postgres_args
+from tests.components.given import aws_bucket, providers
 from tests.program.mocks import Recording, record
 
 

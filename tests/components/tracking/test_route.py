@@ -1,7 +1,8 @@
 """MLflow's host name at the gateway."""
 
 from components.tracking.route import MlflowRoute
-from tests.components.table import mlflow_route_args, providers
+from tests.components.given import providers
+from tests.components.table import mlflow_route_args
 from tests.program.mocks import Recording, record
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from components.training.training import Training, TrainingArgs
 from settings.model import Training as TrainingSettings
-from tests.components.table import TRAINING, providers, training_args
+from tests.components.arguments import TRAINING, training_args
+from tests.components.given import providers
 from tests.program.mocks import Recording, record
 
 

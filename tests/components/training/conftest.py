@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.components.table import training_args
+from tests.components.arguments import training_args
 from tests.components.training.built import build
 from tests.program.mocks import Recording
 

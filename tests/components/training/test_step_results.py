@@ -3,7 +3,7 @@
 import pytest
 
 from components.training.step_results import OWN, StepResults, StepResultsArgs
-from tests.components.table import providers
+from tests.components.given import providers
 from tests.program.mocks import Recording, record
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from components.training.steps import PARAMETERS
 from contract import names
 from contract.gate import Criterion, Direction, Slices, from_json
-from tests.components.table import training_args
+from tests.components.arguments import training_args
 from tests.components.training.built import build, environment, pod_templates, rules, spec, template, with_settings
 from tests.program.mocks import Recording
 

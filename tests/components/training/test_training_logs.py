@@ -9,7 +9,8 @@ from pulumi import Output
 from pulumi.runtime import rpc
 
 from components.training.training import Training, accounts
-from tests.components.table import bucket, providers, training_args
+from tests.components.arguments import training_args
+from tests.components.given import bucket, providers
 from tests.components.training.built import build, pod_templates, spec, template
 from tests.program.mocks import Recording, record
 

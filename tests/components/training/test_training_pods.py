@@ -14,7 +14,8 @@ from loop.__main__ import MODULES
 from policy.pods import containers, pods
 from policy.rule import Resource, Stack
 from policy.rules.restricted import RESTRICTED_OPERATED_PODS
-from tests.components.table import LOOP_IMAGE, MODEL_IMAGE, kafka, training_args
+from tests.components.arguments import training_args
+from tests.components.given import LOOP_IMAGE, MODEL_IMAGE, kafka
 from tests.components.training.built import build, environment, pod_templates, rules, spec, template, with_settings
 from tests.program.mocks import Recording
 
