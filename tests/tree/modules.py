@@ -7,10 +7,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def modules() -> Iterator[Path]:
-    """Paths below the root of all rooms' modules, tests and hidden folders apart."""
+def modules(*rooms: str) -> Iterator[Path]:
+    """Paths below the root of the modules of these rooms; without any, of all but the tests."""
     for folder, inner, files in os.walk(ROOT):
-        apart = {"tests"} if Path(folder) == ROOT else set[str]()
-        inner[:] = sorted(each for each in inner if not each.startswith(".") and each not in apart)
-        if Path(folder) != ROOT:
+        at_root = Path(folder) == ROOT
+        inner[:] = sorted(
+            each
+            for each in inner
+            if not each.startswith(".") and not (at_root and (each not in rooms if rooms else each == "tests"))
+        )
+        if not at_root:
             yield from (Path(folder, name).relative_to(ROOT) for name in sorted(files) if name.endswith(".py"))

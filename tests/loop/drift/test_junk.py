@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from memory_kafka import Broker, Process, TopicPartition
 from prometheus_client import REGISTRY
-from test_detector import SIZE, Recorder, detector, prediction
+from watched import SIZE, Recorder, detector, prediction
 
 from contract.messages import Malformed, Prediction
 from contract.names import PREDICTIONS_TOPIC
