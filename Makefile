@@ -126,7 +126,7 @@ $(CACHE)/bin/knative-pods: $(wildcard local/go/knative/*) | .venv/ready
 	@touch $@
 
 .venv/ready: $(UV) pyproject.toml uv.lock
-	@uv sync --quiet --frozen --group client
+	@uv sync --quiet --frozen --group client --group browser
 	@touch $@
 
 images/%/.venv/ready: $(UV) images/%/pyproject.toml images/%/uv.lock
