@@ -3,6 +3,7 @@
 from local.images import layers
 from local.images.layers import Layer
 from local.images.oci import Importer
+from local.images.packages import Python
 from local.images.table import BACKUP_IMAGES, IMAGES, LocalImage
 from local.node.node import Node
 from local.operators import BARMAN_CLOUD, OPERATORS
@@ -115,13 +116,18 @@ class Plan:
         ]
 
     def _image(self, image: LocalImage) -> Step:
+        # Packages are most of what is imported: the first image brings them, the next find them there.
+        packages = {layer for layer in image.layers if isinstance(layer, Python)}
+        earlier = self.images[: self.images.index(image)]
+        after = [f"image {other.name}" for other in earlier if packages & set(other.layers)]
+
         def load() -> None:
             self.references[image.name] = self._importer.load(image)
 
         return Step(
             name=f"image {image.name}",
             run=load,
-            needs=["containerd", *(f"layer {layer.name}" for layer in image.layers)],
+            needs=["containerd", *(f"layer {layer.name}" for layer in image.layers), *after],
         )
 
     def _operator(self, operator: LocalOperator) -> Step:

@@ -16,10 +16,6 @@ from local.paths import REPOSITORY, Paths
 from local.shell import run
 from local.steps import key_of
 
-BYTECODE = ("UV_COMPILE_BYTECODE=1", "PYC_INVALIDATION_MODE=UNCHECKED_HASH")
-"""Modules are compiled into the image: no pod can write them beside its packages, so each would compile them anew. By
-hash, as times of files get lost on the way into an image."""
-
 
 class Layer(Protocol):
     """One layer of an image."""
@@ -86,47 +82,6 @@ class Apt:
             # Whiteouts of the base's files: those files are caches and locks, which do no harm in the image.
             if marker.is_char_device():
                 marker.unlink()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Python:
-    """The wheels of a locked environment, or of a part of it, below /opt/python."""
-
-    name: str
-    project: str
-    part: tuple[str, ...] = ("--no-dev",)
-    """Options of `uv export` that choose the packages."""
-
-    def key(self, paths: Paths) -> str:
-        project = REPOSITORY / self.project
-        return key_of(project / "uv.lock", project / "pyproject.toml", *self.part, *BYTECODE)
-
-    def fill(self, folder: Path, paths: Paths) -> None:
-        locked = run(
-            "uv", "export", "--frozen", "--no-emit-project", *self.part, "--project", str(REPOSITORY / self.project)
-        )
-        site = folder / "opt" / "python"
-        site.mkdir(parents=True)
-        platform = ("--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_28", "--only-binary", ":all:")
-        # The lock names every package; one that was left out on purpose must not come back as a dependency.
-        flags = ("--no-deps", "--target", str(site), "--link-mode", "copy")
-        run("env", *BYTECODE, "uv", "pip", "install", *platform, *flags, "-r", "-", stdin=locked)
-        name_interpreters(site / "bin")
-
-
-def name_interpreters(folder: Path) -> None:
-    """Does so for all commands there. Compiled modules are beside them where a package brings a command in a `.py`."""
-    for script in folder.glob("*"):
-        if script.is_file():
-            name_interpreter(script)
-
-
-def name_interpreter(script: Path) -> None:
-    """Lets a command that pip made start the image's own Python: it names that of the machine where it was made."""
-    content = script.read_bytes()
-    first, _, rest = content.partition(b"\n")
-    if first.startswith(b"#!") and b"python" in first:
-        script.write_bytes(b"#!/usr/bin/python3\n" + rest)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,8 @@ import io
 import json
 import subprocess
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -41,8 +42,8 @@ class Archive:
         if image.tag:
             self.names.append(f"{REGISTRY}/{image.name}:{image.tag}")
 
-    def write(self, stream: IO[bytes]) -> None:
-        """Writes the layout: index, manifest, config and layers."""
+    def write(self, stream: IO[bytes], held: Collection[str] = ()) -> None:
+        """Writes the layout: index, manifest, config and layers, but for blobs that the reader holds already."""
         index = json.dumps(index_of(self.manifest, self.names)).encode()
         with tarfile.open(fileobj=stream, mode="w|") as tar:
             add(tar, "oci-layout", b'{"imageLayoutVersion": "1.0.0"}')
@@ -50,7 +51,8 @@ class Archive:
             for blob in (self.manifest, self.config):
                 add(tar, f"blobs/sha256/{sha256(blob)}", blob)
             for value, layer in dict(zip(self.digests, self.layers, strict=True)).items():
-                tar.add(layer, f"blobs/sha256/{value}")
+                if f"sha256:{value}" not in held:
+                    tar.add(layer, f"blobs/sha256/{value}")
 
     def lay_out(self, folder: Path) -> None:
         """Writes the layout into an empty folder of the layers' file system: they are linked.
@@ -145,7 +147,8 @@ class Importer:
     """Puts images into the node's containerd, where the kubelet looks them up by reference."""
 
     def __init__(self, socket: Path, paths: Paths) -> None:
-        self._ctr = ("ctr", "--address", str(socket), "--namespace", "k8s.io", "images")
+        self._blobs = socket.parent / "root" / "io.containerd.content.v1.content" / "blobs" / "sha256"
+        self._ctr = ("ctr", "--address", str(socket), "--namespace", "k8s.io")
         self._paths = paths
 
     def load(self, image: LocalImage) -> str:
@@ -153,10 +156,19 @@ class Importer:
         archive = Archive(image, self._paths)
         if not set(archive.names) <= self.present():
             self._stream(archive)
+            self._keep_once(archive)
         return archive.reference
 
+    def _keep_once(self, archive: Archive) -> None:
+        """Lets a layer's file and containerd's copy be one on disk; neither is ever written again in place."""
+        for value, layer in zip(archive.digests, archive.layers, strict=True):
+            with suppress(OSError):  # another file system, or the layer of an image that is imported at the same time
+                same = layer.with_suffix(".tar.same")
+                same.hardlink_to(self._blobs / value)
+                same.replace(layer)
+
     def present(self) -> set[str]:
-        return set(run(*self._ctr, "list", "--quiet").split())
+        return set(run(*self._ctr, "images", "list", "--quiet").split())
 
     def prune(self, images: tuple[LocalImage, ...], named: str) -> None:
         """Removes earlier builds: names of ours that no current image has, and that do not stand in the text `named`.
@@ -171,7 +183,7 @@ class Importer:
             self.remove(old)
 
     def remove(self, names: list[str]) -> None:
-        run(*self._ctr, "remove", *names)
+        run(*self._ctr, "images", "remove", *names)
 
     def load_built(self, name: str, folder: Path) -> str:
         """Imports what buildah has written there; returns the reference that pods use."""
@@ -181,12 +193,16 @@ class Importer:
         return archive.reference
 
     def _stream(self, archive: Archive) -> None:
+        held = run(*self._ctr, "content", "list", "--quiet").split()
         process = subprocess.Popen(
-            [*self._ctr, "import", "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            [*self._ctr, "images", "import", "-"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
         )
         assert process.stdin is not None  # noqa: S101  # narrows the type: it was asked for
         try:
-            archive.write(process.stdin)
+            archive.write(process.stdin, held)
         except BrokenPipeError:
             process.stdin = None
         _, told = process.communicate()

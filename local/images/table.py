@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from local.images.layers import Apt, Base, Files, Layer, Maven, Programs, Python
+from local.images.layers import Apt, Base, Files, Layer, Maven, Programs
+from local.images.packages import Environment, Python
 
 NONROOT: Final = "65532"
 PYTHON_ENV: Final = {
@@ -52,9 +53,19 @@ LOOP_CODE = Files(name="loop-code", folders=("contract", "loop"), entry_points="
 IDENTITY = Files(
     name="identity-code", folders=("contract", "identity"), entry_points="images/mlflow/ml_loop_identity.dist-info"
 )
-LOOP = (BASE, Python(name="loop", project="images/loop"), LOOP_CODE)
+MLFLOW_PACKAGES, LOOP_PACKAGES = Environment(project="images/mlflow"), Environment(project="images/loop")
+# Two thirds of both images: MLflow, its client and what both compute with.
+SHARED = Python(name="shared-packages", environments=(MLFLOW_PACKAGES, LOOP_PACKAGES))
+LOOP = (BASE, SHARED, Python(name="loop", environments=(LOOP_PACKAGES,), above=SHARED), LOOP_CODE)
+
+
+def python(name: str, project: str, *part: str) -> Python:
+    environment = Environment(project=project, part=part) if part else Environment(project=project)
+    return Python(name=name, environments=(environment,))
+
+
 # The example's data, without pandas, which the loop's own layer has.
-DATA = Python(name="data", project="images/loop", part=("--only-group", "recommender", "--prune", "pandas"))
+DATA = python("data", "images/loop", "--only-group", "recommender", "--prune", "pandas")
 
 
 def programs(name: str, *binaries: tuple[str, str], links: tuple[tuple[str, str], ...] = ()) -> Programs:
@@ -116,7 +127,7 @@ IMAGES: Final = (
     LocalImage(
         name="mlflow",
         stack=True,
-        layers=(BASE, Python(name="mlflow", project="images/mlflow"), IDENTITY),
+        layers=(BASE, SHARED, Python(name="mlflow", environments=(MLFLOW_PACKAGES,), above=SHARED), IDENTITY),
         env=PYTHON_ENV,
     ),
     LocalImage(name="loop", stack=True, layers=LOOP, env=PYTHON_ENV),
@@ -130,7 +141,7 @@ IMAGES: Final = (
     LocalImage(
         name="detector",
         stack=True,
-        layers=(BASE, Python(name="detector", project="images/detector"), LOOP_CODE),
+        layers=(BASE, python("detector", "images/detector"), LOOP_CODE),
         env=PYTHON_ENV,
     ),
     LocalImage(
@@ -138,7 +149,7 @@ IMAGES: Final = (
         stack=True,
         layers=(
             BASE,
-            Python(name="page", project="images/loop", part=("--only-group", "page")),
+            python("page", "images/loop", "--only-group", "page"),
             Maven(name="page-scripts", pom="images/page/pom.xml", place="/opt/page"),
             LOOP_CODE,
         ),
@@ -158,7 +169,7 @@ BACKUP_IMAGES: Final = (
     LocalImage(
         name="plugin-barman-cloud-sidecar",
         # The base last but for Barman: its user names count, not those of an image without a distribution.
-        layers=(BARMAN_CLOUD, BASE, Python(name="barman", project="images/barman")),
+        layers=(BARMAN_CLOUD, BASE, python("barman", "images/barman")),
         entrypoint=("/manager",),
         user="26",
         env=PYTHON_ENV | {"PATH": "/opt/python/bin:/usr/local/bin:/usr/bin:/bin"},

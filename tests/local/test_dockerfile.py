@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from local.images.layers import BYTECODE, Files, Python
+from local.images.layers import Files
+from local.images.packages import BYTECODE, Python
 from local.images.table import IMAGES, LocalImage
 from local.paths import REPOSITORY
 
@@ -51,15 +52,16 @@ def copied(layer: Files) -> list[str]:
 
 @pytest.mark.parametrize("image", OURS, ids=lambda image: image.name)
 def test_a_target_has_the_image_s_packages_from_the_same_lock(image: LocalImage) -> None:
-    wanted = [layer for layer in image.layers if isinstance(layer, Python)]
+    layers = [layer for layer in image.layers if isinstance(layer, Python)]
+    wanted = [layer.environments[0] for layer in layers if len(layer.environments) == 1]
     froms = [re.match(r"COPY --from=(\S+) /opt/python /opt/python", line) for line in instructions(image.name)]
     builds = [stages()[found[1]][1] for found in froms if found]
     assert builds == [
         [
-            f"COPY {layer.project}/pyproject.toml {layer.project}/uv.lock ./",
-            f"RUN uv export --frozen --no-emit-project {' '.join(layer.part)} | $INSTALL",
+            f"COPY {each.project}/pyproject.toml {each.project}/uv.lock ./",
+            f"RUN uv export --frozen --no-emit-project {' '.join(each.part)} | $INSTALL",
         ]
-        for layer in wanted
+        for each in wanted
     ]
 
 

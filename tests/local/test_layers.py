@@ -4,7 +4,31 @@ from pathlib import Path
 
 import pytest
 
-from local.images.layers import name_interpreter, name_interpreters
+from local.images.packages import Environment, Python, name_interpreter, name_interpreters
+from local.images.table import LOOP_PACKAGES, MLFLOW_PACKAGES, SHARED
+from local.paths import Paths
+
+
+@pytest.mark.parametrize("environment", [MLFLOW_PACKAGES, LOOP_PACKAGES], ids=["mlflow", "loop"])
+def test_the_shared_layer_and_the_image_s_own_are_the_whole_environment(environment: Environment) -> None:
+    shared = SHARED.packages()
+    own = Python(name="own", environments=(environment,), above=SHARED).packages()
+    assert shared
+    assert shared | own == environment.packages()
+    assert not shared.keys() & own.keys()
+
+
+def test_layers_change_with_the_lock_of_any_of_their_environments(tmp_path: Path) -> None:
+    one, other = (Environment(project=str(tmp_path / name)) for name in ("one", "other"))
+    for each in (one, other):
+        Path(each.project).mkdir()
+        for file in ("uv.lock", "pyproject.toml"):
+            (Path(each.project) / file).touch()
+    shared = Python(name="shared", environments=(one, other))
+    above = Python(name="above", environments=(one,), above=shared)
+    before = [layer.key(Paths(tmp_path)) for layer in (shared, above)]
+    (Path(other.project) / "uv.lock").write_text("changed")
+    assert not set(before) & {layer.key(Paths(tmp_path)) for layer in (shared, above)}
 
 
 @pytest.mark.parametrize(

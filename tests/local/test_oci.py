@@ -51,6 +51,15 @@ def documents(files: dict[str, bytes]) -> tuple[dict[str, Any], dict[str, Any], 
     return index, manifest, json.loads(files[blob(manifest["config"]["digest"])])
 
 
+def test_blobs_that_the_reader_holds_are_not_written(image: LocalImage, paths: Paths) -> None:
+    stream = io.BytesIO()
+    held = f"sha256:{digest_file(layer_tar(BASE, paths)).read_text()}"
+    Archive(image, paths).write(stream, [held])
+    stream.seek(0)
+    with tarfile.open(fileobj=stream, mode="r|") as tar:
+        assert {member.name for member in tar} == written(image, paths).keys() - {blob(held)}
+
+
 def blob(digest: str) -> str:
     return f"blobs/{digest.replace(':', '/')}"
 
