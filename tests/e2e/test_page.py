@@ -128,7 +128,7 @@ def test_a_page_that_is_open_says_that_mlflow_is_away_and_that_it_is_back(
         station.kubectl("-n", NAMESPACE, "scale", "deployment/mlflow", "--replicas=0")
         try:
             visit.page.get_by_text("MLflow is away:").wait_for(timeout=60_000)
-            assert "Unknown, as MLflow is away." in text(visit.page, "#register")
+            visit.page.locator("#register").get_by_text("Unknown, as MLflow is away.").wait_for()
             browser.keep(visit.page, "page-mlflow-away")
         finally:
             station.kubectl("-n", NAMESPACE, "scale", "deployment/mlflow", "--replicas=2")
