@@ -162,10 +162,11 @@ class Importer:
     def _keep_once(self, archive: Archive) -> None:
         """Lets a layer's file and containerd's copy be one on disk; neither is ever written again in place."""
         for value, layer in zip(archive.digests, archive.layers, strict=True):
+            held, same = self._blobs / value, layer.with_suffix(".tar.same")
             with suppress(OSError):  # another file system, or the layer of an image that is imported at the same time
-                same = layer.with_suffix(".tar.same")
-                same.hardlink_to(self._blobs / value)
-                same.replace(layer)
+                if not held.samefile(layer):
+                    same.hardlink_to(held)
+                    same.replace(layer)
 
     def present(self) -> set[str]:
         return set(run(*self._ctr, "images", "list", "--quiet").split())

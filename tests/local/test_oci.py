@@ -135,7 +135,7 @@ class Node(Importer):
     """An importer whose containerd is a set of names."""
 
     def __init__(self, paths: Paths, names: set[str]) -> None:
-        super().__init__(paths.images, paths)
+        super().__init__(paths.cache / "containerd.sock", paths)
         self.names = names
 
     def present(self) -> set[str]:
@@ -143,6 +143,28 @@ class Node(Importer):
 
     def remove(self, names: list[str]) -> None:
         self.names -= set(names)
+
+
+def test_a_layer_is_once_on_disk_after_the_import_of_any_number_of_images(
+    image: LocalImage, paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs = tmp_path / "root" / "io.containerd.content.v1.content" / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+
+    def imported(_node: Importer, archive: Archive) -> None:
+        for value, layer in zip(archive.digests, archive.layers, strict=True):
+            if not (blobs / value).exists():
+                (blobs / value).write_bytes(layer.read_bytes())
+
+    monkeypatch.setattr(Importer, "_stream", imported)
+    importer = Node(Paths(tmp_path), set())
+    before = {path.name: path.read_bytes() for path in paths.images.iterdir()}
+    for name in ("server", "books"):
+        importer.load(replace(image, name=name))
+    assert {path.name: path.read_bytes() for path in paths.images.iterdir()} == before
+    for layer in (BASE, APP):
+        tar = layer_tar(layer, paths)
+        assert tar.samefile(blobs / digest_file(tar).read_text())
 
 
 def test_earlier_builds_go_but_those_that_something_runs_in_or_was_trained_in(image: LocalImage, paths: Paths) -> None:
