@@ -77,14 +77,13 @@ class Screen:
 
 async def screen(model: PageModel, content: PageContent, sources: Sources) -> Screen:
     """Asks all sources at once; none waits for another, but for a pod's address and a version's model."""
-    away: list[Away] = []
+    away: dict[str, Away] = {}  # by source: once is enough, for whatever it was asked in vain
     now = datetime.now(UTC)
 
     def taken(found: Told[T] | Away, otherwise: T) -> T:
         if isinstance(found, Told):
             return found.value
-        if found not in away:
-            away.append(found)
+        away.setdefault(found.source, found)
         return otherwise
 
     here = content.namespace
@@ -116,7 +115,9 @@ async def screen(model: PageModel, content: PageContent, sources: Sources) -> Sc
         monitored=_monitored(model, taken(watched, None)),
         unexplained=any(each.name == metrics.UNEXPLAINED.name and each.value == 1 for each in taken(watch, None) or ()),
     )
-    away += [missing for _, missing in slots if missing and missing not in away]
+    for _, missing in slots:
+        if missing:
+            away.setdefault(missing.source, missing)
     return Screen(
         model=model,
         now=now,
@@ -125,7 +126,7 @@ async def screen(model: PageModel, content: PageContent, sources: Sources) -> Sc
         cooldowns=cooldowns(leases, model.name, model.features, now),
         ledger=ledger(made),
         signature=its_signature,
-        away=away,
+        away=tuple(away.values()),
     )
 
 

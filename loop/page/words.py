@@ -38,6 +38,14 @@ def number(value: float | None, digits: int = 3) -> str:
     return NOTHING if value is None else f"{value:.{digits}g}"
 
 
+def short(text: str) -> str:
+    """A number in a text with two digits that count; what is no number, as it is."""
+    try:
+        return number(float(text), 2)
+    except ValueError:
+        return text
+
+
 def fixed(value: float | None, digits: int = 3) -> str:
     return NOTHING if value is None else f"{value:.{digits}f}"
 

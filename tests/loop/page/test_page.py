@@ -130,6 +130,13 @@ def test_a_source_that_is_away_is_said_and_the_rest_is_shown(away: str, source: 
     assert still in words(html)
 
 
+def test_a_p_value_is_told_with_two_digits() -> None:
+    world = World(
+        workflows=[workflow("w", "Running", trigger="drift", feature="price", p_value="8.672458985960854e-92")]
+    )
+    assert "drift of price p 8.7e-92" in station("train", screen(world))
+
+
 def test_what_others_wrote_is_shown_as_text() -> None:
     nodes = {"n": {"type": "Pod", "phase": "Failed", "displayName": HOSTILE, "message": HOSTILE}}
     failed = workflow("w", "Failed", nodes, trigger="drift", feature=HOSTILE, p_value=HOSTILE)
