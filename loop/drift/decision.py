@@ -124,18 +124,22 @@ def sight(outcomes: list[Outcome]) -> str:
     if able:
         worst = max(able, key=lambda feature: able[feature])
         parts.append(f"the smallest shift it sees is {min(able.values()):.2g} sigma, and {able[worst]:.2g} in {worst}")
-    parts += _half_sigma([each for each in outcomes if each.needed is not None and each.kind is EventKind.DRIFT])
+    parts += _half_sigma([each for each in outcomes if each.kind is EventKind.DRIFT])
     if blind:
         parts.append(f"it sees nothing in {', '.join(sorted(blind))}")
     return "; ".join(parts)
 
 
 def _half_sigma(outcomes: list[Outcome]) -> list[str]:
-    """The window that would see a shift of 0.5 sigma in every feature, and where the reference is too short for any."""
-    needed = {each.feature: each.needed for each in outcomes if each.needed is not None}
+    """Where 0.5 sigma goes unseen: the window that would see it, or that none would beside this reference."""
+    needed = {
+        each.feature: each.needed
+        for each in outcomes
+        if each.needed is not None and each.smallest is not None and deviations(each.smallest) > HALF_SIGMA
+    }
     said, never = [], sorted(feature for feature, rows in needed.items() if math.isinf(rows))
     if rows := [each for each in needed.values() if math.isfinite(each)]:
-        said.append(f"a window of {max(rows):.0f} rows sees {HALF_SIGMA:g} sigma")
+        said.append(f"a window of {max(rows):.0f} rows would see {HALF_SIGMA:g} sigma")
     if never:
         said.append(f"no window sees {HALF_SIGMA:g} sigma in {', '.join(never)} beside so few reference rows")
     return said

@@ -139,7 +139,8 @@ def rows_needed(  # noqa: PLR0917  # those of smallest_distance, turned around
 ) -> Floats:
     """Rows of a window that would show a shift of half a standard deviation as drift; infinite where none would.
 
-    A larger window closes more seldom and may spend more on each look: so many are enough, and a few less may be.
+    Of use where the window is smaller: a larger one is looked at more seldom and may spend more on each look, so that
+    so many rows are enough, and a few less may be.
     """
     shown = 2 * ndtr(HALF_SIGMA / 2) - 1
     level = float(alpha(settings, features, elapsed))

@@ -39,10 +39,14 @@ def test_what_can_be_seen_is_told_in_words_the_window_for_half_a_standard_deviat
     wide = Outcome("age", 0.1, 1.0, smallest=0.25, needed=1620.0)
     short = Outcome("price", 0.1, 1.0, smallest=1.5, needed=float("inf"))
     assert sight([wide, short]) == (
-        "the smallest shift it sees is 0.64 sigma, and 0.64 in age; a window of 1620 rows sees 0.5 sigma; "
+        "the smallest shift it sees is 0.64 sigma, and 0.64 in age; a window of 1620 rows would see 0.5 sigma; "
         "no window sees 0.5 sigma in price beside so few reference rows; "
         "it sees nothing in price (too few rows)"
     )
+
+
+def test_where_half_a_standard_deviation_is_seen_no_other_window_is_told() -> None:
+    assert "window" not in sight([Outcome("age", 0.1, 1.0, smallest=0.15, needed=205.0)])
 
 
 FAR = Outcome("age", 0.4, 0.0, smallest=0.15)
