@@ -53,7 +53,7 @@ class WatchPerformance(Command):
 
 @dataclass(frozen=True, kw_only=True)
 class Freeze(Command):
-    """Set down the rows of the record that a training learns from and is measured on."""
+    """Set down the rows of the record that a training works with."""
 
     NAME = "freeze"
 

@@ -1,4 +1,4 @@
-"""All models of the stack in one list: a few questions in all, however many there are."""
+"""All models of the stack in one list: a few questions in all, and one for each version that may wait for a human."""
 
 from asyncio import gather
 from collections import defaultdict
@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from contract.names import MODEL_LABEL, Alias
-from contract.page import PageContent
+from contract.page import PageContent, PageModel
 from loop.page.asking import Away, Told
 from loop.page.serving import SLOTS, pods_of
 from loop.page.sources import Json, Sources, ready
 from loop.page.trainings import RunState, TrainingRun, trainings
-from loop.page.versions import registered
+from loop.page.versions import Registered, registered, versions
 from loop.page.waiting import Known, tasks
 
 
@@ -29,7 +29,7 @@ class ModelRow:
     training: TrainingRun | None
     """The newest."""
     waits: int
-    """How much waits for a human, as far as the list knows: what its screen asks of MLflow and of pods is left out."""
+    """How much waits for a human; what only the detector knows, or the watch of the aliases, is on its screen."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,13 +49,17 @@ async def overview(content: PageContent, sources: Sources) -> Overview:
     by_model: Mapping[str, list[Json]] = defaultdict(list[Json])
     for each in _value(workflows, []):
         by_model[each["metadata"].get("labels", {}).get(MODEL_LABEL, "")].append(each)
+    known_models = {name: registered(found) for name, found in _value(models, {}).items()}
+    staged = await _staged(content.models, known_models, sources)
     rows: list[ModelRow] = []
     for model in content.models:
-        of_registry = registered(_value(models, {}).get(model.name)) if isinstance(models, Told) else None
+        of_registry = known_models.get(model.name, registered(None)) if isinstance(models, Told) else None
         aliases = of_registry.aliases if of_registry else {}
         mine = [each for slot in SLOTS for each in pods_of(model.name, slot, _value(pods, []))]
         runs = trainings(by_model[model.name], None)
-        known = Known(model=model, registered=of_registry, trainings=tuple(runs))
+        in_staging = _value(staged.get(model.name), None)
+        listed = versions([in_staging], aliases) if in_staging else []
+        known = Known(model=model, registered=of_registry, versions=tuple(listed), trainings=tuple(runs))
         rows.append(
             ModelRow(
                 name=model.name,
@@ -67,9 +71,24 @@ async def overview(content: PageContent, sources: Sources) -> Overview:
                 waits=len(tasks(known, content)),
             )
         )
-    away = [each for each in (workflows, pods, models) if isinstance(each, Away)]
+    away = [each for each in (workflows, pods, models, *staged.values()) if isinstance(each, Away)]
     return Overview(now=now, rows=rows, away=list({each.source: each for each in away}.values()))
 
 
-def _value(found: Told[Any] | Away, otherwise: Any) -> Any:
+async def _staged(
+    models: Sequence[PageModel], known: Mapping[str, Registered], sources: Sources
+) -> Mapping[str, Told[Json] | Away]:
+    """By model, the version that may wait to be put into production."""
+    aliases = {model.name: known[model.name].aliases for model in models if model.name in known}
+    numbers = {
+        model.name: number
+        for model in models
+        if (number := aliases.get(model.name, {}).get(Alias.STAGING))
+        and number not in (aliases[model.name].get(Alias.PRODUCTION), model.production)
+    }
+    found = await gather(*(sources.version(name, number) for name, number in numbers.items()))
+    return dict(zip(numbers, found, strict=True))
+
+
+def _value(found: Told[Any] | Away | None, otherwise: Any) -> Any:
     return found.value if isinstance(found, Told) else otherwise

@@ -31,6 +31,8 @@ MOST_VERSIONS: Final = 50
 """Of one model, the newest."""
 SIGNATURE_FRESH: Final = 600.0
 """A version's signature never changes."""
+VERSION_FRESH: Final = 30.0
+"""What the list asks of a version changes once in its life, when a promotion takes it back."""
 SAMPLE: Final = re.compile(r"^(?P<name>\w+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)", re.MULTILINE)
 LABEL: Final = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 OBJECTS: Final[Mapping[str, str]] = {
@@ -95,6 +97,16 @@ class Sources:
             return [each | {"tags": pairs(each.get("tags"))} for each in found]
 
         return await self._answers.ask(MLFLOW, f"versions {model}", ask)
+
+    async def version(self, model: str, number: str) -> Told[Json] | Away:
+        """One version, its tags as a mapping."""
+
+        async def ask() -> Json:
+            query = {"name": model, "version": number}
+            found = (await _json(self._mlflow, f"{API}/model-versions/get", query))["model_version"]
+            return found | {"tags": pairs(found.get("tags"))}
+
+        return await self._answers.ask(MLFLOW, f"version {number} of {model}", ask, VERSION_FRESH)
 
     async def signature(self, model_id: str) -> Told[Mapping[str, list[Json]]] | Away:
         """Inputs and outputs of a logged model, as its MLmodel file has them."""

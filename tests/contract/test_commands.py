@@ -35,7 +35,7 @@ from contract.commands import (
 )
 from contract.drift import MIN_WINDOW, DriftReference, DriftSettings, DriftTest
 from contract.names import Alias
-from contract.outcome_commands import Erase, Record, TakeOutcomes, WatchPerformance
+from contract.outcome_commands import Erase, Freeze, Record, TakeOutcomes, WatchPerformance
 from contract.watching import Limits, Watching
 
 WORDS: Final = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
@@ -113,6 +113,7 @@ COMMANDS: Final[Mapping[type[Command], st.SearchStrategy[Command]]] = {
         false_retrains_per_year=NUMBERS,
         port=PORTS,
     ),
+    Freeze: st.builds(Freeze, model=TEXT, recent=DURATIONS, delay=DURATIONS, min_rows=st.integers()),
     Erase: st.builds(Erase, user_id=NAMES),
     TakeOutcomes: st.builds(TakeOutcomes, models=st.lists(TEXT, min_size=1).map(tuple), port=PORTS, metrics_port=PORTS),
     Settle: st.builds(

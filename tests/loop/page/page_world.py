@@ -236,6 +236,9 @@ class World:
                 "aliases": [{"alias": key, "version": number} for key, number in self.aliases.items()],
             }
             return httpx.Response(200, json={"registered_models": [model] if self.versions else []})
+        if path.endswith("model-versions/get"):
+            number = request.url.params["version"]
+            return httpx.Response(200, json={"model_version": next(v for v in self.versions if v["version"] == number)})
         if path.endswith("model-versions/search"):
             return httpx.Response(200, json={"model_versions": self.versions} if self.versions else {})
         return httpx.Response(200, text=self.mlmodel)

@@ -193,6 +193,15 @@ def test_a_part_is_sent_again_only_when_it_has_changed() -> None:
     assert set(re.findall(r'<section id="(\w+)"', again.text)) == {"ribbon", "train"}
 
 
+@pytest.mark.parametrize("changes", [{}, {"aliases": {"production": "3", "staging": "3"}}], ids=["waits", "nothing"])
+def test_the_list_says_that_a_version_waits_where_its_screen_does(changes: dict[str, Any]) -> None:
+    exported = {**World().exported, "10.0.0.3": ""}  # what only the detector knows is on the screen alone
+    waits = "Put version 4 into production" in station("tasks", screen(World(exported=exported, **changes)))
+    listed = words(get("/loop/", World(exported=exported, **changes)).text)
+    assert ("1 for you" in listed) == waits == (not changes)
+    assert ("nothing" in listed) == (not waits)
+
+
 def test_many_models_are_listed_by_three_questions() -> None:
     world = World()
     site = content()
