@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from contract import metrics
+from contract.looks import Histogram, Look
 from contract.page import PageModel
+from loop.page import words
 from loop.page.sources import Series
 
 
@@ -22,6 +24,8 @@ class WatchedColumn:
     broken: bool = False
     known_by: str | None = None
     """The version in staging that was trained on rows like these."""
+    looks: tuple[Look, ...] = ()
+    """What the last windows were, oldest first."""
     drifted: float = 0.0
     """How often it was drift, since the detector started."""
 
@@ -37,6 +41,29 @@ class WatchedColumn:
 
     drifts: bool = False
     """Whether the last window was drift."""
+
+    @property
+    def distances(self) -> list[float]:
+        return [look.event.distance for look in self.looks]
+
+    @property
+    def limits(self) -> list[float | None]:
+        """From which distance each of them would have been drift; None where no distance would."""
+        return [look.smallest if look.smallest and look.smallest < 1 else None for look in self.looks]
+
+    @property
+    def histogram(self) -> Histogram | None:
+        """The last window beside its reference."""
+        return self.looks[-1].histogram if self.looks else None
+
+    @property
+    def most_moved(self) -> str:
+        """The bin whose share of the rows has changed most, with both shares."""
+        if not (found := self.histogram):
+            return ""
+        shares = list(zip(found.bins, found.reference, found.window, strict=True))
+        label, before, now = max(shares, key=lambda each: abs(each[1] - each[2]))
+        return f"{label}, {words.share(before)} before, {words.share(now)} now"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +89,9 @@ class Monitored:
         return [each for each in self.columns if each.state == "broken"]
 
 
-def monitored(model: PageModel, exported: Sequence[Series], p_value: float = 0.05) -> Monitored:
+def monitored(
+    model: PageModel, exported: Sequence[Series], looks: Sequence[Look] = (), p_value: float = 0.05
+) -> Monitored:
     of = [each for each in exported if each.labels.get("model") == model.name]
     reference = _one(of, metrics.REFERENCE_VERSION.name)
     names = dict.fromkeys([*model.features, *(each.labels["feature"] for each in of if "feature" in each.labels)])
@@ -73,11 +102,11 @@ def monitored(model: PageModel, exported: Sequence[Series], p_value: float = 0.0
         open_rows=_one(of, metrics.OPEN_ROWS.name) or 0.0,
         window=model.window,
         unread=_left_out(of),
-        columns=tuple(_column(name, of, p_value) for name in names),
+        columns=tuple(_column(name, of, looks, p_value) for name in names),
     )
 
 
-def _column(name: str, of: Iterable[Series], threshold: float) -> WatchedColumn:
+def _column(name: str, of: Iterable[Series], looks: Sequence[Look], threshold: float) -> WatchedColumn:
     mine = [each for each in of if each.labels.get("feature") == name]
     p_value, known = _one(mine, metrics.DRIFT_P_VALUE.name), _one(mine, metrics.KNOWN_BY.name)
     events = [each for each in mine if each.name == metrics.DRIFT_EVENTS.name and each.labels.get("drift") == "true"]
@@ -89,6 +118,7 @@ def _column(name: str, of: Iterable[Series], threshold: float) -> WatchedColumn:
         effective_rows=_one(mine, metrics.EFFECTIVE_ROWS.name),
         broken=_one(mine, metrics.BROKEN_FEATURE.name) == 1,
         known_by=f"{known:.0f}" if known else None,
+        looks=tuple(look for look in looks if look.event.feature == name),
         drifted=sum(each.value for each in events),
         drifts=p_value is not None and p_value < threshold,
     )

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from contract import metrics
 from contract.gate import Direction
+from contract.looks import Look
 from contract.names import Alias
 from contract.page import PageContent, PageModel
 from loop.page.asking import Away, Told
@@ -100,9 +101,11 @@ async def screen(model: PageModel, content: PageContent, sources: Sources) -> Sc
     of_registry = registered(models.get(model.name)) if isinstance(asked[4], Told) else None
     aliases = of_registry.aliases if of_registry else {}
     made = versions(listed, aliases)
-    slots, watched, watch, its_signature = await gather(
+    detectors = _pods(pods, "drift-detector", f"{model.name}-drift")
+    slots, watched, looks, watch, its_signature = await gather(
         _slots(model.name, of_registry and aliases, routes, pods, sources),
-        _exported(DETECTOR, _pods(pods, "drift-detector", f"{model.name}-drift"), sources),
+        _exported(DETECTOR, detectors, sources),
+        sources.looks(detectors),
         _exported(WATCH, _pods(pods, "alias-watch", model.name), sources),
         _signature(aliases, made, sources),
     )
@@ -112,7 +115,7 @@ async def screen(model: PageModel, content: PageContent, sources: Sources) -> Sc
         versions=tuple(made),
         trainings=tuple(trainings(workflows, made if isinstance(asked[5], Told) else None)),
         slots=tuple(each for each, _ in slots),
-        monitored=_monitored(model, taken(watched, None)),
+        monitored=_monitored(model, taken(watched, None), taken(looks, ())),
         unexplained=any(each.name == metrics.UNEXPLAINED.name and each.value == 1 for each in taken(watch, None) or ()),
     )
     for _, missing in slots:
@@ -130,8 +133,8 @@ async def screen(model: PageModel, content: PageContent, sources: Sources) -> Sc
     )
 
 
-def _monitored(model: PageModel, exported: Sequence[Series] | None) -> Monitored | None:
-    return None if exported is None or not model.features else monitored(model, exported)
+def _monitored(model: PageModel, exported: Sequence[Series] | None, looks: Sequence[Look]) -> Monitored | None:
+    return None if exported is None or not model.features else monitored(model, exported, looks)
 
 
 def _pods(pods: Sequence[Json], app: str, instance: str) -> list[Json]:

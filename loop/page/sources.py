@@ -10,11 +10,14 @@ import ssl
 from asyncio import gather
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
 
+from contract.looks import LOOKS_PATH, Look, LooksAnswer
+from contract.messages import Malformed
 from contract.names import METRICS_PORT, MODEL_LABEL, SERVER_PORT
 from loop.page.asking import Answers, Away, Told
 from loop.runtime import pod
@@ -33,6 +36,8 @@ SIGNATURE_FRESH: Final = 600.0
 """A version's signature never changes."""
 VERSION_FRESH: Final = 30.0
 """What the list asks of a version changes once in its life, when a promotion takes it back."""
+LOOKS_FRESH: Final = 15.0
+"""A window takes longer, and the answer is long where many columns are watched."""
 SAMPLE: Final = re.compile(r"^(?P<name>\w+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)", re.MULTILINE)
 LABEL: Final = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 OBJECTS: Final[Mapping[str, str]] = {
@@ -126,6 +131,23 @@ class Sources:
         if known or not replies:
             return Told(known)
         return next(each for each in replies if isinstance(each, Away))
+
+    async def looks(self, pods: Sequence[Json]) -> Told[Sequence[Look]] | Away:
+        """What a detector saw in its last windows, oldest first: of the first pod, and nothing where there is none."""
+        if not pods:
+            return Told(())
+
+        async def ask() -> Sequence[Look]:
+            reply = await self._pods.get(f"http://{address(pods[0])}:{METRICS_PORT}{LOOKS_PATH}")
+            if reply.status_code == HTTPStatus.NOT_FOUND:
+                return ()  # of an older image, which keeps none
+            reply.raise_for_status()
+            found = LooksAnswer.parse(reply.content)
+            if isinstance(found, Malformed):
+                raise ValueError(found.reason)
+            return found.looks
+
+        return await self._answers.ask(DETECTOR, f"looks {pods[0]['metadata']['name']}", ask, LOOKS_FRESH)
 
     async def _metrics(self, source: str, of: Json, port: int) -> Told[list[Series]] | Away:
         async def ask() -> list[Series]:

@@ -3,10 +3,13 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
+from contract.looks import LOOKS_PATH, Histogram, Look, LooksAnswer
+from contract.messages import DriftEvent, Window
 from contract.page import PageContent, PageModel
 from loop.page.sources import Sources
 
@@ -171,6 +174,29 @@ ROUTE = {
 }
 
 
+def look(feature: str, distance: float, smallest: float, *shares: tuple[float, ...]) -> Look:
+    at = datetime(2026, 11, 27, 6, 0, tzinfo=UTC)
+    event = DriftEvent(
+        id=f"{int(100 * distance):032x}",
+        model=MODEL,
+        feature=feature,
+        distance=distance,
+        p_value=0.5,
+        threshold=0.05,
+        window=Window(start=at, end=at, rows=1000),
+        reference_version="3",
+        at=at,
+    )
+    bins = Histogram(bins=("below 5", "5 and above", "(missing)"), edges=(5.0,), reference=shares[0], window=shares[1])
+    return Look(event=event, smallest=smallest, histogram=bins)
+
+
+LOOKS = (
+    look("price", 0.05, 0.2, (0.5, 0.5, 0.0), (0.52, 0.48, 0.0)),
+    look("price", 0.41, 0.2, (0.5, 0.5, 0.0), (0.09, 0.91, 0.0)),
+)
+
+
 @dataclass
 class World:
     """What each source answers. A source in `away` does not."""
@@ -202,6 +228,8 @@ class World:
             "10.0.0.4": 'ml_loop_production_unexplained{model="recommender"} 0.0\n',
         }
     )
+    looks: LooksAnswer | None = field(default_factory=lambda: LooksAnswer(model=MODEL, looks=LOOKS))
+    """None: the detector's image keeps none."""
     mlmodel: str = MLMODEL
     away: set[str] = field(default_factory=set[str])
     """Of kubernetes, mlflow, pods."""
@@ -244,4 +272,6 @@ class World:
         return httpx.Response(200, text=self.mlmodel)
 
     def _pods(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == LOOKS_PATH:
+            return httpx.Response(200, content=self.looks.encode()) if self.looks else httpx.Response(404)
         return httpx.Response(200, text=self.exported[request.url.host])

@@ -100,6 +100,19 @@ def test_what_waits_is_what_a_human_can_do(world: World, changes: Mapping[str, A
     assert said in station("tasks", screen(world, **changes))
 
 
+def test_each_column_has_pictures_of_its_last_windows_for_those_who_see_them_and_those_who_do_not() -> None:
+    html = screen()
+    assert 'aria-label="distance in the last 2 windows, from 0.05 to 0.41"' in html
+    assert "most moved: below 5, 50 % before, 9 % now" in html
+    assert html.count('class="spark"') == html.count('class="beside"') == 1  # of price; pages was not looked at
+
+
+def test_a_detector_that_keeps_no_looks_is_not_away() -> None:
+    html = screen(World(looks=None))
+    assert "is away" not in html
+    assert 'class="spark"' not in html
+
+
 def test_a_failed_training_waits_with_its_own_words() -> None:
     nodes = {"n": {"type": "Pod", "displayName": "train(0)", "phase": "Failed", "message": "error: no rows"}}
     world = World(workflows=[workflow("t", "Failed", nodes, trigger="manual")])
