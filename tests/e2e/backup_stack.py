@@ -25,6 +25,8 @@ from local.shell import run
 from local.steps import Runner, Step
 from tests.e2e.empty_stack import Apart
 
+NAME: Final = "backup"
+"""Of the stack: the namespaces of one with the same name as ours would count as its own, and block it."""
 NAMESPACE: Final = "backup"
 LOOP: Final = "backup-loop"
 NODE_PORT: Final = 30502
@@ -62,9 +64,9 @@ class BackupStack:
         rendered = yaml.safe_load(file.read_text())
         config = {key: value for key, value in rendered["config"].items() if key.partition(":")[2] not in LEFT_OUT}
         rendered["config"] = config | {f"{stack.PROJECT}:{key}": value for key, value in SETTINGS.items()}
-        file.write_text(yaml.safe_dump(rendered))
-        selected = stack.select(stack.BUILT_IN, self.paths)
-        stack.make_secrets(stack.BUILT_IN, self.paths)
+        file.rename(file.with_name(f"Pulumi.{NAME}.yaml")).write_text(yaml.safe_dump(rendered))
+        selected = stack.select(NAME, self.paths)
+        stack.make_secrets(NAME, self.paths)
         return selected
 
     def up(self) -> None:

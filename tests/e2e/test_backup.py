@@ -9,7 +9,7 @@ from pulumi import automation
 import restore.cli
 from local import stack
 from local.paths import Paths
-from tests.e2e.backup_stack import LOOP, NAMESPACE, BackupStack, moment, provide_plugin
+from tests.e2e.backup_stack import LOOP, NAME, NAMESPACE, BackupStack, moment, provide_plugin
 from tests.e2e.station import Station, Timed, until
 
 pytestmark = pytest.mark.e2e
@@ -76,7 +76,7 @@ def test_the_registry_comes_back_as_it_was_at_a_moment_by_base_backup_and_log(
     made.ask_for_restore("mlflow-db", before_the_mistake)
     with pytest.raises(automation.CommandError) as refused:
         made.up()
-    assert "make restore STACK=local" in stack.reason(str(refused.value))
+    assert f"make restore STACK={NAME}" in stack.reason(str(refused.value))
     assert made.read("cluster", "mlflow-db")["spec"]["plugins"][0]["parameters"]["serverName"] == "mlflow-db"
 
     with timed("restored"):
