@@ -13,7 +13,7 @@ LOOP_PYTHON := images/loop/.venv/bin/python
 IMAGES := loop detector mlflow
 
 .DEFAULT_GOAL := help
-.PHONY: help up down restore env logs train check model try image test test-detector attacks models trial-model e2e ci promtool knative-pods wheels verify-wheels lint format types mirror advisories chart-keys schema clean
+.PHONY: help up down restore env logs train check model try image test test-detector attacks models trial-model trial-killed e2e ci promtool knative-pods wheels verify-wheels lint format types mirror advisories chart-keys schema clean
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -63,6 +63,9 @@ test-detector: images/detector/.venv/ready ## the detector's statistics against 
 
 trial-model: .venv/ready images/loop/.venv/ready images/detector/.venv/ready ## follow docs/your-model.md word for word on the built-in cluster; six minutes
 	$(PYTHON) -m pytest -c tests/e2e/pytest.ini tests/e2e/test_your_model.py --keep-cluster
+
+trial-killed: .venv/ready ## kill an `up` at twenty-one points, and let the next one heal it; on a control plane of its own
+	$(PYTHON) -m pytest -c tests/e2e/pytest.ini --noconftest tests/e2e/test_interrupted_up.py
 
 e2e: .venv/ready images/loop/.venv/ready ## the whole story on the built-in cluster: up, questions, chaos, down
 	$(PYTHON) -m pytest -c tests/e2e/pytest.ini tests/e2e

@@ -28,6 +28,8 @@ UNHANDLED: Final = "an unhandled error occurred: "
 """What the SDK puts before an inline program's own error, which it has printed already."""
 ITEM: Final = "* "
 """What the engine puts before each reason of a resource that did not become ready."""
+UPSERT: Final = "PULUMI_K8S_UPSERT_EXISTING_OBJECTS"
+"""Lets the kubernetes plugin take over an object that the state does not know."""
 SECRETS: Final = ("storeSecretKey", "logsSecretKey", "trackingSecretKey")
 
 
@@ -90,7 +92,21 @@ def drop_stale_locks(paths: Paths) -> None:
             # One that has ended but nobody has asked for its end yet has a name, and no arguments any more.
             if (holder / "comm").read_text().strip() == "pulumi" and (holder / "cmdline").read_bytes():
                 continue
+        killed(paths).touch()
         lock.unlink()
+
+
+def killed(paths: Paths) -> Path:
+    """Is there while no `up` has ended well since one was killed."""
+    return paths.stack / "killed"
+
+
+def heal(selected: automation.Stack, paths: Paths) -> None:
+    """Lets an `up` go on where one that was killed has left the stack."""
+    drop_stale_locks(paths)
+    if killed(paths).exists():
+        # What it made last is in the cluster, and not yet in the state.
+        selected.workspace.env_vars = {**selected.workspace.env_vars, UPSERT: "true"}
 
 
 def make_secrets(stack: str, paths: Paths) -> None:
@@ -135,6 +151,7 @@ def up(stack: str, paths: Paths, images: Mapping[str, str], show: Callable[[str]
         result = ready(stack, paths, images).up(**options)
     except automation.CommandError as error:
         raise StepError(reason(str(error))) from None
+    killed(paths).unlink(missing_ok=True)
     return plain(result.outputs)
 
 
@@ -143,7 +160,7 @@ def ready(stack: str, paths: Paths, images: Mapping[str, str]) -> automation.Sta
     render(stack, paths, images)
     selected = select(stack, paths)
     make_secrets(stack, paths)
-    drop_stale_locks(paths)
+    heal(selected, paths)
     return selected
 
 

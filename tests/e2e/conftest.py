@@ -18,7 +18,7 @@ from local.paths import REPOSITORY, Paths
 from tests.e2e.pod_record import PodRecord
 from tests.e2e.station import LOCAL, Record, Station, Timed
 
-collect_ignore = ["test_your_model.py"]  # a trial: `make trial-model` names it
+collect_ignore = ["test_your_model.py", "test_interrupted_up.py"]  # trials: `make trial-…` names them
 
 ORDER: Final = {"test_tracking.py": -1, "test_policy_live.py": 1, "test_lifecycle.py": 2}
 """The place of each file that has one; all others come between."""

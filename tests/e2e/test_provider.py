@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
-import secrets
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +13,6 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from pulumi import automation as auto
 from pulumi_kubernetes.apiextensions import CustomResource
 
@@ -25,10 +22,10 @@ from tests.e2e.control_plane import (
     ROOT,
     ControlPlane,
     Program,
+    control_plane,
     free_ports,
     kubeconfig,
     namespace,
-    until,
     workload,
 )
 
@@ -37,54 +34,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 @pytest.fixture(scope="module")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """etcd, API server and controller manager of the one Kubernetes binary, on free ports."""
-    folder = tmp_path_factory.mktemp("plane")
-    etcd, peer, api = free_ports(3)
-    key, tokens, config = folder / "sa.pem", folder / "tokens", folder / "kubeconfig"
-    token = secrets.token_hex(16)
-    key.write_bytes(
-        rsa.generate_private_key(65537, 2048).private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
-    tokens.write_text(f"{token},admin,admin,system:masters\n")
-    config.write_text(kubeconfig(f"https://127.0.0.1:{api}", token, folder / "certs/apiserver.crt"))
-    processes: list[subprocess.Popen[bytes]] = []
-
-    def start(name: str, *arguments: str) -> None:
-        argv = [str(CACHE / "bin/kubernetes"), name, *arguments]
-        with (folder / f"{name}.log").open("wb") as log:
-            processes.append(subprocess.Popen(argv, stdout=log, stderr=log))
-
-    try:
-        start(
-            "etcd",
-            f"--data-dir={folder / 'etcd'}",
-            f"--listen-client-urls=http://127.0.0.1:{etcd}",
-            f"--advertise-client-urls=http://127.0.0.1:{etcd}",
-            f"--listen-peer-urls=http://127.0.0.1:{peer}",
-        )
-        start(
-            "apiserver",
-            f"--etcd-servers=http://127.0.0.1:{etcd}",
-            "--bind-address=127.0.0.1",
-            f"--secure-port={api}",
-            f"--cert-dir={folder / 'certs'}",
-            f"--token-auth-file={tokens}",
-            "--service-cluster-ip-range=10.97.0.0/16",
-            f"--service-account-key-file={key}",
-            f"--service-account-signing-key-file={key}",
-            "--service-account-issuer=https://kubernetes.default.svc",
-            "--authorization-mode=RBAC",
-        )
-        plane = ControlPlane(config)
-        until(lambda: plane.kubectl("get", "--raw", "/readyz") == "ok", folder / "apiserver.log")
-        start("controller-manager", f"--kubeconfig={config}", "--leader-elect=false", "--secure-port=0")
+    with control_plane(tmp_path_factory.mktemp("plane")) as plane:
         yield plane
-    finally:
-        for process in reversed(processes):
-            process.terminate()
-            process.wait(30)
 
 
 @pytest.fixture
@@ -102,7 +53,7 @@ def program(plane: ControlPlane, tmp_path: Path) -> Iterator[Program]:
     }
 
     def run() -> None:
-        provider = k8s.Provider("cluster", kubeconfig=str(plane.kubeconfig), context="provider-test")
+        provider = k8s.Provider("cluster", program.cluster)
         program.resources(pulumi.ResourceOptions(provider=provider))
 
     with pytest.MonkeyPatch.context() as patch:
@@ -111,7 +62,8 @@ def program(plane: ControlPlane, tmp_path: Path) -> Iterator[Program]:
         patch.delenv("PULUMI_CONFIG_PASSPHRASE_FILE", raising=False)
         options = auto.LocalWorkspaceOptions(project_settings=settings, env_vars=environment)
         stack = auto.create_or_select_stack("test", "provider", run, opts=options)
-        program = Program(stack, tmp_path / ".pulumi/stacks/provider/test.json", lambda _: None)
+        known = k8s.ProviderArgs(kubeconfig=str(plane.kubeconfig), context="provider-test")
+        program = Program(stack, tmp_path / ".pulumi/stacks/provider/test.json", lambda _: None, known)
         yield program
         stack.destroy()
 
@@ -267,3 +219,22 @@ def test_creations_are_previewed_without_a_cluster_and_an_update_says_what_does_
     changes = program.stack.preview().change_summary
     assert changes == {auto.OpType.CREATE: 4}
     assert f"the cluster of context 'provider-test' at https://127.0.0.1:{port} does not answer" in program.failure()
+
+
+def test_a_renamed_context_and_a_rotated_certificate_replace_nothing_of_a_cluster_that_has_an_identity(
+    program: Program, plane: ControlPlane, tmp_path: Path
+) -> None:
+    program.resources = lambda opts: workload("app", namespace("identity", opts), opts)
+    program.cluster.cluster_identifier = plane.uid
+    assert program.up() == {"create": 4}
+    known = json.loads(plane.kubeconfig.read_text())
+    known["contexts"][0]["name"] = known["current-context"] = "renamed"
+    authority = Path(known["clusters"][0]["cluster"].pop("certificate-authority")).read_bytes()
+    known["clusters"][0]["cluster"]["certificate-authority-data"] = base64.b64encode(authority).decode()
+    renamed = tmp_path / "renamed"
+    renamed.write_text(json.dumps(known))
+    program.cluster.kubeconfig, program.cluster.context = str(renamed), "renamed"
+    assert program.up() == {"same": 3, "update": 1}
+    assert program.stack.preview().change_summary == {auto.OpType.SAME: 4}
+    program.cluster.cluster_identifier = "another"
+    assert program.stack.preview().change_summary.get(auto.OpType.REPLACE) == 3

@@ -6,6 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import yaml
@@ -143,6 +144,16 @@ def test_a_lock_is_dropped_when_its_pulumi_is_gone_or_its_number_is_another_prog
         stack.drop_stale_locks(paths)
         at_work.kill()
     assert [lock.exists() for lock in (kept, gone, reused)] == [True, False, False]
+
+
+@pytest.mark.parametrize("was_killed", [True, False])
+def test_only_after_an_up_that_was_killed_are_objects_that_exist_taken_over(paths: Paths, was_killed: bool) -> None:
+    if was_killed:
+        locked(paths, 2**22 + 1)
+    for _ in range(2):  # as long as no `up` has ended well
+        selected = Mock(workspace=Mock(env_vars={}))
+        stack.heal(selected, paths)
+        assert selected.workspace.env_vars == ({stack.UPSERT: "true"} if was_killed else {})
 
 
 @pytest.mark.parametrize(
