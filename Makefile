@@ -64,7 +64,7 @@ test-detector: images/detector/.venv/ready ## the detector's statistics against 
 trial-model: .venv/ready images/loop/.venv/ready images/detector/.venv/ready ## follow docs/your-model.md word for word on the built-in cluster; six minutes
 	$(PYTHON) -m pytest -c tests/e2e/pytest.ini tests/e2e/test_your_model.py --keep-cluster
 
-trial-killed: .venv/ready ## kill an `up` at twenty-one points, and let the next one heal it; on a control plane of its own
+trial-killed: .venv/ready ## kill an `up` at twenty points, and let the next one heal it; on a control plane of its own
 	$(PYTHON) -m pytest -c tests/e2e/pytest.ini --noconftest tests/e2e/test_interrupted_up.py
 
 e2e: .venv/ready images/loop/.venv/ready ## the whole story on the built-in cluster: up, questions, chaos, down

@@ -53,5 +53,13 @@ class Paths:
         return self.cache / "stack"
 
     @property
+    def backend(self) -> str:
+        """Where Pulumi keeps the stack's state, as its URL.
+
+        Without the files of attributes beside it: a kill leaves one empty, and then the state cannot be read any more.
+        """
+        return f"file://{self.stack}?metadata=skip"
+
+    @property
     def kubeconfig(self) -> Path:
         return self.node / "admin.kubeconfig"

@@ -73,7 +73,7 @@ def select(stack: str, paths: Paths) -> automation.Stack:
         name=PROJECT,
         runtime="python",
         description=project["description"],
-        backend=automation.ProjectBackend(f"file://{paths.stack}"),
+        backend=automation.ProjectBackend(paths.backend),
     )
     options = automation.LocalWorkspaceOptions(
         work_dir=str(paths.stack),
@@ -105,8 +105,9 @@ def heal(selected: automation.Stack, paths: Paths) -> None:
     """Lets an `up` go on where one that was killed has left the stack."""
     drop_stale_locks(paths)
     if killed(paths).exists():
-        # What it made last is in the cluster, and not yet in the state.
+        # What it made last is in the cluster, and not yet in the state, or there as what nobody knows the end of.
         selected.workspace.env_vars = {**selected.workspace.env_vars, UPSERT: "true"}
+        selected.refresh(clear_pending_creates=True)
 
 
 def make_secrets(stack: str, paths: Paths) -> None:

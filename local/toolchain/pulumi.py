@@ -94,7 +94,7 @@ def environment(paths: Paths, python: str) -> dict[str, str]:
     return {
         "PATH": os.pathsep.join(search),
         "PULUMI_HOME": str(home(paths)),
-        "PULUMI_BACKEND_URL": f"file://{paths.stack}",
+        "PULUMI_BACKEND_URL": paths.backend,
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(paths.stack / "passphrase"),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",

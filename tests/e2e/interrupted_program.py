@@ -30,30 +30,31 @@ def resources(state: str, opts: pulumi.ResourceOptions) -> None:
     for number in range(3, 8) if changed else range(5):
         metadata: Any = {"name": f"settings-{number}", "namespace": inside}
         k8s.core.v1.ConfigMap(f"settings-{number}", metadata=metadata, data={"state": state}, opts=opts)
-    workload("updated", inside, opts, replicas=2 if changed else 1)
+    workload("scaled", inside, opts, replicas=2 if changed else 1)
     workload("replaced", inside, opts, label="new" if changed else "old")
     metadata = {"name": "key", "namespace": inside}
     k8s.core.v1.Secret("key", metadata=metadata, string_data={"password": f"of-{state}"}, opts=opts)
     k8s.core.v1.ServiceAccount("account", metadata={"namespace": inside}, opts=opts)
 
 
-def select(folder: Path, kubeconfig: Path, state: str) -> auto.Stack:
+def select(apart: Apart, kubeconfig: Path, state: str) -> auto.Stack:
     """The stack, whose program makes what `state` says."""
 
     def program() -> None:
         provider = k8s.Provider("cluster", kubeconfig=str(kubeconfig), cluster_identifier="the-one")
         resources(state, pulumi.ResourceOptions(provider=provider))
 
-    backend = auto.ProjectBackend(f"file://{folder}")
-    settings = auto.ProjectSettings("interrupted", "python", backend=backend)
-    options = auto.LocalWorkspaceOptions(work_dir=str(folder), project_settings=settings, env_vars=dict(os.environ))
+    settings = auto.ProjectSettings("interrupted", "python", backend=auto.ProjectBackend(apart.backend))
+    options = auto.LocalWorkspaceOptions(
+        work_dir=str(apart.stack), project_settings=settings, env_vars=dict(os.environ)
+    )
     return auto.create_or_select_stack(STACK, "interrupted", program, opts=options)
 
 
 def main() -> None:
     folder, kubeconfig, state = sys.argv[1:]
-    selected = select(Path(folder), Path(kubeconfig), state)
     apart = Apart(Paths.default().cache, Path(folder))
+    selected = select(apart, Path(kubeconfig), state)
     driver.heal(selected, apart)
     selected.up(on_output=print)
     driver.killed(apart).unlink(missing_ok=True)

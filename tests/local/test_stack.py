@@ -154,6 +154,7 @@ def test_only_after_an_up_that_was_killed_are_objects_that_exist_taken_over(path
         selected = Mock(workspace=Mock(env_vars={}))
         stack.heal(selected, paths)
         assert selected.workspace.env_vars == ({stack.UPSERT: "true"} if was_killed else {})
+        assert selected.refresh.called == was_killed
 
 
 @pytest.mark.parametrize(
