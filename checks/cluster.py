@@ -5,10 +5,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+from kubernetes.config import ConfigException
+from urllib3.exceptions import HTTPError
 
 from settings import Cluster
 
 PATIENCE_SECONDS: Final = 10
+UNANSWERED: Final = (ApiException, ConfigException, HTTPError, OSError)
+"""What the client raises of a cluster that cannot be asked, or does not answer."""
 Served = Mapping[str, frozenset[str]]
 """API version, such as `apps/v1` → the kinds that the cluster serves in it."""
 
@@ -35,3 +40,8 @@ def connected(cluster: Cluster) -> client.ApiClient:
     file = cluster.kubeconfig and str(Path(cluster.kubeconfig).expanduser())
     config.load_kube_config(config_file=file, context=cluster.context, client_configuration=access)
     return client.ApiClient(access)
+
+
+def reason(error: Exception) -> object:
+    """Why a cluster could not be asked, in the client's shortest words."""
+    return getattr(error, "reason", None) or error

@@ -12,10 +12,8 @@ from typing import Any, Final
 import pulumi
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
-from kubernetes.config import ConfigException
-from urllib3.exceptions import HTTPError
 
-from checks.cluster import PATIENCE_SECONDS, connected
+from checks.cluster import PATIENCE_SECONDS, UNANSWERED, connected, reason
 from components.kit.labels import STACK
 from components.training.template import TRAINED, model_of
 from settings import Settings, SettingsError
@@ -30,9 +28,10 @@ def check(stack: Settings) -> None:
         api = connected(stack.cluster)
         lost = list(_lost_volumes(api, stack))
         gone = sorted(_departed_models(api, stack))
-    except (ApiException, ConfigException, HTTPError, OSError) as error:
-        reason = getattr(error, "reason", None) or error
-        pulumi.log.warn(f"{stack.cluster.context} could not be asked for data that an update would delete: {reason}")
+    except UNANSWERED as error:
+        pulumi.log.warn(
+            f"{stack.cluster.context} could not be asked for data that an update would delete: {reason(error)}"
+        )
         return
     for model in gone:
         pulumi.log.warn(

@@ -10,11 +10,8 @@ from typing import Any
 
 import pulumi
 from kubernetes import client
-from kubernetes.client.exceptions import ApiException
-from kubernetes.config import ConfigException
-from urllib3.exceptions import HTTPError
 
-from checks.cluster import PATIENCE_SECONDS, connected
+from checks.cluster import PATIENCE_SECONDS, UNANSWERED, connected, reason
 from settings import Settings, SettingsError
 
 
@@ -31,9 +28,9 @@ def identity(stack: Settings) -> str:
         found: Any = client.CoreV1Api(connected(cluster)).read_namespace(
             "kube-system", _request_timeout=PATIENCE_SECONDS
         )
-    except (ApiException, ConfigException, HTTPError, OSError) as error:
-        reason = getattr(error, "reason", None) or error
-        problem = f"{cluster.context} could not be asked for the uid of kube-system, by which Pulumi knows it: {reason}"
+    except UNANSWERED as error:
+        asked = "could not be asked for the uid of kube-system, by which Pulumi knows it"
+        problem = f"{cluster.context} {asked}: {reason(error)}"
         if not pulumi.runtime.is_dry_run():
             remedy = "Mend the access to it, or set ml-loop:cluster.identifier to what Pulumi knows it by"
             raise SettingsError([f"{problem}. {remedy}."]) from None

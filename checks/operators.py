@@ -13,11 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import pulumi
-from kubernetes.client.exceptions import ApiException
-from kubernetes.config import ConfigException
-from urllib3.exceptions import HTTPError
 
-from checks.cluster import Served, served
+from checks.cluster import UNANSWERED, Served, reason, served
 from settings import Delivery, KServeMode, Settings, SettingsError
 from settings.problem import Problem, dotted
 
@@ -60,9 +57,8 @@ def check(stack: Settings) -> None:
     context = stack.cluster.context
     try:
         found = served(stack.cluster, {version.partition("/")[0] for each in needed for version in each.kinds})
-    except (ApiException, ConfigException, HTTPError, OSError) as error:
-        reason = getattr(error, "reason", None) or error
-        pulumi.log.warn(f"{context} could not be asked for its operators, nothing is known of them: {reason}")
+    except UNANSWERED as error:
+        pulumi.log.warn(f"{context} could not be asked for its operators, nothing is known of them: {reason(error)}")
         return
     problems = [problem for each in needed if (problem := each.problem(found, context))]
     if problems:

@@ -5,11 +5,8 @@ from typing import Any, Final
 
 import pulumi
 from kubernetes import client
-from kubernetes.client.exceptions import ApiException
-from kubernetes.config import ConfigException
-from urllib3.exceptions import HTTPError
 
-from checks.cluster import PATIENCE_SECONDS, connected
+from checks.cluster import PATIENCE_SECONDS, UNANSWERED, connected
 from components.tracking import DATABASE
 from components.tracking.postgres import BACKUP_PLUGIN
 from settings import Settings, SettingsError
@@ -47,7 +44,7 @@ def _written(stack: Settings) -> str | None:
             *("postgresql.cnpg.io", "v1", stack.tracking.namespace, "clusters", DATABASE),
             _request_timeout=PATIENCE_SECONDS,
         )
-    except (ApiException, ConfigException, HTTPError, OSError):
+    except UNANSWERED:
         return None
     plugins = [each for each in found["spec"].get("plugins", []) if each["name"] == BACKUP_PLUGIN]
     return plugins[0]["parameters"]["serverName"] if plugins else None

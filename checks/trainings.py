@@ -13,10 +13,8 @@ from typing import Any, Final
 import pulumi
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
-from kubernetes.config import ConfigException
-from urllib3.exceptions import HTTPError
 
-from checks.cluster import PATIENCE_SECONDS, connected
+from checks.cluster import PATIENCE_SECONDS, UNANSWERED, connected, reason
 from components.training.metrics import ENDED
 from components.training.template import TRAINED, belongs
 from settings import Settings
@@ -33,11 +31,10 @@ def templates_in_use(stack: Settings) -> Mapping[str, Specs]:
         return {}
     try:
         return _found(stack)
-    except (ApiException, ConfigException, HTTPError, OSError) as error:
-        reason = getattr(error, "reason", None) or error
+    except UNANSWERED as error:
         pulumi.log.warn(
             f"{stack.cluster.context} could not be asked for trainings that run, so an update that changes how a model "
-            f"is trained may end them: {reason}"
+            f"is trained may end them: {reason(error)}"
         )
         return {}
 

@@ -5,16 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-
-class Crash(Exception):  # noqa: N818  # not an error of the code under test
-    """The process is gone."""
-
-
-class TopicPartition(NamedTuple):
-    topic: str
-    partition: int
-    offset: int = -1001
-    metadata: str | None = None
+from mortal import Mortal, TopicPartition
 
 
 class Message(NamedTuple):
@@ -44,18 +35,13 @@ class Broker:
     published: list[bytes] = field(default_factory=list)
 
 
-class Process:
+class Process(Mortal):
     """A consumer and a producer of one process. Each of their effects may be the last; `lives` counts down to it."""
 
     def __init__(self, broker: Broker, dice: random.Random, lives: int | None) -> None:
-        self._broker, self._dice, self._lives = broker, dice, lives
+        super().__init__(lives)
+        self._broker, self._dice = broker, dice
         self._positions: dict[int, int] = {}
-
-    def _effect(self) -> None:
-        if self._lives is not None:
-            self._lives -= 1
-            if self._lives < 0:
-                raise Crash
 
     def committed(self, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]:
         return [self._broker.committed.get(p.partition, p) for p in partitions]

@@ -14,7 +14,8 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka import TopicPartition as ConfluentPartition
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from memory_kafka import Broker, Crash, Process, TopicPartition
+from memory_kafka import Broker, Process
+from mortal import Crash, TopicPartition
 from watched import SETTINGS, SIZE, START, Recorder, detector, malformed, prediction, run_through, watcher
 
 from contract.drift import DriftSettings

@@ -5,7 +5,8 @@ import random
 import junk
 import numpy as np
 from hypothesis import given
-from memory_kafka import Broker, Process, TopicPartition
+from memory_kafka import Broker, Process
+from mortal import TopicPartition
 from prometheus_client import REGISTRY
 from watched import SIZE, Recorder, detector, prediction
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from memory_kafka import Broker, Process, TopicPartition
+from memory_kafka import Broker, Process
+from mortal import TopicPartition
 from scipy.stats import ks_2samp
 from watched import COLUMNS, SIZE, Recorder, detector, gauge, prediction, run_through, watcher
 

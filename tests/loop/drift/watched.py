@@ -7,7 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from memory_kafka import Broker, Process, TopicPartition
+from memory_kafka import Broker, Process
+from mortal import TopicPartition
 from prometheus_client import REGISTRY
 
 from contract.drift import DriftSettings

@@ -5,18 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from mortal import Mortal, TopicPartition
+
 from loop.runtime.objects import ObjectFolder
-
-
-class Crash(Exception):  # noqa: N818  # not an error of the code under test
-    """The process is gone."""
-
-
-class TopicPartition(NamedTuple):
-    topic: str
-    partition: int
-    offset: int = -1001
-    metadata: str | None = None
 
 
 class Message(NamedTuple):
@@ -48,18 +39,13 @@ class Broker:
     kept: dict[tuple[str, int], TopicPartition] = field(default_factory=dict)
 
 
-class Process:
+class Process(Mortal):
     """A consumer and a store of one process, which dies when its effects are used up."""
 
     def __init__(self, broker: Broker, store: ObjectFolder, dice: random.Random, lives: int | None) -> None:
-        self._broker, self._store, self._dice, self._lives = broker, store, dice, lives
+        super().__init__(lives)
+        self._broker, self._store, self._dice = broker, store, dice
         self._positions: dict[tuple[str, int], int] = {}
-
-    def _effect(self) -> None:
-        if self._lives is not None:
-            self._lives -= 1
-            if self._lives < 0:
-                raise Crash
 
     def committed(self, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]:
         del timeout

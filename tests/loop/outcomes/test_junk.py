@@ -10,8 +10,9 @@ from typing import Any
 
 import junk
 from hypothesis import given
+from mortal import TopicPartition
 from prometheus_client import REGISTRY
-from record_kafka import Broker, Clock, Process, TopicPartition
+from record_kafka import Broker, Clock, Process
 
 from contract.messages import rfc3339
 from contract.names import OUTCOMES_TOPIC, PREDICTIONS_TOPIC

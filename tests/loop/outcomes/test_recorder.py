@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from record_kafka import Broker, Clock, Crash, Process, TopicPartition
+from mortal import Crash, TopicPartition
+from record_kafka import Broker, Clock, Process
 
 from contract.messages import Prediction
 from contract.names import OUTCOMES_TOPIC, PREDICTIONS_TOPIC
