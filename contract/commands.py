@@ -14,6 +14,7 @@ from contract import flags
 from contract.drift import DriftSettings
 from contract.flags import Flag
 from contract.names import METRICS_PORT, MODEL_FOLDER, SERVER_PORT, Alias
+from contract.notices import WEBHOOK_FOLDER, NoticeFormat, NoticeKind
 from contract.page import PAGE_PORT
 from contract.watching import ROLLOUT_SECONDS, WATCHING, Watching
 
@@ -250,6 +251,20 @@ class Page(Command):
     content: Annotated[str, "file with what the stack says of itself"]
     scripts: Annotated[str, "folder with the jars of the browser's scripts"] = "/opt/page"
     port: Annotated[int, "of the page, /healthz and /readyz"] = PAGE_PORT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notify(Command):
+    """Tell a webhook what happens in the loop, and what waits for people."""
+
+    NAME = "notify"
+
+    content: Annotated[str, "file with what the stack says of itself"]
+    on: Annotated[tuple[NoticeKind, ...], "what people are told of; once for each kind"]
+    format: Annotated[NoticeFormat, "how a notice is written"] = NoticeFormat.GENERIC
+    signed: Annotated[bool, "sign each notice with the key in the file signing"] = False
+    webhook: Annotated[str, "folder with the files url and signing"] = WEBHOOK_FOLDER
+    port: Annotated[int, "of /healthz and /readyz"] = PAGE_PORT
 
 
 @dataclass(frozen=True, kw_only=True)

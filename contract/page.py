@@ -53,6 +53,8 @@ class PageContent:
     """MLflow's address for people; None: it has none outside the cluster."""
     proposals: str | None = None
     """Where pull requests that propose a version wait; None: nowhere that is known."""
+    url: str | None = None
+    """The page's own address for people; None: it has none outside the cluster."""
     hosts: tuple[str, ...] = ()
     """Host headers that the page answers to."""
     models: tuple[PageModel, ...] = ()

@@ -34,6 +34,7 @@ MODULES: Final[Mapping[type[commands.Command], str]] = {
     commands.Settle: "loop.retraining.settle",
     commands.Ledger: "loop.retraining.ledger",
     commands.Page: "loop.page.server",
+    commands.Notify: "loop.page.notifier",
     commands.BusCredentials: "loop.runtime.bus",
 }
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from settings.notifications import Notifications
 from settings.problem import Allowed
 from settings.section import Section
 from settings.values.network import NodePort, WebUrl
@@ -20,3 +21,5 @@ class Page(Section):
         str, Field(min_length=1, max_length=200), Allowed("the command that applies the stack", "Write it in one line")
     ] = "pulumi up"
     """The command that puts this file into effect, as the page tells it."""
+    notifications: Notifications | None = None
+    """The webhook that is told what the page shows. Unset: nobody is told."""

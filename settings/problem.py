@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import pulumi
 from pydantic import BaseModel, GetCoreSchemaHandler, ValidationError, ValidatorFunctionWrapHandler
@@ -21,6 +21,9 @@ PROJECT = "ml-loop"
 
 EXPLAINED = "setting"
 """Type of the pydantic errors whose text is already one of ours."""
+
+NOT_SHOWN: Final = "this value (not shown)"
+"""Stands for a value that may be a secret."""
 
 Path = tuple[str | int, ...]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -16,7 +16,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, InitErrorDetails
 
-from settings.problem import EXPLAINED, Allowed, Problem, line_error, refused, shown, unknown_key
+from settings.problem import EXPLAINED, NOT_SHOWN, Allowed, Problem, line_error, refused, shown, unknown_key
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -42,6 +42,9 @@ class Section(BaseModel):
     """A mapping in the stack file with a closed set of keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, use_attribute_docstrings=True)
+
+    SECRET: ClassVar[bool] = False
+    """Whether what stands in its place may be a secret, and is never shown."""
 
     def contradictions(self) -> Iterator[Problem]:
         """Settings that are fine alone and wrong together. Sections override this; it runs once each value is valid."""
@@ -71,7 +74,11 @@ class Section(BaseModel):
             case "extra_forbidden":
                 text = unknown_key(path[-1], keys)
             case "model_type":
-                text = refused(shown(value), f"a mapping of {', '.join(keys)}", "Indent its keys below it")
+                text = refused(
+                    NOT_SHOWN if cls.SECRET else shown(value),
+                    f"a mapping of {', '.join(keys)}",
+                    "Indent its keys below it",
+                )
             case "union_tag_invalid":
                 path = (*path, "kind")
                 text = cls._unknown_kind(context["tag"], context["expected_tags"].replace("'", ""))

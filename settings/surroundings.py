@@ -11,10 +11,10 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from contract.credentials import SECRET_NAME
-from settings.problem import Allowed, Problem, one_of, refused
+from settings.problem import NOT_SHOWN, Allowed, Problem, one_of, refused
 from settings.resources import Resources
 from settings.section import FrozenMap, Section
-from settings.values.environment import NOT_SHOWN, EnvName, EnvValue, SecretKeyName
+from settings.values.environment import EnvName, EnvValue, SecretKeyName
 from settings.values.names import ExtendedResource, LabelKey, LabelValue, OtherNamespace
 from settings.values.network import PeerBlock, Port
 from settings.values.number import Count
@@ -26,6 +26,8 @@ _METADATA: Final = tuple(ip_address(each) for each in ("169.254.169.254", "fd00:
 
 class SecretKey(Section):
     """A key of a Secret, whose value no setting and no state ever holds."""
+
+    SECRET = True
 
     name: SecretName
     """Secret in the loop's namespace."""

@@ -22,7 +22,7 @@ def access(around: Surroundings) -> Access:
     if around.shared_memory is not None:
         shared.append({"name": SHARED_MEMORY, "empty_dir": {"medium": "Memory", "size_limit": around.shared_memory}})
         mounts.append({"name": SHARED_MEMORY, "mount_path": "/dev/shm"})  # noqa: S108  in the container
-    return Access(env=_env(around), mounts=mounts, volumes=shared, egress=[_traffic(each) for each in around.egress])
+    return Access(env=_env(around), mounts=mounts, volumes=shared, egress=[traffic(each) for each in around.egress])
 
 
 def spelled_access(around: Surroundings) -> Access:
@@ -56,7 +56,8 @@ def _env(around: Surroundings) -> list[Env]:
     return [*plain, *(secret_env(name, each.name, each.key) for name, each in around.secrets.items())]
 
 
-def _traffic(egress: Egress) -> Allowance:
+def traffic(egress: Egress) -> Allowance:
+    """One entry as a NetworkPolicy has it."""
     if egress.cidr is not None:
         return Allowance(ports=egress.ports, peers=blocks([egress.cidr]))
     if egress.namespace is not None and not egress.pod_labels:

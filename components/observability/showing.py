@@ -10,6 +10,7 @@ from pulumi import Input, Output, ResourceOptions
 from components.kit.images import image
 from components.kit.labels import selector
 from components.kit.network import ANYWHERE, Peers, pods
+from components.observability.notifier import LoopNotifier, LoopNotifierArgs
 from components.observability.page import LoopPage, LoopPageArgs
 from components.serving.gateway import Gateway
 from components.tracking import LOGIN, login
@@ -39,7 +40,7 @@ def loop_page(
     args = LoopPageArgs(
         namespace=namespace,
         image=image(stack, ImageName.PAGE),
-        content=_content(stack, tracking_url, models),
+        content=_content(stack, tracking_url, _url(stack, gateway), models),
         tracking=mlflow.tracking,
         peers=_peers(stack, gateway),
         node_port=stack.page.node_port,
@@ -47,6 +48,15 @@ def loop_page(
         host=stack.tracking.host if routed else None,
     )
     LoopPage("page", args, opts)
+    if stack.page.notifications is not None:
+        told = LoopNotifierArgs(
+            namespace=namespace,
+            image=args.image,
+            content=args.content,
+            tracking=args.tracking,
+            settings=stack.page.notifications,
+        )
+        LoopNotifier("notifier", told, opts)
     return _url(stack, gateway)
 
 
@@ -69,7 +79,7 @@ def _peers(stack: Settings, gateway: Gateway | None) -> Peers:
     return (pods({}),)
 
 
-def _content(stack: Settings, tracking_url: str | None, models: Outputs) -> Output[str]:
+def _content(stack: Settings, tracking_url: str | None, url: str | None, models: Outputs) -> Output[str]:
     """What only the program knows of the models, their outputs, is filled in once they exist."""
     assert stack.page is not None  # noqa: S101  there is no page without
     known = PageContent(
@@ -79,6 +89,7 @@ def _content(stack: Settings, tracking_url: str | None, models: Outputs) -> Outp
         settings=f"Pulumi.{pulumi.get_stack()}.yaml",
         tracking_url=tracking_url,
         proposals=stack.page.proposals,
+        url=url,
         hosts=_hosts(stack),
     )
     parts = {name: dict(outputs) for name, outputs in models.items()}

@@ -27,7 +27,7 @@ from loop.drift.looks import RecentLooks
 from loop.drift.row import CLOCK_SKEW, Layouts, MalformedError, Row, UnknownVersionError, parse
 from loop.drift.watcher import Watcher
 from loop.drift.window import Bookmark, Windows, first_span
-from loop.runtime import watcher
+from loop.runtime import log, watcher
 from loop.runtime.kafka import client_settings
 
 _log = logging.getLogger(__name__)
@@ -237,7 +237,7 @@ def publisher(producer: Any, model: str) -> Callable[[list[bytes]], None]:
 def main() -> int:
     given = Detect.parse(sys.argv[1:])
     settings = given.drift
-    watcher.log_to_stderr()
+    log.to_stderr()
     from confluent_kafka import Consumer as KafkaConsumer  # noqa: PLC0415  # --help need not wait for all of these
     from confluent_kafka import Producer, TopicPartition  # noqa: PLC0415
     from mlflow import MlflowClient  # noqa: PLC0415

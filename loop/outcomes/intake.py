@@ -21,7 +21,7 @@ from contract import metrics
 from contract.names import OUTCOMES_TOPIC
 from contract.outcome_commands import TakeOutcomes
 from contract.outcomes import read_body
-from loop.runtime import probes, watcher
+from loop.runtime import log, probes
 from loop.runtime.kafka import client_settings
 from loop.runtime.metrics import counter
 from loop.runtime.publishing import PATIENCE, Publisher
@@ -83,7 +83,7 @@ def _answer(status: int, sentence: str, headers: dict[str, str] | None = None) -
 
 def main() -> int:
     given = TakeOutcomes.parse(sys.argv[1:])
-    watcher.log_to_stderr()
+    log.to_stderr()
     import uvicorn  # noqa: PLC0415  # --help need not wait for it
     from confluent_kafka import Producer  # noqa: PLC0415
 

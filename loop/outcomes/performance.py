@@ -24,7 +24,7 @@ from contract.names import DRIFT_TOPIC, PERFORMANCE_FEATURE, Alias, Env, Tag
 from contract.outcome_commands import WatchPerformance
 from loop.outcomes import join, measures
 from loop.outcomes.archive import RowKind, day_of
-from loop.runtime import objects, watcher
+from loop.runtime import log, objects, watcher
 from loop.runtime.kafka import client_settings
 from loop.runtime.metrics import counter, gauge
 from loop.runtime.objects import ObjectFolder, ObjectStoreError
@@ -232,7 +232,7 @@ class PerformanceWatch:
 
 def main() -> int:
     given = WatchPerformance.parse(sys.argv[1:])
-    watcher.log_to_stderr()
+    log.to_stderr()
     from confluent_kafka import Producer  # noqa: PLC0415  # --help need not wait for it
 
     producer = Producer(client_settings(os.environ) | {"enable.idempotence": True, "message.timeout.ms": 30_000})

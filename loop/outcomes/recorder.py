@@ -21,7 +21,7 @@ from contract.messages import Malformed
 from contract.names import Env
 from contract.outcome_commands import Record
 from loop.outcomes.archive import TOPICS, files, row
-from loop.runtime import objects, watcher
+from loop.runtime import log, objects, watcher
 from loop.runtime.kafka import client_settings
 from loop.runtime.metrics import counter
 from loop.runtime.objects import ObjectFolder, ObjectStoreError
@@ -185,7 +185,7 @@ def _until(metadata: str | None) -> int | None:
 
 def main() -> int:
     given = Record.parse(sys.argv[1:])
-    watcher.log_to_stderr()
+    log.to_stderr()
     from confluent_kafka import Consumer, TopicPartition  # noqa: PLC0415  # --help need not wait for it
 
     consumer = Consumer(

@@ -20,7 +20,6 @@ from contract.looks import LOOKS_PATH, Look, LooksAnswer
 from contract.messages import Malformed
 from contract.names import METRICS_PORT, MODEL_LABEL, SERVER_PORT
 from loop.page.asking import Answers, Away, Told
-from loop.runtime import pod
 
 Json = dict[str, Any]
 
@@ -73,7 +72,7 @@ class Sources:
         query = {"labelSelector": f"{MODEL_LABEL}={model}"} if model else {}
 
         async def ask() -> list[Json]:
-            headers = {"Authorization": f"Bearer {_token()}"}
+            headers = authorization()
             path = f"{root}/{group}/namespaces/{namespace}/{kind}"
             return [_needed(each) for each in (await _json(self._kubernetes, path, query, headers))["items"]]
 
@@ -160,19 +159,29 @@ class Sources:
 
 def clients(environment: Mapping[str, str] = os.environ) -> Sources:
     """The sources as a pod reaches them."""
-    host, port = environment["KUBERNETES_SERVICE_HOST"], environment["KUBERNETES_SERVICE_PORT"]
-    here = f"[{host}]" if ":" in host else host
     # One for all: by itself each client would read the world's authorities, which is a fifth of the page's memory.
-    trusted = ssl.create_default_context(cafile=str(ACCOUNT / "ca.crt"))
+    trusted = _trusted()
     return Sources(
-        httpx.AsyncClient(base_url=f"https://{here}:{port}", verify=trusted, trust_env=False),
+        kubernetes(environment, trusted),
         httpx.AsyncClient(base_url=environment["MLFLOW_TRACKING_URI"], verify=trusted, trust_env=False),
         httpx.AsyncClient(verify=trusted, trust_env=False),
     )
 
 
-def namespace() -> str:
-    return pod.namespace()
+def kubernetes(environment: Mapping[str, str] = os.environ, trusted: ssl.SSLContext | None = None) -> httpx.AsyncClient:
+    """A client of the API server; each request needs `authorization`."""
+    host, port = environment["KUBERNETES_SERVICE_HOST"], environment["KUBERNETES_SERVICE_PORT"]
+    here = f"[{host}]" if ":" in host else host
+    return httpx.AsyncClient(base_url=f"https://{here}:{port}", verify=trusted or _trusted(), trust_env=False)
+
+
+def authorization() -> dict[str, str]:
+    """The header by which the API server knows the pod."""
+    return {"Authorization": f"Bearer {_token()}"}
+
+
+def _trusted() -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=str(ACCOUNT / "ca.crt"))
 
 
 def address(of: Json) -> str:

@@ -21,7 +21,7 @@ from contract import metrics
 from contract.commands import WatchAliases
 from contract.names import PRODUCTION_TAG, Alias, Tag
 from loop.promotion.change import Change
-from loop.runtime import command, watcher
+from loop.runtime import command, log, watcher
 from loop.runtime.metrics import counter, gauge
 from loop.runtime.pin import Pin
 from loop.runtime.registry import Registry, RegistryError
@@ -177,7 +177,7 @@ def _name(version: str | None) -> str:
 
 def main() -> int:
     given = WatchAliases.parse(sys.argv[1:])
-    watcher.log_to_stderr()
+    log.to_stderr()
     try:
         # The next look is the next attempt.
         watch = AliasWatcher(Registry(patience=0), given.model, _service(given))

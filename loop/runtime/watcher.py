@@ -1,6 +1,5 @@
 """A process that watches: it steps until it is told to stop, and says at its addresses whether it works."""
 
-import logging
 import signal
 import threading
 from collections.abc import Callable
@@ -21,8 +20,3 @@ def run(step: Callable[[], float], *, port: int, alive: Check, ready: Check, pag
     finally:
         server.shutdown()
         server.server_close()
-
-
-def log_to_stderr() -> None:
-    """One line per event, with its time: for the program's start, before anything is logged."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")

@@ -1,16 +1,14 @@
 """Environment variables that the user's code is given."""
 
 import re
-from typing import Annotated, Final
+from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from contract.credentials import SECRET_VALUE
-from settings.problem import Allowed, has_password
+from settings.problem import NOT_SHOWN, Allowed, has_password
 from settings.values.templates import untemplated
 
-NOT_SHOWN: Final = "this value (not shown)"
-"""It may be a secret."""
 _NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _RESERVED = re.compile(
     r"(ML_LOOP|KAFKA|MLFLOW_TRACKING|MLFLOW_REGISTRY|MLFLOW_EXPERIMENT|KUBERNETES|ARGO)_.*"

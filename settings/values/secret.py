@@ -6,7 +6,7 @@ from typing import Annotated
 import pulumi
 from pydantic import AfterValidator, Field, InstanceOf, WithJsonSchema
 
-from settings.problem import PROJECT, Allowed
+from settings.problem import NOT_SHOWN, PROJECT, Allowed
 
 _KEY_MATERIAL = re.compile(r"(?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9]{20,}|[0-9]{20,}")
 
@@ -24,7 +24,7 @@ SecretName = Annotated[
     Allowed(
         "the name of a Kubernetes Secret, not the secret itself",
         "Create a Secret that holds it (kubectl create secret generic NAME) and write its name here",
-        instead_of_value="this value (not shown)",
+        instead_of_value=NOT_SHOWN,
     ),
 ]
 """Lowercase letters, digits, inner hyphens and dots, without a run of letters and digits that looks like a key."""

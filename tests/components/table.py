@@ -16,6 +16,7 @@ from components.monitoring.detector import DriftMonitor
 from components.monitoring.outcome_intake import OutcomeIntake, OutcomeIntakeArgs
 from components.monitoring.outcome_record import OutcomeRecord
 from components.observability.alerts import Watched
+from components.observability.notifier import LoopNotifier, LoopNotifierArgs
 from components.observability.observability import Observability, ObservabilityArgs, Target
 from components.observability.page import LoopPage, LoopPageArgs
 from components.platform.argo_events import ArgoEvents, ArgoEventsArgs
@@ -44,6 +45,7 @@ from components.training.step_results import StepResults, StepResultsArgs
 from components.training.training import Training, TrainingArgs
 from settings import KServeMode
 from settings.model import Training as TrainingSettings
+from settings.notifications import Notifications
 from tests.components.arguments import (
     alias_watch_args,
     asked_args,
@@ -173,6 +175,17 @@ def loop_page_args() -> LoopPageArgs:
     )
 
 
+def loop_notifier_args() -> LoopNotifierArgs:
+    told = {"url": {"name": "webhook", "key": "url"}, "signing": {"name": "webhook", "key": "signing"}}
+    return LoopNotifierArgs(
+        namespace=NAMESPACE,
+        image=LOOP_IMAGE,
+        content="{}",
+        tracking=tracking(),
+        settings=Notifications.model_validate(told),
+    )
+
+
 def observed(opts: ResourceOptions) -> Observability:
     """The observer with the services that it observes."""
     served(opts)
@@ -218,6 +231,7 @@ COMPONENTS: Mapping[str, Callable[[ResourceOptions], pulumi.ComponentResource]] 
     "training.training": trained,
     "serving.promotion": promoted,
     "observability.observability": observed,
+    "observability.notifier": lambda opts: LoopNotifier("it", loop_notifier_args(), opts),
     "observability.page": lambda opts: LoopPage("it", loop_page_args(), opts),
 }
 """By the name of their module."""

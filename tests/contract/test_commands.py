@@ -22,6 +22,7 @@ from contract.commands import (
     Evidence,
     Fetch,
     Ledger,
+    Notify,
     Page,
     Promote,
     Register,
@@ -35,6 +36,7 @@ from contract.commands import (
 )
 from contract.drift import MIN_WINDOW, DriftReference, DriftSettings, DriftTest
 from contract.names import Alias
+from contract.notices import NoticeFormat, NoticeKind
 from contract.outcome_commands import Erase, Freeze, Record, TakeOutcomes, WatchPerformance
 from contract.watching import Limits, Watching
 
@@ -135,6 +137,15 @@ COMMANDS: Final[Mapping[type[Command], st.SearchStrategy[Command]]] = {
     Fetch: st.builds(Fetch, uri=PLACED, folder=PLACED),
     Evidence: st.builds(Evidence, model=TEXT, version=TEXT, link=st.none() | TEXT, output=st.none() | TEXT),
     Page: st.builds(Page, content=TEXT, scripts=TEXT, port=PORTS),
+    Notify: st.builds(
+        Notify,
+        content=TEXT,
+        on=st.lists(st.sampled_from(NoticeKind), min_size=1).map(tuple),
+        format=st.sampled_from(NoticeFormat),
+        signed=st.booleans(),
+        webhook=TEXT,
+        port=PORTS,
+    ),
 }
 BARE: Final = {Train, Evaluate, Fetch}
 """What they are given has no name."""
