@@ -164,6 +164,9 @@ PERFORMANCE: Final = GaugeMetric(
     "Metric of a version's answers in the last span whose outcomes are known",
     ("model", "version", "metric"),
 )
+PERFORMANCE_ERROR: Final = GaugeMetric(
+    "ml_loop_performance_error", "Its standard error, by blocks of rows", ("model", "version", "metric")
+)
 PERFORMANCE_P_VALUE: Final = GaugeMetric(
     "ml_loop_performance_p_value",
     "Adjusted p-value of its fall below what the gate measured",
@@ -183,6 +186,7 @@ OUTCOMES: Final[tuple[Metric, ...]] = (
     RECORDED,
     RECORD_FAILURES,
     PERFORMANCE,
+    PERFORMANCE_ERROR,
     PERFORMANCE_P_VALUE,
     OUTCOME_STATES,
     PERFORMANCE_FAILURES,

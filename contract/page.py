@@ -35,6 +35,8 @@ class PageModel:
     """Watched columns; none: nothing watches the model."""
     window: int = 0
     min_effect: float = 0.0
+    outcomes: bool = False
+    """Whether outcomes come back, and performance is watched."""
     cooldown: float | None = None
     """Seconds; None: drift starts no training."""
 

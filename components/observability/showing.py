@@ -121,5 +121,6 @@ def _model(name: str, model: Model, outputs: Mapping[str, Any]) -> PageModel:
         features=model.drift.features if model.drift else (),
         window=model.drift.window if model.drift else 0,
         min_effect=model.drift.min_effect if model.drift else 0.0,
+        outcomes=model.outcomes is not None,
         cooldown=model.retraining.cooldown.total_seconds() if model.retraining else None,
     )

@@ -34,6 +34,7 @@ from loop.runtime.registry import Registry, RegistryError
 _log = logging.getLogger(__name__)
 
 VALUE = gauge(metrics.PERFORMANCE)
+ERROR = gauge(metrics.PERFORMANCE_ERROR)
 P_VALUE = gauge(metrics.PERFORMANCE_P_VALUE)
 STATES = gauge(metrics.OUTCOME_STATES)
 FAILURES = counter(metrics.PERFORMANCE_FAILURES)
@@ -177,6 +178,7 @@ class PerformanceWatch:
                 }
             )
             VALUE.labels(self._given.model, version, name).set(one.value)
+            ERROR.labels(self._given.model, version, name).set(one.error)
             P_VALUE.labels(self._given.model, version, name).set(p_value)
         return {"rows": len(own), "metrics": found}
 

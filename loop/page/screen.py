@@ -14,9 +14,10 @@ from contract.names import Alias
 from contract.page import PageContent, PageModel
 from loop.page.asking import Away, Told
 from loop.page.monitoring import Monitored, monitored
+from loop.page.performance import Outcomes, outcomes
 from loop.page.retraining import Account, FeatureCooldown, cooldowns, ledger
 from loop.page.serving import SLOTS, Slot, pods_of, slot, weights
-from loop.page.sources import DETECTOR, PORTS, SERVERS, Json, Series, Sources, ready
+from loop.page.sources import DETECTOR, PERFORMANCE, PORTS, SERVERS, Json, Series, Sources, ready
 from loop.page.trainings import RunState, TrainingRun, trainings
 from loop.page.versions import ListedVersion, Registered, registered, versions
 from loop.page.waiting import Known, Task, tasks
@@ -24,6 +25,7 @@ from loop.page.waiting import Known, Task, tasks
 T = TypeVar("T")
 APP = "app.kubernetes.io/name"
 INSTANCE = "app.kubernetes.io/instance"
+ROLE = "app.kubernetes.io/component"
 BOUND = {Direction.HIGHER: "of at least", Direction.LOWER: "of at most"}
 WATCH = "The watch over the aliases"
 
@@ -39,6 +41,8 @@ class Screen:
     cooldowns: Sequence[FeatureCooldown]
     ledger: Sequence[Account]
     signature: Mapping[str, list[Json]] | None
+    outcomes: Outcomes | None
+    """None: nothing watches performance, or its watch has not been heard."""
     away: Sequence[Away]
 
     @property
@@ -102,11 +106,12 @@ async def screen(model: PageModel, content: PageContent, sources: Sources) -> Sc
     aliases = of_registry.aliases if of_registry else {}
     made = versions(listed, aliases)
     detectors = _pods(pods, "drift-detector", f"{model.name}-drift")
-    slots, watched, looks, watch, its_signature = await gather(
+    slots, watched, looks, watch, judged, its_signature = await gather(
         _slots(model.name, of_registry and aliases, routes, pods, sources),
         _exported(DETECTOR, detectors, sources),
         sources.looks(detectors),
         _exported(WATCH, _pods(pods, "alias-watch", model.name), sources),
+        _exported(PERFORMANCE, _pods(pods, "outcome-record", f"{model.name}-outcomes", "performance"), sources),
         _signature(aliases, made, sources),
     )
     known = Known(
@@ -118,6 +123,7 @@ async def screen(model: PageModel, content: PageContent, sources: Sources) -> Sc
         monitored=_monitored(model, taken(watched, None), taken(looks, ())),
         unexplained=any(each.name == metrics.UNEXPLAINED.name and each.value == 1 for each in taken(watch, None) or ()),
     )
+    performed = taken(judged, None)
     for _, missing in slots:
         if missing:
             away.setdefault(missing.source, missing)
@@ -129,6 +135,7 @@ async def screen(model: PageModel, content: PageContent, sources: Sources) -> Sc
         cooldowns=cooldowns(leases, model.name, model.features, now),
         ledger=ledger(made),
         signature=its_signature,
+        outcomes=None if performed is None else outcomes(model.name, performed, made),
         away=tuple(away.values()),
     )
 
@@ -137,8 +144,8 @@ def _monitored(model: PageModel, exported: Sequence[Series] | None, looks: Seque
     return None if exported is None or not model.features else monitored(model, exported, looks)
 
 
-def _pods(pods: Sequence[Json], app: str, instance: str) -> list[Json]:
-    wanted = {APP: app, INSTANCE: instance}
+def _pods(pods: Sequence[Json], app: str, instance: str, role: str | None = None) -> list[Json]:
+    wanted = {APP: app, INSTANCE: instance} | ({} if role is None else {ROLE: role})
     return [each for each in pods if wanted.items() <= each["metadata"].get("labels", {}).items() and ready(each)]
 
 

@@ -26,6 +26,7 @@ Json = dict[str, Any]
 KUBERNETES: Final = "Kubernetes"
 MLFLOW: Final = "MLflow"
 DETECTOR: Final = "The drift detector"
+PERFORMANCE: Final = "The watch over performance"
 SERVERS: Final = "The model servers"
 ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 API: Final = "/api/2.0/mlflow"

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from page_world import MODEL, World, content, refused, version, workflow
+from page_world import MODEL, World, content, refused, version, watcher, workflow
 
 from loop.page import sources
 from loop.page.server import HEADERS, Site, reader
@@ -256,3 +256,39 @@ def test_what_only_mlflow_knows_is_unknown_while_it_is_away_and_no_fault() -> No
 
 def test_a_server_of_another_version_than_its_alias_names_is_pointed_out() -> None:
     assert "version 3 version 2 is due" in station("serve", screen(World(aliases={"production": "2", "staging": "4"})))
+
+
+PERFORMED = """\
+ml_loop_outcomes{model="recommender",state="joined"} 4200.0
+ml_loop_outcomes{model="recommender",state="missing"} 17.0
+ml_loop_outcomes{model="recommender",state="late"} 0.0
+ml_loop_performance{metric="auc",model="recommender",version="4"} 0.861
+ml_loop_performance_error{metric="auc",model="recommender",version="4"} 0.01
+ml_loop_performance_p_value{metric="auc",model="recommender",version="4"} 3e-05
+ml_loop_performance{metric="auc",model="recommender",version="2"} 0.9
+ml_loop_performance{metric="auc",model="another",version="4"} 0.1
+"""
+
+
+def performing(exported: str) -> World:
+    world = World()
+    watch = watcher("outcome-record", "recommender-outcomes", "10.0.0.9")
+    watch["metadata"]["labels"]["app.kubernetes.io/component"] = "performance"
+    world.pods.append(watch)
+    world.exported = {**world.exported, "10.0.0.9": exported}
+    return world
+
+
+def test_performance_stands_beside_what_the_gate_measured_with_its_interval() -> None:
+    text = station("monitor", screen(performing(PERFORMED), model={"outcomes": True}))
+    assert "4 200 joined, 17 missing" in text.replace("\u202f", " ")
+    assert "version 4 auc 0.861 0.841 to 0.881 0.941 3e-05 fell" in text
+    assert "version 2 auc 0.900 – – – steady" in text  # noqa: RUF001  dashes for people
+    assert "0.100" not in text
+
+
+def test_performance_that_nobody_knows_is_said_so() -> None:
+    asked = {"outcomes": True}
+    assert "No span has been judged yet" in station("monitor", screen(performing(""), model=asked))
+    assert "how good answers were is unknown" in station("monitor", screen(model=asked))
+    assert "Performance" not in station("monitor", screen())

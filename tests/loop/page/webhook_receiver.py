@@ -1,6 +1,6 @@
 """A webhook of tests: it keeps what it is sent, and answers what a test tells it to."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,7 +17,7 @@ class Receiver:
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
+def receiving() -> Generator[Receiver]:
     """A server on loopback for as long as the block lasts."""
     found = Receiver()
 
