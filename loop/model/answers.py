@@ -149,8 +149,9 @@ def _rare(value: Any, depth: int) -> Any:  # noqa: PLR0911
         return str(value) if isinstance(value, str) else plain(value.value, depth + 1)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return plain({f.name: getattr(value, f.name) for f in dataclasses.fields(value)}, depth + 1)
-    # pydantic's models, sparse matrices, tensors of torch or TensorFlow, arrays of pandas, iterators.
-    for name in ("model_dump", "toarray", "detach", "numpy", "to_numpy", "tolist"):
+    # pydantic's models, frames of polars and tables of Arrow (before their arrays, which have no names), sparse
+    # matrices, tensors of torch or TensorFlow, arrays of pandas, iterators.
+    for name in ("model_dump", "to_dicts", "to_pylist", "toarray", "detach", "numpy", "to_numpy", "tolist"):
         convert: Callable[[], Any] | None = getattr(value, name, None)
         if callable(convert) and not isinstance(value, type):
             return plain(convert(), depth + 1)

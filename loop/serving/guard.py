@@ -1,7 +1,8 @@
 """What stands before the KServe endpoints: limits, the version header, request counts, and a clean end.
 
-The SDK's app also offers loading and unloading models, CloudEvents and binary tensors; unchecked, these let anyone
-unload the model or turn a malformed request into a 500. Only the routes the loop needs pass.
+The SDK's app also offers loading and unloading models and CloudEvents, and reads binary tensors unchecked; these let
+anyone unload the model or turn a malformed request into a 500. Only the routes the loop needs pass, and binary tensors
+become JSON first.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from contract import metrics
 from contract.names import VERSION_HEADER
 from loop.model.errors import RejectedError
 from loop.runtime.metrics import counter, histogram
+from loop.serving import binary
 
 REQUESTS = counter(metrics.REQUESTS)
 ANSWERS = histogram(metrics.ANSWERS)
@@ -83,8 +85,9 @@ class RequestGuard:
         headers = dict(scope["headers"])
         if any(name.startswith(b"ce-") for name in headers) or b"cloudevents" in headers.get(b"content-type", b""):
             raise RejectedError("CloudEvents are not accepted: send the JSON body of the v1 or v2 protocol", 415)
-        if b"inference-header-content-length" in headers:
-            raise RejectedError("binary tensors are not accepted: send them as JSON", 415)
+        json_length = headers.pop(binary.HEADER, None)
+        if json_length is not None and scope["path"].startswith("/v1/"):
+            raise RejectedError("binary tensors are the v2 protocol's: send them to /v2/models/NAME/infer", 415)
         headers[b"content-type"] = b"application/json"  # curl's default is a form
         scope["headers"] = list(headers.items())
         declared = int(headers.get(b"content-length", b"0"))
@@ -93,6 +96,10 @@ class RequestGuard:
                 body = await self._read(receive, declared)
         except TimeoutError:
             raise RejectedError(f"the body took more than {_BODY_SECONDS:g} seconds", 408) from None
+        if json_length is not None:
+            body = binary.as_json(body, json_length)
+            headers[b"content-length"] = str(len(body)).encode()
+            scope["headers"] = list(headers.items())
         replayed = False
 
         async def replay() -> Message:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import orjson
 import pandas as pd
+import pyarrow as pa
 import pytest
 from scipy import sparse
 
@@ -37,6 +38,7 @@ ANSWERS: dict[str, tuple[Any, list[Any]]] = {
     "long doubles": (np.array([0.5, np.inf], np.longdouble), [0.5, None]),
     "rare scalars": ([decimal.Decimal("0.5"), dt.date(2026, 1, 2)], [0.5, "2026-01-02"]),
     "large integers": ([2**70, 2**64 - 1], [str(2**70), 2**64 - 1]),
+    "a table of Arrow": (pa.table({"a": [0.5, None], "b": ["x", "y"]}), [{"a": 0.5, "b": "x"}, {"a": None, "b": "y"}]),
     "bytes": ([b"\x00\x01", {1, 2} - {2}], ["AAE=", [1]]),
 }  # fmt: skip
 

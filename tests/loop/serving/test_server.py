@@ -120,7 +120,6 @@ def test_a_bad_request_gets_a_4xx_with_a_reason_and_is_never_published(server: M
         ({"X-Request-Id": "a b"}, 400,
          "the header X-Request-Id must be 1 to 128 printable ASCII characters without a space"),
         ({"ce-specversion": "1.0"}, 415, "CloudEvents are not accepted: send the JSON body of the v1 or v2 protocol"),
-        ({"Inference-Header-Content-Length": "x"}, 415, "binary tensors are not accepted: send them as JSON"),
     ],
 )  # fmt: skip
 def test_a_header_the_server_cannot_honor_is_refused(
@@ -128,6 +127,16 @@ def test_a_header_the_server_cannot_honor_is_refused(
 ) -> None:
     answer = server.predict(VALID, **headers)
     assert (answer.status_code, answer.json()) == (status, {"error": said})
+
+
+def test_nothing_but_http_is_listened_for(server: ModelServer) -> None:
+    """The SDK's gRPC server has no limits, no identities, and an unload for everybody."""
+    process = Path(f"/proc/{server.process.pid}")
+    own = {str(each.readlink()) for each in (process / "fd").iterdir()}
+    listening = [line.split() for name in ("tcp", "tcp6") for line in (process / "net" / name).read_text().splitlines()]
+    ports = {int(at.rpartition(":")[2], 16) for _, at, _, state, *rest in listening
+             if state == "0A" and f"socket:[{rest[5]}]" in own}  # fmt: skip
+    assert ports == {server.port}
 
 
 def test_a_body_without_a_length_is_cut_off_at_the_limit(server: ModelServer) -> None:
