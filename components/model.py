@@ -212,6 +212,7 @@ def _watch(name: str, model: Model, training: Training, args: ModelLoopArgs, opt
                 model=name,
                 drift=model.drift,
                 metrics=_metrics(model),
+                on_drift=RetrainingCause.DRIFT in model.retraining.on,
                 template=training.template,
                 bus=args.bus,
                 kafka=args.kafka,

@@ -16,6 +16,7 @@ from typing import Any, Final
 import yaml
 from pulumi import automation
 
+from local import yaml12
 from local.paths import REPOSITORY, Paths
 from local.shell import run
 from local.steps import StepError
@@ -33,8 +34,10 @@ UPSERT: Final = "PULUMI_K8S_UPSERT_EXISTING_OBJECTS"
 SECRETS: Final = ("storeSecretKey", "logsSecretKey", "trackingSecretKey")
 
 
-def render(stack: str, paths: Paths, images: Mapping[str, str]) -> Path:
+def render(stack: str, paths: Paths, images: Mapping[str, str], guests: Mapping[str, Any] | None = None) -> Path:
     """Writes the stack's configuration for this machine: the committed file, the secrets kept, the images built here.
+
+    `guests` are models beside the file's own.
 
     With images it is the built-in cluster's stack, and gets that cluster's kubeconfig. The committed file stays as it
     is. The result also serves plain `pulumi up --config-file`.
@@ -45,8 +48,8 @@ def render(stack: str, paths: Paths, images: Mapping[str, str]) -> Path:
         passphrase.touch(mode=0o600)
         passphrase.write_text(secrets.token_urlsafe(32))
     target = paths.stack / f"Pulumi.{stack}.yaml"
-    kept = yaml.safe_load(target.read_text()) if target.exists() else {}
-    rendered = yaml.safe_load((REPOSITORY / f"Pulumi.{stack}.yaml").read_text())
+    kept = yaml12.load(target.read_text()) if target.exists() else {}
+    rendered = yaml12.load((REPOSITORY / f"Pulumi.{stack}.yaml").read_text())
     config = rendered.setdefault("config", {})
     for key in SECRETS:
         name = f"{PROJECT}:{key}"
@@ -55,6 +58,8 @@ def render(stack: str, paths: Paths, images: Mapping[str, str]) -> Path:
     if images:
         config[f"{PROJECT}:images"] = dict(images) | config.get(f"{PROJECT}:images", {})
         config[f"{PROJECT}:cluster"]["kubeconfig"] = str(paths.kubeconfig)
+    if guests:
+        config[f"{PROJECT}:models"] = config.get(f"{PROJECT}:models", {}) | dict(guests)
     if "encryptionsalt" in kept:
         rendered["encryptionsalt"] = kept["encryptionsalt"]
     target.write_text(yaml.safe_dump(rendered, sort_keys=False))
@@ -63,7 +68,7 @@ def render(stack: str, paths: Paths, images: Mapping[str, str]) -> Path:
 
 def applied(stack: str, paths: Paths) -> Mapping[str, Any]:
     """The configuration as `render` wrote it for the last `up`."""
-    return yaml.safe_load((paths.stack / f"Pulumi.{stack}.yaml").read_text())["config"]
+    return yaml12.load((paths.stack / f"Pulumi.{stack}.yaml").read_text())["config"]
 
 
 def select(stack: str, paths: Paths) -> automation.Stack:
@@ -132,7 +137,7 @@ def context_of(stack: str) -> str:
 
 def wants_backups(stack: str) -> bool:
     """Whether a stack's committed file asks for backups of MLflow's database. The program judges what it says."""
-    found: Any = yaml.safe_load((REPOSITORY / f"Pulumi.{stack}.yaml").read_text())["config"]
+    found: Any = yaml12.load((REPOSITORY / f"Pulumi.{stack}.yaml").read_text())["config"]
     for key in (f"{PROJECT}:tracking", "postgres", "backup"):
         found = found.get(key) if isinstance(found, Mapping) else None
     return found is not None
@@ -143,22 +148,30 @@ def program() -> None:
     runpy.run_path(str(REPOSITORY / "__main__.py"), run_name="__main__")
 
 
-def up(stack: str, paths: Paths, images: Mapping[str, str], show: Callable[[str], None]) -> Mapping[str, Any]:
+def up(
+    stack: str,
+    paths: Paths,
+    images: Mapping[str, str],
+    show: Callable[[str], None],
+    guests: Mapping[str, Any] | None = None,
+) -> Mapping[str, Any]:
     """Applies the program under the policy pack; returns the outputs, secrets left out."""
     options: dict[str, Any] = {"on_output": show, "color": "never", "suppress_progress": True}
     if (REPOSITORY / "policy" / "PulumiPolicy.yaml").exists():
         options["policy_packs"] = [str(REPOSITORY / "policy")]
     try:
-        result = ready(stack, paths, images).up(**options)
+        result = ready(stack, paths, images, guests).up(**options)
     except automation.CommandError as error:
         raise StepError(reason(str(error))) from None
     killed(paths).unlink(missing_ok=True)
     return plain(result.outputs)
 
 
-def ready(stack: str, paths: Paths, images: Mapping[str, str]) -> automation.Stack:
+def ready(
+    stack: str, paths: Paths, images: Mapping[str, str], guests: Mapping[str, Any] | None = None
+) -> automation.Stack:
     """The stack with its configuration and secrets, and nobody in the way. Raises CommandError."""
-    render(stack, paths, images)
+    render(stack, paths, images, guests)
     selected = select(stack, paths)
     make_secrets(stack, paths)
     heal(selected, paths)

@@ -46,6 +46,8 @@ class RetrainingArgs:
     drift: Drift
     metrics: Sequence[str] = ()
     """Metrics of the gate whose fall starts a training as drift does."""
+    on_drift: bool = True
+    """Whether drift starts one, too."""
     template: pulumi.Input[str]
     """The WorkflowTemplate that trains the model."""
     bus: EventBus
@@ -79,7 +81,11 @@ class Retraining(pulumi.ComponentResource):
                 "eventBusName": args.bus.name,
                 "template": pod_template(sensor_labels, _trainer(name, args, child)),
                 "dependencies": [
-                    {**event, "name": EVENT, "filters": filters(args.model, args.drift, args.metrics)},
+                    {
+                        **event,
+                        "name": EVENT,
+                        "filters": filters(args.model, args.drift, args.metrics, on_drift=args.on_drift),
+                    },
                     {**event, "name": REJECTED, "filters": malformed(args.model, args.drift, args.metrics)},
                 ],
                 "triggers": [trigger(args.model, args.template), show(REJECTED)],

@@ -40,8 +40,10 @@ FROM_EVENT: Final[Mapping[str, Mapping[str, str]]] = {
 """The training's parameters → where their values are in the event."""
 
 
-def filters(model: str, drift: Drift, metrics: Sequence[str] = ()) -> dict[str, Any]:
+def filters(model: str, drift: Drift, metrics: Sequence[str] = (), *, on_drift: bool = True) -> dict[str, Any]:
     """What passes: drift of this model, in a feature it watches, and falls of the `metrics` whose performance counts.
+
+    Without `on_drift` the falls alone.
 
     All of it is needed to name and to start a training.
 
@@ -49,17 +51,18 @@ def filters(model: str, drift: Drift, metrics: Sequence[str] = ()) -> dict[str, 
     """
     texts = {
         "body.model": re.escape(model),
-        "body.feature": "|".join(re.escape(feature) for feature in _features(drift, metrics)),
+        "body.feature": "|".join(re.escape(each) for each in _features(drift if on_drift else None, metrics)),
         "body.id": EVENT_ID,
     }
-    kinds = [f'kind == "{each}"' for each in (EventKind.DRIFT, *([EventKind.PERFORMANCE] if metrics else []))]
+    # A filter on data fails where there is none, and an event of an older detector says no kind: it was drift.
+    of_drift = ["kind == nil", f'kind == "{EventKind.DRIFT}"'] if on_drift else []
+    of_performance = [f'kind == "{EventKind.PERFORMANCE}"'] if metrics else []
     # The language of expressions knows no exponents.
     threshold = f"{Decimal(str(drift.p_value)):f}"
     return {
         "exprs": [{"expr": f"p >= 0 && p < {threshold}", "fields": [{"name": "p", "path": "body.p_value"}]}],
         "data": [{"path": path, "type": "string", "value": [f"^({text})$"]} for path, text in texts.items()],
-        # A filter on data fails where there is none, and an event of an older detector says no kind: it was drift.
-        "script": f"local kind = event.body.kind return kind == nil or {' or '.join(kinds)}",
+        "script": f"local kind = event.body.kind return {' or '.join([*of_drift, *of_performance])}",
     }
 
 
@@ -85,8 +88,8 @@ return not (named and identified and type(p) == "number" and p >= 0 and p <= 1)
     }
 
 
-def _features(drift: Drift, metrics: Sequence[str]) -> tuple[str, ...]:
-    watched = (ALL_FEATURES,) if drift.test.joint else drift.features
+def _features(drift: Drift | None, metrics: Sequence[str]) -> tuple[str, ...]:
+    watched = () if drift is None else (ALL_FEATURES,) if drift.test.joint else drift.features
     return (*watched, *(f"{PERFORMANCE_FEATURE}{each}" for each in metrics))
 
 

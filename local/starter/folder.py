@@ -8,6 +8,7 @@ import pulumi
 import yaml
 
 import settings
+from local import yaml12
 from local.starter import new
 from local.steps import StepError
 from settings import Model, SettingsError
@@ -52,7 +53,7 @@ def read(path: Path) -> ModelFolder:
     if not file.exists():
         raise StepError(f"{path} has no {SETTINGS}; `make model NAME=…` makes a folder with one")
     try:
-        found = yaml.safe_load(file.read_text())
+        found = yaml12.load(file.read_text())
     except yaml.YAMLError as error:
         raise StepError(f"{file} is no YAML: {' '.join(str(error).split())}") from None
     if not isinstance(found, dict) or len(found) != 1 or not isinstance(next(iter(found.values())), dict):

@@ -67,6 +67,22 @@ def test_secrets_and_the_salt_they_are_encrypted_with_are_kept(checkout: Path, p
     assert render(paths) == {"config": COMMITTED["config"] | kept, "encryptionsalt": "v1:salt"}
 
 
+def test_keys_are_words_as_pulumi_reads_them(checkout: Path, paths: Paths) -> None:
+    retraining = {"on": ["performance"], "note": "no"}
+    (checkout / "Pulumi.local.yaml").write_text(
+        "config: {ml-loop:cluster: {}, ml-loop:models: {a: {retraining: {on: [performance], note: no}, b: true}}}"
+    )
+    for _ in range(2):  # what was written is read again
+        assert render(paths)["config"]["ml-loop:models"] == {"a": {"retraining": retraining, "b": True}}
+
+
+def test_a_guest_is_a_model_beside_those_of_the_file_for_one_up(checkout: Path, paths: Paths) -> None:
+    commit(checkout, {"config": {**COMMITTED["config"], "ml-loop:models": {"own": {}}}})
+    with_guest = stack.render("local", paths, {}, {"guest": {"production": 2}})
+    assert yaml.safe_load(with_guest.read_text())["config"]["ml-loop:models"] == {"own": {}, "guest": {"production": 2}}
+    assert render(paths)["config"]["ml-loop:models"] == {"own": {}}
+
+
 def test_a_setting_taken_out_of_the_committed_file_is_gone(checkout: Path, paths: Paths) -> None:
     render(paths, IMAGES)
     commit(checkout, {"config": {"ml-loop:cluster": {"context": "mine"}}})

@@ -121,7 +121,9 @@ def test_a_fall_of_the_gate_s_metrics_starts_a_training_where_the_settings_say_s
         (feature,) = (each["value"] for each in first["data"] if each["path"] == "body.feature")
         return feature, first["script"]
 
-    only, both = passes({}), passes({"on": ["drift", "performance"]})
+    only, both, falls = passes({}), passes({"on": ["drift", "performance"]}), passes({"on": ["performance"]})
+    assert falls[0] == ["^(performance:auc)$"]
+    assert falls[1].endswith('return kind == "performance"')
     assert only[0] == ["^(pages)$"]
     assert both[0] == ["^(pages|performance:auc)$"]
     assert '"performance"' not in only[1]
