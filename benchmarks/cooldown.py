@@ -12,11 +12,10 @@ from itertools import pairwise
 from unittest import mock
 
 from loop.retraining.cooldown import ask
-from loop.retraining.decision import Event, Hold
+from loop.retraining.decision import TOGETHER, Event, Hold
 from loop.retraining.leases import Stored
 
 COOLDOWN = timedelta(hours=6)
-COALESCE = timedelta(hours=1)
 START = datetime(2026, 1, 1, tzinfo=UTC)
 FEATURES = ("a", "b", "c", "d")
 
@@ -63,7 +62,7 @@ class World:
         event = self._event()
         self.events += 1
         try:
-            granted, _ = ask(self, "m", event, COOLDOWN, COALESCE)
+            granted, _ = ask(self, "m", event, COOLDOWN)
             self.refusals += not granted
             if granted and (event.id, event.run) not in self.started:
                 self.started[event.id, event.run] = self.now
@@ -111,7 +110,7 @@ def main() -> None:
     print(
         f"{world.events} events over {(world.now - START).days} days: {len(world.started)} trainings, "
         f"{world.refusals} refused, {world.violations()} cooldown violations, "
-        f"{world.trainings_closer_than(COALESCE)} trainings closer than {COALESCE}, "
+        f"{world.trainings_closer_than(TOGETHER)} trainings closer than {TOGETHER}, "
         f"{world.events_with_two_trainings()} events with two trainings; {time.process_time() - began:.0f} s of CPU"
     )
 

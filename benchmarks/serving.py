@@ -157,7 +157,7 @@ def line(name: str, clients: int, times: list[float], rate: float, ratio: float)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description="What serving costs, beside the bare model and two other servers.")
     parser.add_argument("--requests", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--without", nargs="*", default=[], help="servers that are left out")

@@ -31,7 +31,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--predictions-per-hour", type=float, default=1000.0)
     parser.add_argument("--reference-rows", type=int, default=1000, help="rows that training keeps as the reference")
     parser.add_argument("--cooldown", type=flags.seconds, default="21600s", help="between two retrains of a feature")
-    parser.add_argument("--coalesce", type=flags.seconds, default="3600s", help="features within it share a retrain")
     parser.add_argument("--shift", type=float, default=0.5, help="the drift: a feature's mean, in standard deviations")
     parser.add_argument("--years", type=int, default=1, help="years without drift, each with a reference of its own")
     parser.add_argument("--trials", type=int, default=200, help="drifts whose delay is measured")
@@ -59,9 +58,7 @@ def _scenario(parser: argparse.ArgumentParser, arguments: argparse.Namespace) ->
         settings = flags.read(DriftSettings, arguments, features=names)
     except ValueError as error:
         parser.error(str(error))
-    return Scenario(
-        settings, arguments.predictions_per_hour, arguments.reference_rows, arguments.cooldown, arguments.coalesce
-    )
+    return Scenario(settings, arguments.predictions_per_hour, arguments.reference_rows, arguments.cooldown)
 
 
 def table(years: list[dict[str, RuleOutcome]], late: dict[str, Floats]) -> str:

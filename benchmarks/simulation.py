@@ -25,7 +25,7 @@ from loop.drift.statistics import (
     places,
     reference_p_value,
 )
-from loop.retraining.decision import Event, Hold, decide
+from loop.retraining.decision import TOGETHER, Event, Hold, decide
 
 Floats = NDArray[np.float64]
 
@@ -46,7 +46,6 @@ class Scenario:
     predictions_per_hour: float = 1000.0
     reference_rows: int = 1000
     cooldown: timedelta = timedelta(hours=6)
-    coalesce: timedelta = timedelta(hours=1)
 
     @property
     def block(self) -> int:
@@ -143,14 +142,13 @@ def retrain(scenario: Scenario, drifted: NDArray[np.bool_], step_seconds: float)
     holds: dict[str, Hold] = {}
     model_hold: Hold | None = None
     retrains = refused = 0
-    coalesce = min(scenario.coalesce, scenario.cooldown)
     for look, feature in np.argwhere(drifted):
         name, now = scenario.settings.features[feature], _START + timedelta(seconds=float(look) * step_seconds)
         event = Event(f"{look}-{feature}", name, "")
         decision = decide(holds.get(name), event, now, scenario.cooldown)
         holds[name], granted = decision.hold, decision.granted
         if granted:
-            covering = decide(model_hold, event, now, coalesce)
+            covering = decide(model_hold, event, now, min(TOGETHER, scenario.cooldown))
             model_hold, granted = covering.hold, covering.granted
         retrains += granted
         refused += not granted

@@ -194,9 +194,6 @@ class Cooldown(Command):
     event_id: Annotated[str, "the drift event's id"]
     run: Annotated[str, "uid of the workflow: one event never starts two"] = ""
     cooldown: Annotated[timedelta, "least time between two, like 21600s"]
-    coalesce: Annotated[
-        timedelta, Flag("features drifting within it share one training, like 3600s", unless_default=True)
-    ] = timedelta(hours=1)
     namespace: Annotated[str | None, "of the Leases; default: this pod's"] = None
 
 

@@ -97,8 +97,8 @@ class Promotion(pulumi.ComponentResource):
             },
             spec={
                 "active_deadline_seconds": seconds,
-                # Pulumi's plugin takes a Job for failed by BackoffLimitExceeded or DeadlineExceeded only, not by
-                # PodFailurePolicy: so the first pod that ends with a verdict uses the limit up, all others don't count.
+                # Pulumi's plugin considers a Job failed only on BackoffLimitExceeded or DeadlineExceeded, not on
+                # PodFailurePolicy: so the first pod that ends with a verdict uses up the limit; no other pod counts.
                 "backoff_limit": 0,
                 "pod_failure_policy": {
                     "rules": [

@@ -12,17 +12,17 @@ from pathlib import Path
 
 from contract.commands import Cooldown
 from contract.names import GRANTED_FILE, MESSAGE_FILE, Env
-from loop.retraining.decision import Event, lease_name
+from loop.retraining.decision import TOGETHER, Event, lease_name
 from loop.retraining.leases import ContendedError, KubernetesStore, Store, take
 from loop.runtime import command, pod
 
 
-def ask(store: Store, model: str, event: Event, cooldown: timedelta, coalesce: timedelta) -> tuple[bool, str]:
+def ask(store: Store, model: str, event: Event, cooldown: timedelta) -> tuple[bool, str]:
     """(granted, one sentence): one training per feature per cooldown, and one for features drifting together."""
     feature = take(store, lease_name(model, event.feature), event, cooldown)
     if not feature.granted:
         return False, f"skipped: cooling down until {feature.until:%Y-%m-%dT%H:%M:%SZ}"
-    training = take(store, lease_name(model), event, min(coalesce, cooldown))
+    training = take(store, lease_name(model), event, min(TOGETHER, cooldown))
     if not training.granted:
         covered_by = f"event {training.hold.event} ({training.hold.feature})"
         return False, f"skipped: covered by the training that {covered_by} has started"
@@ -36,7 +36,7 @@ def main() -> int:
 
 def _cooldown(given: Cooldown) -> None:
     event = Event(given.event_id, given.feature, given.run)
-    granted, message = ask(_store(given.namespace), given.model, event, given.cooldown, given.coalesce)
+    granted, message = ask(_store(given.namespace), given.model, event, given.cooldown)
     print(message, flush=True)
     if folder := os.environ.get(Env.OUTPUT):
         Path(folder, GRANTED_FILE).write_text(str(granted).lower(), "utf-8")

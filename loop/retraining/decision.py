@@ -17,6 +17,9 @@ from typing import Final
 CLOCK_SKEW: Final = timedelta(minutes=1)
 """How far the clocks of two API servers may be apart without a hold ending early; added to each hold."""
 
+TOGETHER: Final = timedelta(hours=1)
+"""Features of one model that drift within it share one training."""
+
 BACKOFF: Final = timedelta(minutes=5)
 """Until the next attempt after a training that failed; doubled by each failure in a row, up to the cooldown."""
 

@@ -89,7 +89,6 @@ COMMANDS: Final[Mapping[type[Command], st.SearchStrategy[Command]]] = {
         event_id=TEXT,
         run=TEXT,
         cooldown=DURATIONS,
-        coalesce=DURATIONS,
         namespace=st.none() | TEXT,
     ),
     BusCredentials: st.builds(BusCredentials, secret=TEXT, host=TEXT, namespace=st.none() | TEXT),

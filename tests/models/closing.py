@@ -6,13 +6,9 @@ steps' commands hand over what it left.
 
 import hashlib
 import json
-import os
-import sys
 import time
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +21,13 @@ from watching import watch
 
 from contract.gate import Criterion, Direction, to_json
 from contract.names import Alias, Env, Measured
-from loop.__main__ import main
 from loop.runtime.registry import Registry
 from loop.serving.capture import Capture
 from loop.serving.fetch import fetch
 from loop.serving.server import PyfuncModel
 from loop.training import checks
 from starter.answering import KeptMessages
+from starter.steps import changed, step
 
 DATA = "a" * 64
 """Fingerprint of the rows that evaluate measures on."""
@@ -84,31 +80,6 @@ def close(case: Case, name: str, folder: Path, server: Server) -> float:
     assert len(sink.messages) == sum(sent), f"{len(sink.messages)} of {sum(sent)} rows were published"
     watch(MlflowClient(), served, sink.messages, sent[1])
     return time.monotonic() - began
-
-
-@contextmanager
-def changed(settings: Mapping[str, str]) -> Generator[None]:
-    """The environment of a step's pod, for as long as it runs."""
-    before = dict(os.environ)
-    os.environ |= settings
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ |= before
-
-
-def step(*arguments: str) -> str:
-    """Run a step of a training as its pod does; what it printed. Raises with its sentence when it fails."""
-    said, before = StringIO(), sys.argv
-    sys.argv = ["loop", *arguments]
-    try:
-        with redirect_stdout(said), redirect_stderr(said):
-            code = main()
-    finally:
-        sys.argv = before
-    assert code == 0, f"{arguments[0]}: {said.getvalue().rpartition('error: ')[2]}"
-    return said.getvalue()
 
 
 def _trained(case: Case, name: str, folder: Path) -> str:

@@ -76,7 +76,9 @@ def written(document: Mapping[str, Any]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m versions.advisories.extract", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m versions.advisories.extract", description="Advisories that name a pin."
+    )
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     document = extract(parser.parse_args(arguments).folders, pinned())
     if not document["advisories"]:

@@ -1,13 +1,15 @@
-"""What each chart is told: every value, and what it is worth."""
+"""What the operators' charts are told: what must hold of it, whatever else they are told."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
+import versions
+from components.platform.cert_manager import NAMESPACE
 from components.platform.knative import Knative
 from components.platform.kserve import KServe, KServeArgs
-from components.platform.operator import OperatorArgs
+from components.platform.operator import HAS_AUTHORITY, OperatorArgs
 from policy.rule import Resource, Stack
 from policy.rules.restricted import RESTRICTED_OPERATED_PODS
 from settings import KServeMode
@@ -15,143 +17,123 @@ from tests.components.given import NATS_IMAGE, providers
 from tests.components.table import station
 from tests.program.mocks import Recording, record
 
-AVAILABLE = {"enabled": True, "minAvailable": 1}
-SECCOMP = {"seccompProfile": {"type": "RuntimeDefault"}}
-CONTAINER = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
-AUTHORITY = {"pulumi.com/waitFor": "jsonpath={.webhooks[0].clientConfig.caBundle}"}
-
-
-def pod_context(uid: int) -> dict[str, Any]:
-    group = {"runAsUser": uid, "runAsGroup": uid, "fsGroup": uid, "fsGroupChangePolicy": "OnRootMismatch"}
-    return {"runAsNonRoot": True, **group, **SECCOMP}
-
-
-def needs(cpu: str, memory: str, limit: str) -> dict[str, Any]:
-    return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": limit}}
+OPERATORS = ("argo_events", "argo_workflows", "cert_manager", "cloudnativepg", "knative", "kserve")
 
 
 def built(component: str) -> Recording:
     return record(lambda: station(f"platform.{component}"))
 
 
-def test_argo_workflows_values() -> None:
-    assert built("argo_workflows").inputs("Chart")["values"] == {
-        "crds": {"install": True, "keep": True, "full": False},
-        "images": {"pullPolicy": "IfNotPresent"},
-        "server": {"enabled": False},
-        "workflow": {"serviceAccount": {"create": False}, "rbac": {"create": False}},
-        "controller": {
-            "replicas": 2,
-            "pdb": AVAILABLE,
-            "podSecurityContext": SECCOMP,
-            "resources": needs("100m", "128Mi", "1Gi"),
-            "workflowNamespaces": ["loop"],
-            "extraEnv": [{"name": "DEFAULT_REQUEUE_TIME", "value": "2s"}],
-            "metricsConfig": {"enabled": True, "port": 9090},
-            "parallelism": 10,
-            "namespaceParallelism": 4,
-            "workflowRestrictions": {"templateReferencing": "Secure"},
-            "workflowDefaults": {
-                "spec": {
-                    "securityContext": pod_context(65532),
-                    "ttlStrategy": {"secondsAfterSuccess": 86400, "secondsAfterFailure": 604800},
-                    "podGC": {"strategy": "OnPodSuccess", "deleteDelayDuration": "600s"},
-                    "activeDeadlineSeconds": 21600,
-                }
-            },
-        },
-        "executor": {
-            "securityContext": CONTAINER | {"runAsNonRoot": True, "runAsUser": 65532},
-            "resources": needs("10m", "32Mi", "256Mi"),
-        },
-        "mainContainer": {"securityContext": CONTAINER},
+def values(component: str) -> dict[str, Any]:
+    """What the operator's chart is told."""
+    recording = built(component)
+    (chart,) = (each for each in recording.of("Chart") if each.inputs.get("values"))
+    return chart.inputs["values"]
+
+
+def tables(tree: object) -> Iterator[Mapping[str, Any]]:
+    """Every mapping of a tree of values, the tree itself included."""
+    if isinstance(tree, Mapping):
+        yield tree
+    for inner in tree.values() if isinstance(tree, Mapping) else tree if isinstance(tree, list) else ():
+        yield from tables(inner)
+
+
+@pytest.mark.parametrize("component", OPERATORS)
+def test_what_an_operator_takes_of_a_node_is_said_and_its_memory_bounded(component: str) -> None:
+    for each in tables(values(component)):
+        if "resources" in each:
+            assert each["resources"]["requests"].keys() == {"cpu", "memory"}
+            assert "memory" in each["resources"]["limits"]
+
+
+@pytest.mark.parametrize("component", OPERATORS)
+def test_of_an_operator_with_several_replicas_one_stays_while_a_node_is_drained(component: str) -> None:
+    for each in tables(values(component)):
+        replicas = each.get("replicas", each.get("replicaCount", 1))
+        budget = each.get("pdb", each.get("podDisruptionBudget"))
+        # CloudNativePG's chart has no value for one.
+        if replicas > 1 and component != "cloudnativepg":
+            assert budget["enabled"]
+            assert 0 < budget["minAvailable"] < replicas
+
+
+@pytest.mark.parametrize("component", OPERATORS)
+def test_no_node_asks_a_registry_again_for_an_image_that_it_has(component: str) -> None:
+    policies = {text for each in tables(values(component)) for key, text in each.items() if key.endswith("ullPolicy")}
+    assert policies <= {"IfNotPresent"}
+
+
+def test_workflows_run_in_the_loop_s_namespace_by_templates_alone_and_not_for_ever() -> None:
+    controller = values("argo_workflows")["controller"]
+    defaults = controller["workflowDefaults"]["spec"]
+    assert controller["workflowNamespaces"] == ["loop"]
+    assert controller["workflowRestrictions"] == {"templateReferencing": "Secure"}
+    assert 0 < defaults["activeDeadlineSeconds"] <= 24 * 3600
+    assert defaults["ttlStrategy"].keys() == {
+        "secondsAfterSuccess",
+        "secondsAfterFailure",
     }
 
 
-def test_argo_events_values() -> None:
-    deployment = {
-        "replicas": 2,
-        "pdb": AVAILABLE,
-        "containerSecurityContext": CONTAINER,
-        "resources": needs("50m", "64Mi", "512Mi"),
-    }
-    servers = {
-        "version": "2.15.2",
-        "natsImage": NATS_IMAGE,
-        "metricsExporterImage": "docker.io/natsio/prometheus-nats-exporter:0.14.0",
-        "configReloaderImage": "docker.io/natsio/nats-server-config-reloader:0.14.0",
-        "startCommand": "/nats-server",
-    }
-    # The controller ends without an entry; this one has no image behind it.
-    nobody = {"version": "none", "natsStreamingImage": "none", "metricsExporterImage": "none"}
-    assert built("argo_events").inputs("Chart")["values"] == {
-        "crds": {"install": True, "keep": True},
-        "global": {"securityContext": pod_context(9731)},
-        "controller": {**deployment, "env": [{"name": "IMAGE_PULL_POLICY", "value": "IfNotPresent"}]},
-        "webhook": {**deployment, "enabled": True, "port": 8443},
-        "configs": {"nats": {"versions": [nobody]}, "jetstream": {"versions": [servers]}},
-    }
+def test_argo_workflows_serves_no_interface_and_makes_no_account() -> None:
+    told = values("argo_workflows")
+    assert told["server"] == {"enabled": False}
+    assert told["workflow"] == {"serviceAccount": {"create": False}, "rbac": {"create": False}}
 
 
-def test_cert_manager_values() -> None:
-    small = needs("20m", "64Mi", "512Mi")
-    assert built("cert_manager").inputs("Chart")["values"] == {
-        "crds": {"enabled": True, "keep": True},
-        "global": {"leaderElection": {"namespace": "cert-manager"}},
-        "replicaCount": 2,
-        "podDisruptionBudget": AVAILABLE,
-        "resources": small,
-        "cainjector": {"replicaCount": 2, "podDisruptionBudget": AVAILABLE, "resources": small},
-        "webhook": {
-            "replicaCount": 3,
-            "podDisruptionBudget": AVAILABLE,
-            "resources": small,
-            "validatingWebhookConfigurationAnnotations": AUTHORITY,
-            "mutatingWebhookConfigurationAnnotations": AUTHORITY,
-        },
-        "startupapicheck": {"enabled": False},
-    }
+def test_the_bus_of_argo_events_runs_pinned_images_and_nothing_else_is_offered() -> None:
+    configs = values("argo_events")["configs"]
+    (server,) = configs["jetstream"]["versions"]
+    assert server["version"] == versions.NATS.tag
+    assert server["natsImage"] == NATS_IMAGE
+    images = {server["metricsExporterImage"], server["configReloaderImage"]}
+    assert images == {versions.NATS_EXPORTER.reference, versions.NATS_RELOADER.reference}
+    # The controller ends without an entry of NATS Streaming; this one has no image behind it.
+    (streaming,) = configs["nats"]["versions"]
+    assert set(streaming.values()) == {"none"}
 
 
-def test_knative_operator_values() -> None:
-    seccomp = {"securityContext": SECCOMP}
-    values = {"knative_operator": {"knative_operator": seccomp, "operator_webhook": seccomp}}
-    assert built("knative").inputs("Chart")["values"] == values
+def test_argo_events_webhook_needs_no_capability_for_its_port() -> None:
+    assert values("argo_events")["webhook"]["port"] > 1023
 
 
-@pytest.mark.parametrize(
-    ("mode", "name", "gateway"),
-    [
-        (KServeMode.STANDARD, "Standard", {"disableIngressCreation": True, "disableIstioVirtualHost": True}),
-        (KServeMode.KNATIVE, "Knative", {"disableIstioVirtualHost": True}),
-    ],
-)
-def test_kserve_values_in_each_mode(mode: KServeMode, name: str, gateway: Mapping[str, bool]) -> None:
+def test_cert_manager_elects_at_home_and_is_waited_for_without_a_hook() -> None:
+    told = values("cert_manager")
+    assert told["global"]["leaderElection"]["namespace"] == NAMESPACE
+    assert told["startupapicheck"] == {"enabled": False}
+    for kind in ("validating", "mutating"):
+        assert told["webhook"][f"{kind}WebhookConfigurationAnnotations"] == HAS_AUTHORITY
+
+
+def test_all_pods_of_knative_s_operator_say_their_seccomp_profile() -> None:
+    told = values("knative")["knative_operator"]
+    assert {each["securityContext"]["seccompProfile"]["type"] for each in told.values()} == {"RuntimeDefault"}
+
+
+@pytest.mark.parametrize("mode", KServeMode)
+def test_kserve_runs_in_the_mode_and_makes_routes_where_the_stack_makes_none(mode: KServeMode) -> None:
     recording = record(lambda: KServe("it", KServeArgs(install=True, mode=mode), providers()))
-    initializer = CONTAINER | SECCOMP | {"runAsNonRoot": True, "privileged": False, "readOnlyRootFilesystem": False}
-    assert recording.inputs("Chart", "it-chart")["values"] == {
-        "kserve": {
-            "controller": {
-                "deploymentMode": name,
-                "imagePullPolicy": "IfNotPresent",
-                "podAnnotations": {"ml-loop.dev/mode": mode.value},
-                "resources": {
-                    "requests": {"cpu": "100m", "memory": "300Mi"},
-                    "limits": {"cpu": "1", "memory": "512Mi"},
-                },
-                "gateway": gateway,
-            },
-            "security": {"autoMountServiceAccountToken": False},
-            "storage": {"containerSecurityContext": initializer},
-        }
-    }
-    assert recording.inputs("Chart", "it-definitions").get("values", {}) == {}
+    controller = recording.inputs("Chart", "it-chart")["values"]["kserve"]["controller"]
+    assert controller["deploymentMode"].lower() == mode.value
+    # The controller looks for Knative's kinds when it starts: another mode must be another pod.
+    assert mode.value in controller["podAnnotations"].values()
+    assert controller["gateway"].get("disableIngressCreation", False) is (mode is KServeMode.STANDARD)
+    assert controller["gateway"]["disableIstioVirtualHost"]
+
+
+def test_what_kserve_puts_into_pods_is_restricted_and_gets_no_token() -> None:
+    told = values("kserve")["kserve"]
+    assert told["security"] == {"autoMountServiceAccountToken": False}
+    context = told["storage"]["containerSecurityContext"]
+    assert (context["runAsNonRoot"], context["privileged"], context["allowPrivilegeEscalation"]) == (True, False, False)
+    assert (context["capabilities"], context["seccompProfile"]) == ({"drop": ["ALL"]}, {"type": "RuntimeDefault"})
 
 
 def test_a_workflow_that_says_nothing_of_security_passes_restricted_with_the_values_and_only_with_them() -> None:
-    values = built("argo_workflows").inputs("Chart")["values"]
-    config = {key: values[key] for key in ("executor", "mainContainer")}
-    config["workflowDefaults"] = values["controller"]["workflowDefaults"]
+    told = values("argo_workflows")
+    config = {key: told[key] for key in ("executor", "mainContainer")}
+    config["workflowDefaults"] = told["controller"]["workflowDefaults"]
     template = {"name": "main", "container": {"image": "example.com/step:1.0", "command": ["true"]}}
     workflow = Resource(
         {
@@ -173,19 +155,14 @@ def test_knative_serving_is_pinned_private_and_secures_pods() -> None:
     recording = built("knative")
     serving = recording.inputs("KnativeServing")
     assert serving["metadata"]["annotations"] == {"pulumi.com/waitFor": "condition=Ready"}
-    assert serving["spec"] == {
-        "version": "1.21.3",
-        "high-availability": {"replicas": 2},
-        "ingress": {"kourier": {"enabled": True, "service-type": "ClusterIP"}},
-        "registry": {"override": {"3scale-kourier-gateway/kourier-gateway": "docker.io/envoyproxy/envoy:v1.37.10"}},
-        "config": {
-            "network": {"ingress-class": "kourier.ingress.networking.knative.dev"},
-            "features": dict.fromkeys(
-                ("secure-pod-defaults", "kubernetes.podspec-securitycontext", "kubernetes.podspec-affinity"), "enabled"
-            ),
-        },
-    }
     assert "it-chart" in recording.only("KnativeServing").depends_on
+    spec = serving["spec"]
+    assert spec["version"] == versions.KNATIVE_SERVING
+    assert spec["high-availability"]["replicas"] > 1
+    assert spec["ingress"] == {"kourier": {"enabled": True, "service-type": "ClusterIP"}}
+    assert set(spec["registry"]["override"].values()) == {versions.ENVOY.reference}
+    assert set(spec["config"]["features"].values()) == {"enabled"}
+    assert {"secure-pod-defaults", "kubernetes.podspec-securitycontext"} <= spec["config"]["features"].keys()
     home = recording.inputs("Namespace", "it-serving-namespace-namespace")["metadata"]
     assert (home["name"], home["labels"]["pod-security.kubernetes.io/enforce"]) == ("knative-serving", "restricted")
 

@@ -22,17 +22,6 @@ from tests.components.tracking.delivered import BY_URI, build, delivered, values
 from tests.program.mocks import Recording
 
 
-@pytest.fixture(scope="module")
-def recording() -> Recording:
-    return delivered()
-
-
-@pytest.fixture(scope="module")
-def own() -> dict[str, Any]:
-    """The pod template of our own Deployment."""
-    return build(mlflow_args()).inputs("Deployment")["spec"]["template"]
-
-
 def test_an_application_takes_the_deployment_s_place_and_nothing_else_changes(recording: Recording) -> None:
     by_pulumi = build(mlflow_args())
     kept = {each.urn: each.inputs for each in by_pulumi.resources if each.name != "mlflow-server"}

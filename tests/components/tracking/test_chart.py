@@ -5,25 +5,13 @@ from typing import Any
 import pytest
 
 import versions
-from tests.components.arguments import mlflow_args
 from tests.components.given import NAMESPACE
 from tests.components.platform.chart_archive import Archive, archive
-from tests.components.tracking.delivered import BY_URI, build, delivered, values
+from tests.components.tracking.delivered import BY_URI, values
 from tests.program.mocks import Recording
 
 HELD_BY_CHART = ("PGHOST", "PGPORT", "PGDATABASE")
 """Variables of the chart's ConfigMap."""
-
-
-@pytest.fixture(scope="module")
-def recording() -> Recording:
-    return delivered()
-
-
-@pytest.fixture(scope="module")
-def own() -> dict[str, Any]:
-    """The pod template of our own Deployment."""
-    return build(mlflow_args()).inputs("Deployment")["spec"]["template"]
 
 
 @pytest.fixture(scope="module")

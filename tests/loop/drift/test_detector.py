@@ -44,7 +44,7 @@ def live(  # noqa: PLR0917  # a process and what it lives in
 ) -> None:
     process = Process(broker, dice, lives)
     one = detector(process, process.publish, recorder, settings=replace(SETTINGS, every=every))
-    one.assigned(process, [TopicPartition(PREDICTIONS_TOPIC, p) for p in range(len(broker.partitions))])
+    one.assigned(process, [TopicPartition(PREDICTIONS_TOPIC, p) for p in range(len(broker.logs))])
     for _ in range(steps):
         one.step(0)
 

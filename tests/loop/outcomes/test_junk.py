@@ -10,9 +10,9 @@ from typing import Any
 
 import junk
 from hypothesis import given
-from mortal import TopicPartition
+from mortal import Broker, TopicPartition
 from prometheus_client import REGISTRY
-from record_kafka import Broker, Clock, Process
+from record_kafka import Clock, Process
 
 from contract.messages import rfc3339
 from contract.names import OUTCOMES_TOPIC, PREDICTIONS_TOPIC

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from mortal import Crash, TopicPartition
-from record_kafka import Broker, Clock, Process
+from mortal import Broker, Crash, TopicPartition
+from record_kafka import Clock, Process
 
 from contract.messages import Prediction
 from contract.names import OUTCOMES_TOPIC, PREDICTIONS_TOPIC

@@ -87,4 +87,4 @@ def at(server: LeaseServer, moment: datetime) -> None:
 
 
 def request(server: LeaseServer, event: str, feature: str = "age", run: str = "") -> tuple[bool, str]:
-    return ask(store(server), "recommender", Event(event, feature, run or event), 6 * HOURS, HOURS)
+    return ask(store(server), "recommender", Event(event, feature, run or event), 6 * HOURS)

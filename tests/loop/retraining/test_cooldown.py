@@ -58,7 +58,7 @@ def test_of_many_that_ask_at_once_exactly_one_is_granted_and_all_refusals_are_co
     def contend(number: int) -> None:
         mine = store(server)
         together.wait()
-        answers.append(ask(mine, "recommender", Event(f"e{number}", "age", f"r{number}"), 6 * HOURS, HOURS)[0])
+        answers.append(ask(mine, "recommender", Event(f"e{number}", "age", f"r{number}"), 6 * HOURS)[0])
 
     threads = [threading.Thread(target=contend, args=(number,)) for number in range(12)]
     for thread in threads:

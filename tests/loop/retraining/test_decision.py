@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.cooldown import COALESCE, World, run
-from loop.retraining.decision import CLOCK_SKEW, Ending, Event, Hold, decide, lease_name, settle
+from benchmarks.cooldown import World, run
+from loop.retraining.decision import CLOCK_SKEW, TOGETHER, Ending, Event, Hold, decide, lease_name, settle
 from loop.retraining.leases import ContendedError, take
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -148,7 +148,7 @@ def test_no_two_pairs_share_a_lease_and_every_name_is_legal(m1: str, f1: str | N
 def test_events_from_restarting_sensors_with_skewed_clocks_never_break_the_cooldown(no_sleep: None) -> None:
     world = run(World(random.Random(20260101)), 60_000)
     assert world.violations() == 0
-    assert world.trainings_closer_than(COALESCE) == 0
+    assert world.trainings_closer_than(TOGETHER) == 0
     assert world.events_with_two_trainings() == 0
     assert world.trainings_per_year() > 4 * 365, "the rule refuses nearly everything"
 
