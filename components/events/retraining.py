@@ -113,17 +113,14 @@ class Retraining(pulumi.ComponentResource):
 
 def _reader(name: str, args: RetrainingArgs, child: ResourceOptions) -> Output[str]:
     """The event source's account: it has no business with the API."""
-    account = k8s.core.v1.ServiceAccount(
-        f"{name}-source-account",
-        metadata={
-            "name": f"{args.model}-drift-source",
-            "namespace": args.namespace,
-            "labels": labels(APP, name, "source"),
-        },
-        automount_service_account_token=False,
+    return account_with(
+        f"{name}-source",
+        f"{args.model}-drift-source",
+        [],
+        namespace=args.namespace,
+        labels=labels(APP, name, "source"),
         opts=child,
     )
-    return object_name(account)
 
 
 def _trainer(name: str, args: RetrainingArgs, child: ResourceOptions) -> Output[str]:

@@ -15,6 +15,7 @@ from pulumi import Output, ResourceOptions
 from components.kit import metrics
 from components.kit.access import Access
 from components.kit.custom import custom_resource, object_name
+from components.kit.identities import account_with
 from components.kit.labels import labels, selector
 from components.kit.network import Allowance, allow
 from components.kit.options import depending_on
@@ -55,9 +56,7 @@ class OutcomeIntake(pulumi.ComponentResource):
             "namespace": args.namespace,
             "labels": labels(APP, name),
         }
-        account = k8s.core.v1.ServiceAccount(
-            f"{name}-account", metadata=metadata, automount_service_account_token=False, opts=child
-        )
+        account = account_with(name, name, [], namespace=args.namespace, labels=labels(APP, name), opts=child)
         policy = allow(
             f"{name}-pods",
             namespace=args.namespace,
@@ -78,7 +77,7 @@ class OutcomeIntake(pulumi.ComponentResource):
                         "annotations": metrics.annotations(METRICS_PORT),
                     },
                     "spec": {
-                        **pod(_server(args), volumes=args.kafka.volumes, service_account=object_name(account)),
+                        **pod(_server(args), volumes=args.kafka.volumes, service_account=account),
                         "affinity": spread(selector(APP, name)),
                     },
                 },

@@ -10,20 +10,16 @@ from datetime import timedelta
 from typing import Final
 
 import pulumi
-import pulumi_kubernetes as k8s
 from pulumi import Output, ResourceOptions
 
-from components.kit import metrics
 from components.kit.access import Access
 from components.kit.connections import Bucket, KafkaConnection, RecordStore, Tracking
-from components.kit.custom import object_name
-from components.kit.labels import labels, selector
-from components.kit.network import allow
-from components.kit.options import depending_on
-from components.kit.pod import Container, arguments, plain_env, pod, resources, restricted_container
-from components.kit.probes import probes
+from components.kit.identities import account_with
+from components.kit.labels import labels
+from components.kit.pod import arguments, plain_env, resources
+from components.monitoring.watcher import Watcher, deploy
 from contract.commands import Command
-from contract.names import DRIFT_TOPIC, METRICS_PORT, Env
+from contract.names import DRIFT_TOPIC, Env
 from contract.outcome_commands import Record, WatchPerformance
 from settings.model import Outcomes
 
@@ -83,48 +79,17 @@ def _deployment(
     name: str, command: Command, uses: Access, args: OutcomeRecordArgs, child: ResourceOptions
 ) -> Output[str]:
     role = ROLES[type(command)]
-    metadata: k8s.meta.v1.ObjectMetaArgsDict = {
-        "name": f"{args.model}-{role}",
-        "namespace": args.namespace,
-        "labels": labels(APP, name, role),
-    }
-    account = k8s.core.v1.ServiceAccount(
-        f"{name}-{role}-account", metadata=metadata, automount_service_account_token=False, opts=child
-    )
-    policy = allow(
-        f"{name}-{role}",
+    watch, its_labels = f"{args.model}-{role}", labels(APP, name, role)
+    watcher = Watcher(
+        name=watch,
         namespace=args.namespace,
-        selector=selector(APP, name, role),
-        ingress=[metrics.ingress(METRICS_PORT)],
-        egress=uses.egress,
-        opts=child,
+        labelled=(APP, name, role),
+        container=role,
+        image=args.loop_image,
+        resources=resources(cpu="20m", memory="192Mi", memory_limit="1Gi"),
+        command=type(command),
+        arguments=arguments(command),
+        uses=uses,
+        account=account_with(f"{name}-{role}", watch, [], namespace=args.namespace, labels=its_labels, opts=child),
     )
-    container: Container = {
-        **restricted_container(
-            role, args.loop_image, resources(cpu="20m", memory="192Mi", memory_limit="1Gi"), uses.mounts
-        ),
-        "command": command.entry(),
-        "args": arguments(command),
-        "env": list(uses.env),
-        "ports": [{"name": "metrics", "container_port": METRICS_PORT}],
-        **probes(starting_seconds=3),
-    }
-    deployment = k8s.apps.v1.Deployment(
-        f"{name}-{role}",
-        metadata=metadata,
-        spec={
-            "replicas": 1,
-            # The old one lets go of its partitions before the new one takes them.
-            "strategy": {"type": "Recreate"},
-            "selector": {"match_labels": selector(APP, name, role)},
-            "template": {
-                "metadata": {
-                    "labels": {**labels(APP, name, role), **uses.labels},
-                    "annotations": metrics.annotations(METRICS_PORT),
-                },
-                "spec": pod(container, volumes=uses.volumes, service_account=object_name(account)),
-            },
-        },
-        opts=depending_on(child, policy),
-    )
-    return object_name(deployment)
+    return deploy(f"{name}-{role}", f"{name}-{role}", watcher, child)

@@ -10,13 +10,13 @@ from typing import Final
 import pulumi
 from pulumi import Output, ResourceOptions
 
-from components.kit.client_job import client_cron_job, client_job
+from components.kit.client_job import client_job
 from components.kit.connections import Bucket, RecordStore
 from components.kit.network import Allowance
 from components.kit.pod import plain_env
 from components.storage.accounts import credentials, derived, granted
+from components.storage.expiry import expire
 from components.storage.iam import Statement, document
-from components.storage.log_bucket import DAILY, EXPIRE
 from contract.training_data import TRAININGS
 
 RECORDER: Final = "ml-loop-record"
@@ -110,16 +110,15 @@ def record_bucket(
         work=f"{args.bucket} {granting}",
         opts=opts,
     )
-    client_cron_job(
+    expire(
         name,
         "record-expiry",
-        store.access,
+        store,
+        bucket=args.bucket,
+        days=args.days,
         app=app,
         namespace=namespace,
         image=image,
-        script=EXPIRE,
-        env=plain_env({"BUCKET": args.bucket, "DAYS": str(args.days)}),
-        schedule=DAILY,
         opts=opts,
     )
     reached = replace(store, name=made.apply(lambda _: args.bucket), egress=(egress,))

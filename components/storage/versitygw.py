@@ -24,9 +24,10 @@ from components.kit.pod import (
     volume_claim,
 )
 from components.storage.accounts import USERS, credentials, derived, granted, users
+from components.storage.expiry import expire
 from components.storage.iam import Folder, document, use
 from components.storage.log_bucket import ACCESS_KEY as LOGS_ACCESS_KEY
-from components.storage.log_bucket import LogBucketArgs, bucket_policy, expire
+from components.storage.log_bucket import LogBucketArgs, bucket_policy
 from components.storage.record_bucket import RecordBucketArgs, keys, record_bucket
 
 APP = "versitygw"
@@ -157,7 +158,17 @@ class VersityGw(pulumi.ComponentResource):
             ),
             egress=(from_elsewhere,),
         )
-        expire(name, APP, store, args.logs, namespace=args.namespace, image=args.client_image, opts=child)
+        expire(
+            name,
+            "expiry",
+            store,
+            bucket=args.logs.bucket,
+            days=args.logs.days,
+            app=APP,
+            namespace=args.namespace,
+            image=args.client_image,
+            opts=child,
+        )
         self.record = args.record and record_bucket(
             name,
             APP,

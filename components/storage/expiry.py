@@ -1,0 +1,49 @@
+"""How long objects stay in a bucket of the bundled store, which has no lifecycle rules."""
+
+from typing import Final
+
+import pulumi
+from pulumi import ResourceOptions
+
+from components.kit.client_job import client_cron_job
+from components.kit.connections import Bucket
+from components.kit.pod import plain_env
+
+DAILY: Final = "17 4 * * *"
+EXPIRE: Final = """\
+import datetime, os, boto3
+s3, bucket = boto3.client("s3"), os.environ["BUCKET"]
+oldest = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=int(os.environ["DAYS"]))
+pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+old = [each["Key"] for page in pages for each in page.get("Contents", []) if each["LastModified"] < oldest]
+for key in old:
+    s3.delete_object(Bucket=bucket, Key=key)
+print(len(old), "objects expired in", bucket)
+"""
+
+
+def expire(
+    name: str,
+    role: str,
+    store: Bucket,
+    *,
+    bucket: str,
+    days: int,
+    app: str,
+    namespace: pulumi.Input[str],
+    image: str,
+    opts: ResourceOptions,
+) -> None:
+    """Deletes objects that are older each day, as root and in the store's namespace, far from the trainings."""
+    client_cron_job(
+        name,
+        role,
+        store.access,
+        app=app,
+        namespace=namespace,
+        image=image,
+        script=EXPIRE,
+        env=plain_env({"BUCKET": bucket, "DAYS": str(days)}),
+        schedule=DAILY,
+        opts=opts,
+    )
