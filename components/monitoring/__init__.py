@@ -1,1 +1,1 @@
-"""What watches a model: the drift detector, and the watch over its aliases."""
+"""What watches a model: the drift detector, the record of its outcomes, and the watch over its aliases."""

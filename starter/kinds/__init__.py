@@ -1,1 +1,1 @@
-"""Folders that `make model` copies, one for each kind of model; `start.shared` goes into all of them."""
+"""Folders that `make model` copies, one for each kind of model; `starter.shared` goes into all of them."""
