@@ -32,8 +32,8 @@ def identity(stack: Settings) -> str:
         asked = "could not be asked for the uid of kube-system, by which Pulumi knows it"
         problem = f"{cluster.context} {asked}: {reason(error)}"
         if not pulumi.runtime.is_dry_run():
-            remedy = "Mend the access to it, or set ml-loop:cluster.identifier to what Pulumi knows it by"
+            remedy = "Repair the access to it, or set ml-loop:cluster.identifier to the name that Pulumi knows it by"
             raise SettingsError([f"{problem}. {remedy}."]) from None
-        pulumi.log.warn(f"{problem}. What this preview says of objects that are there already means nothing.")
+        pulumi.log.warn(f"{problem}. What this preview says about existing objects means nothing.")
         return cluster.context
     return found.metadata.uid

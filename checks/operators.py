@@ -58,7 +58,9 @@ def check(stack: Settings) -> None:
     try:
         found = served(stack.cluster, {version.partition("/")[0] for each in needed for version in each.kinds})
     except UNANSWERED as error:
-        pulumi.log.warn(f"{context} could not be asked for its operators, nothing is known of them: {reason(error)}")
+        pulumi.log.warn(
+            f"{context} could not be asked for its operators, so nothing is known about them: {reason(error)}"
+        )
         return
     problems = [problem for each in needed if (problem := each.problem(found, context))]
     if problems:

@@ -28,9 +28,9 @@ def check(stack: Settings) -> None:
     written = _written(stack)
     if written is None or written == backup.archive:
         return
-    expected = f"nothing while the database that runs writes {written!r} and not {backup.archive!r}"
+    expected = f"nothing while the running database writes {written!r} and not {backup.archive!r}"
     command = f"`make restore STACK={pulumi.get_stack()}`"
-    remedy = f"Run {command}, which replaces the database, or remove it to let this one go on"
+    remedy = f"Run {command}, which replaces the database, or remove it to keep this one"
     problem = Problem.with_value((*BACKUP, "restore"), backup.restore, expected, remedy)
     if not pulumi.runtime.is_dry_run():
         raise SettingsError([f"{dotted(problem.path)}: {problem.text}"])

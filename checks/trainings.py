@@ -33,7 +33,7 @@ def templates_in_use(stack: Settings) -> Mapping[str, Specs]:
         return _found(stack)
     except UNANSWERED as error:
         pulumi.log.warn(
-            f"{stack.cluster.context} could not be asked for trainings that run, so an update that changes how a model "
+            f"{stack.cluster.context} could not be asked for running trainings, so an update that changes how a model "
             f"is trained may end them: {reason(error)}"
         )
         return {}

@@ -155,7 +155,7 @@ def _text(word: str) -> str:
 def seconds(word: str) -> timedelta:
     """`3600s`. Raises argparse's error."""
     if not re.fullmatch("[0-9]{1,12}s", word):
-        raise argparse.ArgumentTypeError(f"{word!r} is no number of seconds; write it like 3600s")
+        raise argparse.ArgumentTypeError(f"{word!r} is not a number of seconds; write it like 3600s")
     return timedelta(seconds=int(word[:-1]))
 
 

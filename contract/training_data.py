@@ -36,7 +36,7 @@ class Manifest:
 
     def sentence(self, least: int) -> str:
         if not self.parts:
-            return f"fewer than {least} rows since {rfc3339(self.since)} have an outcome: the data of before is used"
+            return f"fewer than {least} rows since {rfc3339(self.since)} have an outcome: the earlier data is used"
         train, held_out = self.parts[TRAIN], self.parts[HELD_OUT]
         return f"{train.rows} rows to train on and the {held_out.rows} newest held out, since {rfc3339(self.since)}"
 

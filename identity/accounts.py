@@ -72,13 +72,13 @@ class Callers:
             answer: Any = self._api.create_token_review(asked, _request_timeout=PATIENCE_SECONDS)
         except (ApiException, HTTPError, OSError, ValueError) as error:
             reason = getattr(error, "reason", None) or type(error).__name__
-            raise NoReviewError(f"the API server reviews no tokens ({reason})") from error
+            raise NoReviewError(f"the API server does not review tokens ({reason})") from error
         status = answer.status
         # An authenticator that knows no audiences leaves them out: then the token may be for anybody.
         if not status.authenticated or TRACKING_AUDIENCE not in (status.audiences or []):
             raise UnknownCallerError(f"has a token that is not valid for the audience {TRACKING_AUDIENCE}")
         if not status.user.username.startswith(_PREFIX):
-            raise UnknownCallerError("has a token of no service account")
+            raise UnknownCallerError("has a token that is not a service account's")
         self._check_pod(status.user)
         return status.user.username
 
@@ -96,7 +96,7 @@ class Callers:
         except (ApiException, HTTPError, OSError, ValueError) as error:
             if getattr(error, "status", None) == _FORBIDDEN:
                 raise UnknownCallerError(
-                    f"has a token of a pod in {namespace}, whose pods nobody here may see"
+                    f"has a token of a pod in {namespace}, whose pods this server may not see"
                 ) from error
             reason = getattr(error, "reason", None) or type(error).__name__
             raise NoReviewError(f"the API server does not say whether pod {name} still runs ({reason})") from error

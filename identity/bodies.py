@@ -86,7 +86,7 @@ class Held:
         if max(self.size, announced) > LIMIT:
             raise TooLargeError(f"its body has more than {LIMIT} bytes")
         if self._bodies.held + announced > HELD:
-            raise BusyError("the server holds as many bodies as it may, try again")
+            raise BusyError("the server holds as many bodies as it can, try again")
 
     def content(self) -> bytes:
         return b"".join(message.get("body", b"") for message in self._messages)
@@ -133,7 +133,7 @@ def inflated(raw: bytes, encoding: str | None) -> bytes:
         case "deflate":
             found = _deflated(raw)
         case other:
-            raise ValueError(f"MLflow knows no Content-Encoding {other[:40]}")
+            raise ValueError(f"MLflow does not know the Content-Encoding {other[:40]}")
     if len(found) > LIMIT:
         raise TooLargeError(f"its body inflates to more than {LIMIT} bytes")
     return found

@@ -71,7 +71,7 @@ class Guard:
             return Refusal(f"{request.named} is refused: {error}", status=error.status)
         except NoReviewError as error:
             sentence = (
-                f"{request.operation} concerns the guarded model {touched[0]}, and who asks is not known: {error}"
+                f"{request.operation} concerns the guarded model {touched[0]}, and the caller is not known: {error}"
             )
             return Refusal(sentence, touched[0], again=True)
         except Exception as error:  # noqa: BLE001  whatever it is, nobody has allowed the request
@@ -181,13 +181,13 @@ def _misplaced(request: Request) -> Refusal | None:
     """What would have the server read, write or delete elsewhere than where it keeps files, for anybody."""
     if request.operation == "POST experiments/create" and request.values("artifact_location"):
         # It could be that of a guarded one.
-        return Refusal("artifact_location must be left out: the server gives each experiment a place of its own")
+        return Refusal("artifact_location must be left out: the server gives each experiment its own place")
     if request.operation == CREATE_VERSION:
         elsewhere = [each for each in request.values("source") if not _kept(each)]
         if elsewhere:
             return Refusal(f"source must begin with models:/, runs:/ or mlflow-artifacts:/, not be {elsewhere[0]}")
     if request.area == "traces" and any(_tag(text) in LOCATION_TAGS for text in request.words()):
-        return Refusal("where a trace is kept is said by the server: leave its location tags out")
+        return Refusal("the server decides where a trace is kept: leave out its location tags")
     return None
 
 

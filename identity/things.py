@@ -63,7 +63,7 @@ class Experiment:
         head, _, rest = _canonical(path).removeprefix(self.place).strip("/").partition("/")
         owner = rest.partition("/")[0] if head == "models" else head
         if not PLAIN.fullmatch(owner):
-            raise ValueError(f"{owner!r} is no run and no logged model")
+            raise ValueError(f"{owner!r} is neither a run nor a logged model")
         return (owner, "") if head == "models" else ("", owner)
 
     def overlaps(self, path: str) -> bool:

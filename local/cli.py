@@ -25,7 +25,7 @@ CONSOLE = Console(highlight=False, soft_wrap=True)
 def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(prog="make", description="The MLOps loop on this machine, or on a cluster you have.")
     commands = root.add_subparsers(dest="command", required=True)
-    start = commands.add_parser("up", help="start the built-in cluster if need be, then apply the stack")
+    start = commands.add_parser("up", help="start the built-in cluster if necessary, then apply the stack")
     start.add_argument("--stack", default=BUILT_IN, help="which Pulumi.<stack>.yaml to apply (default: local)")
     start.add_argument("--context", help="a context of your kubeconfig instead of the built-in cluster")
     start.set_defaults(run=run_up)
@@ -149,5 +149,7 @@ def main() -> int:
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", markup=False, style="red")
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write(f"\n{Path(sys.argv[0]).parent.name} {arguments.command}: interrupted; run it again to go on\n")
+        sys.stderr.write(
+            f"\n{Path(sys.argv[0]).parent.name} {arguments.command}: interrupted; run it again to continue\n"
+        )
         return 130

@@ -100,7 +100,7 @@ def _drift(watched: Watched) -> list[Alert]:
             expr=f"{metrics.BROKEN_FEATURE.name}{{{here}}} == 1",
             lasting="0m",
             severity=Severity.WARNING,
-            summary="{{ $labels.feature }} of {{ $labels.model }} has one value only, or none; no training is started.",
+            summary="{{ $labels.feature }} of {{ $labels.model }} has only one value, or none; no training is started.",
         ),
         Alert(
             name="DriftWaitsForApproval",
@@ -247,7 +247,7 @@ def _registry(watched: Watched) -> list[Alert]:
             expr=counted(f'{metrics.HEALED.name}{{namespace="{watched.loop}"}}', "namespace, model"),
             lasting="0m",
             severity=Severity.WARNING,
-            summary="Somebody moved the alias production of {{ $labels.model }} by hand; it was put back.",
+            summary="The alias production of {{ $labels.model }} was moved by hand, and was put back.",
         ),
         Alert(
             name="IdentityRefused",
@@ -286,7 +286,7 @@ def _workloads(watched: Watched) -> list[Alert]:
             ),
             lasting="10m",
             severity=Severity.CRITICAL,
-            summary="Nothing of {{ $labels.workload }} in {{ $labels.namespace }} is ready.",
+            summary="No pod of {{ $labels.workload }} in {{ $labels.namespace }} is ready.",
         ),
         Alert(
             name="MetricsUnreachable",

@@ -18,7 +18,9 @@ from contract.page import PAGE_PATH, PAGE_PORT, PAGE_SERVICE
 from settings import ImageName, Settings
 from settings.tracking import Oidc
 
-OPEN_HOST: Final = "tracking.host has no login (tracking.oidc): whoever reaches the gateway reads and writes in MLflow"
+OPEN_HOST: Final = (
+    "tracking.host has no login (tracking.oidc): anyone who reaches the gateway reads and writes in MLflow"
+)
 
 
 def external_url(stack: Settings, gateway: Gateway | None, mlflow: Mlflow, opts: ResourceOptions) -> str | None:

@@ -20,13 +20,13 @@ def guarded(live: RunningStack) -> Answer:
         return no(f"{where}: moved by hand, or not promoted yet")
     watched = live.metrics("alias-watch", live.model)
     if watched is None:
-        return no(f"{where}, but nobody watches the alias: no pod of the Deployment {live.model}-aliases is ready")
+        return no(f"{where}, but nothing watches the alias: no pod of the Deployment {live.model}-aliases is ready")
     if watched.get(metrics.UNEXPLAINED.name) != 0:
         return no(f"{where}, but no promotion has put it there: moved by hand")
     probe = {"name": live.model, "alias": str(Alias.PRODUCTION), "version": NO_SUCH_VERSION}
     reply = live.http(live.registry("registered-models/alias"), probe)
     if reply.status != 403:
-        return no(f"{where}, but a write of the alias without an identity is answered {reply.status}, must be 403")
+        return no(f"{where}, but a write of the alias without an identity is answered with {reply.status}, must be 403")
     if found != approved:
         where += ", so nothing serves it and the alias is a record of the last promotion"
     return yes(f"{where}; a write of the alias without an identity is refused with 403")

@@ -55,7 +55,7 @@ def read(path: Path) -> ModelFolder:
     try:
         found = yaml12.load(file.read_text())
     except yaml.YAMLError as error:
-        raise StepError(f"{file} is no YAML: {' '.join(str(error).split())}") from None
+        raise StepError(f"{file} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(found, dict) or len(found) != 1 or not isinstance(next(iter(found.values())), dict):
         raise StepError(f"{file} must hold one key, the model's name, and its settings below")
     ((name, written),) = found.items()

@@ -55,7 +55,7 @@ class Build:
         """The image's reference."""
         node = Node(self._paths)
         if not self._order.registry and not node.daemons["containerd"].pid():
-            raise StepError("the built-in cluster does not run, which gets the image; `make up` starts it")
+            raise StepError("the built-in cluster, which gets the image, is not running; start it with `make up`")
         target = f"push to {self._order.registry}" if self._order.registry else "give it to the cluster"
         try:
             runner.run(

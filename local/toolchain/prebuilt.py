@@ -54,7 +54,7 @@ def wheel_of(program: Program) -> tuple[Path, BuildPin] | None:
     if not folder or pin is None or pin.key != program.key():
         return None
     if not Path(folder).is_dir():
-        raise StepError(f"{VARIABLE} is {folder!r}, which is no folder; name one with wheels, or unset it")
+        raise StepError(f"{VARIABLE} is {folder!r}, which is not a folder; name one with wheels, or unset it")
     wheel = Path(folder) / wheel_name(program.name, pin.key)
     return (wheel, pin) if wheel.exists() else None
 
@@ -86,7 +86,7 @@ def unpack(wheel: Path, pin: BuildPin, target: Path) -> None:
         members = {Path(name).name: name for name in archive.namelist() if ".data/scripts/" in name}
         for binary, expected in pin.sha256.items():
             if binary not in members:
-                raise StepError(f"{wheel} lacks {binary}; make it anew (make wheels), or unset {VARIABLE}")
+                raise StepError(f"{wheel} lacks {binary}; make it again (make wheels), or unset {VARIABLE}")
             written = Path(unfinished) / binary
             with archive.open(members[binary]) as packed, written.open("wb") as file:
                 shutil.copyfileobj(packed, file)

@@ -110,14 +110,16 @@ def _same_header(given: tuple[str, ...], header: tuple[str, ...], watched: list[
     if missing := [name for name in watched if name not in given]:
         raise BadReferenceError(f"{where} has no column {missing[0]!r}; it has {', '.join(given) or 'none'}.")
     if given != header:
-        raise BadReferenceError(f"{where} has other columns than {REFERENCE_ARTIFACT}; give both the same header.")
+        raise BadReferenceError(f"{where} has different columns from {REFERENCE_ARTIFACT}; give both the same header.")
 
 
 def _values(lines: list[list[str]], at: int, kind: Kind, name: str, where: str) -> NDArray[np.float64]:
     try:
         values = np.array([READERS[kind](cell(kind, line[at])) for line in lines])
     except (ValueError, IndexError) as error:
-        raise BadReferenceError(f"{where} holds what is no {kind} in the watched column {name!r}: {error}.") from None
+        raise BadReferenceError(
+            f"{where} holds what is not a {kind} in the watched column {name!r}: {error}."
+        ) from None
     if np.isnan(values).all():
         raise BadReferenceError(f"{where} has no value at all in the column {name!r}: do not watch it.")
     return values

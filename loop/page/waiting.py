@@ -94,8 +94,8 @@ def _mended(known: Known, content: PageContent) -> Iterator[Task]:
     for column in known.monitored.broken if known.monitored else ():
         yield Task(
             urgency=Urgency.MEND,
-            what=f"Mend the feed of {column.name}",
-            why="Its last window held one value or none, which the reference does not. No training would mend it",
+            what=f"Repair the feed of {column.name}",
+            why="Its last window held one value or none, which the reference does not. No training would repair it",
         )
     newest = next((each for each in known.trainings if each.state not in (RunState.REFUSED, RunState.RUNNING)), None)
     if newest and newest.state is RunState.FAILED:
@@ -124,7 +124,7 @@ def _production(known: Known, content: PageContent) -> Iterator[Task]:
         yield Task(
             urgency=Urgency.MEND,
             what=f"Put production back, which now names version {named}",
-            why="Somebody has moved the alias by hand: no promotion has put it there",
+            why="The alias was moved by hand: no promotion has put it there",
             command=content.apply,
         )
     elif approved is not None and named != approved:

@@ -171,7 +171,7 @@ def _predictions(limits: Limits, new: Observation, old: Observation | None, verd
         verdict.notes.append(f"{name} is {shift.distance:.2f} away from that of version {old.version}")
         if shift.distance > limits.max_prediction_shift and shift.p_value < level:
             verdict.failures.append(
-                f"{name} is distributed otherwise than with version {old.version} "
+                f"{name} is distributed differently from version {old.version} "
                 f"({shift.test} {shift.distance:.2f}, allowed {limits.max_prediction_shift:g})"
             )
     verdict.numbers["prediction-shift"] = f"{max(shifts):.2f}" if shifts else f"{MISSING}there is no output"

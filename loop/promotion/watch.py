@@ -76,7 +76,7 @@ class Watch:
                 if self.clock() >= deadline + GRACE_SECONDS:
                     raise UnjudgedError(f"it could not be judged within {self.seconds:.0f} s: {reason}") from error
                 if reason != told:
-                    say(f"nothing can be seen, which says nothing of version {version}: {reason}")
+                    say(f"nothing can be seen, so nothing is known about version {version}: {reason}")
                 told = reason
                 continue
             if last or verdict.failures:
@@ -96,5 +96,5 @@ class Watch:
         old = old and replace(old, sample=read.samples.get(old.version))
         verdict = judge(self.limits, replace(new, sample=read.samples.get(version, Sample())), old)
         if read.skipped:
-            verdict.notes.append(f"{read.skipped} messages were skipped: they are no predictions")
+            verdict.notes.append(f"{read.skipped} messages were skipped: they are not predictions")
         return verdict

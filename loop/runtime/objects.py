@@ -35,7 +35,7 @@ def folder(uri: str) -> ObjectFolder:
     if url.scheme == "file" and not url.netloc:
         return _OnDisk(Path(url.path))
     if url.scheme != "s3" or not url.netloc:
-        raise ValueError(f"{uri!r} is no folder of objects: write s3://BUCKET/FOLDER or file:///FOLDER")
+        raise ValueError(f"{uri!r} is not a folder of objects: write s3://BUCKET/FOLDER or file:///FOLDER")
     import boto3  # noqa: PLC0415  # a second to import
     from botocore.config import Config  # noqa: PLC0415
 

@@ -184,7 +184,7 @@ class _Outage:
         now = datetime.now(UTC).timestamp()
         if now - self._last > 60:
             self._last = now
-            _log.warning("Kafka: %s; answers go on, predictions are dropped and counted", error)
+            _log.warning("Kafka: %s; answers continue, predictions are dropped and counted", error)
 
 
 def _count(error: KafkaError | None, _message: object) -> None:

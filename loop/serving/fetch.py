@@ -113,7 +113,7 @@ def _download(served: ServedModel, folder: Path, wanted: str, tags: Mapping[str,
             ) from error
         raise
     except requests.RequestException as error:  # an OSError too: must come first
-        raise UnavailableError(f"the download of {wanted} broke off: {error}") from error
+        raise UnavailableError(f"the download of {wanted} was interrupted: {error}") from error
     except OSError as error:
         raise RegistryError(f"cannot write {wanted} to {folder}: {error.strerror or error}") from error
     finally:
@@ -145,7 +145,7 @@ def _verify(folder: Path, sizes: dict[str, int], served: ServedModel, wanted: st
             got = f"{file.stat().st_size} bytes" if file.is_file() else "nothing"
             raise UnavailableError(f"the download of {wanted} is damaged: {path} has {size} bytes, got {got}")
     if "MLmodel" not in sizes:
-        raise RegistryError(f"{wanted} is no MLflow model: it holds no file MLmodel")
+        raise RegistryError(f"{wanted} is not an MLflow model: it has no file MLmodel")
     model = Model.load(str(folder))
     if served.run_id and model.run_id and model.run_id != served.run_id:
         raise RegistryError(f"{wanted} is run {served.run_id}'s in the registry, its files are run {model.run_id}'s")

@@ -69,4 +69,4 @@ def test_a_preview_of_it_goes_on_with_a_warning(answers: list[object], monkeypat
     monkeypatch.setattr(pulumi.log, "warn", told.append)
     answers.append(OSError("refused"))
     assert identity.identity(stack()) == "my-cluster"
-    assert told[0].endswith("refused. What this preview says of objects that are there already means nothing.")
+    assert told[0].endswith("refused. What this preview says about existing objects means nothing.")

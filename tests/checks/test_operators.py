@@ -249,4 +249,4 @@ def test_a_cluster_that_cannot_be_asked_is_a_warning(
     monkeypatch.setattr(pulumi.log, "warn", warnings.append)
     operators.check(stack(cluster={"context": context, "kubeconfig": str(kubeconfig)}))
     (warning,) = warnings
-    assert warning.startswith(f"{context} could not be asked for its operators, nothing is known of them: ")
+    assert warning.startswith(f"{context} could not be asked for its operators, so nothing is known about them: ")

@@ -86,7 +86,7 @@ def test_one_that_cannot_be_asked_is_a_warning(monkeypatch: pytest.MonkeyPatch) 
     assert found(monkeypatch, {}, status=403) == {}
     (warning,) = warnings
     assert warning == (
-        "my-cluster could not be asked for trainings that run, so an update that changes how a model is trained may "
+        "my-cluster could not be asked for running trainings, so an update that changes how a model is trained may "
         "end them: Forbidden"
     )
 

@@ -217,7 +217,7 @@ def test_healing_needs_to_know_the_service(capsys: pytest.CaptureFixture[str]) -
 @pytest.mark.parametrize("text", ["", "6h", "s", "6 s", "-6s", "6.5s", "1e3s", "٣s"])
 def test_anything_but_whole_seconds_is_no_duration(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     said = refusal(capsys, Cooldown, f"--cooldown={text}")
-    assert said.endswith(f"argument --cooldown: {text!r} is no number of seconds; write it like 3600s")
+    assert said.endswith(f"argument --cooldown: {text!r} is not a number of seconds; write it like 3600s")
 
 
 def test_a_missing_option_is_named(capsys: pytest.CaptureFixture[str]) -> None:

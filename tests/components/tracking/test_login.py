@@ -147,5 +147,5 @@ def test_a_host_that_nobody_guards_gets_a_warning(
     gateway = {"className": "example", "tlsSecret": "models-tls", "authenticates": authenticates}
     tracking = {"host": "mlflow.example.com"} | ({"oidc": oidc} if oidc else {})
     warnings = program.run("prod", tmp_path / "config", {"gateway": gateway, "tracking": tracking}).warnings
-    message = "tracking.host has no login (tracking.oidc): whoever reaches the gateway reads and writes in MLflow"
+    message = "tracking.host has no login (tracking.oidc): anyone who reaches the gateway reads and writes in MLflow"
     assert warnings == ([message] if warned else [])

@@ -163,7 +163,7 @@ def test_a_closed_loop_is_seven_times_yes_with_numbers() -> None:
             {"watched": None},
             (
                 "production is version 2, ml-loop:models.m.production says version 2, "
-                "but nobody watches the alias: no pod of the Deployment m-aliases is ready"
+                "but nothing watches the alias: no pod of the Deployment m-aliases is ready"
             ),
         ),
         (

@@ -207,4 +207,4 @@ def test_nobody_says_where_the_server_finds_a_trace(server: GuardedServer, thing
         server.ask("POST", f"{V3}/traces", None, started),
     ):
         assert answer.denied, answer
-        assert answer.message == "where a trace is kept is said by the server: leave its location tags out"
+        assert answer.message == "the server decides where a trace is kept: leave out its location tags"

@@ -41,7 +41,7 @@ def test_nobody_else_changes_anything_of_a_guarded_model(
         (None, "a request that has no token"),
         ("no-token-at-all", "a request that has a token that is not valid for the audience mlflow"),
         ("api-token", "a request that has a token that is not valid for the audience mlflow"),
-        ("person-token", "a request that has a token of no service account"),
+        ("person-token", "a request that has a token that is not a service account's"),
         (STRANGER, ACCOUNTS[STRANGER]),
     ],
 )

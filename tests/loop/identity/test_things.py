@@ -102,9 +102,7 @@ def test_an_experiment_never_shares_the_place_of_a_guarded_one(server: GuardedSe
             "POST", f"{V2}/experiments/create", None, {"name": "mine too", "artifact_location": location}
         )
         assert refused.denied
-        assert (
-            refused.message == "artifact_location must be left out: the server gives each experiment a place of its own"
-        )
+        assert refused.message == "artifact_location must be left out: the server gives each experiment its own place"
 
 
 def test_a_version_of_a_guarded_model_comes_from_its_own_experiment(server: GuardedServer, things: Things) -> None:

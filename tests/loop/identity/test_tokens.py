@@ -23,7 +23,7 @@ def test_a_token_is_reviewed_once_in_a_while(server: GuardedServer, things: Thin
         ({"metadata": {"uid": "uid-step"}, "status": {"phase": "Failed"}}, "the pod step, which has ended"),
         ({"metadata": {"uid": "another"}, "status": {"phase": "Running"}}, "the pod step, which has ended"),
         ({}, "the pod step, which has ended"),
-        (403, "a pod in loop, whose pods nobody here may see"),
+        (403, "a pod in loop, whose pods this server may not see"),
     ],
     ids=["succeeded", "failed", "replaced", "gone", "elsewhere"],
 )
@@ -60,7 +60,7 @@ def test_without_the_api_server_guarded_writes_wait_and_others_go_on(
         answer = server.ask("POST", f"{V2}/runs/create", "unknown-yet", {"experiment_id": things.experiment})
         assert (answer.status, answer.code) == (503, "TEMPORARILY_UNAVAILABLE")
         assert answer.message.startswith(
-            "POST runs/create concerns the guarded model guarded, and who asks is not known: "
+            "POST runs/create concerns the guarded model guarded, and the caller is not known: "
             "the API server reviews no tokens"
         )
         server.made("POST", f"{V2}/runs/create", None, {"experiment_id": "0"})

@@ -115,7 +115,7 @@ def test_too_few_rows_are_not_learned_from(tmp_path: Path) -> None:
     manifest = freeze(store, GIVEN, "w", names, NOW)
     assert list(store.names("trainings/")) == ["trainings/w/manifest.json"]
     assert manifest.sentence(50) == (
-        "fewer than 50 rows since 2026-11-10T00:00:00.000Z have an outcome: the data of before is used"
+        "fewer than 50 rows since 2026-11-10T00:00:00.000Z have an outcome: the earlier data is used"
     )
 
 

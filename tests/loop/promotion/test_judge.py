@@ -114,7 +114,7 @@ def test_every_number_has_its_name_or_the_reason_why_it_is_missing(
         ),
         (
             replace(NEW, sample=sample(1, shift=3)),
-            "the prediction is distributed otherwise than with version 1 (KS distance 0.89, allowed 0.5)",
+            "the prediction is distributed differently from version 1 (KS distance 0.89, allowed 0.5)",
         ),
         (replace(NEW, crashes=("pod a: OOMKilled, exit code 137",)), "a server ended: pod a: OOMKilled, exit code 137"),
     ],
@@ -210,9 +210,7 @@ def test_labels_are_compared_by_their_shares() -> None:
     old = replace(OLD, sample=labels(0, {"cat": 0.7, "dog": 0.3}))
     assert failures(replace(NEW, sample=labels(1, {"cat": 0.7, "dog": 0.3})), old) == []
     (reason,) = failures(replace(NEW, sample=labels(1, {"cat": 0.1, "dog": 0.9})), old)
-    assert reason.startswith(
-        "the prediction is distributed otherwise than with version 1 (distance of the labels' shares"
-    )
+    assert reason.startswith("the prediction is distributed differently from version 1 (distance of the labels' shares")
     assert failures(replace(NEW, sample=Sample((("cat",) * 400,), 400)), old) == [
         "the prediction is cat for all of 400 different rows, version 1 tells them apart"
     ]

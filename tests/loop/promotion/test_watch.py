@@ -109,9 +109,10 @@ def test_a_look_that_fails_is_made_again(part: str) -> None:
     service = Service({part: 3})
     assert service.watch().failures == []
     assert (
-        f"nothing can be seen, which says nothing of version 2: RecursionError: {part} cannot be seen" in service.said
+        f"nothing can be seen, so nothing is known about version 2: RecursionError: {part} cannot be seen"
+        in service.said
     )
-    assert service.said[-1] == "7 messages were skipped: they are no predictions"
+    assert service.said[-1] == "7 messages were skipped: they are not predictions"
 
 
 @pytest.mark.parametrize("part", ["crashes", "traffic", "published"])
