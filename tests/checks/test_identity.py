@@ -58,8 +58,8 @@ def test_an_update_of_a_cluster_that_does_not_answer_ends_before_anything_is_rep
     with pytest.raises(SettingsError) as caught:
         identity.identity(stack())
     assert str(caught.value) == (
-        "my-cluster could not be asked for the uid of kube-system, by which Pulumi knows it: Forbidden. Mend the "
-        "access to it, or set ml-loop:cluster.identifier to what Pulumi knows it by."
+        "my-cluster could not be asked for the uid of kube-system, by which Pulumi knows it: Forbidden. Repair the "
+        "access to it, or set ml-loop:cluster.identifier to the name that Pulumi knows it by."
     )
 
 

@@ -12,9 +12,9 @@ from settings import Settings, SettingsError
 from tests.restore.test_wanted import RESTORE, settings
 
 MESSAGE = (
-    "ml-loop:tracking.postgres.backup.restore: a mapping is not allowed; expected nothing while the database that runs "
+    "ml-loop:tracking.postgres.backup.restore: a mapping is not allowed; expected nothing while the running database "
     "writes 'mlflow-db' and not 'mlflow-db-2'. Run `make restore STACK=prod`, which replaces the database, or remove "
-    "it to let this one go on."
+    "it to keep this one."
 )
 
 

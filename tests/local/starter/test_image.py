@@ -23,7 +23,7 @@ def order(tmp_path: Path) -> Order:
 
 def test_without_a_cluster_there_is_nobody_to_give_it_to(order: Order, tmp_path: Path) -> None:
     paths = Paths(tmp_path / "cache")
-    with pytest.raises(StepError, match="does not run, which gets the image; `make up` starts it"):
+    with pytest.raises(StepError, match="which gets the image, is not running; start it with `make up`"):
         Build(order, paths).run(Runner(paths.steps, Display(Console(quiet=True))))
 
 

@@ -191,14 +191,14 @@ def test_seasons_are_in_utc() -> None:
         (
             {"window": ROWS + "1,inf\n"},
             (
-                "The reference window.csv of version 3 holds what is no number in the watched column 'price': "
+                "The reference window.csv of version 3 holds what is not a number in the watched column 'price': "
                 "inf is not finite."
             ),
         ),
         (
             {"window": ROWS + "1,red\n"},
             (
-                "The reference window.csv of version 3 holds what is no number in the watched column 'price': "
+                "The reference window.csv of version 3 holds what is not a number in the watched column 'price': "
                 "could not convert string to float: 'red'."
             ),
         ),
@@ -209,7 +209,7 @@ def test_seasons_are_in_utc() -> None:
         (
             {"window": ROWS, "month-01": ROWS.replace("age,price", "price,age")},
             (
-                "The reference month-01.csv of version 3 has other columns than reference/window.csv; "
+                "The reference month-01.csv of version 3 has different columns from reference/window.csv; "
                 "give both the same header."
             ),
         ),

@@ -61,7 +61,7 @@ def test_without_the_api_server_guarded_writes_wait_and_others_go_on(
         assert (answer.status, answer.code) == (503, "TEMPORARILY_UNAVAILABLE")
         assert answer.message.startswith(
             "POST runs/create concerns the guarded model guarded, and the caller is not known: "
-            "the API server reviews no tokens"
+            "the API server does not review tokens"
         )
         server.made("POST", f"{V2}/runs/create", None, {"experiment_id": "0"})
         server.made("GET", f"{V2}/registered-models/get", None, params={"name": "guarded"})
