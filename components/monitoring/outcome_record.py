@@ -79,7 +79,7 @@ def _deployment(
     name: str, command: Command, uses: Access, args: OutcomeRecordArgs, child: ResourceOptions
 ) -> Output[str]:
     role = ROLES[type(command)]
-    watch, its_labels = f"{args.model}-{role}", labels(APP, name, role)
+    watch, own_labels = f"{args.model}-{role}", labels(APP, name, role)
     watcher = Watcher(
         name=watch,
         namespace=args.namespace,
@@ -90,6 +90,6 @@ def _deployment(
         command=type(command),
         arguments=arguments(command),
         uses=uses,
-        account=account_with(f"{name}-{role}", watch, [], namespace=args.namespace, labels=its_labels, opts=child),
+        account=account_with(f"{name}-{role}", watch, [], namespace=args.namespace, labels=own_labels, opts=child),
     )
     return deploy(f"{name}-{role}", f"{name}-{role}", watcher, child)

@@ -47,7 +47,7 @@ def deploy(policy: str, deployment: str, watcher: Watcher, opts: ResourceOptions
 
     One: two would read the half of the partitions each, and show each metric twice. So the old one ends first.
     """
-    its_labels, found = labels(*watcher.labelled), selector(*watcher.labelled)
+    own_labels, found = labels(*watcher.labelled), selector(*watcher.labelled)
     allowed = allow(
         policy,
         namespace=watcher.namespace,
@@ -58,14 +58,14 @@ def deploy(policy: str, deployment: str, watcher: Watcher, opts: ResourceOptions
     )
     made = k8s.apps.v1.Deployment(
         deployment,
-        metadata={"name": watcher.name, "namespace": watcher.namespace, "labels": its_labels},
+        metadata={"name": watcher.name, "namespace": watcher.namespace, "labels": own_labels},
         spec={
             "replicas": 1,
             "strategy": {"type": "Recreate"},
             "selector": {"match_labels": found},
             "template": {
                 "metadata": {
-                    "labels": {**its_labels, **watcher.uses.labels},
+                    "labels": {**own_labels, **watcher.uses.labels},
                     "annotations": metrics.annotations(METRICS_PORT),
                 },
                 "spec": {**_pod(watcher), "automount_service_account_token": watcher.calls_api},

@@ -59,9 +59,9 @@ class LoopNotifier(pulumi.ComponentResource):
     def __init__(self, name: str, args: LoopNotifierArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("ml-loop:observability:LoopNotifier", name, None, opts)
         child = ResourceOptions(parent=self)
-        its, found = labels(NOTIFIER, name), selector(NOTIFIER, name)
-        metadata: k8s.meta.v1.ObjectMetaArgsDict = {"name": NOTIFIER, "namespace": args.namespace, "labels": its}
-        account = account_with(name, NOTIFIER, [*READS, JOURNAL], namespace=args.namespace, labels=its, opts=child)
+        own, found = labels(NOTIFIER, name), selector(NOTIFIER, name)
+        metadata: k8s.meta.v1.ObjectMetaArgsDict = {"name": NOTIFIER, "namespace": args.namespace, "labels": own}
+        account = account_with(name, NOTIFIER, [*READS, JOURNAL], namespace=args.namespace, labels=own, opts=child)
         journal = k8s.core.v1.ConfigMap(f"{name}-journal", metadata=metadata, opts=child)
         content = k8s.core.v1.ConfigMap(
             f"{name}-content",
@@ -88,7 +88,7 @@ class LoopNotifier(pulumi.ComponentResource):
                 "replicas": 1,
                 "strategy": {"type": "Recreate"},
                 "selector": {"match_labels": found},
-                "template": {"metadata": {"labels": its}, "spec": _pod(args, account, object_name(content))},
+                "template": {"metadata": {"labels": own}, "spec": _pod(args, account, object_name(content))},
             },
             opts=depending_on(child, policy, journal),
         )

@@ -66,9 +66,9 @@ class LoopPage(pulumi.ComponentResource):
     def __init__(self, name: str, args: LoopPageArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("ml-loop:observability:LoopPage", name, None, opts)
         child = ResourceOptions(parent=self)
-        its, found = labels(APP, name), selector(APP, name)
-        metadata: k8s.meta.v1.ObjectMetaArgsDict = {"name": PAGE_SERVICE, "namespace": args.namespace, "labels": its}
-        account = account_with(name, PAGE_SERVICE, READS, namespace=args.namespace, labels=its, opts=child)
+        own, found = labels(APP, name), selector(APP, name)
+        metadata: k8s.meta.v1.ObjectMetaArgsDict = {"name": PAGE_SERVICE, "namespace": args.namespace, "labels": own}
+        account = account_with(name, PAGE_SERVICE, READS, namespace=args.namespace, labels=own, opts=child)
         # Under one name: the page reads it again where it has changed, so that no number in the settings restarts it.
         content = k8s.core.v1.ConfigMap(
             f"{name}-content", metadata=metadata, data={FILE: Output.from_input(args.content)}, opts=child
@@ -91,7 +91,7 @@ class LoopPage(pulumi.ComponentResource):
             spec={
                 "replicas": 1,
                 "selector": {"match_labels": found},
-                "template": {"metadata": {"labels": its}, "spec": _pod(args, account, object_name(content))},
+                "template": {"metadata": {"labels": own}, "spec": _pod(args, account, object_name(content))},
             },
             opts=depending_on(child, policy),
         )

@@ -97,77 +97,34 @@ class VersityGw(pulumi.ComponentResource):
             string_data={ACCESS_KEY_ID: ACCESS_KEY, SECRET_ACCESS_KEY: args.secret_key},
             opts=child,
         )
-        secret_name = object_name(secret)
+        root = object_name(secret)
         own = {user: derived(args.secret_key, access_key(user)) for user in args.folders}
         accounts = {access_key(user): key for user, key in own.items()} | {LOGS_ACCESS_KEY: args.logs.secret_key}
         accounts |= keys(args.secret_key, args.record.learning) if args.record else {}
-        server = _server(name, args, secret_name, users(name, APP, accounts, args.namespace, child), child)
-
-        client_labels = {f"ml-loop.dev/client-of-{name}": "true"}
-        allow(
-            f"{name}-server",
-            namespace=args.namespace,
-            selector=selector(APP, name, "server"),
-            ingress=[Allowance(ports=(PORT,), peers=_clients(args, client_labels))],
-            opts=child,
-        )
-        service = k8s.core.v1.Service(
-            f"{name}-service",
-            metadata={"name": "s3", "namespace": args.namespace, "labels": labels(APP, name)},
-            spec={
-                "selector": selector(APP, name, "server"),
-                "ports": [{"name": "s3", "port": PORT, "target_port": "s3"}],
-            },
-            opts=depending_on(child, server),
-        )
-        store = Bucket(
-            name=Output.from_input(args.bucket),
-            region=REGION,
-            endpoint=Output.concat("http://", object_name(service), ".", args.namespace, f".svc.cluster.local:{PORT}"),
-            credentials_secret=secret_name,
-            client_labels=client_labels,
-            egress=(Allowance(ports=(PORT,), peers=(pods(selector(APP, name, "server")),)),),
-        )
+        server = _server(name, args, root, users(name, APP, accounts, args.namespace, child), child)
+        store = _store(name, args, root, server, child)
         made = _create_buckets(name, args, store, child)
-        self.buckets = {
-            user: replace(
-                store,
-                name=made.apply(lambda _: args.bucket),
-                credentials_secret=credentials(
-                    f"{name}-{user}",
-                    APP,
-                    access_key=access_key(user),
-                    secret_key=key,
-                    namespace=args.namespace,
-                    opts=child,
-                ),
+
+        def account(user: str, access: str, key: pulumi.Input[str], namespace: pulumi.Input[str]) -> Output[str]:
+            return credentials(
+                f"{name}-{user}", APP, access_key=access, secret_key=key, namespace=namespace, opts=child
             )
+
+        mine = replace(store, name=made.apply(lambda _: args.bucket))
+        self.buckets = {
+            user: replace(mine, credentials_secret=account(user, access_key(user), key, args.namespace))
             for user, key in own.items()
         }
         from_elsewhere = Allowance(ports=(PORT,), peers=(pods(selector(APP, name, "server"), args.namespace),))
         self.logs = replace(
             store,
             name=made.apply(lambda _: args.logs.bucket),
-            credentials_secret=credentials(
-                f"{name}-logs",
-                APP,
-                access_key=LOGS_ACCESS_KEY,
-                secret_key=args.logs.secret_key,
-                namespace=args.logs.namespace,
-                opts=child,
-            ),
+            credentials_secret=account("logs", LOGS_ACCESS_KEY, args.logs.secret_key, args.logs.namespace),
             egress=(from_elsewhere,),
         )
+        logs, where, image = args.logs, args.namespace, args.client_image
         expire(
-            name,
-            "expiry",
-            store,
-            bucket=args.logs.bucket,
-            days=args.logs.days,
-            app=APP,
-            namespace=args.namespace,
-            image=args.client_image,
-            opts=child,
+            name, "expiry", store, bucket=logs.bucket, days=logs.days, app=APP, namespace=where, image=image, opts=child
         )
         self.record = args.record and record_bucket(
             name,
@@ -176,13 +133,40 @@ class VersityGw(pulumi.ComponentResource):
             args.record,
             root=args.secret_key,
             egress=from_elsewhere,
-            namespace=args.namespace,
-            image=args.client_image,
+            namespace=where,
+            image=image,
             opts=child,
         )
-        self.register_outputs(
-            {"bucket": made.apply(lambda _: args.bucket), "logs": self.logs.name, "endpoint": store.endpoint},
-        )
+        self.register_outputs({"bucket": mine.name, "logs": self.logs.name, "endpoint": store.endpoint})
+
+
+def _store(
+    name: str, args: VersityGwArgs, root: Output[str], server: k8s.apps.v1.Deployment, child: ResourceOptions
+) -> Bucket:
+    """How root reaches the server in its namespace: by a Service, which its clients' policies let them call."""
+    client_labels = {f"ml-loop.dev/client-of-{name}": "true"}
+    found = selector(APP, name, "server")
+    allow(
+        f"{name}-server",
+        namespace=args.namespace,
+        selector=found,
+        ingress=[Allowance(ports=(PORT,), peers=_clients(args, client_labels))],
+        opts=child,
+    )
+    service = k8s.core.v1.Service(
+        f"{name}-service",
+        metadata={"name": "s3", "namespace": args.namespace, "labels": labels(APP, name)},
+        spec={"selector": found, "ports": [{"name": "s3", "port": PORT, "target_port": "s3"}]},
+        opts=depending_on(child, server),
+    )
+    return Bucket(
+        name=Output.from_input(args.bucket),
+        region=REGION,
+        endpoint=Output.concat("http://", object_name(service), ".", args.namespace, f".svc.cluster.local:{PORT}"),
+        credentials_secret=root,
+        client_labels=client_labels,
+        egress=(Allowance(ports=(PORT,), peers=(pods(found),)),),
+    )
 
 
 def access_key(user: str) -> str:

@@ -132,7 +132,7 @@ class Training(pulumi.ComponentResource):
 
         current = _template_name(name, args)
         specs = {**args.earlier, current: plan.apply(lambda known: _spec(known, args))}
-        templates = {its: _template(name, its, args, spec, child) for its, spec in specs.items()}
+        templates = {each: _template(name, each, args, spec, child) for each, spec in specs.items()}
         self.template = object_name(templates[current])
         if (cron := training.schedule) is not None:
             custom_resource(
@@ -149,13 +149,13 @@ class Training(pulumi.ComponentResource):
 
 
 def _template(
-    name: str, its: str, args: TrainingArgs, spec: pulumi.Input[Mapping[str, Any]], child: ResourceOptions
+    name: str, template: str, args: TrainingArgs, spec: pulumi.Input[Mapping[str, Any]], child: ResourceOptions
 ) -> k8s.apiextensions.CustomResource:
     return custom_resource(
-        f"{name}-template{its.removeprefix(prefix(args.model))}",
+        f"{name}-template{template.removeprefix(prefix(args.model))}",
         API_VERSION,
         "WorkflowTemplate",
-        {"name": its, "namespace": args.namespace, "labels": labels(APP, name)},
+        {"name": template, "namespace": args.namespace, "labels": labels(APP, name)},
         spec,
         opts=child,
     )
@@ -163,8 +163,8 @@ def _template(
 
 def _template_name(name: str, args: TrainingArgs) -> str:
     """By all that settings and this code say. Addresses, which other objects say, are left out: none is known yet."""
-    its = accounts(args.model, cooldown=args.cooldown is not None, serving=args.serving)
-    known = {step: account if (account := f"{args.model}-{step}") in its else None for step in STEPS}
+    steps = accounts(args.model, cooldown=args.cooldown is not None, serving=args.serving)
+    known = {step: account if (account := f"{args.model}-{step}") in steps else None for step in STEPS}
     spec = workflow_spec(
         _plan(
             name,

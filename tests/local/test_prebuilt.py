@@ -126,7 +126,7 @@ def test_a_wheel_with_other_bytes_than_pinned_is_never_used(yard: Yard) -> None:
 def test_a_folder_that_is_none_is_told(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
     yard.made()
     monkeypatch.setenv(VARIABLE, "/nowhere")
-    with pytest.raises(StepError, match=r"ML_LOOP_WHEELS is '/nowhere', which is no folder"):
+    with pytest.raises(StepError, match=r"ML_LOOP_WHEELS is '/nowhere', which is not a folder"):
         prebuilt.provide(yard.program, yard.paths)
 
 

@@ -171,7 +171,7 @@ def test_a_closed_loop_is_seven_times_yes_with_numbers() -> None:
             {"alias_status": 404},
             (
                 "production is version 2, ml-loop:models.m.production says version 2, "
-                "but a write of the alias without an identity is answered 404, must be 403"
+                "but a write of the alias without an identity is answered with 404, must be 403"
             ),
         ),
     ],
