@@ -15,6 +15,24 @@ class Direction(StrEnum):
     HIGHER = "higher"
     LOWER = "lower"
 
+    @property
+    def bound(self) -> str:
+        """What the settings and the gate's report call the bound."""
+        return "minimum" if self is Direction.HIGHER else "maximum"
+
+    @property
+    def asks(self) -> str:
+        """How the bound reads before its number."""
+        return "at least" if self is Direction.HIGHER else "at most"
+
+    def gain(self, value: float, beside: float) -> float:
+        """By how much a value is better than another; negative: worse."""
+        return value - beside if self is Direction.HIGHER else beside - value
+
+    def eased(self, bound: float, by: float) -> float:
+        """A bound that is easier to meet by so much."""
+        return bound - by if self is Direction.HIGHER else bound + by
+
 
 @dataclass(frozen=True, kw_only=True)
 class Criterion:

@@ -63,21 +63,26 @@ class Bounds(Section):
             lower = f"direction: lower and maximum: {shown(self.minimum)}"
             remedy = f"Write {lower}, or direction: higher if more of it is better"
             yield Problem.with_value(("minimum",), self.minimum, expected, remedy)
-        elif self.direction is Direction.LOWER:
-            yield from self._one_bound("maximum", self.maximum, "minimum", self.minimum)
         else:
-            yield from self._one_bound("minimum", self.minimum, "maximum", self.maximum)
+            yield from self._one_bound(self.direction or Direction.HIGHER)
 
-    def _one_bound(self, wanted: str, bound: float | None, other: str, unwanted: float | None) -> Iterator[Problem]:
-        if unwanted is not None:
-            expected = f"no {other} while direction is {self.direction or Direction.HIGHER}"
-            yield Problem.with_value((other,), unwanted, expected, f"Write {wanted} instead, or turn the direction")
-        elif bound is None:
-            yield Problem.missing((wanted,), "a number", "Write it without quotes, such as 0.7")
+    def _one_bound(self, direction: Direction) -> Iterator[Problem]:
+        for other in Direction:
+            if other is not direction and (unwanted := self._bounds[other]) is not None:
+                expected = f"no {other.bound} while direction is {direction}"
+                remedy = f"Write {direction.bound} instead, or turn the direction"
+                yield Problem.with_value((other.bound,), unwanted, expected, remedy)
+                return
+        if self._bounds[direction] is None:
+            yield Problem.missing((direction.bound,), "a number", "Write it without quotes, such as 0.7")
+
+    @property
+    def _bounds(self) -> dict[Direction, float | None]:
+        return {Direction.HIGHER: self.minimum, Direction.LOWER: self.maximum}
 
     def criterion(self, metric: str) -> Criterion:
         direction = self.direction or Direction.HIGHER
-        bound = self.maximum if direction is Direction.LOWER else self.minimum
+        bound = self._bounds[direction]
         assert bound is not None  # noqa: S101  # `problems` has seen to it
         return Criterion(metric=metric, bound=bound, direction=direction, tolerance=self.tolerance)
 

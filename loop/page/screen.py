@@ -26,7 +26,6 @@ T = TypeVar("T")
 APP = "app.kubernetes.io/name"
 INSTANCE = "app.kubernetes.io/instance"
 ROLE = "app.kubernetes.io/component"
-BOUND = {Direction.HIGHER: "of at least", Direction.LOWER: "of at most"}
 WATCH = "The watch over the aliases"
 
 
@@ -73,7 +72,7 @@ class Screen:
     def gate(self) -> str:
         """What it asks for, in words."""
         asked = json.loads(self.model.gate)
-        return ", ".join(f"{each['metric']} {BOUND[each['direction']]} {each['bound']:g}" for each in asked)
+        return ", ".join(f"{each['metric']} of {Direction(each['direction']).asks} {each['bound']:g}" for each in asked)
 
     def without(self, source: str) -> Away | None:
         """Why a source is missing; None where it answers."""

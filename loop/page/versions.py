@@ -138,16 +138,14 @@ def _measure(found: Json) -> Measure | None:
     candidate, production = _float(found.get("candidate")), _float(found.get("production"))
     if candidate is None:
         return None
-    lower = found.get("direction") == Direction.LOWER
-    bound = found.get("maximum", found.get("minimum"))
-    gain = None if production is None else (production - candidate if lower else candidate - production)
-    word = "at most" if "maximum" in found else "at least"
+    direction = Direction(found.get("direction", Direction.HIGHER))
+    bound = found.get(direction.bound)
     return Measure(
         metric=str(found.get("metric", "")),
         candidate=candidate,
-        bound="" if bound is None else f"{word} {bound}",
+        bound="" if bound is None else f"{direction.asks} {bound}",
         production=production,
-        gain=gain,
+        gain=None if production is None else direction.gain(candidate, production),
     )
 
 

@@ -30,8 +30,8 @@ def gain(tags: Mapping[str, str]) -> float | None:
     report = json.loads(tags.get(Tag.GATE_REPORT, "{}"))
     if "production" not in report:
         return None
-    difference = float(report["candidate"]) - float(report["production"])
-    return -difference if report.get("direction") == Direction.LOWER else difference
+    direction = Direction(report.get("direction", Direction.HIGHER))
+    return direction.gain(float(report["candidate"]), float(report["production"]))
 
 
 def ending(succeeded: bool, tags: Mapping[str, str] | None) -> tuple[Ending, str]:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contract.gate import Criterion, Direction, Slices, from_json
+from contract.gate import Criterion, Slices, from_json
 from contract.names import Env, GateResult
 from loop.training import slices
 from loop.training.chance import Pair
@@ -101,32 +101,31 @@ def _sliced(criteria: Sequence[Criterion], pair: Pair, groups: Slices) -> list[s
 
 
 def _find(asked: Criterion, candidate: Evaluation, production: Evaluation | None, pair: Pair | None) -> MetricFinding:
-    lower = asked.direction is Direction.LOWER
-    bound = "maximum" if lower else "minimum"
+    direction = asked.direction
     value = _value(asked, candidate, "the candidate")
-    measured, limit = f"{asked.metric} {value:.4f}", f"the {bound} {asked.bound:g}"
+    measured, limit = f"{asked.metric} {value:.4f}", f"the {direction.bound} {asked.bound:g}"
     numbers: dict[str, object] = {
         "metric": asked.metric,
-        "direction": asked.direction,
+        "direction": direction,
         "candidate": value,
-        bound: asked.bound,
+        direction.bound: asked.bound,
     }
-    within = value <= asked.bound if lower else value >= asked.bound
-    reason = f"{measured} {'stays within' if lower else 'reaches'} {limit}"
+    within = direction.gain(value, asked.bound) >= 0
+    reason = f"{measured} meets {limit}"
     if production is not None:
         current = _value(asked, production, f"version {production.version}")
         numbers |= {"production": current, "tolerance": asked.tolerance}
         beside = f"version {production.version} in production ({current:.4f}, tolerance {asked.tolerance:g})"
-        worse = value > current + asked.tolerance if lower else value < current - asked.tolerance
+        worse = direction.gain(value, direction.eased(current, asked.tolerance)) < 0
         if interval := pair and pair.interval(asked.metric):
             numbers["interval"] = [interval.low, interval.high]
             beside += f", difference {interval}"
-            worse = slices.worse_by(asked.direction, interval) > asked.tolerance
+            worse = slices.worse_by(direction, interval) > asked.tolerance
         if within and worse:
             return MetricFinding(False, f"{measured} is worse than {beside}", numbers)
         reason += f" and is not worse than {beside}"
     if not within:
-        reason = f"{measured} is {'above' if lower else 'below'} {limit}"
+        reason = f"{measured} fails {limit}"
     return MetricFinding(within, reason, numbers)
 
 

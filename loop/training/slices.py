@@ -77,7 +77,7 @@ def _find(asked: Slices, direction: Direction, name: str, pair: Pair, judged: in
 
 def worse_by(direction: Direction, interval: Difference) -> float:
     """By how much the candidate is worse at the least; negative where it may be better."""
-    return interval.low if direction is Direction.LOWER else -interval.high
+    return -max(direction.gain(end, 0.0) for end in (interval.low, interval.high))
 
 
 def _unjudged(asked: Slices, name: str, count: int, why: str) -> SliceFinding:

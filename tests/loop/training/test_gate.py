@@ -37,14 +37,14 @@ def test_a_candidate_passes_if_and_only_if_it_reaches_the_minimum_and_what_produ
 @pytest.mark.parametrize(
     ("value", "production", "reason"),
     [
-        (0.8, None, "auc 0.8000 reaches the minimum 0.7"),
-        (0.6, None, "auc 0.6000 is below the minimum 0.7"),
-        (0.6, 0.5, "auc 0.6000 is below the minimum 0.7"),
+        (0.8, None, "auc 0.8000 meets the minimum 0.7"),
+        (0.6, None, "auc 0.6000 fails the minimum 0.7"),
+        (0.6, 0.5, "auc 0.6000 fails the minimum 0.7"),
         (0.8, 0.9, "auc 0.8000 is worse than version 3 in production (0.9000, tolerance 0.02)"),
         (
             0.89,
             0.9,
-            "auc 0.8900 reaches the minimum 0.7 and is not worse than version 3 in production (0.9000, tolerance 0.02)",
+            "auc 0.8900 meets the minimum 0.7 and is not worse than version 3 in production (0.9000, tolerance 0.02)",
         ),
     ],
 )
@@ -75,17 +75,14 @@ def test_where_lower_is_better_a_candidate_passes_if_and_only_if_it_is_low_enoug
 @pytest.mark.parametrize(
     ("value", "production", "reason"),
     [
-        (3.1, None, "rmse 3.1000 stays within the maximum 3.5"),
-        (9.1, None, "rmse 9.1000 is above the maximum 3.5"),
-        (9.1, 9.5, "rmse 9.1000 is above the maximum 3.5"),
+        (3.1, None, "rmse 3.1000 meets the maximum 3.5"),
+        (9.1, None, "rmse 9.1000 fails the maximum 3.5"),
+        (9.1, 9.5, "rmse 9.1000 fails the maximum 3.5"),
         (3.4, 3.2, "rmse 3.4000 is worse than version 3 in production (3.2000, tolerance 0.1)"),
         (
             3.25,
             3.2,
-            (
-                "rmse 3.2500 stays within the maximum 3.5 and is not worse than version 3 in production "
-                "(3.2000, tolerance 0.1)"
-            ),
+            ("rmse 3.2500 meets the maximum 3.5 and is not worse than version 3 in production (3.2000, tolerance 0.1)"),
         ),
     ],
 )
@@ -100,7 +97,7 @@ def test_of_several_metrics_each_must_pass_and_only_those_that_do_not_are_the_re
     decision = decide(criteria, candidate, None)
     assert (decision.gate, decision.reason) == (
         GateResult.REJECTED,
-        "auc 0.6000 is below the minimum 0.7; recall 0.4000 is below the minimum 0.5",
+        "auc 0.6000 fails the minimum 0.7; recall 0.4000 fails the minimum 0.5",
     )
 
 

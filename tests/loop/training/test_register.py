@@ -30,7 +30,7 @@ def test_a_passed_candidate_is_registered_with_its_lineage_and_its_gate(bench: B
     drift = {"TRIGGER": "drift", "FEATURE": "price", "P_VALUE": "0.003", "EVENT_ID": "e-17"}
     assert bench.register(run_id, **drift) == (
         0,
-        f"version: 1 of {bench.model}\ngate: passed\nreason: auc 0.9000 reaches the minimum 0.7",
+        f"version: 1 of {bench.model}\ngate: passed\nreason: auc 0.9000 meets the minimum 0.7",
     )
     version = bench.client.get_model_version(bench.model, "1")
     tags = dict(version.tags)
@@ -54,7 +54,7 @@ def test_a_passed_candidate_is_registered_with_its_lineage_and_its_gate(bench: B
     assert report == numbers | {
         "metrics": [numbers],
         "data": DATA,
-        "reason": "auc 0.9000 reaches the minimum 0.7",
+        "reason": "auc 0.9000 meets the minimum 0.7",
     }
     assert [bench.written(name) for name in ("version", "gate")] == ["1", "passed"]
 
