@@ -57,7 +57,7 @@ class LogBucket(Section):
     """A bucket of yours for the logs of trainings, with credentials of its own: no model is in it."""
 
     bucket: BucketName
-    """Bucket at the endpoint; it must exist. How long logs are kept is a lifecycle rule of yours."""
+    """Bucket at the endpoint; it must exist. Your own lifecycle rule decides how long logs are kept."""
     credentials_secret: SecretName
     """Secret in the loop's namespace with the keys access-key-id and secret-access-key, for an account that may add
     objects to this bucket."""
@@ -67,7 +67,7 @@ class ServiceRecord(Section):
     """A bucket of yours for predictions and outcomes, of models that take outcomes: in it one folder for each model."""
 
     bucket: BucketName
-    """Bucket at the endpoint; it must exist. How long files are kept is a lifecycle rule of yours."""
+    """Bucket at the endpoint; it must exist. Your own lifecycle rule decides how long files are kept."""
     credentials_secret: SecretName
     """Secret in the loop's namespace with the keys access-key-id and secret-access-key, for an account that may list
     this bucket, read it and add to it."""
@@ -108,7 +108,7 @@ class S3Compatible(Section):
     )
     """Whether clients add checksums that only newer services know."""
     path_style: Flag = True
-    """Whether the bucket stands in the path of URLs. false: in the host name; without backups and logs."""
+    """Whether the bucket is in the path of URLs. false: in the host name, without backups and logs."""
     logs: LogBucket | None = None
     """Where logs of trainings go. Unset: they stay with their pods; the bundled server has a bucket for them."""
     record: ServiceRecord | None = None

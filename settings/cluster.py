@@ -31,7 +31,7 @@ class Cluster(Section):
     """What Pulumi knows the cluster by; another one replaces every object. Unset: the uid of its namespace kube-system,
     which a renamed context or a rotated certificate leaves as it is."""
     dns: AddressBlocks = ()
-    """Where pods ask for names, besides kube-dns and link-local addresses (NodeLocal DNSCache). Port 53 only."""
+    """DNS servers of the pods besides kube-dns and link-local addresses (NodeLocal DNSCache). Port 53 only."""
     api_server: AddressBlocks = ()
     """Addresses of the API server, as `kubectl get endpointslices kubernetes` prints them. Empty: unknown; pods that
     call it may reach the ports 443 and 6443 anywhere."""

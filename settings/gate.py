@@ -111,14 +111,14 @@ class Slices(Section):
     tolerance: Tolerance | None = None
     """How much worse a group may be. Unset: as the metric's."""
     min_rows: Count = SlicesAsked.min_rows
-    """Groups of fewer rows are named in the report, and not judged."""
+    """Groups of fewer rows are named in the report, but not judged."""
 
 
 class Gate(Bounds):
     """What a new version must reach before it becomes `staging`: by one metric, or by each of `metrics`."""
 
     metric: MetricName | None = None
-    """Metric of the evaluation, where there is one only."""
+    """Metric of the evaluation, if there is only one."""
     metrics: (
         Annotated[
             tuple[GateMetric, ...],

@@ -11,8 +11,8 @@ class Gateway(Section):
     class_name: ObjectName
     """GatewayClass that serves it."""
     namespace: Namespace | None = None
-    """Namespace of the proxies that serve it. Unset: unknown, or not in the cluster; model servers then let all in."""
+    """Namespace of the proxies that serve it. Unset: unknown, or outside; model servers then accept all clients."""
     tls_secret: ObjectName | None = None
     """Secret in the loop's namespace with the certificate (`kubernetes.io/tls`). Unset: plain HTTP."""
     authenticates: Flag = False
-    """The gateway itself sets X-Tenant and X-User-Id, from whom it has authenticated. false: both are taken away."""
+    """The gateway sets X-Tenant and X-User-Id by the identity that it authenticated. false: both are removed."""

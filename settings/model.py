@@ -59,7 +59,7 @@ class TrainingData(Section):
     """Fresh rows: predictions of the record whose outcome is known, set down anew for each training."""
 
     recent: Duration
-    """How old a prediction may be. The newest fifth of the rows is held out, and measured on."""
+    """How old a prediction may be. The newest fifth of the rows is held out for the evaluation."""
     min_rows: Count = 1000
     """With fewer rows a training uses `dataUri`, or what its image brings, as it does before there is a record."""
 
@@ -76,7 +76,7 @@ class Training(Surroundings):
     resources: Resources = default_resources(cpu="500m", memory="1Gi", memory_limit="2Gi")
     """CPU and memory of each training step."""
     evaluate_resources: Resources | None = None
-    """CPU and memory of evaluate, where it needs others. Unset: as `resources`."""
+    """CPU and memory of evaluate, if it needs others. Unset: as `resources`."""
     gate: Gate
     """What a new version must reach."""
     data_uri: DataUri | None = None
@@ -84,7 +84,7 @@ class Training(Surroundings):
     data: TrainingData | None = None
     """Fresh rows of the model's record. Unset: none, every training reads `dataUri`. Needs `outcomes`."""
     parameters: FrozenMap[ParameterName, Parameter] = Field(default_factory=dict, validate_default=True)
-    """Parameters handed to the train command."""
+    """Parameters for the train command."""
     timeout: Duration = timedelta(hours=1)
     """The time after which a training run is stopped and counted as failed."""
 
@@ -126,13 +126,13 @@ class Serving(Surroundings):
             "at least 60s", "Give a server the time to fetch and load its version: 5m, or 30m for a model of many GB"
         ),
     ] = timedelta(seconds=300)
-    """How long a server may take to load its version, and a rollout to be done."""
+    """How long a server may take to load its version, and a rollout to finish."""
     max_body_bytes: Count = Serve.max_body_bytes
     """The largest request that is answered; larger ones get a 413."""
     max_rows: Count = Serve.max_rows
     """The most rows of a request; more get a 413."""
     batch: Count = Serve.batch
-    """Requests that wait while the model is busy are asked together, up to so many rows. 1: each by itself."""
+    """Requests that wait while the model is busy are answered together, up to this many rows. 1: each by itself."""
 
     def contradictions(self) -> Iterator[Problem]:
         yield from super().contradictions()
@@ -147,7 +147,7 @@ class Drift(Section):
         Field(min_length=1),
         Allowed("a list with at least one feature", "Name the columns of the model's signature that are to be watched"),
     ]
-    """Columns of the model's signature to watch, by name, of whatever type; `@prediction` is the model's answer."""
+    """Columns of the model's signature to watch, by name and of any type; `@prediction` is the model's answer."""
     window: Annotated[
         int,
         Field(strict=True, ge=MIN_WINDOW),
@@ -161,7 +161,7 @@ class Drift(Section):
         Field(strict=True, ge=1),
         Allowed("an integer of at least 1", "Leave it out for a quarter of drift.window"),
     ] = DEFAULTS.every
-    """After how many new ones they are compared again. Unset: a quarter of the window."""
+    """After how many new predictions they are compared again. Unset: a quarter of the window."""
     test: Annotated[DriftTest, one_of(DriftTest, "Set it to ks unless only the dependence between features shifts")] = (
         DEFAULTS.test
     )
@@ -219,7 +219,7 @@ class Outcomes(Section):
     min_fall: Fraction = 0.02
     """The least fall below what the gate measured that counts, as a share of it."""
     false_retrains_per_year: Positive = DEFAULTS.false_retrains_per_year
-    """How many falls may be published in a year without any."""
+    """How many falls may be published in a year without any real one."""
 
 
 class Promotion(Section):
@@ -232,11 +232,11 @@ class Promotion(Section):
     max_latency_ratio: Annotated[
         float, Field(strict=True, ge=1, allow_inf_nan=False), Allowed("a number of at least 1", "Write 1.5 or so")
     ] = LIMITS.max_latency_ratio
-    """How many times as long as with the version before a mean answer may take."""
+    """How many times as long a mean answer may take as with the version before."""
     max_prediction_shift: Fraction = LIMITS.max_prediction_shift
-    """How far its predictions may be from those of the version before (the KS statistic); 1: however far."""
+    """How far its predictions may be from those of the version before (the KS statistic); 1: any distance."""
     healing: Flag = False
-    """Whether the alias `production` is put back by itself where somebody moved it by hand."""
+    """Whether the alias `production` is put back automatically when it was moved by hand."""
 
 
 class Model(Section):

@@ -27,7 +27,7 @@ class Notifications(Section):
         Field(min_length=1),
         Allowed(f"a list of {', '.join(NoticeKind)}", "Leave it out for all of them"),
     ] = ALL
-    """What it is told of."""
+    """What it is told about."""
     egress: Annotated[
         tuple[Egress, ...], Allowed("a list of whom to call", "Start each with a hyphen below the key")
     ] = ()

@@ -27,4 +27,4 @@ class Observability(Section):
         Field(pattern=r"^(https?://)?[^\s#]+$"),
         Allowed("where runbooks.md is read, without #", "Write the URL of your copy"),
     ] = RUNBOOKS
-    """Where whoever is called reads the runbooks; each alert links to its section there."""
+    """Where the runbooks are; each alert links to its section there."""

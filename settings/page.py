@@ -20,6 +20,6 @@ class Page(Section):
     apply: Annotated[
         str, Field(min_length=1, max_length=200), Allowed("the command that applies the stack", "Write it in one line")
     ] = "pulumi up"
-    """The command that puts this file into effect, as the page tells it."""
+    """The command that puts this file into effect, as the page shows it."""
     notifications: Notifications | None = None
-    """The webhook that is told what the page shows. Unset: nobody is told."""
+    """The webhook that is told what the page shows. Unset: no one is told."""

@@ -51,7 +51,7 @@ class Platform(Section):
     cloud_native_pg: Operator = Operator()
     """CloudNativePG runs MLflow's database."""
     check: Flag = True
-    """Look for what the cluster must have brought, before anything is changed. False: previews on another cluster."""
+    """Check what the cluster must bring, before anything is changed. False: for previews on another cluster."""
     chart_mirror: ChartMirror | None = None
     """Where charts come from instead of their public registries: oci://host/path, or a folder of .tgz files."""
     image_registry: ImageRegistry | None = None

@@ -72,7 +72,7 @@ class Settings(Section):
     tracking: Tracking = Tracking()
     """MLflow: tracking server and model registry."""
     kafka: Kafka | None = None
-    """Kafka, which carries predictions and drift. Unset: no predictions are published, nothing watches them."""
+    """Kafka, which carries predictions and drift. Unset: predictions are neither published nor watched."""
     gateway: Gateway | None = None
     """The Gateway at which models and MLflow are reached. Unset: none."""
     observability: Observability | None = None

@@ -32,7 +32,7 @@ class SecretKey(Section):
     name: SecretName
     """Secret in the loop's namespace."""
     key: SecretKeyName
-    """Key of the Secret, whose value the variable has."""
+    """Key of the Secret that holds the value."""
 
 
 class Accelerator(Section):
@@ -100,7 +100,7 @@ class Egress(Section):
         Field(min_length=1),
         Allowed("a list with at least one port", "Name the TCP ports: of pods their own, not their Service's"),
     ]
-    """TCP ports. Of pods their own, not their Service's."""
+    """TCP ports: the pods' own, not their Service's."""
 
     def contradictions(self) -> Iterator[Problem]:
         pods = self.namespace is not None or self.pod_labels
@@ -118,7 +118,7 @@ class Surroundings(Section):
     """What the pods that run the model's code find around them."""
 
     env: FrozenMap[EnvName, EnvValue] = Field(default_factory=dict, validate_default=True)
-    """Environment variables with values that everybody may see."""
+    """Environment variables whose values are not secret."""
     secrets: FrozenMap[EnvName, SecretKey] = Field(default_factory=dict, validate_default=True)
     """Environment variables whose values are in Secrets of the loop's namespace."""
     accelerator: Accelerator | None = None
@@ -128,15 +128,15 @@ class Surroundings(Section):
     tolerations: Annotated[
         tuple[Toleration, ...], Allowed("a list of tolerations", "Start each with a hyphen below the key")
     ] = ()
-    """Taints of nodes that the pods put up with."""
+    """Taints of nodes that the pods tolerate."""
     shared_memory: Size | None = None
-    """Size of /dev/shm, which counts as memory of the pod. Unset: the container runtime's, 64 MiB as a rule."""
+    """Size of /dev/shm, which counts as memory of the pod. Unset: the container runtime's, usually 64 MiB."""
     ephemeral_storage: Size | None = None
-    """Disk of the node that is reserved for each pod, and the most that it may fill. Unset: no limit."""
+    """Disk of the node that is reserved for each pod, and the most that it may use. Unset: no limit."""
     egress: Annotated[
         tuple[Egress, ...], Allowed("a list of whom to call", "Start each with a hyphen below the key")
     ] = ()
-    """Whom the pods may call besides MLflow, the stack's own services and HTTPS."""
+    """What the pods may call besides MLflow, the stack's own services and HTTPS."""
 
     def contradictions(self) -> Iterator[Problem]:
         remedy = "Name the Secret that holds it under secrets"

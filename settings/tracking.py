@@ -51,9 +51,9 @@ class Backup(Section):
     retention_days: Count = 30
     """For how many days a moment can be restored."""
     archive: ArchiveName = "mlflow-db"
-    """Name of the archive that is written. A restored database needs another one than it was restored from."""
+    """Name of the archive that is written. A restored database must not write to the one that it was restored from."""
     restore: Restore | None = None
-    """Begin a new database with what an archive holds; without meaning for one that exists."""
+    """Begin a new database with what an archive holds; has no effect on an existing one."""
 
     def contradictions(self) -> Iterator[Problem]:
         if self.restore is not None and self.restore.archive == self.archive:
@@ -101,7 +101,7 @@ class Tracking(Section):
     host: Host | None = None
     """Host name of MLflow at the gateway. Unset: it is reached inside the cluster only."""
     oidc: Oidc | None = None
-    """Login before the host. Unset: whoever reaches the gateway reaches MLflow."""
+    """Login before the host. Unset: anyone who reaches the gateway reaches MLflow."""
     node_port: NodePort | None = None
     """Port of MLflow on every node, without TLS. For a one-machine cluster."""
     postgres: Postgres = Postgres()

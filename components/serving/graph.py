@@ -30,11 +30,11 @@ def inference_graph(name: str, serving: Serving, weights: Mapping[Alias, int], o
     `weights` are percent and sum to 100. The router posts to one path of the servers, whatever path it is asked for:
     v1 predictions.
     """
-    args = serving.args
+    least, most = serving.replicas
     policy = allow(
         f"{name}-router",
-        namespace=args.namespace,
-        selector={LABEL: args.model},
+        namespace=serving.namespace,
+        selector={LABEL: serving.model},
         ingress=[Allowance(ports=QUEUE_PROXY, peers=(namespaced(NAMESPACE),))],
         # The services' host names lead to Knative's proxy, which wakes servers that sleep.
         egress=[Allowance(ports=GATEWAY_PORTS, peers=(pods(GATEWAY, NAMESPACE),))],
@@ -45,14 +45,14 @@ def inference_graph(name: str, serving: Serving, weights: Mapping[Alias, int], o
         "serving.kserve.io/v1alpha1",
         "InferenceGraph",
         {
-            "name": args.model,
-            "namespace": args.namespace,
-            "labels": labels(APP, args.model),
-            "annotations": {MODE: args.mode.capitalize()},
+            "name": serving.model,
+            "namespace": serving.namespace,
+            "labels": labels(APP, serving.model),
+            "annotations": {MODE: serving.mode.capitalize()},
         },
         {
-            "minReplicas": args.min_replicas,
-            "maxReplicas": args.max_replicas,
+            "minReplicas": least,
+            "maxReplicas": most,
             "nodes": {
                 "root": {
                     "routerType": "Splitter",
@@ -66,10 +66,9 @@ def inference_graph(name: str, serving: Serving, weights: Mapping[Alias, int], o
         },
         opts=depending_on(opts, policy),
     )
-    return Output.concat(object_name(graph), ".", args.namespace, ".", CLUSTER_DOMAIN)
+    return Output.concat(object_name(graph), ".", serving.namespace, ".", CLUSTER_DOMAIN)
 
 
 def _url(serving: Serving, slot: Alias) -> Output[str]:
-    args = serving.args
-    host = Output.concat(serving.backends[slot], ".", args.namespace, ".", CLUSTER_DOMAIN)
-    return Output.concat("http://", host, f"/v1/models/{args.model}:predict")
+    host = Output.concat(serving.backends[slot], ".", serving.namespace, ".", CLUSTER_DOMAIN)
+    return Output.concat("http://", host, f"/v1/models/{serving.model}:predict")

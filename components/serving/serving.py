@@ -91,7 +91,12 @@ class Serving(pulumi.ComponentResource):
     Nothing waits for the servers: before the first version none can start, and that is no failure of `up`.
     """
 
-    args: ServingArgs
+    model: str
+    namespace: pulumi.Input[str]
+    mode: KServeMode
+    in_production: bool
+    replicas: tuple[int, int]
+    """The least and the most of each slot's servers."""
     backends: Mapping[Alias, Output[str]]
     """Names of the Services in front of the servers; their port is `SERVICE_PORT`."""
 
@@ -123,7 +128,8 @@ class Serving(pulumi.ComponentResource):
             opts=child,
         )
         allowed = depending_on(child, policy)
-        self.args = args
+        self.model, self.namespace, self.mode = args.model, args.namespace, args.mode
+        self.in_production, self.replicas = args.in_production, (args.min_replicas, args.max_replicas)
         self.backends = {
             slot: _service(
                 name, slot, args, _predictor(slot, args, object_name(account), object_name(runtime)), allowed

@@ -44,14 +44,14 @@ class TrafficSplit(pulumi.ComponentResource):
     def __init__(self, name: str, args: TrafficSplitArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("ml-loop:serving:Front", name, None, opts)
         child = ResourceOptions(parent=self)
-        path = f"/v1/models/{args.serving.args.model}:predict"
+        path = f"/v1/models/{args.serving.model}:predict"
         base = args.gateway and args.gateway.url
-        if args.serving.args.mode is KServeMode.KNATIVE:
+        if args.serving.mode is KServeMode.KNATIVE:
             host = inference_graph(name, args.serving, _weights(args), child)
             base = base or Output.concat("http://", host)
             rule = {"matches": [_match("Exact", path)], **_to_graph(host)}
         else:
-            rule = {"matches": _matches(args.serving.args.model), "backendRefs": _backends(args)}
+            rule = {"matches": _matches(args.serving.model), "backendRefs": _backends(args)}
         if args.gateway:
             _route(name, args.gateway, args.serving, rule, child)
         self.predict_url = base and Output.concat(base, path)
@@ -59,8 +59,8 @@ class TrafficSplit(pulumi.ComponentResource):
 
 
 def _route(name: str, gateway: Gateway, serving: Serving, rule: dict[str, Any], child: ResourceOptions) -> None:
-    model, namespace = serving.args.model, serving.args.namespace
-    if serving.args.mode is KServeMode.KNATIVE:
+    model, namespace = serving.model, serving.namespace
+    if serving.mode is KServeMode.KNATIVE:
         custom_resource(
             f"{name}-grant",
             "gateway.networking.k8s.io/v1beta1",
@@ -100,7 +100,7 @@ def _match(kind: str, path: str) -> dict[str, Any]:
 
 
 def _weights(args: TrafficSplitArgs) -> dict[Alias, int]:
-    if not args.serving.args.in_production:
+    if not args.serving.in_production:
         # The production service has no Service yet: a split that named it would count as broken.
         return {Alias.STAGING: 100}
     return {Alias.PRODUCTION: 100 - args.canary_percent, Alias.STAGING: args.canary_percent}
