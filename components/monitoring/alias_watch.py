@@ -15,7 +15,7 @@ from components.kit.connections import Tracking
 from components.kit.identities import RoleRule, account_with, changes
 from components.kit.labels import labels
 from components.kit.pod import arguments, resources
-from components.monitoring.watcher import Watcher, deploy
+from components.monitoring.watching import WatchingPod, deploy
 from contract.commands import WatchAliases
 from contract.names import METRICS_PORT, Alias
 
@@ -55,7 +55,7 @@ class AliasWatch(pulumi.ComponentResource):
         account = account_with(
             name, watch, _rights(args), namespace=args.namespace, labels=labels(APP, args.model), opts=child
         )
-        watcher = Watcher(
+        watcher = WatchingPod(
             name=watch,
             namespace=args.namespace,
             labelled=(APP, args.model),

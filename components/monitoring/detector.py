@@ -15,7 +15,7 @@ from components.kit.connections import Tracking
 from components.kit.identities import account_with
 from components.kit.labels import labels
 from components.kit.pod import SCRATCH, Resources, arguments, plain_env, resources
-from components.monitoring.watcher import Watcher, deploy
+from components.monitoring.watching import WatchingPod, deploy
 from contract.commands import Detect
 from contract.drift import DriftSettings
 from contract.names import METRICS_PORT
@@ -50,7 +50,7 @@ class DriftMonitor(pulumi.ComponentResource):
         super().__init__("ml-loop:monitoring:DriftMonitor", name, None, opts)
         child = ResourceOptions(parent=self)
         watch = f"{args.model}-drift"
-        watcher = Watcher(
+        watcher = WatchingPod(
             name=watch,
             namespace=args.namespace,
             labelled=(APP, name),

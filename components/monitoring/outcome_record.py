@@ -17,7 +17,7 @@ from components.kit.connections import Bucket, KafkaConnection, RecordStore, Tra
 from components.kit.identities import account_with
 from components.kit.labels import labels
 from components.kit.pod import arguments, plain_env, resources
-from components.monitoring.watcher import Watcher, deploy
+from components.monitoring.watching import WatchingPod, deploy
 from contract.commands import Command
 from contract.names import DRIFT_TOPIC, Env
 from contract.outcome_commands import Record, WatchPerformance
@@ -80,7 +80,7 @@ def _deployment(
 ) -> Output[str]:
     role = ROLES[type(command)]
     watch, own_labels = f"{args.model}-{role}", labels(APP, name, role)
-    watcher = Watcher(
+    watcher = WatchingPod(
         name=watch,
         namespace=args.namespace,
         labelled=(APP, name, role),

@@ -23,7 +23,7 @@ class Program:
     """Downloads what the build reads."""
     build: Callable[[Paths], None]
     modules: Callable[[Paths], Iterable[Path]]
-    """Folders of the modules that are linked, whose licences go with the binaries."""
+    """Folders of the modules that are linked, whose licenses go with the binaries."""
 
 
 def of_tool(tool: GoTool) -> Program:

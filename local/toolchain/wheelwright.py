@@ -1,6 +1,6 @@
 """`python -m local.toolchain.wheelwright make|verify FOLDER [NAME…]`: wheels of what is built, and their proof.
 
-`make` packs binaries whose build is current, each with the licences of all modules that are linked, and pins their
+`make` packs binaries whose build is current, each with the licenses of all modules that are linked, and pins their
 hashes. `verify` builds each pinned program again, from nothing, and compares.
 """
 
@@ -46,7 +46,7 @@ def is_built(program: Program, paths: Paths) -> bool:
     return marker.exists() and marker.read_text() == program.key()
 
 
-def licences(program: Program, paths: Paths) -> Iterator[tuple[str, bytes]]:
+def licenses(program: Program, paths: Paths) -> Iterator[tuple[str, bytes]]:
     """Path below the wheel's `licenses/` → text, of every linked module and of this repository."""
     yield "ml-loop/LICENSE", (REPOSITORY / "LICENSE").read_bytes()
     for folder in program.modules(paths):
@@ -63,7 +63,7 @@ def pack(program: Program, paths: Paths, folder: Path) -> BuildPin:
     metadata = f"Metadata-Version: 2.4\nName: ml-loop-{program.name}\nVersion: 0+{pin.key[:12]}\n"
     metadata += f"Summary: Built for ml-loop by {pin.go}; key {pin.key}\n"
     files = {f"{stem}.data/scripts/{binary}": (paths.bin / binary).read_bytes() for binary in program.binaries}
-    files |= {f"{stem}.dist-info/licenses/{name}": text for name, text in licences(program, paths)}
+    files |= {f"{stem}.dist-info/licenses/{name}": text for name, text in licenses(program, paths)}
     files[f"{stem}.dist-info/METADATA"] = metadata.encode()
     files[f"{stem}.dist-info/WHEEL"] = (
         b"Wheel-Version: 1.0\nGenerator: ml-loop\nRoot-Is-Purelib: false\nTag: py3-none-linux_x86_64\n"

@@ -4,7 +4,6 @@ External: the MLflow server named by `MLFLOW_TRACKING_URI`. Not done here: decid
 """
 
 import os
-import re
 import tempfile
 import time
 from collections.abc import Callable, Generator, Mapping
@@ -37,7 +36,6 @@ SILENCE: Final = 60.0
 """Seconds of one attempt from which MLflow did answer: a request that nobody answers ends after `TIMEOUT`."""
 TIMEOUT: Final = 30
 """Seconds that one request may take."""
-ALIAS_URI: Final = re.compile(r"models:/(?P<name>[^/@]+)@(?P<alias>[^/@]+)")
 
 
 class RegistryError(Exception):

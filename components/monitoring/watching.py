@@ -19,7 +19,7 @@ from contract.names import METRICS_PORT
 
 
 @dataclass(frozen=True, kw_only=True)
-class Watcher:
+class WatchingPod:
     """What runs, as whom, and what it uses."""
 
     name: str
@@ -42,7 +42,7 @@ class Watcher:
     """Between two looks whether it has started."""
 
 
-def deploy(policy: str, deployment: str, watcher: Watcher, opts: ResourceOptions) -> Output[str]:
+def deploy(policy: str, deployment: str, watcher: WatchingPod, opts: ResourceOptions) -> Output[str]:
     """Creates a NetworkPolicy and a Deployment of one, by these resource names. Returns the Deployment's name.
 
     One: two would read the half of the partitions each, and show each metric twice. So the old one ends first.
@@ -76,7 +76,7 @@ def deploy(policy: str, deployment: str, watcher: Watcher, opts: ResourceOptions
     return object_name(made)
 
 
-def _pod(watcher: Watcher) -> PodSpec:
+def _pod(watcher: WatchingPod) -> PodSpec:
     container: Container = {
         **restricted_container(watcher.container, watcher.image, watcher.resources, watcher.uses.mounts),
         "command": watcher.command.entry(),
