@@ -18,7 +18,7 @@ class Load:
     path: str
     body: bytes
     seconds: list[float] = field(default_factory=list)
-    """Of each answer."""
+    """Seconds that each answer took."""
 
     @property
     def request(self) -> bytes:

@@ -68,7 +68,7 @@ def check(stack: Settings) -> None:
 
 
 def prerequisites(stack: Settings) -> Iterator[Prerequisite]:
-    """Of the cluster, of the operators that these settings use and do not install, of the gateway, and of Argo CD."""
+    """What the cluster must have: operators that these settings use and do not install, a gateway, Argo CD."""
     if stack.models:
         kinds = {ADMISSION: ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")}
         remedy = "Upgrade the cluster to Kubernetes 1.30 or later, or name another"

@@ -54,7 +54,7 @@ class ModelLoopArgs:
     logs: Bucket | None
     """None: logs of trainings stay with their pods."""
     signing: Signing | None
-    """Who signs versions. None: nobody does."""
+    """How versions are signed. None: they are not."""
     record: RecordStore | None
     """None: predictions and outcomes are not recorded."""
     templates_in_use: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])

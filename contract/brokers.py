@@ -48,7 +48,7 @@ class Needs:
         answering: Collection[str] = (),
         apart: Collection[str] = (),
     ) -> "Needs":
-        """Of models with a detector, those that train by themselves, and those whose outcomes are taken.
+        """What the loop needs for models with a detector, for those that retrain, and for those with outcomes.
 
         `apart` are topics that other accounts write.
 

@@ -56,7 +56,7 @@ def add_to(parser: argparse.ArgumentParser, of: type, hyphen: str = "-", *, with
 
 
 def parse(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Namespace:
-    """As `parser.parse_args`, for options that were written by `words`."""
+    """Like `parser.parse_args`, for options that `words` wrote."""
     named = argv.index("--") if "--" in argv else len(argv)
     options = [re.sub("^(--[^=]+=)--$", rf"\g<1>{_DASHES}", word) for word in argv[:named]]
     return parser.parse_args([*options, *argv[named:]])

@@ -26,9 +26,9 @@ class Histogram:
     """Shares of the reference's rows and of the window's, by bin."""
 
     bins: tuple[str, ...]
-    """For each bin its label: `below 1.5`, `1.5 to 2`, `2 and above`, a category, `(others)` or `(missing)`."""
+    """Each bin's label: `below 1.5`, `1.5 to 2`, `2 and above`, a category, `(others)` or `(missing)`."""
     edges: tuple[float, ...]
-    """Of numbers: the inner edges, so that there is one bin more than edges, and then `(missing)`. Else empty."""
+    """The inner edges of numbers, so that there is one bin more than edges, and then `(missing)`. Otherwise empty."""
     reference: tuple[float, ...]
     window: tuple[float, ...]
 
@@ -61,7 +61,7 @@ class LooksAnswer:
     """Oldest first; those of one window stand together and have the same `event.window`."""
 
     def encode(self) -> bytes:
-        """As JSON. Raises ValueError for a number that is not finite."""
+        """The answer as JSON. Raises ValueError for a number that is not finite."""
         looks = [look.fields() for look in self.looks]
         return json.dumps({"model": self.model, "looks": looks}, allow_nan=False).encode()
 

@@ -1,6 +1,6 @@
 """The messages of the two Kafka topics, with one encoder and one parser each.
 
-Anybody may write to a topic, and what is read is not believed: a parser never raises. What is no message is a
+Anyone may write to a topic, and what is read is not trusted: a parser never raises. What is not a message becomes a
 `Malformed`, which its reader counts and skips.
 """
 
@@ -15,7 +15,7 @@ from typing import Any, Final
 ALL_FEATURES: Final = "*"
 """The feature named by a test that looks at all of them together."""
 PREDICTION: Final = "@prediction"
-"""The feature that is no column, but what the model answered: its score or its label."""
+"""The feature that is not a column but the model's answer: its score or its label."""
 EVENT_ID_LENGTH: Final = 32
 EVENT_ID_CHARACTERS: Final = "0-9a-f"
 EVENT_ID: Final = f"[{EVENT_ID_CHARACTERS}]{{{EVENT_ID_LENGTH}}}"
@@ -34,7 +34,7 @@ cannot, whose stack is a few calls longer."""
 
 @dataclass(frozen=True)
 class Malformed:
-    """Something on a topic that is no message of it."""
+    """Something on a topic that is not one of its messages."""
 
     reason: str
 
@@ -66,7 +66,7 @@ class Prediction:
         return leading(self.predictions)
 
     def encode(self, dumps: Callable[[object], bytes] | None = None) -> bytes:
-        """As JSON, in which a number that is not finite is null. `dumps` is a faster encoder with that property."""
+        """JSON, in which a number that is not finite is null. `dumps` is a faster encoder with that property."""
         message = {
             "id": self.id,
             "tenant": self.tenant,
@@ -170,7 +170,7 @@ class DriftEvent:
         }
 
     def encode(self) -> bytes:
-        """As JSON. Raises ValueError for a number that is not finite: such a test has said nothing."""
+        """The event as JSON. Raises ValueError for a number that is not finite: such a test has said nothing."""
         return json.dumps(self.fields(), allow_nan=False).encode()
 
     @classmethod

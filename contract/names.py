@@ -10,7 +10,7 @@ class Alias(StrEnum):
     STAGING = "staging"
     """Set by the training workflow: the newest version that passed its gate."""
     PRODUCTION = "production"
-    """Set by a promotion, and put back by whoever heals it; by nobody else."""
+    """Set by a promotion, and put back by healing; by nothing else."""
     PREVIOUS = "previous"
     """What `production` was before the last promotion: the rollback target."""
 
@@ -128,7 +128,7 @@ class Tag(StrEnum):
     REFERENCE_DIGEST = "ml-loop.reference-digest"
     """The same over the files of the run's folder `reference`."""
     SIGNATURE = "ml-loop.signature"
-    """Of the files of its model, by the gate's step (`loop.runtime.signatures`): the version passed, and is these."""
+    """Signature of its model's files by the gate's step (`loop.runtime.signatures`): the version passed."""
     TRIGGER = "ml-loop.trigger"
     """Why it was trained: `manual`, `schedule` or `drift:<feature>`."""
     EVENT_ID = "ml-loop.event-id"

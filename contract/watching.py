@@ -15,14 +15,14 @@ class Limits:
 
 LIMITS: Final = Limits()
 WATCH_SECONDS: Final = 60
-"""For how long a version is watched where nothing is set."""
+"""How long a version is watched where nothing is set."""
 ROLLOUT_SECONDS: Final = 300
 """The time after which a rollout is given up."""
 
 
 @dataclass(frozen=True)
 class Watching:
-    """For how long a version is watched, and what it may do."""
+    """How long a version is watched, and what it may do."""
 
     watch: Annotated[float, "seconds to watch the version for"] = WATCH_SECONDS
     limits: Limits = LIMITS

@@ -15,9 +15,9 @@ LIMIT: Final = 10 * 2**20
 HELD: Final = 64 * 2**20
 """Bytes that one worker holds of all bodies together."""
 PIECES: Final = 1_000_000
-"""Of one document in JSON: each takes some sixty bytes once it is read, and as little as two on the way."""
+"""Most pieces of one JSON document: each takes some sixty bytes once it is read, and as little as two on the way."""
 SECONDS: Final = 60
-"""For a body. A file that is handed on while it comes has `UPLOAD_SECONDS`."""
+"""Time limit of a body. A file that is streamed has `UPLOAD_SECONDS`."""
 UPLOAD_SECONDS: Final = 600
 """How long an upload may take: as long as a token lasts."""
 

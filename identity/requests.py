@@ -98,7 +98,7 @@ class Request:
         return {name.lower(): value for name, value in self.headers}
 
     def header(self, name: str) -> str | None:
-        """By lower-case name. Raises where one of those that decide is there twice."""
+        """Headers by lower-case name. Raises where one of those that decide is there twice."""
         return self._named_headers.get(name)
 
     def weigh(self) -> None:

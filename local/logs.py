@@ -9,7 +9,7 @@ from rich.console import Console
 from local.paths import Paths
 
 FOLDER: Final = "logs"
-"""Of the store's bucket; the stack's name for it is repeated here, a test compares them."""
+"""Name of the store's bucket; a test compares it with the stack's."""
 
 
 def show(paths: Paths, console: Console, lines: int, only: str) -> int:

@@ -107,7 +107,7 @@ def killed(paths: Paths) -> Path:
 
 
 def heal(selected: automation.Stack, paths: Paths) -> None:
-    """Lets an `up` go on where one that was killed has left the stack."""
+    """Lets an `up` continue where one that was killed has left the stack."""
     drop_stale_locks(paths)
     if killed(paths).exists():
         # What it made last is in the cluster, and not yet in the state, or there as what nobody knows the end of.
@@ -170,7 +170,7 @@ def up(
 def ready(
     stack: str, paths: Paths, images: Mapping[str, str], guests: Mapping[str, Any] | None = None
 ) -> automation.Stack:
-    """The stack with its configuration and secrets, and nobody in the way. Raises CommandError."""
+    """The stack with its configuration and secrets, and no lock in the way. Raises CommandError."""
     render(stack, paths, images, guests)
     selected = select(stack, paths)
     make_secrets(stack, paths)

@@ -7,5 +7,5 @@ STACKS: Final = ("prod", "production")
 
 
 def is_production(stack: str, protect: bool | None) -> bool:
-    """By the setting `protect`; where it is None, by the stack's name, with or without its organization."""
+    """Whether the setting `protect` says so; if it is None, the stack's name, with or without its organization."""
     return stack.rpartition("/")[2] in STACKS if protect is None else protect

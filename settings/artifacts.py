@@ -33,7 +33,7 @@ class AwsS3(Section):
     kms_key: KmsKey | None = None
     """ARN of the key that encrypts the bucket. Unset: S3's own key, which every reader of the bucket may use."""
     log_retention_days: Count = 30
-    """For how many days logs of trainings are kept."""
+    """How many days logs of trainings are kept."""
 
     def contradictions(self) -> Iterator[Problem]:
         if self.eks_cluster is not None and self.oidc_provider is not None:
@@ -48,9 +48,9 @@ class BundledStore(Section):
     storage: Size = "10Gi"
     """Size of its volume."""
     log_retention_days: Count = 30
-    """For how many days logs of trainings are kept."""
+    """How many days logs of trainings are kept."""
     record_retention_days: Count = 90
-    """For how many days predictions and outcomes are kept, of models that take outcomes."""
+    """How many days predictions and outcomes of models with outcomes are kept."""
 
 
 class LogBucket(Section):

@@ -102,7 +102,7 @@ class ReplicaRange(Section):
     max: Replicas = 4
     """Servers under full load."""
     cpu_percent: Utilization | None = None
-    """Of its CPU request, what a server may use before another is added. Unset: KServe's 80. Standard mode only."""
+    """Percent of its CPU request that a server may use before another is added. Unset: 80. Standard mode only."""
 
     def contradictions(self) -> Iterator[Problem]:
         if self.min > self.max:
@@ -226,7 +226,7 @@ class Promotion(Section):
     """How a version that goes live, in production or in staging, is watched before it is left there or taken back."""
 
     watch: Duration = timedelta(seconds=WATCH_SECONDS)
-    """For how long."""
+    """How long it is watched."""
     max_error_rate: Probability = LIMITS.max_error_rate
     """Share of its requests that may fail."""
     max_latency_ratio: Annotated[

@@ -18,7 +18,7 @@ PublicKey = Annotated[
         instead_of_value="this text (not shown)",
     ),
 ]
-"""Of an elliptic curve. Signatures are verified with it by pods that never see the private one."""
+"""A key of an elliptic curve. Pods that never see the private one verify signatures with it."""
 
 
 class Signing(Section):

@@ -49,7 +49,7 @@ class Backup(Section):
     schedule: BackupCron = "0 3 * * *"
     """When base backups are taken (UTC)."""
     retention_days: Count = 30
-    """For how many days a moment can be restored."""
+    """How many days back a moment can be restored."""
     archive: ArchiveName = "mlflow-db"
     """Name of the archive that is written. A restored database must not write to the one that it was restored from."""
     restore: Restore | None = None

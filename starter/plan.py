@@ -51,7 +51,7 @@ class Trial:
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     """Variables of training: `env`, and `secrets` as the shell has them."""
     max_rows: int
-    """Of a request."""
+    """Rows of a request."""
     drift: Mapping[str, Any] | None = None
     """`DriftSettings` by name; None: no detector."""
 

@@ -29,7 +29,7 @@ from starter.plan import DETECTOR, Trial
 from starter.steps import BrokenRuleError, changed, step
 
 MOST_ROWS: Final = 500
-"""Of a request."""
+"""Rows of a request."""
 
 
 class Course:
@@ -158,7 +158,7 @@ class Course:
             step("evaluate", "--", *self._trial.evaluate)
 
     def _rows(self) -> list[Any]:
-        """As a client sends them: of the reference, as many as a window has, in no order."""
+        """Rows as a client sends them: as many of the reference as a window has, in random order."""
         window = reference_of(self._folder / "served")
         assert window is not None  # noqa: S101  # training has checked it
         check = InputCheck(Model.load(str(self._folder / "served")).signature, self._trial.max_rows)

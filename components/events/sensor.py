@@ -23,7 +23,7 @@ from settings.model import Drift
 EVENT: Final = str(Trigger.DRIFT)
 """Name of the event, of the sensor's dependency on it, and what the training has as its trigger."""
 KAFKA_VERSION: Final = "2.8.0"
-"""Of the protocol: what Kafka 2 and 4 both speak. Left out it would be 1.0.0."""
+"""Version of the protocol that Kafka 2 and 4 both speak; the default would be 1.0.0."""
 TRAIN: Final = "train"
 """Name of the trigger that starts the training; a label of its counter."""
 REJECTED: Final = "rejected"

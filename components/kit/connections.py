@@ -131,9 +131,9 @@ class RecordStore:
     """Where records of predictions and outcomes are: for each model the folder of its name."""
 
     recorder: Bucket
-    """For who adds to it, and can do nothing else."""
+    """The bucket for the pods that add to it, and can do nothing else."""
     watcher: Bucket
-    """For who reads it, and adds what was found."""
+    """The bucket for the pod that reads it, and adds what it found."""
     freezers: Mapping[str, Bucket] = field(default_factory=dict[str, Bucket])
     """Model → for who sets down the rows of its trainings: reads this model's record alone."""
     trainers: Mapping[str, Bucket] = field(default_factory=dict[str, Bucket])
@@ -225,7 +225,7 @@ class Tracking:
 
     @property
     def reading(self) -> Access:
-        """A client's that says to nobody who it is. MLflow's client keeps files in its home."""
+        """What an anonymous client uses. MLflow's client keeps files in its home."""
         return Access(env=plain_env({"MLFLOW_TRACKING_URI": self.url, "HOME": SCRATCH}), egress=self.egress)
 
     @property

@@ -32,7 +32,7 @@ def custom_resource(
 
 
 def object_name(resource: pulumi.CustomResource) -> Output[str]:
-    """The name of a Kubernetes object. Whoever uses it comes after the object, and after what that waited for."""
+    """The name of a Kubernetes object. What uses it comes after the object, and after what that waited for."""
     metadata = cast("Output[dict[str, Any]]", getattr(resource, "metadata"))  # noqa: B009  custom kinds don't declare it
     return metadata.apply(lambda known: str(known["name"]))
 

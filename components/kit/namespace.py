@@ -1,4 +1,4 @@
-"""A namespace whose pods pass Pod Security restricted, and talk to nobody until a policy allows it."""
+"""A namespace whose pods pass Pod Security restricted, and may not talk to anything until a policy allows it."""
 
 from dataclasses import dataclass
 

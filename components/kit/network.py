@@ -105,7 +105,7 @@ def _egress(rule: Allowance) -> k8s.networking.v1.NetworkPolicyEgressRuleArgsDic
 
 
 def dns() -> list[k8s.networking.v1.NetworkPolicyEgressRuleArgsDict]:
-    """Egress to whoever answers for names in the cluster."""
+    """Egress to the cluster's DNS servers."""
     # No port: policies see the DNS pod's own, which is 53, 1053 or 5353 from cluster to cluster.
     by_label = pods({"k8s-app": "kube-dns"}, "kube-system")
     # calico#3795, gardener#2745: what listens on the node has no labels that a policy sees.

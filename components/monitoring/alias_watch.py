@@ -34,7 +34,7 @@ class AliasWatchArgs:
 
     @property
     def uses(self) -> Access:
-        """What the pod uses. Only healing says who asks: whoever reads need not."""
+        """What the pod uses. Only healing needs an identity; reading does not."""
         return self.tracking.writing if self.healing else self.tracking.reading
 
 

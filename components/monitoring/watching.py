@@ -1,4 +1,4 @@
-"""A program of the loop that watches: one pod of its own, which Prometheus reads and nobody else calls."""
+"""A program of the loop that watches: a pod of its own, which only Prometheus calls."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

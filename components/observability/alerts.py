@@ -22,9 +22,9 @@ class Severity(StrEnum):
     """Label of each alert, by which Alertmanager routes it."""
 
     CRITICAL = "critical"
-    """The loop, or a service in it, is broken: somebody looks now."""
+    """The loop, or a service in it, is broken: look now."""
     WARNING = "warning"
-    """It goes on, but not by itself for ever: somebody looks today."""
+    """It keeps working, but not for ever by itself: look today."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class Watched:
     others: Sequence[str] = ()
     """Further namespaces with workloads of the stack."""
     retrained: Sequence[str] = ()
-    """Models that drift trains anew."""
+    """Models that are retrained on drift."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class Alert:
     name: str
     expr: str
     lasting: str
-    """For how long it must hold; 0m where once is enough."""
+    """How long it must hold; 0m where once is enough."""
     severity: Severity
     summary: str
     """One sentence, with the labels that tell which."""

@@ -33,7 +33,7 @@ READS: Final[tuple[RoleRule, ...]] = (
     {"api_groups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["list"]},
     {"api_groups": [""], "resources": ["pods"], "verbs": ["list"]},
 )
-"""Of the loop's namespace: no Secret, no log, nothing that changes anything."""
+"""What the page may read in the loop's namespace: no Secret, no log; it may change nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +127,7 @@ def _pod(args: LoopPageArgs, account: Output[str], content: Output[str]) -> PodS
 
 
 def _probe(*, period: int, failures: int) -> k8s.core.v1.ProbeArgsDict:
-    """By a name that the page answers to: under the pod's address it answers to nobody."""
+    """Asks by a name that the page answers to: it answers no request to the pod's address."""
     asked: k8s.core.v1.HTTPGetActionArgsDict = {
         "path": "/healthz",
         "port": "http",

@@ -65,7 +65,7 @@ class KServe(Operator[KServeArgs]):
 
 
 def _values(mode: KServeMode) -> dict[str, Any]:
-    """One replica: the chart has no value for more. Serving goes on without it, only changes wait."""
+    """One replica: the chart has no value for more. Serving continues without it, only changes wait."""
     return {
         "kserve": {
             "controller": {

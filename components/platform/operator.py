@@ -19,7 +19,7 @@ BROUGHT: Final = "brought by the cluster"
 CRD: Final = "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition"
 MUTATING: Final = "kubernetes:admissionregistration.k8s.io/v1:MutatingWebhookConfiguration"
 HAS_AUTHORITY: Final = {"pulumi.com/waitFor": "jsonpath={.webhooks[0].clientConfig.caBundle}"}
-"""A webhook configuration counts as created once somebody has told it whom to trust."""
+"""A webhook configuration counts as created once it has been told whom to trust."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,7 +48,7 @@ class PromotionArgs:
     tracking: Tracking
     promotion: PromotionSettings
     rollout_timeout: timedelta = ROLLOUT_TIMEOUT
-    """For the servers to take the version up, and as long again to go back."""
+    """How long the servers may take to load the version, and as long again to go back."""
     kafka: Access = NOTHING
     """Where predictions are read. NOTHING: they are not judged."""
     signing: Signing | None = None

@@ -64,7 +64,7 @@ class ServingArgs:
     """0 in Knative mode: the servers end a minute after the last request, and the next one waits for a start."""
     max_replicas: int
     cpu_percent: int | None = None
-    """Of its CPU request, what a server may use before another is added. None: KServe's default, 80."""
+    """Percent of its CPU request that a server may use before another is added. None: KServe's default, 80."""
     resources: Resources
     settings: ServingSettings = DEFAULTS
     """What the servers find around them, how long they may take to start, and the largest request."""

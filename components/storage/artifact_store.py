@@ -31,9 +31,9 @@ class ExternalRecordArgs:
 
     bucket: str
     credentials_secret: str
-    """Of an account that lists, reads and adds; in the namespace of the pods that record."""
+    """Secret of an account that lists, reads and adds; in the namespace of the pods that record."""
     training_secret: str | None
-    """Of one that reads the rows of trainings alone; None: no model trains on its record."""
+    """Secret of one that reads only the rows of trainings; None: no model trains on its record."""
     learning: Sequence[str] = ()
     """Models that do."""
 
@@ -77,9 +77,9 @@ class ArtifactStore(pulumi.ComponentResource):
     """Creates an `S3Bucket` on AWS, a `VersityGw` in the cluster, or nothing where the service exists already."""
 
     logs: Bucket | None
-    """For the workflows of the loop's namespace. None: their logs stay with their pods."""
+    """The bucket for the logs of the loop's workflows. None: their logs stay with their pods."""
     record: RecordStore | None = None
-    """For the pods of the loop's namespace. None: predictions and outcomes are not recorded."""
+    """The buckets for the pods of the loop's namespace. None: predictions and outcomes are not recorded."""
 
     def __init__(self, name: str, args: ArtifactStoreArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("ml-loop:storage:ArtifactStore", name, None, opts)
@@ -104,7 +104,7 @@ class ArtifactStore(pulumi.ComponentResource):
         self.register_outputs({"bucket": first.name, "endpoint": first.endpoint})
 
     def bucket(self, account: str) -> Bucket:
-        """The bucket as the pods of this account use it. At a service of yours all have the one key that you gave."""
+        """The bucket as the pods of this account use it. At your own service all have the one key that you gave."""
         return self._buckets[account]
 
 

@@ -1,6 +1,6 @@
 """The bundled store's bucket for what models answered and what became of it: who adds, who reads, how long it stays.
 
-A model's record is the folder of its name. Nobody in the loop's namespace may delete: erasure and expiry are root's.
+A model's record is the folder of its name. No pod of the loop's namespace may delete: erasure and expiry are root's.
 """
 
 from collections.abc import Mapping, Sequence

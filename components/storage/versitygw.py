@@ -85,7 +85,7 @@ class VersityGw(pulumi.ComponentResource):
     logs: Bucket
     """The bucket for the logs of pods in the loop's namespace."""
     record: RecordStore | None
-    """For the pods of the loop's namespace; None: there is none."""
+    """The record's buckets for the pods of the loop's namespace; None: there is none."""
 
     def __init__(self, name: str, args: VersityGwArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("ml-loop:storage:VersityGw", name, None, opts)
@@ -170,7 +170,7 @@ def _store(
 
 
 def access_key(user: str) -> str:
-    """Of the account of one of the bucket's users."""
+    """The access key of one of the bucket's users."""
     return f"{ACCESS_KEY}-{user}"
 
 

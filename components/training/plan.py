@@ -101,5 +101,5 @@ class TrainingPlan:
 
     @property
     def name(self) -> str:
-        """Of the mutex that its runs wait for, whatever template they came from."""
+        """Name of the mutex that its runs wait for, whatever template they came from."""
         return prefix(self.model)

@@ -162,7 +162,7 @@ def _template(
 
 
 def _template_name(name: str, args: TrainingArgs) -> str:
-    """By all that settings and this code say. Addresses, which other objects say, are left out: none is known yet."""
+    """Depends on all that settings and this code say. Other objects' addresses are left out: none is known yet."""
     steps = accounts(args.model, cooldown=args.cooldown is not None, serving=args.serving)
     known = {step: account if (account := f"{args.model}-{step}") in steps else None for step in STEPS}
     spec = workflow_spec(

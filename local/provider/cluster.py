@@ -144,7 +144,7 @@ class ClusterClient:
         body: Json | None = None,
         content: str | None = None,
     ) -> Json:
-        """One request, its answer decoded. Raises ApiError for a refusal, ClusterError where nobody answers."""
+        """One request, its answer decoded. Raises ApiError for a refusal, ClusterError where nothing answers."""
         headers = {"Accept": "application/json", "Content-Type": content or "application/json"}
         api = self._connect()
         try:

@@ -38,7 +38,7 @@ class UnreadyError(ObjectError):
 
 @dataclass
 class Objects:
-    """Operations on one cluster, for as long as nobody cancels."""
+    """Operations on one cluster, until they are cancelled."""
 
     access: ClusterAccess
     force: bool = False
@@ -78,7 +78,7 @@ class Objects:
         return self.update(manifest, {}, timeout, report)
 
     def update(self, manifest: Json, known: Json, timeout: float, report: Report) -> Json:
-        """Like `create`, for an object of this stack; `known` is what the state believes of it: the inputs before."""
+        """Like `create`, for an object of this stack; `known` are its inputs before, as the state has them."""
         self._patiently(manifest, report, lambda: self._apply(manifest, known))
         try:
             return self.waiter.ready(manifest, seconds(manifest, timeout), report)

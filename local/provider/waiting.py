@@ -19,7 +19,7 @@ SKIP_AWAIT = "pulumi.com/skipAwait"
 WAIT_FOR = "pulumi.com/waitFor"
 TIMEOUT_SECONDS = "pulumi.com/timeoutSeconds"
 AGAIN = 30.0
-"""Seconds after which a reason that is still the same is reported once more: long waits are told by it."""
+"""Seconds after which a reason that is still the same is reported again, so that long waits are explained."""
 
 Report = Callable[[str], None]
 """Shows what is being waited for."""

@@ -52,15 +52,15 @@ class ReferenceColumn:
         return placed[:, None]
 
     def places(self, placed: Floats) -> Places:
-        """Of windows (k, n): where their values are among the reference's."""
+        """Where the values of windows (k, n) are among the reference's."""
         return places(self.sorted, placed)
 
     def levels(self, found: Places) -> Floats:
-        """Of windows (k, n): the ranks by which their rows depend on each other."""
+        """The ranks of windows (k, n) by which their rows depend on each other."""
         return ranks(len(self.sorted), found)
 
     def distances(self, placed: Floats, found: Places) -> Floats:  # noqa: ARG002  # categories need the values
-        """Of windows (k, n): the KS distance of numbers, the largest difference of shares of categories."""
+        """The distance of windows (k, n): KS for numbers, the largest difference of shares for categories."""
         return ks_distances(self._own, *cumulative_counts(len(self.sorted), found), found.below.shape[1])
 
     def inflation(self, placed: Floats) -> float:

@@ -45,7 +45,7 @@ class Comparison:
         self._sides: dict[tuple[str, str], Side] = {}
 
     def layouts(self, reference: Reference) -> Layouts:
-        """Of the versions that have answered while this reference was in use."""
+        """Versions that have answered while this reference was in use."""
         if self._known[0] is not reference:
             self._known = reference, Layouts(reference.kinds(self._settings.features), self._columns)
             self._known[1](reference.version)

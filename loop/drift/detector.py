@@ -95,7 +95,7 @@ class Detector:
         _log.info("reading %d partitions of %s from %s", len(partitions), PREDICTIONS_TOPIC, marks or "the earliest")
 
     def revoked(self, _consumer: Any, _partitions: list[Any]) -> None:
-        """Forget the open window: whoever gets the partitions reads it again."""
+        """Forget the open window: the process that gets the partitions reads it again."""
         self._windows = Windows(self._settings.stride, self._settings.looks)
 
     def step(self, timeout: float = 0.5) -> float:

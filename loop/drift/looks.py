@@ -1,4 +1,4 @@
-"""The last looks, kept for whoever draws them: counts by bin, and no row."""
+"""The last looks, kept for the page that draws them: counts by bin, and no rows."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from loop.drift.decision import Outcome
 
 
 class RecentLooks:
-    """Of one model. Written by the thread that compares, read by those that answer."""
+    """The last looks of one model. Written by the thread that compares, read by those that answer."""
 
     def __init__(self, model: str) -> None:
         self._model = model

@@ -49,7 +49,7 @@ class Reference:
         return wanted if wanted in self.rows else ALWAYS
 
     def kinds(self, features: Sequence[str]) -> Mapping[str, Kind]:
-        """Of the watched features, in their order."""
+        """Kinds of the watched features, in their order."""
         return {name: self.answers if name == PREDICTION else self.columns.kinds[name] for name in features}
 
 

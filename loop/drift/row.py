@@ -23,7 +23,7 @@ _NUMBERS: Final = frozenset({float, int})
 
 
 class MalformedError(ValueError):
-    """A message that is no prediction; the text says why."""
+    """A message that is not a usable prediction; the text says why."""
 
 
 class UnknownVersionError(ValueError):
@@ -119,7 +119,7 @@ def parse(value: bytes | None, model: str, layout: Callable[[str], Layout | None
 
 
 def _loads(value: bytes) -> Any:
-    """As `json.loads`, whose word counts where orjson, five times faster, takes no NaN and no half of a character."""
+    """Like `json.loads`, which decides where orjson, five times faster, takes neither NaN nor half a character."""
     try:
         return orjson.loads(value)
     except orjson.JSONDecodeError:

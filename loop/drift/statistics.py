@@ -42,7 +42,7 @@ class Places(NamedTuple):
 
 
 def places(reference: Floats, values: Floats) -> Places:
-    """Of values of any shape. The search is what takes the time of a look: values without ties are sought once."""
+    """Takes values of any shape. The search takes most of a look's time: values without ties are sought once."""
     below = np.searchsorted(reference, values, "left")
     tied = reference[np.minimum(below, len(reference) - 1)] == values
     at_most = below.copy()

@@ -53,7 +53,7 @@ def read_text(value: object) -> float:
 
 
 def read_presence(value: object) -> float:
-    """Of what can be compared with nothing: whether it is there."""
+    """Reads a value that can be compared with nothing: only whether it is there."""
     return MISSING if value is None or value == "" else 1.0
 
 

@@ -48,7 +48,7 @@ class Bookmark(NamedTuple):
 
     @property
     def ends(self) -> tuple[int, ...]:
-        """Of each step whose messages are known already."""
+        """First offsets of each step whose messages are known already."""
         return self.steps if self.end is None else (*self.steps, self.end)
 
     def after(self, low: int) -> "Bookmark":

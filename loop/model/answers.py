@@ -46,7 +46,7 @@ def per_row(result: Any, rows: int) -> list[Any]:
 
 
 def plain(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911  # a list of kinds, each a line
-    """Anything as JSON has it: what is no finite number is null, keys are text, and what is unknown is its text."""
+    """Anything as JSON has it: a number that is not finite is null, keys are text, and an unknown value is its text."""
     if isinstance(value, bool | np.bool_):
         return bool(value)
     if value is None or (isinstance(value, str) and type(value) is str):

@@ -80,7 +80,7 @@ def files(topic: str, partition: int, start: int, rows: Sequence[dict[str, Any]]
 
 
 def encoded(kind: RowKind, rows: Sequence[dict[str, Any]]) -> bytes:
-    """As Parquet; the same bytes for the same rows."""
+    """The rows as Parquet; the same bytes for the same rows."""
     return parquet(pa.Table.from_pylist(list(rows), SCHEMAS[kind]))
 
 

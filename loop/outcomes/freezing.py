@@ -30,7 +30,7 @@ from loop.runtime.registry import Registry, RegistryError
 SHARE: Final = 5
 """One row of so many is held out: the newest ones."""
 Names = Callable[[str], Sequence[str] | None]
-"""Version → what its columns are called; None: nobody knows any more."""
+"""Version → what its columns are called; None: it is not known any more."""
 
 
 def freeze(record: ObjectFolder, given: Freeze, uid: str, names: Names, now: datetime) -> Manifest:

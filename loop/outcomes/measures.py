@@ -55,7 +55,7 @@ MEASURES: Final[Mapping[str, Callable[[Values, Values], float]]] = {
     "rmse": lambda y, p: float(np.sqrt(np.mean((y - p) ** 2))),
     "r2": lambda y, p: float(sk.r2_score(y, p)),
 }
-"""By the names that evaluate commands give them."""
+"""Metrics by the names that evaluate commands give them."""
 LOSSES: Final = frozenset({"log_loss", "brier", "mae", "mse", "rmse"})
 
 
@@ -94,7 +94,7 @@ def measure(name: str, outcomes: Values, answers: Values) -> Measurement | None:
 
 
 def fall(name: str, promised: float, found: Measurement) -> float:
-    """By how much it is worse than promised, as a share of that; below 0 where it is better."""
+    """How much worse it is than promised, as a share of that; below 0 where it is better."""
     worse = found.value - promised if name in LOSSES else promised - found.value
     return worse / abs(promised) if promised else worse
 

@@ -63,7 +63,7 @@ class Promises:
 
 
 def promises(registry: Registry, model: str) -> Promises:
-    """Of the versions that the aliases name. Raises RegistryError."""
+    """What was promised for the versions that the aliases name. Raises RegistryError."""
     found: dict[str, Mapping[str, float]] = {}
     named = {alias: registry.alias(model, alias) for alias in (Alias.PRODUCTION, Alias.STAGING)}
     for version in named.values():

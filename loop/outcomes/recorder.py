@@ -97,7 +97,7 @@ class Recorder:
         consumer.assign(partitions)
 
     def revoked(self, _consumer: Any, partitions: list[Any]) -> None:
-        """Whoever gets them reads again what is not committed."""
+        """The process that gets them reads again what is not committed."""
         gone = {(each.topic, each.partition) for each in partitions}
         self._open = {place: stretch for place, stretch in self._open.items() if place not in gone}
         self._read = deque(each for each in self._read if (each.topic(), each.partition()) not in gone)

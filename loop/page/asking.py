@@ -14,7 +14,7 @@ import httpx
 T = TypeVar("T")
 
 FRESH: Final = 3.0
-"""Seconds for which an answer serves whoever asks."""
+"""Seconds for which an answer is used again."""
 TIMEOUT: Final = 3.0
 """Seconds until a source that says nothing is away."""
 

@@ -6,7 +6,7 @@ from contract.page import PAGE_PATH, PageContent
 
 
 class Links:
-    """Of one stack. A name in an address is quoted whole, whatever it holds."""
+    """Addresses of one stack. A name in an address is quoted whole, whatever it holds."""
 
     def __init__(self, content: PageContent) -> None:
         self._content = content

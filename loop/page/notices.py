@@ -38,7 +38,7 @@ class Notice:
 
     @property
     def id(self) -> str:
-        """The same however often it is sent, so that whoever gets it twice can tell."""
+        """The same however often it is sent, so that a receiver that gets it twice can tell."""
         return f"msg_{_digest(self.key, self.occasion)}"
 
 

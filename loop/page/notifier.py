@@ -51,7 +51,7 @@ class Notifier:
     sources: Sources
     telling: Telling
     webhook: Callable[[], Webhook]
-    """As the Secrets have it now. Raises WebhookError."""
+    """The webhook as the Secrets have it now. Raises WebhookError."""
     looked: float = 0.0
     """When it did so last, by the monotonic clock."""
     trouble: str = ""

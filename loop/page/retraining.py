@@ -36,12 +36,12 @@ class Account:
     promoted: int
     taken_back: int
     gain: float | None
-    """Of those that passed and were compared, in the gate's first metric; None: none was."""
+    """Mean gain of those that passed and were compared, in the gate's first metric; None: none was."""
     metric: str
 
 
 def cooldowns(leases: Iterable[Json], model: str, features: Sequence[str], now: datetime) -> list[FeatureCooldown]:
-    """Of the model's features that have trained; the one for the whole model is left out, as it lasts minutes."""
+    """Cooldowns of the model's features that have trained; the whole model's, which lasts minutes, is left out."""
     found = [_cooldown(each, now) for each in leases if _is_of(each, model)]
     known = {each.feature: each for each in found}
     return [known[name] for name in features if name in known]
@@ -72,7 +72,7 @@ def _whole(text: str | None) -> int:
 
 
 def ledger(versions: Iterable[ListedVersion]) -> list[Account]:
-    """By what started them, most trainings first."""
+    """What trainings gained, by what started them, most trainings first."""
     groups: dict[str, list[ListedVersion]] = {}
     for each in versions:
         groups.setdefault(each.because, []).append(each)

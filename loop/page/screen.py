@@ -172,7 +172,7 @@ async def _slots(
 async def _signature(
     aliases: Mapping[str, str], made: Sequence[ListedVersion], sources: Sources
 ) -> Mapping[str, list[Json]] | None:
-    """Of the version in production, else in staging; None where there is none or it cannot be read."""
+    """The signature of the version in production, else in staging; None where there is none or it cannot be read."""
     number = aliases.get(Alias.PRODUCTION) or aliases.get(Alias.STAGING)
     version = next((each for each in made if each.number == number), None)
     if version is None or not version.model_id:

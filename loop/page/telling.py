@@ -41,7 +41,7 @@ class Pending:
 
 @dataclass
 class Telling:
-    """Of all models."""
+    """Screens of all models."""
 
     journal: Journal
     client: httpx.AsyncClient

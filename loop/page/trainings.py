@@ -20,12 +20,12 @@ class RunState(StrEnum):
 
     RUNNING = "running"
     WAITING = "waiting"
-    """For another of the model, or for its turn."""
+    """It waits for another of the model, or for its turn."""
     PASSED = "passed"
     REJECTED = "rejected"
-    """By its gate, or taken back."""
+    """Its version was refused by its gate, or taken back."""
     REFUSED = "refused"
-    """By the cooldown: nothing was trained."""
+    """The cooldown refused it: nothing was trained."""
     FAILED = "failed"
     DONE = "done"
     """It succeeded, and no version is known of it."""
@@ -38,7 +38,7 @@ class TrainingRun:
     workflow: str
     started: datetime | None
     seconds: float | None
-    """How long it took; None: it has not ended, or nobody knows."""
+    """How long it took; None: it has not ended, or that is not known."""
     because: str
     p_value: str
     state: RunState

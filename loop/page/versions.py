@@ -23,7 +23,7 @@ class Measure:
     """`at least 0.7`, or `at most 3`."""
     production: float | None
     gain: float | None
-    """By how much it is better than production; None: it was compared with nothing."""
+    """How much better it is than production; None: it was compared with nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,14 +16,14 @@ class Urgency(StrEnum):
     """How the page marks it."""
 
     DECIDE = "decide"
-    """Somebody is asked to decide; nothing is wrong."""
+    """A human is asked to decide; nothing is wrong."""
     MEND = "mend"
     """Something is wrong, and the loop cannot mend it by itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One thing that somebody does."""
+    """One thing for a human to do."""
 
     urgency: Urgency
     what: str

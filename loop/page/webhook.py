@@ -24,7 +24,7 @@ IN_CLUSTER: Final = (".svc", ".svc.cluster.local")
 
 
 class WebhookError(ValueError):
-    """The Secret holds what is no webhook; the text says what, and never shows it."""
+    """What the Secret holds is not a webhook; the text says why, and never shows it."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Webhook:
         return cls(_url(_text(folder / URL_FILE)), _signer(_text(folder / SIGNING_FILE)) if signed else None)
 
     def headers(self, notice: Notice, body: bytes, at: datetime) -> Mapping[str, str]:
-        """Of one attempt at `at`."""
+        """Headers of one attempt at `at`."""
         named = {
             "Content-Type": "application/json",
             "webhook-id": notice.id,

@@ -43,7 +43,7 @@ class Verdict:
     failures: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     numbers: dict[str, str] = field(default_factory=dict[str, str])
-    """By the same names for every version: the number, or `MISSING` and why there is none."""
+    """The numbers by the same names for every version, or `MISSING` and why there is none."""
 
 
 def judge(limits: Limits, new: Observation, old: Observation | None) -> Verdict:

@@ -38,7 +38,7 @@ class Shift:
 
 
 def compare(values: Sequence[Value], usual: Sequence[Value]) -> Shift:
-    """By Kolmogorov-Smirnov where both are numbers, what is missing left out; else by the labels' shares."""
+    """The distance: Kolmogorov-Smirnov if both are numbers, missing values left out; else by the labels' shares."""
     numbers, before = _numbers(values), _numbers(usual)
     if 2 * len(numbers) > len(values) and 2 * len(before) > len(usual):
         found = stats.ks_2samp(numbers, before, method="asymp")

@@ -46,7 +46,7 @@ class Production(Protocol):
         """Returns once all servers serve the version; raises RolloutError, and what was served stays."""
 
     def restore(self, version: str) -> None:
-        """As `serve`, but whatever keeps the servers from it, this version is the one to come."""
+        """Like `serve`, but whatever keeps the servers from it, this version is the one to come."""
 
     def release(self) -> None:
         """Leaves the service without a version of a rollout's, as it was before the first."""

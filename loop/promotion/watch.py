@@ -54,7 +54,7 @@ class Looks(Protocol):
 
 @dataclass(frozen=True)
 class Watch:
-    """For how long a version is watched, and what is allowed."""
+    """How long a version is watched, and what is allowed."""
 
     seconds: float
     limits: Limits

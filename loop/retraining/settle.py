@@ -26,7 +26,7 @@ def metric(tags: Mapping[str, str]) -> str:
 
 
 def gain(tags: Mapping[str, str]) -> float | None:
-    """By how much a version was better than production in the gate's first metric; None: compared with nothing."""
+    """How much better a version was than production in the gate's first metric; None: compared with nothing."""
     report = json.loads(tags.get(Tag.GATE_REPORT, "{}"))
     if "production" not in report:
         return None
@@ -35,7 +35,7 @@ def gain(tags: Mapping[str, str]) -> float | None:
 
 
 def ending(succeeded: bool, tags: Mapping[str, str] | None) -> tuple[Ending, str]:
-    """Of a training, by the tags of the version that it registered (None: none), and why in one clause."""
+    """How a training ended, by the tags of the version that it registered (None: none), and why in one clause."""
     if tags is None:
         return (Ending.FRUITLESS, "it made no version") if succeeded else (Ending.FAILED, "it ended with an error")
     if Tag.REJECTED in tags:

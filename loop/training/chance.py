@@ -23,7 +23,7 @@ REPLICATES: Final = 400
 
 @dataclass(frozen=True)
 class Difference:
-    """Of candidate less production; negative where the candidate's value is smaller."""
+    """Interval of candidate less production; negative where the candidate's value is smaller."""
 
     low: float
     high: float
@@ -55,7 +55,7 @@ class Pair:
         return Pair(self.candidate[inside], self.production[inside])
 
     def interval(self, metric: str, at_once: int = 1) -> Difference | None:
-        """Of the difference, at `LEVEL` for `at_once` of them together; None where the rows do not say.
+        """Interval of the difference, at `LEVEL` for `at_once` of them together; None where the rows do not say.
 
         By the replicates' deviation about what was measured: percentiles that hold for many slices at once would need
         many thousands of replicates.

@@ -52,7 +52,7 @@ SCORES: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
     "mae": metrics.mean_absolute_error,
     "mape": metrics.mean_absolute_percentage_error,
 }
-"""Of an outcome and a prediction, by the names that people give them."""
+"""Metrics of an outcome and a prediction, by their usual names."""
 
 
 def found(output: Path) -> Path | None:

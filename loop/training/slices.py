@@ -76,7 +76,7 @@ def _find(asked: Slices, direction: Direction, name: str, pair: Pair, judged: in
 
 
 def worse_by(direction: Direction, interval: Difference) -> float:
-    """By how much the candidate is worse at the least; negative where it may be better."""
+    """How much worse the candidate is at the least; negative where it may be better."""
     return -max(direction.gain(end, 0.0) for end in (interval.low, interval.high))
 
 

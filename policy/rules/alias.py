@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from policy.manifest import Unknown, elements, get
-from policy.pods import containers, pods
+from policy.pods.workloads import containers, pods
 from policy.rule import Resource, Rule, Stack
 from policy.violation import Violation
 

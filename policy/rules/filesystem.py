@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from policy.manifest import get
-from policy.pods import containers, pods
+from policy.pods.workloads import containers, pods
 from policy.rule import Resource, Rule, Stack
 from policy.violation import Violation
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from policy.manifest import Unknown, get
-from policy.pods import containers, pods
+from policy.pods.workloads import containers, pods
 from policy.rule import Level, Resource, Rule, Stack
 from policy.violation import Violation
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from policy.manifest import Unknown, get
 from policy.pod_security import PINNED_VERSION
-from policy.pods import OPERATED, WORKLOADS
+from policy.pods.workloads import OPERATED, WORKLOADS
 from policy.rule import Resource, Rule, Stack
 from policy.violation import Violation
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from policy import pod_security
-from policy.pods import OPERATED, WORKLOADS, pods
+from policy.pods.workloads import OPERATED, WORKLOADS, pods
 from policy.rule import Resource, Rule, Stack
 from policy.violation import Violation
 

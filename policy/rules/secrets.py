@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from contract.credentials import SECRET_NAME, SECRET_VALUE
 from policy.manifest import Unknown, elements, entries, get
-from policy.pods import containers, pods
+from policy.pods.workloads import containers, pods
 from policy.rule import Resource, Rule, Stack
 from policy.violation import Violation
 

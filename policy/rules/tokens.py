@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from policy.manifest import Unknown, elements, get
-from policy.pod_template import PodTemplate
-from policy.pods import WORKLOADS, pods
+from policy.pods.template import PodTemplate
+from policy.pods.workloads import WORKLOADS, pods
 from policy.rule import Resource, Rule, Stack
 from policy.rules.rbac import BINDINGS
 from policy.violation import Violation

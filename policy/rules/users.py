@@ -7,7 +7,7 @@ may write are many.
 from collections.abc import Iterator
 
 from policy.manifest import Unknown, elements, get
-from policy.pods import containers, pods
+from policy.pods.workloads import containers, pods
 from policy.rule import Resource, Rule, Stack
 from policy.violation import Violation
 

@@ -16,7 +16,7 @@ from mlflow.models import infer_signature
 from mlflow.sklearn import log_model
 
 REFERENCE_ROWS = 2000
-"""Of the training rows, with which predictions are compared later."""
+"""How many training rows are kept, with which predictions are compared later."""
 
 
 def data(columns: list[str]) -> pd.DataFrame | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
-from policy.pods import containers, pods
+from policy.pods.workloads import containers, pods
 from policy.rule import Resource, Stack
 from tests.program.mocks import Recording, Registered, texts
 

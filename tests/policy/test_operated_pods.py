@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from policy.cnpg_pods import postgres_pods
+from policy.pods.cnpg import postgres_pods
 from policy.rule import Rule
 from policy.rules.images import EXACT_IMAGES
 from policy.rules.restricted import RESTRICTED_OPERATED_PODS

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 
 from components.kit.restricted import container_security_context, pod_security_context
-from policy.kserve_pods import knative_mode
+from policy.pods.kserve import knative_mode
 from policy.rule import Level, Resource, Stack
 from policy.rules import RULES
 from policy.verdict import judge

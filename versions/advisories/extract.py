@@ -34,7 +34,7 @@ def documents(folder: Path) -> Iterator[tuple[Mapping[str, Any], str]]:
 
 
 def changed(document: Mapping[str, Any], path: Path) -> str:
-    """By itself, or by its file where it does not say: golang/vulndb leaves that to its publisher."""
+    """When it was published, by itself or by its file: golang/vulndb leaves that to its publisher."""
     told = str(document.get("modified", ""))[:10]
     return told if told > "2000" else datetime.fromtimestamp(path.stat().st_mtime, UTC).date().isoformat()
 

@@ -65,7 +65,7 @@ def programs() -> Iterator[Pinned]:
 
 
 def named(known_as: str, version: str, place: str) -> Pinned:
-    """Of `ecosystem:name`, and a version or a tag that begins with one."""
+    """A pin of `ecosystem:name`, and a version or a tag that begins with one."""
     ecosystem, _, name = known_as.partition(":")
     if ecosystem == "Bitnami":
         # Tags say more (`18.4-system-trixie`), which is no earlier version, as a semantic version's would be.

@@ -12,7 +12,7 @@ FEATURES = ["text_match", "popularity", "age_days", "price_to_usual"]
 LABEL = "relevance"
 GROUP = "search"
 RESULTS = 10
-"""Of each search."""
+"""Results of each search."""
 
 
 def load() -> pd.DataFrame:

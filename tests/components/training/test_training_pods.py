@@ -11,7 +11,7 @@ from contract import names, reference
 from contract.commands import Cooldown
 from contract.gate import Criterion, from_json
 from loop.__main__ import MODULES
-from policy.pods import containers, pods
+from policy.pods.workloads import containers, pods
 from policy.rule import Resource, Stack
 from policy.rules.restricted import RESTRICTED_OPERATED_PODS
 from tests.components.arguments import training_args

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from policy.manifest import Manifest, Unknown, elements, entries, get, strategic_merge
-from policy.pod_template import PodTemplate
+from policy.pods.template import PodTemplate
 from policy.rule import Stack
 
 MODE_ANNOTATION = "serving.kserve.io/deploymentMode"

@@ -6,17 +6,17 @@ from typing import Any
 
 import yaml
 
-from policy.argo_pods import event_bus_pods, event_pods, sensor_triggers, workflow_pods
-from policy.cnpg_pods import pooler_pods, postgres_pods
-from policy.kserve_pods import (
+from policy.manifest import Manifest, Unknown, elements, entries, get
+from policy.pods.argo import event_bus_pods, event_pods, sensor_triggers, workflow_pods
+from policy.pods.cnpg import pooler_pods, postgres_pods
+from policy.pods.kserve import (
     inference_graph_pods,
     inference_service_pods,
     knative_service_pods,
     runtime_pods,
     storage_container_pods,
 )
-from policy.manifest import Manifest, Unknown, elements, entries, get
-from policy.pod_template import PodTemplate
+from policy.pods.template import PodTemplate
 from policy.rule import Stack
 
 # Where each workload keeps its pod template.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from policy.manifest import Manifest, Unknown, elements, get, strategic_merge
-from policy.pod_template import PodTemplate
+from policy.pods.template import PodTemplate
 from policy.rule import Stack
 
 BOOTSTRAP = "bootstrap-controller"
@@ -22,7 +22,7 @@ ARCHIVER_CONTEXT = {
     "runAsNonRoot": True,
     "seccompProfile": {"type": "RuntimeDefault"},
 }
-"""Of the container that the plugin puts beside a database that it archives, and into the Job that reads an archive."""
+"""The container that the plugin puts beside a database that it archives, and into the Job that reads an archive."""
 
 
 def _profile(cluster: Manifest | None) -> Any:

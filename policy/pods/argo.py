@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from policy.manifest import Manifest, Unknown, elements, get, strategic_merge
-from policy.pod_template import PodTemplate
+from policy.pods.template import PodTemplate
 from policy.rule import Stack
 
 CONTROLLER_CONFIG = "workflow-controller-configmap"
