@@ -67,22 +67,21 @@ class Bounds(Section):
             yield from self._one_bound(self.direction or Direction.HIGHER)
 
     def _one_bound(self, direction: Direction) -> Iterator[Problem]:
-        for other in Direction:
-            if other is not direction and (unwanted := self._bounds[other]) is not None:
-                expected = f"no {other.bound} while direction is {direction}"
-                remedy = f"Write {direction.bound} instead, or turn the direction"
-                yield Problem.with_value((other.bound,), unwanted, expected, remedy)
-                return
-        if self._bounds[direction] is None:
-            yield Problem.missing((direction.bound,), "a number", "Write it without quotes, such as 0.7")
+        wanted = direction.bound
+        unwanted = {name: value for name, value in self._bounds.items() if name != wanted and value is not None}
+        for other, value in unwanted.items():
+            expected = f"no {other} while direction is {direction}"
+            yield Problem.with_value((other,), value, expected, f"Write {wanted} instead, or turn the direction")
+        if not unwanted and self._bounds[wanted] is None:
+            yield Problem.missing((wanted,), "a number", "Write it without quotes, such as 0.7")
 
     @property
-    def _bounds(self) -> dict[Direction, float | None]:
-        return {Direction.HIGHER: self.minimum, Direction.LOWER: self.maximum}
+    def _bounds(self) -> dict[str, float | None]:
+        return {"minimum": self.minimum, "maximum": self.maximum}
 
     def criterion(self, metric: str) -> Criterion:
         direction = self.direction or Direction.HIGHER
-        bound = self._bounds[direction]
+        bound = self._bounds[direction.bound]
         assert bound is not None  # noqa: S101  # `problems` has seen to it
         return Criterion(metric=metric, bound=bound, direction=direction, tolerance=self.tolerance)
 

@@ -16,13 +16,12 @@ from components.kit.connections import Tracking
 from components.kit.custom import object_name
 from components.kit.identities import RoleRule, account_with
 from components.kit.labels import labels, selector
-from components.kit.network import ANYWHERE, API_SERVER, Allowance, allow, pods
+from components.kit.network import ANYWHERE, Allowance, allow
 from components.kit.options import depending_on
 from components.kit.pod import Container, Mount, PodSpec, arguments, pod, resources, restricted_container
 from components.kit.surroundings import traffic
-from components.observability.page import CONTENT, FILE, READS
+from components.observability.page import CONTENT, FILE, READS, SOURCES
 from contract.commands import Notify
-from contract.names import METRICS_PORT, SERVER_PORT
 from contract.notices import NOTIFIER, SIGNING_FILE, URL_FILE, WEBHOOK_FOLDER
 from contract.page import PAGE_PORT
 from settings.notifications import Notifications
@@ -75,8 +74,7 @@ class LoopNotifier(pulumi.ComponentResource):
             selector=found,
             egress=[
                 *args.tracking.egress,
-                API_SERVER,
-                Allowance(ports=(SERVER_PORT, METRICS_PORT), peers=(pods({}),)),
+                *SOURCES,
                 *([traffic(each) for each in args.settings.egress] or [HTTPS]),
             ],
             opts=child,

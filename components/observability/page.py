@@ -26,6 +26,8 @@ from contract.page import PAGE_PATH, PAGE_PORT, PAGE_SERVICE
 
 APP: Final = PAGE_SERVICE
 FILE: Final = "content.json"
+SOURCES: Final = (API_SERVER, Allowance(ports=(SERVER_PORT, METRICS_PORT), peers=(pods({}),)))
+"""Where it reads, besides MLflow: Kubernetes' objects, and what the loop's pods export."""
 CONTENT: Final[Mount] = {"name": "content", "mount_path": "/etc/loop-page", "read_only": True}
 READS: Final[tuple[RoleRule, ...]] = (
     {"api_groups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["list"]},
@@ -78,11 +80,7 @@ class LoopPage(pulumi.ComponentResource):
             namespace=args.namespace,
             selector=found,
             ingress=[Allowance(ports=(PAGE_PORT,), peers=args.peers)],
-            egress=[
-                *args.tracking.egress,
-                API_SERVER,
-                Allowance(ports=(SERVER_PORT, METRICS_PORT), peers=(pods({}),)),
-            ],
+            egress=[*args.tracking.egress, *SOURCES],
             opts=child,
         )
         deployment = k8s.apps.v1.Deployment(

@@ -28,7 +28,7 @@ from loop.drift.row import CLOCK_SKEW, Layouts, MalformedError, Row, UnknownVers
 from loop.drift.watcher import Watcher
 from loop.drift.window import Bookmark, Windows, first_span
 from loop.runtime import log, watcher
-from loop.runtime.kafka import client_settings
+from loop.runtime.kafka import bookmarked, client_settings
 
 _log = logging.getLogger(__name__)
 
@@ -269,12 +269,5 @@ def main() -> int:
 
 
 def consumer_settings(model: str) -> dict[str, Any]:
-    """librdkafka settings that the bookmarks rely on: commits are ours alone, nothing is skipped at the first start."""
-    return {
-        "group.id": drift_group(model),
-        "enable.auto.commit": False,
-        "enable.auto.offset.store": False,
-        "auto.offset.reset": "earliest",
-        "partition.assignment.strategy": "range",
-        "isolation.level": "read_committed",
-    }
+    """librdkafka settings that the bookmarks rely on."""
+    return bookmarked(drift_group(model)) | {"partition.assignment.strategy": "range"}

@@ -22,7 +22,7 @@ from contract.names import Env
 from contract.outcome_commands import Record
 from loop.outcomes.archive import TOPICS, files, row
 from loop.runtime import log, objects, watcher
-from loop.runtime.kafka import client_settings
+from loop.runtime.kafka import bookmarked, client_settings
 from loop.runtime.metrics import counter
 from loop.runtime.objects import ObjectFolder, ObjectStoreError
 
@@ -188,16 +188,7 @@ def main() -> int:
     log.to_stderr()
     from confluent_kafka import Consumer, TopicPartition  # noqa: PLC0415  # --help need not wait for it
 
-    consumer = Consumer(
-        client_settings(os.environ)
-        | {
-            "group.id": record_group(given.model),
-            "enable.auto.commit": False,
-            "enable.auto.offset.store": False,
-            "auto.offset.reset": "earliest",
-            "isolation.level": "read_committed",
-        }
-    )
+    consumer = Consumer(client_settings(os.environ) | bookmarked(record_group(given.model)))
     recorder = Recorder(
         model=given.model,
         consumer=consumer,
