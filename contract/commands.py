@@ -98,7 +98,7 @@ class Fetch(Command):
     NAME = "fetch"
 
     uri: Annotated[str, Flag("mlflow://NAME@ALIAS, mlflow://NAME/VERSION or models://NAME/ALIAS", bare=True)]
-    folder: Annotated[str, Flag("where the model is to be", bare=True)]
+    folder: Annotated[str, Flag("folder for the model", bare=True)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +121,7 @@ class Detect(Command):
 
     model: Annotated[str, "the registered model's name"]
     drift: DriftSettings
-    port: Annotated[int, "of /metrics, /looks, /healthz and /readyz"] = METRICS_PORT
+    port: Annotated[int, "port of /metrics, /looks, /healthz and /readyz"] = METRICS_PORT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,9 +132,9 @@ class Promote(Command):
 
     model: Annotated[str, "the registered model's name"]
     version: Annotated[str, "the version's number"]
-    namespace: Annotated[str, "of the service"]
+    namespace: Annotated[str, "namespace of the service"]
     service: Annotated[str, "the production InferenceService's name"]
-    timeout: Annotated[float, "seconds until a rollout is given up"] = ROLLOUT_SECONDS
+    timeout: Annotated[float, "seconds after which a rollout fails"] = ROLLOUT_SECONDS
     watching: Watching = WATCHING
 
 
@@ -144,12 +144,12 @@ class Canary(Command):
 
     NAME = "canary"
 
-    namespace: Annotated[str, "of both services"]
+    namespace: Annotated[str, "namespace of both services"]
     model: Annotated[str, "the registered model's name"]
     version: Annotated[str, "the version's number"]
     staging: Annotated[str, "the staging InferenceService's name"]
     production: Annotated[str, "the production InferenceService's name"]
-    timeout: Annotated[float, "seconds until a rollout is given up"] = ROLLOUT_SECONDS
+    timeout: Annotated[float, "seconds after which a rollout fails"] = ROLLOUT_SECONDS
     watching: Watching = WATCHING
 
 
@@ -159,11 +159,11 @@ class Rollout(Command):
 
     NAME = "rollout"
 
-    namespace: Annotated[str, "of the service"]
+    namespace: Annotated[str, "namespace of the service"]
     service: Annotated[str, "the InferenceService's name"]
     model: Annotated[str, "the registered model's name"]
     alias: Annotated[Alias, "which version it is to serve"]
-    timeout: Annotated[float, "seconds until the rollout is given up"] = ROLLOUT_SECONDS
+    timeout: Annotated[float, "seconds after which the rollout fails"] = ROLLOUT_SECONDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,9 +174,9 @@ class WatchAliases(Command):
 
     model: Annotated[str, "the registered model's name"]
     heal: Annotated[bool, "put back what was moved by hand"] = False
-    namespace: Annotated[str | None, "of the service, to heal"] = None
+    namespace: Annotated[str | None, "namespace of the service, to heal"] = None
     service: Annotated[str | None, "the production InferenceService's name, to heal"] = None
-    port: Annotated[int, "of /metrics, /healthz and /readyz"] = METRICS_PORT
+    port: Annotated[int, "port of /metrics, /healthz and /readyz"] = METRICS_PORT
 
     def __post_init__(self) -> None:
         if self.heal and not (self.namespace and self.service):
@@ -194,7 +194,7 @@ class Cooldown(Command):
     event_id: Annotated[str, "the drift event's id"]
     run: Annotated[str, "uid of the workflow: one event never starts two"] = ""
     cooldown: Annotated[timedelta, "least time between two, like 21600s"]
-    namespace: Annotated[str | None, "of the Leases; default: this pod's"] = None
+    namespace: Annotated[str | None, "namespace of the Leases; default: this pod's"] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,7 +205,7 @@ class BusCredentials(Command):
 
     secret: Annotated[str, "name of the Secret to fill"]
     host: Annotated[str, "the bus's name in the cluster"]
-    namespace: Annotated[str | None, "of the Secret; default: this pod's"] = None
+    namespace: Annotated[str | None, "namespace of the Secret; default: this pod's"] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,12 +216,14 @@ class Serve(Command):
     HYPHEN = "_"  # as KServe's own servers spell their options
 
     model_name: Annotated[str, "the InferenceService's name"]
-    model_dir: Annotated[str, "where fetch put the model"] = MODEL_FOLDER
-    port: Annotated[int, "of predictions and metrics"] = SERVER_PORT
-    max_body_bytes: Annotated[int, Flag("larger requests get a 413", unless_default=True)] = 1024 * 1024
-    max_rows: Annotated[int, Flag("rows of one request, more get a 413", unless_default=True)] = 1000
-    batch: Annotated[int, Flag("rows of requests that wait are asked together up to this", unless_default=True)] = 64
-    drain_seconds: Annotated[float, Flag("answers go on this long after SIGTERM", unless_default=True)] = 5.0
+    model_dir: Annotated[str, "folder in which fetch put the model"] = MODEL_FOLDER
+    port: Annotated[int, "port of predictions and metrics"] = SERVER_PORT
+    max_body_bytes: Annotated[int, Flag("most bytes of a request; larger ones get a 413", unless_default=True)] = (
+        1024 * 1024
+    )
+    max_rows: Annotated[int, Flag("most rows of a request; more get a 413", unless_default=True)] = 1000
+    batch: Annotated[int, Flag("most rows of waiting requests that are answered together", unless_default=True)] = 64
+    drain_seconds: Annotated[float, Flag("seconds of answering after SIGTERM", unless_default=True)] = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,9 +236,9 @@ class Settle(Command):
     feature: Annotated[str, "the feature that drifted"]
     run: Annotated[str, "uid of the workflow, which holds the cooldown"]
     workflow: Annotated[str, "its name, which its version is tagged with"]
-    status: Annotated[str, "how it ended, as Argo says it"]
+    status: Annotated[str, "how it ended, in Argo's words"]
     cooldown: Annotated[timedelta, "least time between two, like 21600s"]
-    namespace: Annotated[str | None, "of the Leases; default: this pod's"] = None
+    namespace: Annotated[str | None, "namespace of the Leases; default: this pod's"] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,9 +247,9 @@ class Page(Command):
 
     NAME = "page"
 
-    content: Annotated[str, "file with what the stack says of itself"]
+    content: Annotated[str, "file with what the stack says about itself"]
     scripts: Annotated[str, "folder with the jars of the browser's scripts"] = "/opt/page"
-    port: Annotated[int, "of the page, /healthz and /readyz"] = PAGE_PORT
+    port: Annotated[int, "port of the page, /healthz and /readyz"] = PAGE_PORT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,12 +258,12 @@ class Notify(Command):
 
     NAME = "notify"
 
-    content: Annotated[str, "file with what the stack says of itself"]
+    content: Annotated[str, "file with what the stack says about itself"]
     on: Annotated[tuple[NoticeKind, ...], "what people are told of; once for each kind"]
     format: Annotated[NoticeFormat, "how a notice is written"] = NoticeFormat.GENERIC
     signed: Annotated[bool, "sign each notice with the key in the file signing"] = False
     webhook: Annotated[str, "folder with the files url and signing"] = WEBHOOK_FOLDER
-    port: Annotated[int, "of /healthz and /readyz"] = PAGE_PORT
+    port: Annotated[int, "port of /healthz and /readyz"] = PAGE_PORT
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,8 +16,8 @@ class TakeOutcomes(Command):
     NAME = "take-outcomes"
 
     models: Annotated[tuple[str, ...], Flag("a model whose outcomes are taken; once for each", name="model")]
-    port: Annotated[int, "of outcomes"] = SERVER_PORT
-    metrics_port: Annotated[int, "of /metrics, /healthz and /readyz"] = METRICS_PORT
+    port: Annotated[int, "port of outcomes"] = SERVER_PORT
+    metrics_port: Annotated[int, "port of /metrics, /healthz and /readyz"] = METRICS_PORT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class Record(Command):
     every: Annotated[timedelta, Flag("what was read is archived at least so often, like 60s", unless_default=True)] = (
         timedelta(seconds=60)
     )
-    port: Annotated[int, "of /metrics, /healthz and /readyz"] = METRICS_PORT
+    port: Annotated[int, "port of /metrics, /healthz and /readyz"] = METRICS_PORT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class WatchPerformance(Command):
     min_fall: Annotated[float, "smallest fall that matters, as a share of what the gate measured"] = 0.02
     p_value: Annotated[float, "what consumers compare an event's p-value with"] = 0.05
     false_retrains_per_year: Annotated[float, "expected events of the model per year without any fall"] = 1
-    port: Annotated[int, "of /metrics, /healthz and /readyz"] = METRICS_PORT
+    port: Annotated[int, "port of /metrics, /healthz and /readyz"] = METRICS_PORT
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,7 +42,8 @@ MODULES: Final[Mapping[type[commands.Command], str]] = {
 def main() -> int:
     if len(sys.argv) < 2 or sys.argv[1] in {"-h", "--help"}:
         print("usage: python3 -m loop COMMAND [arguments]\n")
-        print("\n".join(f"  {each.NAME:<16}{each.summary()}" for each in MODULES))
+        width = max(len(each.NAME) for each in MODULES) + 2
+        print("\n".join(f"  {each.NAME:<{width}}{each.summary()}" for each in MODULES))
         return 0 if len(sys.argv) > 1 else 2
     modules = {each.NAME: module for each, module in MODULES.items()}
     name = sys.argv.pop(1)
