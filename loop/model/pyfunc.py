@@ -43,9 +43,9 @@ class ServableModel:
         self._model = mlflow.pyfunc.load_model(str(folder))
         self.check = InputCheck(self._model.metadata.signature, max_rows)
         self._model.metadata.signature = self.check.enforced
-        self._agent = self._model.loader_module in _AGENTS
-        self.check.leaves_out = self._agent
-        self.by_row: bool | None = True if self._agent else None
+        self.agent = self._model.loader_module in _AGENTS
+        self.check.leaves_out = self.agent
+        self.by_row: bool | None = True if self.agent else None
         """The model takes one row, or one document, at a time; None: not known yet."""
         self._unwraps = False
         """A model that takes one row at a time answers it with a list of one answer."""
@@ -68,7 +68,10 @@ class ServableModel:
         """Ask with rows that the model knows, and learn how it wants them. Raises what the model raises."""
         rows = rows[:KNOWN_ROWS]
         few = [rows[at * len(rows) // _TRIED] for at in range(_TRIED)]
+        if self.check.rows(few).uneven:
+            few = few[:1] * _TRIED
         self._learn_categories(few)
+        self._learn_series(few)
         self._learn_nulls(rows)
         if self.by_row is None:
             self.by_row = self._one_at_a_time(few)
@@ -77,6 +80,9 @@ class ServableModel:
 
     def answer(self, batch: Batch) -> tuple[list[Any], Any]:
         """(one JSON value per row, what the model returned). Raises what the model raises, and NotPerRowError."""
+        if batch.uneven and not self.by_row:
+            alone = [self._ask(self.check.rows([row], batch.params)) for row in batch.raw]
+            return [answers.per_row(result, 1)[0] for result in alone], None
         if not self.by_row:
             result = self._ask(batch)
             try:
@@ -128,7 +134,7 @@ class ServableModel:
         others, which training refuses.
         """
         text = [column for column in self.check.columns if column.kind is DataType.string]
-        if not text or self.check.hinted or self._agent or self._takes(rows):
+        if not text or self.check.hinted or self.agent or self._takes(rows):
             return
         signature = self._model.metadata.signature
         for column in text:
@@ -139,6 +145,26 @@ class ServableModel:
             for column in text:
                 column.categorical = False
             self._model.metadata.signature = signature
+
+    def _learn_series(self, rows: list[Any]) -> None:
+        """Give a model its one column of text as a series where it gives no answer for each row of a frame.
+
+        scikit-learn's vectorizers take the names of a frame's columns for documents: one answer, whatever is asked.
+        """
+        (kind, *others) = [column.kind for column in self.check.columns] or [None]
+        if kind is not DataType.string or others or self.check.hinted or self.agent or self._answers_each(rows):
+            return
+        signature = self._model.metadata.signature
+        self._model.metadata.signature, self.check.series = enforced.params_only(signature), True
+        if not self._answers_each(rows):
+            self._model.metadata.signature, self.check.series = signature, False
+
+    def _answers_each(self, rows: list[Any]) -> bool:
+        try:
+            answers.per_row(self._ask(self.check.rows(rows)), len(rows))
+        except Exception:  # noqa: BLE001  # a model may raise anything
+            return False
+        return True
 
     def _takes(self, rows: list[Any]) -> bool:
         try:
@@ -153,7 +179,7 @@ class ServableModel:
         One that raises, or answers null, takes none there.
         """
         columns = self.check.columns
-        if not columns or self.check.hinted or self._agent:
+        if not columns or self.check.hinted or self.agent:
             return
         row = self.check.cells(rows[0])
         floats = [at for at, column in enumerate(columns) if column.required and column.floating]

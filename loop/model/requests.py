@@ -42,6 +42,8 @@ class Batch:
     """The rows as they came, each as good as a request of its own."""
     arrays: list[Any] = field(default_factory=list)
     """The columns as the model takes them, where a frame or a matrix is all it takes."""
+    uneven: bool = False
+    """The rows of a tensor differ in shape: each is asked by itself."""
 
     @cached_property
     def model_input(self) -> Any:
@@ -64,6 +66,8 @@ class InputCheck:
         self.hinted = bool(getattr(signature, "_is_signature_from_type_hint", False))
         self.leaves_out = False
         """Optional columns that no row has are left out of the frame, as agents want, and not filled with nulls."""
+        self.series = False
+        """The only column is handed on by itself, to a model of texts that knows no frames."""
         self.parts: list[Column] | list[Tensor] = self.tensors or self.columns
         self.by_name: dict[str, Any] = {part.name: part for part in self.parts}
         self._nested = any(part.nested for part in self.columns)
@@ -183,10 +187,11 @@ class InputCheck:
             arrays = [part.typed(list(column)) for part, column in zip(self.tensors, cells, strict=True)]
             flat = [part.published(array) for part, array in zip(self.tensors, arrays, strict=True)]
             model_input = dict(zip(self.by_name, arrays, strict=True)) if self.named else arrays[0]
+            uneven = any(part.differ(array) for part, array in zip(self.tensors, arrays, strict=True))
             if len(flat) == 1:
-                return Batch(flat[0], lambda: model_input, params, raw)
+                return Batch(flat[0], lambda: model_input, params, raw, uneven=uneven)
             features = [[part[0] if len(part) == 1 else part for part in parts] for parts in zip(*flat, strict=True)]
-            return Batch(features, lambda: model_input, params, raw)
+            return Batch(features, lambda: model_input, params, raw, uneven=uneven)
         for part, column_cells in zip(self.columns, cells, strict=True):
             part.refuse_missing(column_cells)
         cells = [
@@ -221,6 +226,8 @@ class InputCheck:
     def _table(self, arrays: list[Any]) -> Any:
         if self.matrix:
             return np.column_stack(arrays)
+        if self.series:
+            return pd.Series(arrays[0], name=self.columns[0].label)
         return pd.DataFrame({part.label: array for part, array in zip(self.columns, arrays, strict=True)})
 
     def _model_input(self, arrays: list[Any], cells: list[tuple[Any, ...]]) -> Any:

@@ -38,21 +38,34 @@ class Tensor:
         return f"{_V2[self.dtype.kind]}{size}" if self.dtype.kind in _V2 else "BYTES"
 
     def typed(self, rows: list[Any]) -> NDArray[Any]:
-        """The rows as one array. Raises RejectedError with the first row that does not fit."""
+        """The rows as one array; where they differ in shape, an array of objects with an array for each.
+
+        Raises RejectedError with the first row that does not fit.
+        """
         if self.fixed not in (-1, len(rows)):
             raise RejectedError(f"the request has {len(rows)} rows, the model takes exactly {self.fixed} at once")
         if self.dtype.kind in "fiu" and (array := self._at_once(rows)) is not None:
             return array
         parts = [self._row(at, row) for at, row in enumerate(rows)]
         if len({part.shape for part in parts}) > 1:
-            raise RejectedError(f"the rows of input {self.name!r} differ in shape: send them one by one")
+            if self.fixed != -1:
+                raise RejectedError(
+                    f"the rows of input {self.name!r} differ in shape, and the model takes them together"
+                )
+            return np.fromiter(parts, object, len(parts))
         return np.stack(parts)
 
     def published(self, array: NDArray[Any]) -> list[list[Any]]:
         """Each row as a flat list: the columns that a reference of the same shape has."""
+        if self.differ(array):
+            return [self.published(each[None])[0] for each in array]
         if self.dtype == np.float32:  # shortest text, as in `loop.model.columns`
             array = array.astype(str).astype(np.float64)
         return array.reshape(len(array), -1).tolist() if self.dtype.kind != "M" else array.astype(str).tolist()
+
+    def differ(self, array: NDArray[Any]) -> bool:
+        """Whether these typed rows differ in shape, so that no model can be asked them at once."""
+        return array.dtype.kind == "O" and array.ndim == 1 and len(array) > 0 and isinstance(array[0], np.ndarray)
 
     def _at_once(self, rows: list[Any]) -> NDArray[Any] | None:
         """All rows at numpy's speed; None when something is off, which `_row` then finds."""

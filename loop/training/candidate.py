@@ -46,6 +46,7 @@ class Candidate:
         if all(answers.is_empty(answer) for answer in together):
             raise TrainingError(f"the model must answer the rows of {self._artifact}: each answer is null or NaN")
         if self._model.by_row:
+            self._read_by_value(together)
             self.notes.append("answers: one row at a time")
         self._compare(together)
         if not self._model.by_row and not self._model.joins:
@@ -55,8 +56,16 @@ class Candidate:
     @property
     def columns(self) -> list[str]:
         """Names of what is published of a row; none where not each column has a name of its own, as in a tensor."""
+        if self.ragged:
+            return []
         (first,) = self._model.check.rows(self.rows[:1]).rows
         return self.inputs if len(first) == len(self.inputs) else []
+
+    @property
+    def ragged(self) -> bool:
+        """The only input is a tensor whose rows may differ in shape."""
+        tensors = self._model.check.tensors
+        return len(tensors) == 1 and -1 in tensors[0].shape
 
     def features(self) -> list[list[Any]]:
         """The rows as a server publishes them."""
@@ -88,6 +97,16 @@ class Candidate:
             raise TrainingError(
                 f"the model must answer each row alone as among others: row {at} of {self._artifact} gets "
                 f"{_short(alone)} alone, and {_short(together[at])} among {len(self.rows)} rows"
+            )
+
+    def _read_by_value(self, together: list[Any]) -> None:
+        """A vectorizer of texts that is handed a frame answers its columns' names: the same, whatever the rows hold."""
+        first, row = together[0], self.rows[0]
+        differ = any(not answers.same(each, row) for each in self.rows)
+        if differ and not self._model.agent and all(answers.same(each, first) for each in together):
+            raise TrainingError(
+                f"the model must answer what its rows hold: asked one row at a time, it gives {_short(first)} to each "
+                f"of {self._artifact}; if it reads texts, let it choose their columns, as in a ColumnTransformer"
             )
 
     def _told(self, asked: str, call: Callable[[], T]) -> T:

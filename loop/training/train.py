@@ -132,6 +132,9 @@ def check(registry: Registry, run_id: str, given: str) -> None:
 
 def as_csv(candidate: Candidate) -> str:
     """The reference rows as the drift detector reads them: columns as they are published, under the inputs' names."""
+    if candidate.ragged:
+        cells = [[orjson.dumps(row).decode()] for row in candidate.rows]
+        return pd.DataFrame(cells, columns=pd.Index(candidate.inputs)).to_csv(index=False)
     features = candidate.features()
     names = candidate.columns or [f"x{at}" for at in range(len(features[0]))]
     return pd.DataFrame(features, columns=pd.Index(names)).to_csv(index=False)

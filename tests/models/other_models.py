@@ -5,6 +5,7 @@ from typing import Any
 import mlflow
 import numpy as np
 import pandas as pd
+import polars as pl
 import spacy
 from closing import Case
 from imblearn.over_sampling import RandomOverSampler
@@ -12,7 +13,7 @@ from imblearn.pipeline import make_pipeline as make_resampling_pipeline
 from implicit.als import AlternatingLeastSquares
 from lifelines import CoxPHFitter
 from lifelines.datasets import load_lung
-from logged import data, fitted, function, titanic
+from logged import bunch, data, fitted, function, titanic
 from mlflow.models import infer_signature
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
@@ -101,6 +102,19 @@ def forecast_of_a_horizon() -> pd.DataFrame:
     return rows
 
 
+def frames_of_polars() -> pd.DataFrame:
+    """Polars within, and its frame as the answer."""
+    rows, target = bunch("iris")
+    model = LogisticRegression(max_iter=300).fit(rows, target)
+
+    def shares(frame: pd.DataFrame) -> Any:
+        found = model.predict_proba(pl.from_pandas(frame).to_pandas())
+        return pl.DataFrame({f"class {at}": found[:, at] for at in range(3)})
+
+    function(shares, infer_signature(rows))
+    return rows
+
+
 def spacy_categories() -> pd.DataFrame:
     """MLflow's own flavor, which wants a frame of one column of text."""
     nlp = spacy.blank("en")
@@ -121,5 +135,6 @@ CASES: dict[str, Case] = {
     "resampled": Case(train=resampled),
     "alternating_least_squares": Case(train=alternating_least_squares),
     "sktime": Case(train=forecast_of_a_horizon),
+    "polars": Case(train=frames_of_polars),
     "spacy": Case(train=spacy_categories, unseen={"text": ""}),
 }

@@ -140,6 +140,15 @@ def text_in_one_column() -> pd.DataFrame:
     return rows
 
 
+def pipeline_of_texts() -> pd.DataFrame:
+    """Fitted on a series, as in every tutorial: in a frame a vectorizer would read the names of the columns."""
+    rows = pd.Series(texts(), name="message")
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(rows, titanic()["survived"].head(200))
+    log_model(model, name="model", signature=infer_signature(rows, model.predict(rows)),
+              serialization_format="cloudpickle", pip_requirements=["scikit-learn"])  # fmt: skip
+    return rows.to_frame()
+
+
 def text_in_two_columns() -> pd.DataFrame:
     rows = pd.DataFrame({"title": texts(), "body": texts()[::-1]})
     columns = make_column_transformer((TfidfVectorizer(), "title"), (TfidfVectorizer(), "body"))
@@ -246,6 +255,7 @@ CASES: dict[str, Case] = {
     "anomalies": Case(train=anomalies),
     "clusters_of_float32": Case(train=clusters),
     "text_in_one_column": Case(train=text_in_one_column, unseen={"message": "zzz"}),
+    "pipeline_of_texts": Case(train=pipeline_of_texts, unseen={"message": "zzz"}),
     "text_in_two_columns": Case(train=text_in_two_columns),
     "function_with_a_type_hint": Case(train=function_with_a_type_hint),
     "embeddings": Case(train=embeddings, parquet=True),

@@ -13,7 +13,7 @@ from logged import bunch, data, fitted, function, titanic
 from mlflow.models import ModelSignature, infer_signature
 from mlflow.pyfunc.model import PythonModel
 from mlflow.pyfunc.utils import pyfunc
-from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 from mlflow.types.schema import AnyType, Array, Map, Object, Property
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -78,6 +78,17 @@ def matrices_in_a_column() -> pd.DataFrame:
 
     function(means, ModelSignature(inputs=schema))
     return pd.DataFrame({"image": [[[at / 4, 0.5], [1.0, 2.0]] for at in range(150)]})
+
+
+def tokens_of_differing_lengths() -> pd.DataFrame:
+    """Ids of words, as many as a text has."""
+    signature = ModelSignature(inputs=Schema([TensorSpec(np.dtype("int64"), (-1, -1), "ids")]))
+
+    def lengths(tensors: dict[str, Any]) -> Any:
+        return (tensors["ids"] > 0).sum(axis=1)
+
+    function(lengths, signature)
+    return pd.DataFrame({"ids": [list(range(1, 3 + at % 7)) for at in range(150)]})
 
 
 def anything() -> pd.DataFrame:
@@ -197,6 +208,7 @@ CASES: dict[str, Case] = {
     "maps_of_numbers": Case(train=maps_of_numbers, parquet=False),
     "objects_within_lists": Case(train=objects_within_lists, null="paid"),
     "matrices_in_a_column": Case(train=matrices_in_a_column, parquet=True),
+    "tokens_of_differing_lengths": Case(train=tokens_of_differing_lengths, parquet=True),
     "anything": Case(train=anything),
     "optional_of_every_type": Case(train=optional_of_every_type, null="t"),
     "params_of_every_type": Case(train=params_of_every_type),

@@ -13,7 +13,13 @@ from closing import close
 
 ONE_OF_EACH = (
     *("wine_matrix", "cancer_frame_of_integer_labels", "digits_tensor", "titanic_pipeline"),
-    *("gaps_that_the_signature_does_not_name", "text_in_one_column", "function_with_a_type_hint", "embeddings"),
+    *(
+        "gaps_that_the_signature_does_not_name",
+        "text_in_one_column",
+        "pipeline_of_texts",
+        "function_with_a_type_hint",
+        "embeddings",
+    ),
     *("horizon", "recommendations", "tensors_by_name", "unnamed_columns"),
     *("months_of_a_strict_encoder", "nullable_integers"),
 )

@@ -142,6 +142,11 @@ def grows(rows: pd.DataFrame) -> object:
     return rows["price"].to_numpy() / rows["price"].max()
 
 
+def columns_for_documents(rows: pd.DataFrame) -> object:
+    """As a vectorizer does with a frame: iterating over it gives the columns' names."""
+    return [len(name) for name in rows][:1]
+
+
 BROKEN_MODELS: dict[str, tuple[dict[str, Any], str]] = {
     "other columns": (
         {"predict": len, "signature": infer_signature(TEXT)},
@@ -165,6 +170,13 @@ BROKEN_MODELS: dict[str, tuple[dict[str, Any], str]] = {
     "NaN predictions": (
         {"predict": no_numbers},
         "the model must answer the rows of reference/window.csv: each answer is null or NaN",
+    ),
+    "an answer that says nothing of the row": (
+        {"predict": columns_for_documents},
+        (
+            "the model must answer what its rows hold: asked one row at a time, it gives 5 to each of "
+            "reference/window.csv; if it reads texts, let it choose their columns, as in a ColumnTransformer"
+        ),
     ),
     "exception": (
         {"predict": another_column},
