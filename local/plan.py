@@ -24,16 +24,17 @@ FOR_BACKUPS = {BARMAN_CLOUD.name}
 class Plan:
     """All steps, and the image references they leave behind for the stack.
 
-    With `backups` there is the plugin that archives databases as well.
+    With `backups` there is the plugin that archives databases as well; with `policies` the node keeps NetworkPolicies.
     """
 
-    def __init__(self, paths: Paths, *, backups: bool = False) -> None:
+    def __init__(self, paths: Paths, *, backups: bool = False, policies: bool = False) -> None:
         self.paths = paths
         self.images = (*IMAGES, *(BACKUP_IMAGES if backups else ()))
         self.operators = (*OPERATORS, *((BARMAN_CLOUD,) if backups else ()))
         self._pulumi = pulumi.users_own(paths)
         self._left_out = ELSEWHERE | (set() if backups else FOR_BACKUPS) | ({"pulumi"} if self._pulumi else set())
         self.node = Node(paths)
+        self._policies = self.node.keep_policies if policies else self.node.forget_policies
         self.references: dict[str, str] = {}
         self._importer = Importer(self.node.socket, paths)
 
@@ -112,6 +113,7 @@ class Plan:
             Step(name="node configuration", run=node.prepare, needs=["debian packages"]),
             Step(name="containerd", run=node.start_runtime, needs=["node configuration", "build kubernetes"]),
             Step(name="control plane", run=node.start_control_plane, needs=["containerd"]),
+            Step(name="network policies", run=self._policies, needs=["control plane"]),
             Step(name="node", run=node.start_workers, needs=["control plane", "image pause"]),
         ]
 

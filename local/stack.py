@@ -137,10 +137,20 @@ def context_of(stack: str) -> str:
 
 def wants_backups(stack: str) -> bool:
     """Whether a stack's committed file asks for backups of MLflow's database. The program judges what it says."""
+    return committed(stack, "tracking", "postgres", "backup") is not None
+
+
+def enforces_policies(stack: str) -> bool:
+    """Whether a stack's committed file says that its cluster enforces NetworkPolicies: the built-in one then does."""
+    return committed(stack, "cluster", "enforcesNetworkPolicies") is True
+
+
+def committed(stack: str, section: str, *keys: str) -> Any:
+    """What a stack's committed file says at a setting, as it stands there; None where it says nothing."""
     found: Any = yaml12.load((REPOSITORY / f"Pulumi.{stack}.yaml").read_text())["config"]
-    for key in (f"{PROJECT}:tracking", "postgres", "backup"):
+    for key in (f"{PROJECT}:{section}", *keys):
         found = found.get(key) if isinstance(found, Mapping) else None
-    return found is not None
+    return found
 
 
 def program() -> None:

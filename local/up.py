@@ -54,7 +54,7 @@ def here(paths: Paths, console: Console, name: str) -> int:
 
 def started(paths: Paths, console: Console, name: str) -> tuple[Plan, Runner]:
     """The built-in cluster, ready for the stack."""
-    plan = Plan(paths, backups=stack.wants_backups(name))
+    plan = Plan(paths, backups=stack.wants_backups(name), policies=stack.enforces_policies(name))
     standing = list(preflight.problems(plan.node))
     if standing:
         raise StepError("nothing was started:\n" + "\n".join(f"  - {problem}" for problem in standing))

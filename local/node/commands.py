@@ -1,9 +1,11 @@
 """The daemons' argument lists, in the order they start."""
 
+import sys
 from pathlib import Path
 
 from local.node.config import ADDRESS, API_PORT, ETCD_PEER_PORT, ETCD_PORT, NODE, POD_RANGE, SERVICE_RANGE
 from local.node.daemons import Daemon
+from local.paths import REPOSITORY
 
 
 def daemons(node: Path, kubernetes: Path) -> dict[str, Daemon]:
@@ -53,6 +55,12 @@ def daemons(node: Path, kubernetes: Path) -> dict[str, Daemon]:
             "--healthz-bind-address=127.0.0.1:10256",
             # The kernel's own limit stays: the machine is not ours alone.
             "--conntrack-max-per-core=0",
+        ),
+        # By `env`, which becomes the program: it is found wherever the daemon's folder is.
+        "policies": Daemon(
+            "policies",
+            ["env", f"PYTHONPATH={REPOSITORY}", sys.executable, "-m", "local.policies", f"{node}/admin.kubeconfig"],
+            node,
         ),
     }
 

@@ -2,14 +2,19 @@
 
 import contextlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from local.node.config import ADDRESS, BRIDGE, SERVICE_RANGE
+from local.policies.table import TABLE
 from local.shell import run, succeeds
 
 SYSCTLS = {"net/ipv4/ip_forward": "1"}
 TOUCHED = (*SYSCTLS, "vm/overcommit_memory", "kernel/panic", "kernel/panic_on_oops", "net/netfilter/nf_conntrack_max")
 """What we or the kubelet and kube-proxy change; remembered before, restored after."""
+POLICIES = ("ip", TABLE)
+TABLES = (("ip", "kube-proxy"), ("ip6", "kube-proxy"), POLICIES)
+"""Families and names of the firewall tables that the daemons make."""
 
 
 def up(node: Path) -> None:
@@ -28,12 +33,10 @@ def up(node: Path) -> None:
 
 
 def down(node: Path) -> None:
-    """Removes the bridge, its routes, kube-proxy's tables and restores the kernel settings. Safe to call again."""
+    """Removes the bridge, its routes, the daemons' tables and restores the kernel settings. Safe to call again."""
     if succeeds("ip", "link", "show", BRIDGE):
         run("ip", "link", "delete", BRIDGE)
-    for family in ("ip", "ip6"):
-        if succeeds("nft", "list", "table", family, "kube-proxy"):
-            run("nft", "delete", "table", family, "kube-proxy")
+    remove_tables(*TABLES)
     before = node / "sysctls.json"
     if before.exists():
         for name, value in json.loads(before.read_text()).items():
@@ -44,8 +47,21 @@ def down(node: Path) -> None:
 def leftovers() -> list[str]:
     """Parts of ours that are still there; empty after `down`."""
     bridges = [f"bridge {BRIDGE}"] if succeeds("ip", "link", "show", BRIDGE) else []
-    tables = [family for family in ("ip", "ip6") if succeeds("nft", "list", "table", family, "kube-proxy")]
-    return [*bridges, *(f"firewall table {family} kube-proxy" for family in tables)]
+    return [*bridges, *(f"firewall table {family} {name}" for family, name in present(TABLES))]
+
+
+def remove_tables(*tables: tuple[str, str]) -> None:
+    for table in present(tables):
+        run("nft", "delete", "table", *table)
+
+
+def present(tables: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [table for table in tables if succeeds("nft", "list", "table", *table)]
+
+
+def policies_hold() -> bool:
+    """Whether the kernel has the rules that keep NetworkPolicies."""
+    return succeeds("nft", "list", "chain", *POLICIES, "forward")
 
 
 def read_sysctl(name: str) -> str | None:

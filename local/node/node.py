@@ -59,9 +59,19 @@ class Node:
         self.wait("kubelet", lambda: succeeds(*arguments) and run(*arguments) == "True", 90)
         return None
 
+    def keep_policies(self) -> None:
+        """Starts what keeps NetworkPolicies; returns when the kernel has their rules."""
+        self._start(("policies",))
+        self.wait("policies", network.policies_hold, 90)
+
+    def forget_policies(self) -> None:
+        """Lets every pod reach every other, whatever NetworkPolicies say."""
+        self.daemons["policies"].stop()
+        network.remove_tables(network.POLICIES)
+
     def down(self) -> None:
         """Stops everything and leaves no process, mount, bridge, route or firewall rule; data stays. Safe to repeat."""
-        for name in ("kubelet", "proxy"):
+        for name in (*WORKERS, "policies"):
             self.daemons[name].stop()
         teardown.stop_pods(patience=20)
         teardown.stop_shims(self.folder)

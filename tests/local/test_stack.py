@@ -187,3 +187,17 @@ def test_only_after_an_up_that_was_killed_are_objects_that_exist_taken_over(path
 def test_backups_are_wanted_where_the_settings_ask_for_them(checkout: Path, tracking: object, wanted: bool) -> None:
     commit(checkout, {"config": {"ml-loop:tracking": tracking}})
     assert stack.wants_backups("local") is wanted
+
+
+@pytest.mark.parametrize(
+    ("cluster", "enforced"),
+    [
+        ({"enforcesNetworkPolicies": True}, True),
+        ({"enforcesNetworkPolicies": False}, False),
+        ({}, False),
+        ("wrong", False),
+    ],
+)
+def test_policies_are_kept_where_the_settings_say_so(checkout: Path, cluster: object, enforced: bool) -> None:
+    commit(checkout, {"config": {"ml-loop:cluster": cluster}})
+    assert stack.enforces_policies("local") is enforced
