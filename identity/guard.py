@@ -14,7 +14,7 @@ from identity.accounts import Callers, NoReviewError, UnknownCallerError
 from identity.bodies import BodyError
 from identity.operations import FILES, Right, right
 from identity.policy import Policy
-from identity.requests import Request
+from identity.requests import SPANS, Request
 from identity.things import Things
 
 REGISTRY: Final = ("registered-models", "model-versions")
@@ -24,7 +24,9 @@ CREATE_VERSION: Final = "POST model-versions/create"
 FINALIZE: Final = "PATCH logged-models/<model_id>"
 SOURCES: Final = re.compile("(models|runs|mlflow-artifacts):/[^/].*")
 """Where a version may come from: what MLflow itself keeps. Anything else it would read with its own key."""
-LOCATION_TAGS: Final = frozenset({"mlflow.artifactlocation", "mlflow.trace.archivelocation"})
+LOCATION_TAGS: Final = frozenset(
+    {"mlflow.artifactlocation", "mlflow.trace.archivelocation", "mlflow.trace.spanslocation"}
+)
 """Tags of a trace, in small letters, that say what the server reads of it, and what it deletes with it."""
 WRITTEN: Final = frozenset({"LOGGED_MODEL_READY", "LOGGED_MODEL_UPLOAD_FAILED"})
 """States of a logged model that its training may say: it goes back to none in which it is still written."""
@@ -186,7 +188,9 @@ def _misplaced(request: Request) -> Refusal | None:
         elsewhere = [each for each in request.values("source") if not _kept(each)]
         if elsewhere:
             return Refusal(f"source must begin with models:/, runs:/ or mlflow-artifacts:/, not be {elsewhere[0]}")
-    if request.area == "traces" and any(_tag(text) in LOCATION_TAGS for text in request.words()):
+    if (request.area == "traces" or request.operation == SPANS) and any(
+        _tag(text) in LOCATION_TAGS for text in request.words()
+    ):
         return Refusal("the server decides where a trace is kept: leave out its location tags")
     return None
 

@@ -17,7 +17,7 @@ from mlflow.tracing.utils.otlp import MLFLOW_EXPERIMENT_ID_HEADER, MLFLOW_RUN_ID
 
 from identity.bodies import check_pieces, inflated
 from identity.operations import operation
-from identity.spans import traces
+from identity.spans import named
 
 Field = tuple[str, Any]
 SPANS: Final = "POST v1/traces"
@@ -141,7 +141,7 @@ class Request:
             return _walk("", _document(self.body))
         media = (self.header("content-type") or "").partition(";")[0].strip()
         body = inflated(self.body, self.header("content-encoding"))
-        return (("trace_id", trace) for trace in traces(body, media))
+        return iter(named(body, media))
 
 
 def _text(key: str, value: Any) -> str:

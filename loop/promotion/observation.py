@@ -2,10 +2,12 @@
 
 import json
 import os
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 from typing import Any, Final
 
 import urllib3
@@ -28,6 +30,10 @@ LONGEST: Final = 100
 """Characters of a label; longer texts are no labels."""
 PATIENCE: Final = 30.0
 """Seconds for Kafka to hand over what it has."""
+PAGE: Final = 4 * 2**20
+"""Bytes of a server's metrics. It publishes some ten thousand; one that says more wants the memory of who asks."""
+PAGE_SECONDS: Final = 10.0
+"""Until the end of its metrics."""
 Row = tuple[list[Scalar], list[Any]]
 """Features and predictions."""
 
@@ -77,16 +83,41 @@ def traffic(service: InferenceService, version: str) -> Traffic:
 
 def _scraped(http: urllib3.PoolManager, pod: Pod) -> Traffic:
     try:
-        response = http.request("GET", f"http://{pod.status.pod_ip}:{SERVER_PORT}/metrics")
-    except urllib3.exceptions.HTTPError as error:
+        return counted(page(http, f"http://{pod.status.pod_ip}:{SERVER_PORT}/metrics"))
+    except (urllib3.exceptions.HTTPError, UnseenError) as error:
         raise UnseenError(f"pod {pod.name} does not say what it has counted: {error}") from error
-    if response.status != 200:
-        raise UnseenError(f"pod {pod.name} does not say what it has counted: it answers {response.status}")
-    return counted(response.data.decode())
+
+
+def page(http: urllib3.PoolManager, url: str) -> str:
+    """A server's metrics, which its model's code may have written: no more of them than `PAGE`, no later than
+    `PAGE_SECONDS`, and from nowhere else. Raises UnseenError, HTTPError."""
+    end, text = time.monotonic() + PAGE_SECONDS, b""
+    response = http.request("GET", url, preload_content=False, redirect=False, headers={"Accept-Encoding": "identity"})
+    try:
+        if response.status != 200:
+            raise UnseenError(f"it answers {response.status}")
+        # What has arrived, however little: a reader of whole pieces would wait for each.
+        while piece := response.read1(2**16):
+            text += piece
+            if len(text) > PAGE:
+                raise UnseenError(f"it says more than {PAGE} bytes")
+            if time.monotonic() > end:
+                raise UnseenError(f"it takes more than {PAGE_SECONDS:g} seconds")
+    finally:
+        response.close()
+    return text.decode(errors="replace")
 
 
 def counted(text: str) -> Traffic:
-    """What a server's metrics say of its requests (`loop.serving.guard`)."""
+    """What a server's metrics say of its requests (`loop.serving.guard`). Raises UnseenError."""
+    try:
+        return _counted(text)
+    except Exception as error:
+        # The parser's, or that of a count that is none.
+        raise UnseenError(f"what it says are no metrics ({type(error).__name__}: {str(error)[:100]})") from error
+
+
+def _counted(text: str) -> Traffic:
     codes: dict[str, float] = {}
     seconds = squares = rows = 0.0
     for family in text_string_to_metric_families(text):
@@ -99,6 +130,8 @@ def counted(text: str) -> Traffic:
                 squares += sample.value
             elif sample.name == metrics.PREDICTIONS.name:
                 rows += sample.value
+    if not all(isfinite(each) and each >= 0 for each in (*codes.values(), seconds, squares, rows)):
+        raise ValueError("a count is no count")
     answered, failed, refused = (int(codes.get(code, 0)) for code in ("2", "5", "4"))
     return Traffic(answered, failed, refused, seconds, squares, int(rows))
 

@@ -182,14 +182,14 @@ class Registry:
         self.ask(lambda: self.client.delete_registered_model_alias(name, alias))
 
     def tag_version(self, name: str, version: str, key: str, value: str) -> None:
-        self.ask(lambda: self.client.set_model_version_tag(name, version, key, value))
+        self.ask(lambda: self.client.set_model_version_tag(name, version, key, storable(value)))
 
     def tag_run(self, run_id: str, key: str, value: str) -> None:
-        self.ask(lambda: self.client.set_tag(run_id, key, value))
+        self.ask(lambda: self.client.set_tag(run_id, key, storable(value)))
 
     def tag_model(self, name: str, key: str, value: str) -> None:
         self.ask(lambda: self._create_model(name))
-        self.ask(lambda: self.client.set_registered_model_tag(name, key, value))
+        self.ask(lambda: self.client.set_registered_model_tag(name, key, storable(value)))
 
     def untag_model(self, name: str, key: str) -> None:
         self._or_none(lambda: self.client.delete_registered_model_tag(name, key))
@@ -236,6 +236,14 @@ class Registry:
             if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
                 return None
             raise
+
+
+def storable(text: str) -> str:
+    """The text as PostgreSQL takes it, which refuses NUL and half characters.
+
+    What a hostile server died with goes into tags: one that cannot be written would keep its version in place.
+    """
+    return text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _unavailable(error: MlflowException | requests.RequestException | UnavailableError) -> bool:

@@ -15,6 +15,8 @@ MOST: Final = 500
 """Connections of one server."""
 HEAD_SECONDS: Final = 10.0
 """From its beginning to the end of its first request's headers. Later ones have uvicorn's time for idle connections."""
+HEAD_BYTES: Final = 64 * 1024
+"""Of a request's line and headers, which are kept until they end: one more piece than that, and the connection ends."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -22,17 +24,30 @@ class BoundedProtocol(HttpToolsProtocol):
 
     most = MOST
     head_seconds = HEAD_SECONDS
+    head_bytes = HEAD_BYTES
     _numbers = itertools.count()
     """In the order of their beginning: the loop's clock is the same for all that it takes up at once."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         super().connection_made(transport)
         self.number = next(self._numbers)
+        self._in_head, self._read = True, 0
         self._head = asyncio.get_running_loop().call_later(self.head_seconds, transport.abort)
         held = [each for each in self.connections if isinstance(each, BoundedProtocol) and not each.ending]
         if len(held) > self.most:
             waiting = (each for each in held if each.waits)
             min(waiting, key=lambda each: each.number, default=self).transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._in_head:
+            self._read += len(data)
+            if self._read > self.head_bytes:
+                self.transport.abort()
+
+    def on_message_begin(self) -> None:
+        self._in_head, self._read = True, 0
+        super().on_message_begin()
 
     @property
     def waits(self) -> bool:
@@ -46,6 +61,7 @@ class BoundedProtocol(HttpToolsProtocol):
         return self.transport.is_closing()
 
     def on_headers_complete(self) -> None:
+        self._in_head = False
         self._head.cancel()
         super().on_headers_complete()
 

@@ -29,7 +29,7 @@ from components.serving.gateway import Gateway, GatewayArgs
 from components.serving.model_storage import ModelStorage, ModelStorageArgs
 from components.tracking.mlflow import APP, PORT
 from contract.commands import Rollout
-from contract.names import VERSION_ANNOTATION, VERSION_HEADER, Alias
+from contract.names import PREDICTIONS_TOPIC, VERSION_ANNOTATION, VERSION_HEADER, Alias
 from local import stack
 from local.images.oci import Archive
 from local.images.table import IMAGES
@@ -37,8 +37,10 @@ from local.operators.gateway import CLASS, NAMESPACE
 from local.paths import REPOSITORY, Paths
 from local.shell import run
 from local.toolchain import pulumi as toolchain
-from settings import KServeMode, Model, Settings
+from settings import KServeMode, Model, Settings, Signing
+from tests.e2e.closed_loop import PUBLISH
 from tests.e2e.scratch_model import BROKERS, TRACKING_URL
+from tests.loop.signing_keys import new_key
 
 CLIENTS: Final = 3
 VERSIONS: Final = Path(__file__).with_name("versions_to_promote.py")
@@ -83,6 +85,11 @@ class PromotionStack:
             env_vars=environment,
             pulumi_command=automation.PulumiCommand(root=str(self.paths.cache)),
         )
+        self.key, public_key = new_key(self.folder / "keys")
+        new_key(self.folder / "another")[0].rename(f"{self.key}.foreign")
+        self.signing = Signing.model_validate(
+            {"keySecret": "of-no-training", "publicKey": public_key, "required": True}
+        )
         self.stack = automation.create_or_select_stack(self.name, "promotion", self._program, opts=options)
 
     def _program(self) -> None:
@@ -99,7 +106,7 @@ class PromotionStack:
             "trackingSecretKey": Output.secret("of no server"),
         }
         brought = operators(Settings.model_validate(values), home.name, here)
-        storage = ModelStorageArgs(namespace=self.name, image=image, tracking_url=TRACKING_URL)
+        storage = ModelStorageArgs(namespace=self.name, image=image, tracking_url=TRACKING_URL, signing=self.signing)
         shared = ModelLoopArgs(
             namespace=home.name,
             operators=brought,
@@ -107,7 +114,7 @@ class PromotionStack:
             detector_image=image,
             example_image=image,
             mode=KServeMode.STANDARD,
-            signing=None,
+            signing=self.signing,
             record=None,
             storage=ModelStorage("storage", storage, here),
             tracking=Tracking(
@@ -172,6 +179,13 @@ class PromotionStack:
         running = self.pods(selector, "--field-selector=status.phase=Running").values()
         return "".join(self.kubectl("logs", each["name"]) for each in running)
 
+    def publish(self, selector: str, *messages: str) -> None:
+        """Writes to `ml.predictions` as a server could whose code is hostile."""
+        (pod, *_) = self.pods(selector).values()
+        told = ("exec", "-i", pod["name"], "-c", "kserve-container", "--", "python3", "-c", PUBLISH, PREDICTIONS_TOPIC)
+        command = [str(self.paths.bin / "kubectl"), f"--kubeconfig={self.paths.kubeconfig}", "-n", self.name]
+        run(*command, *told, stdin="\n".join(messages) + "\n")
+
     @property
     def aliases(self) -> dict[str, str]:
         found = cast("dict[str, Any]", MlflowClient().get_registered_model(self.name).aliases)
@@ -185,15 +199,17 @@ class PromotionStack:
         command = [str(REPOSITORY / "images/loop/.venv/bin/python"), str(VERSIONS)]
         proxied = {f"MLFLOW_ENABLE_PROXY_MULTIPART_{way}LOAD": "false" for way in ("UP", "DOWN")}
         proxied["PYTHONPATH"] = str(REPOSITORY)
-        subprocess.run([*command, self.name, *kinds], cwd=REPOSITORY, env=os.environ | proxied, check=True)
+        subprocess.run(
+            [*command, self.name, str(self.key), *kinds], cwd=REPOSITORY, env=os.environ | proxied, check=True
+        )
 
     def stage(self, version: int) -> None:
-        """What the training's steps `promote-to-staging` and `rollout` do."""
+        """What the training's steps `promote-to-staging` and `rollout` do. Raises CalledProcessError with its words."""
         MlflowClient().set_registered_model_alias(self.name, "staging", str(version))
         rollout = Rollout(namespace=self.name, service=f"{self.name}-staging", model=self.name, alias=Alias.STAGING)
         command = [sys.executable, "-m", "loop", rollout.NAME, *rollout.argv()]
         environment = os.environ | {"KUBECONFIG": str(self.paths.kubeconfig)}
-        subprocess.run(command, cwd=REPOSITORY, env=environment, check=True)
+        subprocess.run(command, cwd=REPOSITORY, env=environment, check=True, capture_output=True, text=True)
 
     def canary(self, version: int) -> dict[str, Any]:
         """The training's step of that name, in a Workflow of its own; its status once it has ended."""

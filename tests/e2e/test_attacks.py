@@ -1,14 +1,14 @@
 """What was done to an earlier state of the running stack, done again: each ends refused.
 
-Others are beside what they attack: test_identities.py, test_closed_loop.py (events that are none), test_logs.py (keys
-of the store).
+Others are beside what they attack: test_identities.py, test_closed_loop.py (events that are none), test_promotion.py
+(messages that are none, versions without a signature), test_logs.py (keys of the store).
 """
 
 import gzip
 import http.client
 import json
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from socket import create_connection
 from typing import Any, NamedTuple
@@ -27,7 +27,9 @@ from tests.e2e.station import Station, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 V2 = "/api/2.0/mlflow"
-TRAIN = f"{MODEL}-train"
+FILES = "/api/2.0/mlflow-artifacts/artifacts"
+TRAIN, GATE, PROMOTE = f"{MODEL}-train", f"{MODEL}-gate", f"{MODEL}-promote"
+JUDGED, EVIL = b"what was judged", b"EVIL, what is served"
 CONNECTIONS = 600
 """More than a model server holds."""
 
@@ -50,26 +52,75 @@ class Mlflow:
         given = ("create", "token", account, "-n", NAMESPACE, "--audience=mlflow", *bound)
         return self._station.kubectl(*given).strip()
 
-    def send(self, method: str, path: str, body: bytes, *headers: tuple[str, str], token: str = "") -> Answer:
+    def begin(self, method: str, path: str, headers: list[tuple[str, str]], length: int) -> http.client.HTTPConnection:
+        """A request up to its body."""
         connection = http.client.HTTPConnection(self._address, timeout=60)
         connection.putrequest(method, path)
-        authorized = [("Authorization", f"Bearer {token}")] if token else []
-        for name, value in [*headers, *authorized, ("Content-Length", str(len(body)))]:
+        for name, value in [*headers, ("Content-Length", str(length))]:
             connection.putheader(name, value)
-        connection.endheaders(body)
-        answer = connection.getresponse()
-        found = Answer(answer.status, answer.read().decode())
-        connection.close()
-        return found
+        connection.endheaders()
+        return connection
+
+    def send(self, method: str, path: str, body: bytes, *headers: tuple[str, str], token: str = "") -> Answer:
+        authorized = [*headers, *([("Authorization", f"Bearer {token}")] if token else [])]
+        connection = self.begin(method, path, authorized, len(body))
+        connection.send(body)
+        return ended(connection)
 
     def ask(self, method: str, path: str, token: str = "", **document: Any) -> Answer:
         body = json.dumps(document).encode()
         return self.send(method, f"{V2}/{path}", body, ("Content-Type", "application/json"), token=token)
 
+    def made(self, method: str, path: str, token: str, **document: Any) -> Any:
+        answer = self.ask(method, path, token, **document)
+        assert answer.status == 200, answer
+        return json.loads(answer.text)
+
+
+def ended(connection: http.client.HTTPConnection) -> Answer:
+    answer = connection.getresponse()
+    found = Answer(answer.status, answer.read().decode())
+    connection.close()
+    return found
+
 
 @pytest.fixture(scope="module")
 def mlflow(station: Station) -> Mlflow:
     return Mlflow(station)
+
+
+@pytest.fixture
+def promotion(station: Station, mlflow: Mlflow) -> Iterator[str]:
+    """A token of the account that promotes, which is there once the settings name a version."""
+    known = station.kubectl("get", "serviceaccount", PROMOTE, "-n", NAMESPACE, "--ignore-not-found", "-o", "name")
+    if not known:
+        station.kubectl("create", "serviceaccount", PROMOTE, "-n", NAMESPACE)
+    yield mlflow.token(PROMOTE)
+    if not known:
+        station.kubectl("delete", "serviceaccount", PROMOTE, "-n", NAMESPACE)
+
+
+def test_an_upload_that_began_before_a_version_does_not_end_after_it(mlflow: Mlflow, promotion: str) -> None:
+    train, gate = map(mlflow.token, (TRAIN, GATE))
+    run = mlflow.made("POST", "runs/create", train, experiment_id=mlflow.experiment)["run"]["info"]["run_id"]
+    given = {"experiment_id": mlflow.experiment, "name": "model", "source_run_id": run}
+    model = mlflow.made("POST", "logged-models", train, **given)["model"]["info"]["model_id"]
+    path = f"{FILES}/{mlflow.experiment}/models/{model}/artifacts/model.skops"
+    assert mlflow.send("PUT", path, JUDGED, token=train).status == 200
+    upload = mlflow.begin("PUT", path, [("Authorization", f"Bearer {train}")], len(EVIL))
+    upload.send(EVIL[:4])
+    source = {"source": f"models:/{model}", "run_id": run, "model_id": model}
+    made = mlflow.made("POST", "model-versions/create", gate, name=MODEL, **source)["model_version"]["version"]
+    try:
+        upload.send(EVIL[4:])
+        answer = ended(upload)
+        assert answer.status == 403
+        assert f"(files of version {made})" in answer.text
+        assert mlflow.send("GET", path, b"").text.encode() == JUDGED
+    finally:
+        mlflow.made("DELETE", "model-versions/delete", promotion, name=MODEL, version=made)
+        mlflow.made("DELETE", f"logged-models/{model}", promotion)
+        mlflow.made("POST", "runs/delete", promotion, run_id=run)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ One model lives through it in order: the versions 1 to 3 are good, each of the o
 alias is moved by hand, and a version is bad while it is staged.
 """
 
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -17,11 +18,13 @@ from tests.e2e.scratch_model import eventually
 from tests.e2e.station import NAMESPACE, Station, Timed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
-FAILING, SLOW, CONSTANT, UNGATED, STAGED = 4, 5, 6, 7, 8
+FAILING, SLOW, CONSTANT, UNGATED, STAGED, UNSIGNED, FOREIGN = 4, 5, 6, 7, 8, 9, 10
 SERVERS = "app.kubernetes.io/name=model-server,app.kubernetes.io/component=production"
 CANARIES = "app.kubernetes.io/name=model-server,app.kubernetes.io/component=staging"
 MLFLOW = "app.kubernetes.io/name=mlflow,app.kubernetes.io/component=server"
 PROMOTER = "batch.kubernetes.io/job-name"
+JUNK = ("not json", "[]", "[" * 100_000, '{"model": 1}', "9" * 400)
+"""Messages of `ml.predictions` that are no predictions. Each once ended the watch, and left the version unjudged."""
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +32,8 @@ def model(station: Station, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     assert station.url  # MLflow is up, and this process' client knows where
     model = PromotionStack(f"promotion-{time.time_ns() % 10**6}", tmp_path_factory.mktemp("promotion"))
     try:
-        model.register("good", "good", "good", "failing", "slow", "constant", "rejected", "failing")
+        bad = ("failing", "slow", "constant", "rejected", "failing", "unsigned", "foreign")
+        model.register("good", "good", "good", *bad)
         model.up(None)
         yield model
     finally:
@@ -53,6 +57,7 @@ def test_no_request_fails_while_versions_go_forward_and_back(
 ) -> None:
     with model.load() as load:
         eventually(lambda: len(load.seen) > 100, "answers of the version before")
+        model.publish(SERVERS, *JUNK)
         began = time.monotonic()
         with timed(f"version {version} {what}, watched, up included"):
             model.up(version)
@@ -61,6 +66,8 @@ def test_no_request_fails_while_versions_go_forward_and_back(
     assert model.aliases == {"production": str(version), "previous": str(previous)}
     visible = load.only(version, began)
     assert visible is not None
+    told = model.kubectl("logs", "-l", f"{PROMOTER}={model.name}-promote-v{version}", "--tail=-1")
+    assert "messages were skipped: they are no predictions" in told
     print(f"version {version} was the only one to answer after {visible:.1f} s")
 
 
@@ -99,6 +106,8 @@ def test_a_version_that_is_worse_is_taken_back_by_itself(
         (99, "has no version 99: nothing was changed"),
         (UNGATED, "it must have passed the gate of its training, and its tag ml-loop.gate is rejected"),
         (FAILING, "it was rejected: "),
+        (UNSIGNED, "it has no signature, and this stack asks for one"),
+        (FOREIGN, "its signature does not hold"),
     ],
 )
 def test_a_version_that_may_not_is_refused_before_anything_moves(
@@ -147,6 +156,19 @@ def test_an_alias_that_was_moved_by_hand_is_put_back_and_no_promotion_ever_was(
     assert set(model.pods(SERVERS)) == servers
 
 
+@pytest.mark.parametrize(
+    ("version", "reason"),
+    [(UNSIGNED, "it has no signature, and this stack asks for one"), (FOREIGN, "its signature does not hold")],
+    ids=["unsigned", "another's signature"],
+)
+def test_no_server_starts_with_a_version_that_this_stack_did_not_sign(
+    model: PromotionStack, version: int, reason: str
+) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        model.stage(version)
+    assert f"version {version} of {model.name} is refused: {reason}" in failed.value.stderr
+
+
 def test_a_staging_version_that_fails_live_loses_staging_to_the_one_in_production(
     model: PromotionStack, timed: Timed
 ) -> None:
@@ -154,6 +176,7 @@ def test_a_staging_version_that_fails_live_loses_staging_to_the_one_in_productio
     with timed(f"version {STAGED} staged"):
         model.stage(STAGED)
     (server,) = [pod for pod in model.pods(CANARIES).values() if pod["annotations"][VERSION_ANNOTATION] == str(STAGED)]
+    model.publish(CANARIES, *JUNK)
     with timed("canary, and the way back"), model.load(f"{server['status']['podIP']}:{SERVER_PORT}"):
         ended = model.canary(STAGED)
     assert ended["phase"] == "Failed"

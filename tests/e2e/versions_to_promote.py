@@ -1,11 +1,13 @@
-"""Registers versions of a model: run by the loop's environment, as `… NAME good|failing|slow|constant|rejected …`.
+"""Registers versions of a model: run by the loop's environment, as `… NAME KEY good|failing|slow|constant|rejected …`.
 
 Each answers 20 ms after it was asked, with the sum of a row, unless it is bad in the one way that its kind says.
+All but `unsigned` are signed as the gate's step does it, with the private key in the file KEY, `foreign` with another.
 """
 
 import random
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -15,6 +17,8 @@ from mlflow.models import infer_signature
 from mlflow.pyfunc.model import PythonModel
 
 from contract.names import GateResult, Tag
+from loop.runtime import signatures
+from loop.runtime.registry import Registry
 
 SECONDS = 0.02
 SLOW = 10 * SECONDS
@@ -37,7 +41,7 @@ class Model(PythonModel):
 
 
 def main() -> None:
-    name, *kinds = sys.argv[1:]
+    name, key, *kinds = sys.argv[1:]
     mlflow.set_experiment(name)
     client = mlflow.MlflowClient()
     client.create_registered_model(name)
@@ -52,6 +56,13 @@ def main() -> None:
             )
         gate = GateResult.REJECTED if kind == "rejected" else GateResult.PASSED
         tags: dict[str, Any] = {Tag.GATE: gate}
+
+        def sign(folder: Path, kind: str = kind, tags: dict[str, Any] = tags) -> None:
+            if kind != "unsigned":
+                file = Path(f"{key}.foreign") if kind == "foreign" else Path(key)
+                tags[Tag.SIGNATURE] = signatures.sign(folder.rename(folder.with_name(name)), file)
+
+        tags |= Registry().digests(logged.model_uri, run.info.run_id, sign)
         client.create_model_version(name, logged.model_uri, run.info.run_id, tags, model_id=logged.model_id)
 
 

@@ -1,17 +1,20 @@
 """Attacks that once went past the guard, or through MLflow around it, tried again on a running server."""
 
+import base64
 import gzip
 import http.client
 import json
 from typing import Any
 
 import pytest
+from google.protobuf.json_format import MessageToDict
 from guarded import Things, trace_of
 from guarded_server import GATE, PROMOTE, TRAIN, Answer, GuardedServer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 V2, V3 = "/api/2.0/mlflow", "/api/3.0/mlflow"
 FILES = "/api/2.0/mlflow-artifacts/artifacts"
+LOCATIONS = ("artifactLocation", "trace.archiveLocation", "trace.spansLocation")
 JSON, PROTOBUF = "application/json", "application/x-protobuf"
 
 
@@ -39,12 +42,24 @@ def raw(server: GuardedServer, method: str, path: str, headers: list[tuple[str, 
     return answer.status, answer.read().decode()
 
 
-def spans(trace: str) -> bytes:
+def spans(trace: str, **attributes: str) -> bytes:
     found = ExportTraceServiceRequest()
     span = found.resource_spans.add().scope_spans.add().spans.add()
     span.trace_id, span.span_id = bytes.fromhex(trace.removeprefix("tr-")), b"12345678"
     span.name, span.start_time_unix_nano, span.end_time_unix_nano = "s", 1, 2
+    for key, value in attributes.items():
+        attribute = span.attributes.add()
+        attribute.key, attribute.value.string_value = key, value
     return found.SerializeToString()
+
+
+def as_json(named: bytes) -> bytes:
+    """Spans as OpenTelemetry's JSON has them: ids in hexadecimal digits."""
+    found = MessageToDict(ExportTraceServiceRequest.FromString(named))
+    span = found["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
+    for key in ("traceId", "spanId"):
+        span[key] = base64.b64decode(span[key]).hex()
+    return json.dumps(found).encode()
 
 
 @pytest.mark.parametrize(
@@ -208,3 +223,18 @@ def test_nobody_says_where_the_server_finds_a_trace(server: GuardedServer, thing
     ):
         assert answer.denied, answer
         assert answer.message == "the server decides where a trace is kept: leave out its location tags"
+
+
+@pytest.mark.parametrize("tag", [f"mlflow.{each}" for each in LOCATIONS])
+@pytest.mark.parametrize("type_", [JSON, PROTOBUF])
+def test_no_span_says_where_the_server_finds_its_trace(
+    server: GuardedServer, things: Things, tag: str, type_: str
+) -> None:
+    named = spans("ab" * 16, **{f"mlflow.traceTag.{tag}": "file:///etc"})
+    body = named if type_ == PROTOBUF else as_json(named)
+    headers = {"Content-Type": type_, "X-Mlflow-Experiment-Id": "0"}
+    answer = server.ask("POST", "/v1/traces", None, body, headers=headers)
+    assert answer.denied, answer
+    assert answer.message == "the server decides where a trace is kept: leave out its location tags"
+    free = spans("cd" * 16, **{"mlflow.traceTag.mine": "x", "mlflow.spanType": '"LLM"'})
+    assert server.ask("POST", "/v1/traces", None, free, headers=headers | {"Content-Type": PROTOBUF}).status == 200

@@ -1,12 +1,19 @@
 """What is read of metrics and predictions."""
 
+import time
+from contextlib import suppress
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import prometheus_client
+import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram
+from urllib3 import PoolManager
 
 from contract.messages import Prediction
-from loop.promotion.observation import Row, counted, published, sample
+from loop.promotion import observation
+from loop.promotion.observation import Row, UnseenError, counted, page, published, sample
 from loop.promotion.predictions import Sample
 from loop.promotion.traffic import Traffic
 
@@ -27,6 +34,67 @@ def test_a_server_s_metrics_become_traffic() -> None:
 
 def test_a_server_that_was_asked_nothing_has_no_traffic() -> None:
     assert counted("") == Traffic()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'ml_loop_requests_total{code="200"} NaN',
+        'ml_loop_requests_total{code="500"} -1',
+        'ml_loop_requests_total{code="200"} 1e999',
+        'ml_loop_requests_total{code=""} 1',
+        "ml_loop_requests_total 1",
+        "ml_loop_answer_seconds_sum NaN",
+        "ml_loop_answer_seconds_sum{ 1",
+        "ml_loop_predictions_total many",
+    ],
+)
+def test_what_are_no_metrics_are_not_read(line: str) -> None:
+    with pytest.raises(UnseenError, match=r"^what it says are no metrics"):
+        counted(f"{line}\n")
+
+
+class Hostile(BaseHTTPRequestHandler):
+    """A server of metrics whose model's code has other plans."""
+
+    def do_GET(self) -> None:
+        if self.path == "/elsewhere":
+            self.send_response(302)
+            self.send_header("Location", "/metrics")
+        else:
+            self.send_response(200)
+        self.end_headers()
+        with suppress(OSError):
+            while self.path in ("/endless", "/slow"):
+                self.wfile.write(b"#" * (1 if self.path == "/slow" else 2**16))
+                time.sleep(0.01 if self.path == "/slow" else 0)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  its name there
+        pass
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("/elsewhere", "it answers 302"),
+        ("/endless", "it says more than 4194304 bytes"),
+        ("/slow", "it takes more than 0.2 seconds"),
+    ],
+)
+def test_a_hostile_server_s_metrics_take_no_memory_no_time_and_come_from_nowhere_else(
+    monkeypatch: pytest.MonkeyPatch, path: str, why: str
+) -> None:
+    monkeypatch.setattr(observation, "PAGE_SECONDS", 0.2 if path == "/slow" else 60.0)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hostile)
+    server.daemon_threads = True
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        with pytest.raises(UnseenError) as caught:
+            page(PoolManager(retries=1, timeout=5.0), f"http://127.0.0.1:{server.server_port}{path}")
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert str(caught.value) == why
 
 
 def test_predictions_become_columns_of_numbers_and_labels_and_rows_are_told_apart() -> None:

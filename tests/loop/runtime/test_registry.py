@@ -49,6 +49,12 @@ def test_aliases_and_tags_are_written_and_removed(model: str) -> None:
     assert registry.alias(model, "previous") is None
 
 
+def test_a_tag_holds_no_character_that_a_database_refuses(model: str) -> None:
+    registry = Registry()
+    registry.tag_version(model, "1", "said", "it ended: \0 and \udc80")
+    assert registry.resolve(model, "1").tags["said"] == "it ended: \N{REPLACEMENT CHARACTER} and ?"
+
+
 class Clock:
     """Time that passes only where a test says so."""
 

@@ -1,5 +1,7 @@
 """Whom a signature says to have registered which files."""
 
+import base64
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,6 +68,22 @@ def test_another_key_s_signature_and_another_model_s_are_refused(model: Path, tm
         verify(model, "books", signature, other)
     with pytest.raises(SignatureError, match=r"^its signature was made for the model books$"):
         verify(model, "films", signature, public)
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("spelled", ["dsse_envelope", "dsse-envelope"])
+def test_another_model_s_signature_is_refused_under_a_second_name_too(
+    model: Path, tmp_path: Path, spelled: str, first: bool
+) -> None:
+    key, public = new_key(tmp_path / "key")
+    bundle = json.loads(sign(model, key))
+    said = json.loads(base64.b64decode(bundle["dsseEnvelope"]["payload"]))
+    said["subject"][0]["name"] = "films"
+    forged = bundle["dsseEnvelope"] | {"payload": base64.b64encode(json.dumps(said).encode()).decode()}
+    real = {spelled: bundle.pop("dsseEnvelope")}
+    both = {**real, "dsseEnvelope": forged} if first else {"dsseEnvelope": forged, **real}
+    with pytest.raises(SignatureError, match=r"^its signature does not hold: "):
+        verify(model, "films", json.dumps(bundle | both), public)
 
 
 @pytest.mark.parametrize("text", ["", "no JSON", "{}", "[]", "null", '{"dsseEnvelope": {"payload": "e30="}}', "\0"])

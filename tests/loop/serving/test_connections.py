@@ -60,6 +60,16 @@ def ended(connection: socket.socket) -> bool:
         return True
 
 
+def cut_off(connection: socket.socket, most: int) -> bool:
+    """Whether the server ends a connection that sends so many bytes."""
+    try:
+        for _ in range(0, most, 2**16):
+            connection.sendall(b"y" * 2**16)
+    except OSError:
+        return True
+    return False
+
+
 class Few(BoundedProtocol):
     most = 3
 
@@ -107,3 +117,15 @@ def test_a_body_that_does_not_end_is_answered_with_408_and_the_end_of_the_connec
     assert sent[0]["status"] == 408
     assert (b"connection", b"close") in sent[0]["headers"]
     assert sent[1]["body"] == b'{"error":"the body took more than 0.01 seconds"}'
+
+
+@pytest.mark.parametrize("before", [b"", b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"], ids=["first", "second"])
+def test_a_head_without_an_end_is_cut_off(before: bytes) -> None:
+    with serving(BoundedProtocol) as port, opened(port, before) as connection:
+        if before:
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+        connection.sendall(b"GET / HTTP/1.1\r\nx: ")
+        assert cut_off(connection, 50 * 2**20)
+    with serving(BoundedProtocol) as port, opened(port, b"GET / HTTP/1.1\r\nx: " + b"y" * 60_000) as connection:
+        connection.sendall(b"\r\n\r\n")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200")
