@@ -28,7 +28,7 @@ class GoTool:
     name: str
     module: str
     version: str
-    license: str
+    licence: str
     commands: dict[str, str]
     """Package path within the module, or `OWN` → name of the binary."""
     ldflags: str = ""
@@ -56,7 +56,7 @@ TOOLS = {
             # renovate: datasource=go depName=github.com/pulumi/pulumi/pkg/v3
             module="github.com/pulumi/pulumi/pkg/v3",
             version="v3.259.0",
-            license="Apache-2.0",
+            licence="Apache-2.0",
             commands={"cmd/pulumi": "pulumi"},
             ldflags="-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v3.259.0",
             # Upstream replaces this module by a fork; a dependency's replaces do not apply by themselves.
@@ -69,7 +69,7 @@ TOOLS = {
             # renovate: datasource=go depName=github.com/coredns/coredns
             module="github.com/coredns/coredns",
             version="v1.15.0",
-            license="Apache-2.0",
+            licence="Apache-2.0",
             commands={OWN: "coredns"},
         ),
         GoTool(
@@ -78,7 +78,7 @@ TOOLS = {
             module="sigs.k8s.io/metrics-server",
             # v0.9.0 is written for Kubernetes 1.36.
             version="v0.8.0",
-            license="Apache-2.0",
+            licence="Apache-2.0",
             commands={OWN: "metrics-server"},
             ldflags="-X k8s.io/client-go/pkg/version.gitVersion=v0.8.0",
             # Written for 0.33; with the cluster's own version, what both programs are made of is compiled once.
@@ -91,7 +91,7 @@ TOOLS = {
             module="github.com/cloudnative-pg/cloudnative-pg",
             # v1.30.1 needs machinery and barman-cloud v0.6.0, which the module proxy does not serve.
             version="v1.30.0",
-            license="Apache-2.0",
+            licence="Apache-2.0",
             commands={"cmd/manager": "cnpg-manager"},
             ldflags="-X github.com/cloudnative-pg/cloudnative-pg/pkg/versions.buildVersion=1.30.0",
         ),
@@ -100,7 +100,7 @@ TOOLS = {
             # renovate: datasource=go depName=github.com/versity/versitygw
             module="github.com/versity/versitygw",
             version="v1.8.0",
-            license="Apache-2.0",
+            licence="Apache-2.0",
             commands={"cmd/versitygw": "versitygw"},
         ),
         GoTool(
@@ -108,7 +108,7 @@ TOOLS = {
             # renovate: datasource=go depName=github.com/argoproj/argo-workflows/v4
             module="github.com/argoproj/argo-workflows/v4",
             version="v4.0.7",
-            license="Apache-2.0",
+            licence="Apache-2.0",
             commands={"cmd/workflow-controller": "workflow-controller", "cmd/argoexec": "argoexec", "cmd/argo": "argo"},
             ldflags="-X github.com/argoproj/argo-workflows/v4.version=v4.0.7",
             links={"workflow/executor/osspecific/signal_linux.go": "signal_darwin.go"},
@@ -120,7 +120,7 @@ TOOLS = {
             # renovate: datasource=go depName=github.com/argoproj/argo-events
             module="github.com/argoproj/argo-events",
             version="v1.9.10",
-            license="Apache-2.0",
+            licence="Apache-2.0",
             commands={"cmd": "argo-events"},
         ),
         GoTool(
@@ -128,7 +128,7 @@ TOOLS = {
             # renovate: datasource=go depName=github.com/nats-io/nats-server/v2
             module="github.com/nats-io/nats-server/v2",
             version="v2.15.2",
-            license="Apache-2.0",
+            licence="Apache-2.0",
             commands={".": "nats-server"},
         ),
         GoTool(
@@ -136,7 +136,7 @@ TOOLS = {
             # renovate: datasource=go depName=github.com/kserve/kserve
             module="github.com/kserve/kserve",
             version="v0.20.0",
-            license="Apache-2.0",
+            licence="Apache-2.0",
             commands={"cmd/manager": "kserve-manager"},
         ),
         GoTool(
@@ -145,7 +145,7 @@ TOOLS = {
             # renovate: datasource=go depName=sigs.k8s.io/gateway-api
             module="sigs.k8s.io/gateway-api",
             version="v1.6.1",
-            license="Apache-2.0",
+            licence="Apache-2.0",
             # Its definitions are read, nothing is built.
             commands={},
         ),
@@ -154,7 +154,7 @@ TOOLS = {
             # renovate: datasource=go depName=github.com/prometheus/prometheus
             module="github.com/prometheus/prometheus",
             version="v0.311.3",
-            license="Apache-2.0",
+            licence="Apache-2.0",
             commands={"cmd/promtool": "promtool"},
             # It evaluates rules and finds no services: without all clouds' clients it is built in half the time.
             tags="remove_all_sd",
@@ -164,7 +164,7 @@ TOOLS = {
             # renovate: datasource=go depName=github.com/rhysd/actionlint
             module="github.com/rhysd/actionlint",
             version="v1.7.12",
-            license="MIT",
+            licence="MIT",
             commands={"cmd/actionlint": "actionlint"},
         ),
         GoTool(
@@ -173,7 +173,7 @@ TOOLS = {
             # renovate: datasource=go depName=github.com/cloudnative-pg/plugin-barman-cloud
             module="github.com/cloudnative-pg/plugin-barman-cloud",
             version="v0.13.0",
-            license="Apache-2.0",
+            licence="Apache-2.0",
             commands={"cmd/manager": "barman-cloud-manager"},
         ),
     )
