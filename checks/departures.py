@@ -14,7 +14,7 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from checks.cluster import PATIENCE_SECONDS, UNANSWERED, connected, reason
-from components.kit.labels import STACK
+from components.kit.labels import of_stack
 from components.training.template import TRAINED, model_of
 from settings import Settings, SettingsError
 from settings.problem import dotted
@@ -48,7 +48,8 @@ def check(stack: Settings) -> None:
 def _lost_volumes(api: client.ApiClient, stack: Settings) -> Iterator[str]:
     """A sentence for each namespace of this stack that no setting names, and that holds volumes."""
     core = client.CoreV1Api(api)
-    ours: Any = core.list_namespace(label_selector=f"{STACK}={pulumi.get_stack()}", _request_timeout=PATIENCE_SECONDS)
+    selector = ",".join(f"{key}={value}" for key, value in of_stack(pulumi.get_stack()).items())
+    ours: Any = core.list_namespace(label_selector=selector, _request_timeout=PATIENCE_SECONDS)
     for name in sorted({each.metadata.name for each in ours.items} - stack.namespaces - {*stack.discard}):
         claims: Any = core.list_namespaced_persistent_volume_claim(name, _request_timeout=PATIENCE_SECONDS)
         if volumes := ", ".join(sorted(each.metadata.name for each in claims.items)):

@@ -1,8 +1,24 @@
 """The labels of every object the stack makes, in one place."""
 
+import hashlib
+import re
+from typing import Final
+
 PART_OF = "ml-loop"
 STACK = "ml-loop/stack"
 """Label of a namespace with the name of its stack, by which a namespace that has left the settings is found."""
+
+_VALUE: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+"""What Kubernetes takes as a label's value."""
+
+
+def of_stack(name: str) -> dict[str, str]:
+    """The label of a stack's namespaces. Pulumi's names may be longer than a label, and begin with a hyphen: such a
+    name is shortened, and told apart by its digest."""
+    if _VALUE.fullmatch(name):
+        return {STACK: name}
+    digest = hashlib.sha256(name.encode()).hexdigest()[:10]
+    return {STACK: f"{name[:50].strip('-_.')}-{digest}".lstrip("-")}
 
 
 def selector(app: str, instance: str, role: str | None = None) -> dict[str, str]:

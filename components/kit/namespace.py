@@ -7,7 +7,7 @@ import pulumi_kubernetes as k8s
 from pulumi import Output, ResourceOptions
 
 from components.kit.custom import object_name
-from components.kit.labels import STACK, labels
+from components.kit.labels import labels, of_stack
 from components.kit.network import dns
 from policy.pod_security import PINNED_VERSION
 
@@ -44,7 +44,7 @@ class RestrictedNamespace(pulumi.ComponentResource):
             f"{name}-namespace",
             metadata={
                 "name": args.namespace,
-                "labels": labels("namespace", name) | {STACK: pulumi.get_stack()} | levels | pins,
+                "labels": labels("namespace", name) | of_stack(pulumi.get_stack()) | levels | pins,
             },
             opts=child,
         )
