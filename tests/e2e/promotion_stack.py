@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +38,7 @@ from local.paths import REPOSITORY, Paths
 from local.shell import run
 from local.toolchain import pulumi as toolchain
 from settings import KServeMode, Model, Settings, Signing
+from tests.e2e import webhook
 from tests.e2e.closed_loop import PUBLISH
 from tests.e2e.scratch_model import BROKERS, TRACKING_URL
 from tests.loop.signing_keys import new_key
@@ -93,7 +94,7 @@ class PromotionStack:
         self.stack = automation.create_or_select_stack(self.name, "promotion", self._program, opts=options)
 
     def _program(self) -> None:
-        image = next(Archive(each, self.paths).reference for each in IMAGES if each.name == "loop")
+        image = self._image("loop")
         cluster = k8s.Provider("cluster", kubeconfig=str(self.paths.kubeconfig), cluster_identifier=self.name)
         here = ResourceOptions(providers=[cluster])
         home = RestrictedNamespace("home", RestrictedNamespaceArgs(namespace=self.name), here)
@@ -144,6 +145,11 @@ class PromotionStack:
             model["production"] = self.production
         made = model_loop(self.name, Model.model_validate(model), shared, here)
         assert made["predict"] is not None
+        webhook.notified(self.name, home.name, self._image("page"), shared.tracking, here)
+
+    def _image(self, name: str) -> str:
+        """The reference of one of the images that `make up` has built."""
+        return next(Archive(each, self.paths).reference for each in IMAGES if each.name == name)
 
     def up(self, production: int | None) -> None:
         """What `pulumi up` does after the change was merged. Raises CommandError."""
@@ -185,6 +191,10 @@ class PromotionStack:
         told = ("exec", "-i", pod["name"], "-c", "kserve-container", "--", "python3", "-c", PUBLISH, PREDICTIONS_TOPIC)
         command = [str(self.paths.bin / "kubectl"), f"--kubeconfig={self.paths.kubeconfig}", "-n", self.name]
         run(*command, *told, stdin="\n".join(messages) + "\n")
+
+    def told(self) -> Sequence[Mapping[str, Any]]:
+        """The notices that the webhook was sent."""
+        return webhook.notices(self.kubectl("logs", webhook.APP))
 
     @property
     def aliases(self) -> dict[str, str]:

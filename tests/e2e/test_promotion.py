@@ -13,6 +13,7 @@ import pytest
 from mlflow import MlflowClient
 
 from contract.names import CANARY, SERVER_PORT, VERSION_ANNOTATION
+from contract.notices import NoticeKind
 from tests.e2e.promotion_stack import PromotionStack
 from tests.e2e.scratch_model import eventually
 from tests.e2e.station import NAMESPACE, Station, Timed
@@ -22,6 +23,7 @@ FAILING, SLOW, CONSTANT, UNGATED, STAGED, UNSIGNED, FOREIGN = 4, 5, 6, 7, 8, 9, 
 SERVERS = "app.kubernetes.io/name=model-server,app.kubernetes.io/component=production"
 CANARIES = "app.kubernetes.io/name=model-server,app.kubernetes.io/component=staging"
 MLFLOW = "app.kubernetes.io/name=mlflow,app.kubernetes.io/component=server"
+TAKEN = NoticeKind.TAKEN_BACK
 PROMOTER = "batch.kubernetes.io/job-name"
 JUNK = ("not json", "[]", "[" * 100_000, '{"model": 1}', "9" * 400)
 """Messages of `ml.predictions` that are no predictions. Each once ended the watch, and left the version unjudged."""
@@ -190,3 +192,13 @@ def test_a_staging_version_that_fails_live_loses_staging_to_the_one_in_productio
     assert tags[f"{CANARY}compared-with"] == live
     assert int(tags[f"{CANARY}requests"]) > 0
     assert float(tags[f"{CANARY}error-rate"]) > 0.01
+
+
+def test_a_webhook_is_told_once_of_each_version_that_was_taken_back(model: PromotionStack) -> None:
+    def told() -> list[tuple[str, str]]:
+        return sorted((each["data"]["about"], each["data"]["text"]) for each in model.told() if each["type"] == TAKEN)
+
+    taken = {str(version): model.rejected(version) for version in (FAILING, SLOW, CONSTANT, STAGED)}
+    expected = sorted((number, f"Version {number} was taken back: {why}") for number, why in taken.items())
+    eventually(lambda: len(told()) >= len(expected), "the notices")
+    assert told() == expected
