@@ -92,7 +92,8 @@ class Guard:
             if not named or caller not in allowed:
                 who = ", ".join(sorted(allowed)) or "nobody"
                 sentence = f"{caller} asked for {what} of the guarded model {model}, which only {who} may"
-                return Refusal(sentence, model, caller if named else "anonymous")
+                told = f"{sentence}{_instead(request, model)}"
+                return Refusal(told, model, caller if named else "anonymous")
             if needed is Right.HEALING and (elsewhere := self._elsewhere(request, model, caller)):
                 return Refusal(elsewhere, model, caller)
             if request.operation == CREATE_VERSION and not self._from_its_own(request, model):
@@ -201,6 +202,13 @@ def _kept(source: str) -> bool:
 
 def _tag(text: str) -> str:
     return text.strip().replace("_", "").lower()
+
+
+def _instead(request: Request, model: str) -> str:
+    """What a person does who has met this in MLflow's pages, whose buttons know nothing of guarded models."""
+    if not request.operation.endswith(" registered-models/alias"):
+        return ""
+    return f". To promote a version, change ml-loop:models.{model}.production in the stack's settings and apply them"
 
 
 def _of_aliases(method: str, aliases: set[str]) -> Right:
