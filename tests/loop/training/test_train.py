@@ -144,7 +144,7 @@ def grows(rows: pd.DataFrame) -> object:
 
 def columns_for_documents(rows: pd.DataFrame) -> object:
     """As a vectorizer does with a frame: iterating over it gives the columns' names."""
-    return [len(name) for name in rows][:1]
+    return [len(str(name)) for name in rows][:1]
 
 
 BROKEN_MODELS: dict[str, tuple[dict[str, Any], str]] = {
