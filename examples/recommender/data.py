@@ -49,6 +49,11 @@ def split(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return rows[~held_out], rows[held_out]
 
 
+def panel(household: str) -> str:
+    """The kind of product, which a household's name begins with; empty where it does not."""
+    return household.rpartition("-")[0]
+
+
 def fingerprint(rows: pd.DataFrame) -> str:
     """SHA-256 of the rows, hex."""
     return hashlib.sha256(rows.to_csv(index=False).encode()).hexdigest()

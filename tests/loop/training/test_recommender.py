@@ -9,6 +9,7 @@ import pytest
 from bench import Bench
 
 from examples.recommender import data, evaluate, train
+from loop.training.rows import score
 
 FOLDER = Path(train.__file__).parent
 
@@ -51,6 +52,9 @@ def test_the_model_keeps_the_contract_passes_its_gate_and_answers_the_instance(b
     bench.patch.setenv("ML_LOOP_MODEL_URI", uri)
     evaluate.main()
     assert json.loads(bench.written("metrics.json"))["auc"] == pytest.approx(0.94, abs=0.01)
+    left = pd.read_csv(bench.output / "rows.csv")
+    assert set(left["panel"]) == set(data.PANELS), "the column that the gate of Pulumi.local.yaml slices by"
+    assert score(left, "auc") == json.loads(bench.written("metrics.json"))["auc"]
     row = json.loads((FOLDER / "instance.json").read_text())
     ((refused, bought),) = mlflow.pyfunc.load_model(uri).predict(pd.DataFrame([row], columns=data.FEATURES))
     assert refused + bought == pytest.approx(1)
