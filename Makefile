@@ -13,7 +13,7 @@ LOOP_PYTHON := images/loop/.venv/bin/python
 IMAGES := loop detector mlflow
 
 .DEFAULT_GOAL := help
-.PHONY: help up down restore env logs train check model try image test test-detector attacks models trial-model trial-killed e2e ci promtool knative-pods wheels verify-wheels lint format types mirror advisories chart-keys schema clean
+.PHONY: help up down restore env logs train check demo model try image test test-detector attacks models trial-model trial-killed e2e ci promtool knative-pods wheels verify-wheels lint format types mirror advisories chart-keys schema clean
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ train: .venv/ready ## train a model now, and wait; MODEL=… where there are sev
 
 check: .venv/ready ## ask the running stack the loop's seven questions; DEEP=1 also trains and makes drift; JSON=1 or WATCH=1
 	@$(PYTHON) -m local check $(if $(DEEP),--deep) $(if $(JSON),--json) $(if $(WATCH),--watch)
+
+demo: .venv/ready images/loop/.venv/ready ## play the census through the loop: people change, it learns; APPROVE=1 puts what it proposes into production; KEEP=1
+	@$(PYTHON) -m local demo $(if $(APPROVE),--approve) $(if $(KEEP),--keep)
 
 model: .venv/ready ## make a folder of a model of yours that runs as it is: NAME=churn KIND=classification|regression|ranking
 	@$(PYTHON) -m local model --name "$(NAME)" $(if $(KIND),--kind $(KIND)) $(if $(FOLDER),--folder "$(FOLDER)")

@@ -25,7 +25,7 @@ from components.serving.promotion import Promotion, PromotionArgs
 from components.serving.serving import Serving, ServingArgs
 from components.serving.traffic_split import TrafficSplit, TrafficSplitArgs
 from components.training.training import Training, TrainingArgs
-from contract.names import DRIFT_TOPIC, PREDICTIONS_TOPIC
+from contract.names import DRIFT_TOPIC, NEW_ROWS, PREDICTIONS_TOPIC
 from settings import KServeMode, Model, Signing
 from settings.model import RetrainingCause
 from settings.values.image import EXAMPLE
@@ -184,6 +184,7 @@ def _watch(name: str, model: Model, training: Training, args: ModelLoopArgs, opt
                 model=name,
                 loop_image=args.loop_image,
                 outcomes=model.outcomes,
+                new_rows=model.retraining.new_rows if model.retraining else None,
                 record=args.record,
                 kafka=args.kafka,
                 tracking=args.tracking,
@@ -211,7 +212,7 @@ def _watch(name: str, model: Model, training: Training, args: ModelLoopArgs, opt
                 namespace=args.namespace,
                 model=name,
                 drift=model.drift,
-                metrics=_metrics(model),
+                causes=_causes(model),
                 on_drift=RetrainingCause.DRIFT in model.retraining.on,
                 template=training.template,
                 bus=args.bus,
@@ -221,8 +222,8 @@ def _watch(name: str, model: Model, training: Training, args: ModelLoopArgs, opt
         )
 
 
-def _metrics(model: Model) -> list[str]:
-    """What the gate asks for, where a fall of it starts a training."""
-    if model.retraining is None or RetrainingCause.PERFORMANCE not in model.retraining.on:
-        return []
-    return [each.metric for each in model.training.gate.criteria]
+def _causes(model: Model) -> list[str]:
+    """What the gate asks for, where a fall of it starts a training, and new rows where they do."""
+    on = model.retraining.on if model.retraining else ()
+    metrics = [each.metric for each in model.training.gate.criteria] if RetrainingCause.PERFORMANCE in on else []
+    return [*metrics, *([NEW_ROWS] if RetrainingCause.DATA in on else [])]

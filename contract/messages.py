@@ -120,6 +120,8 @@ class EventKind(StrEnum):
     """A column that has broken on its way here: somebody mends it, and no training would."""
     PERFORMANCE = "performance"
     """Answers that were worse than the gate had measured, once their outcomes were known: `performance:<metric>`."""
+    DATA = "data"
+    """Enough rows that have got their outcome: `NEW_ROWS`."""
     KNOWN = "known"
     """Drift on which a version in staging was trained: it waits for an approval, and for no training."""
 

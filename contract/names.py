@@ -229,6 +229,8 @@ DRIFT_TOPIC: Final = "ml.drift"
 
 PERFORMANCE_FEATURE: Final = "performance:"
 """What the feature of an event begins with that is about a metric of outcomes; the metric's name follows."""
+NEW_ROWS: Final = "data:rows"
+"""The feature of an event that says that enough rows have got their outcome."""
 
 MODEL_LABEL: Final = "ml-loop.dev/model"
 """Label of what belongs to one model's loop."""

@@ -48,6 +48,7 @@ class WatchPerformance(Command):
     min_fall: Annotated[float, "smallest fall that matters, as a share of what the gate measured"] = 0.02
     p_value: Annotated[float, "what consumers compare an event's p-value with"] = 0.05
     false_retrains_per_year: Annotated[float, "expected events of the model per year without any fall"] = 1
+    new_rows: Annotated[int | None, "how many more rows with an outcome are an event; unset: none are"] = None
     port: Annotated[int, "port of /metrics, /healthz and /readyz"] = METRICS_PORT
 
 

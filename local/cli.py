@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 
 import restore.cli
-from local import check, environment, logs, train, up
+from local import check, demo, environment, logs, train, up
 from local.display import Display
 from local.lock import exclusive
 from local.node.node import Node
@@ -52,6 +52,10 @@ def parser() -> argparse.ArgumentParser:
     back.add_argument("--stack", default=BUILT_IN, help="whose database (default: local)")
     restore.cli.options(back)
     back.set_defaults(run=run_restore)
+    shown = commands.add_parser("demo", help="play the census through the loop: people change, it learns, you decide")
+    shown.add_argument("--approve", action="store_true", help="put the version that waits into production")
+    shown.add_argument("--keep", action="store_true", help="leave the model in the stack at the end")
+    shown.set_defaults(run=run_demo)
     _model_commands(commands)
     return root
 
@@ -102,6 +106,12 @@ def run_up(arguments: argparse.Namespace) -> int:
     paths = Paths.default()
     with exclusive(paths, "make up"):
         return up.here(paths, CONSOLE, BUILT_IN)
+
+
+def run_demo(arguments: argparse.Namespace) -> int:
+    paths = Paths.default()
+    with exclusive(paths, "make demo"):
+        return demo.run_demo(paths, CONSOLE, approve=arguments.approve, keep=arguments.keep)
 
 
 def run_restore(arguments: argparse.Namespace) -> int:

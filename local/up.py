@@ -97,8 +97,13 @@ def elsewhere(name: str, context: str | None) -> int:
     return subprocess.run(command, cwd=REPOSITORY, check=False).returncode
 
 
-def apply(runner: Runner, paths: Paths, name: str, images: Mapping[str, str]) -> Applied:
-    """Runs `pulumi up`; what the engine prints goes to a log file, and to the user only where it went wrong."""
+def apply(
+    runner: Runner, paths: Paths, name: str, images: Mapping[str, str], guests: Mapping[str, Any] | None = None
+) -> Applied:
+    """Runs `pulumi up`; what the engine prints goes to a log file, and to the user only where it went wrong.
+
+    `guests` are models beside those of the stack's file.
+    """
     step, log = f"pulumi up ({name})", paths.cache / "pulumi-up.log"
     lines: list[str] = []
     result: dict[str, Any] = {}
@@ -112,7 +117,7 @@ def apply(runner: Runner, paths: Paths, name: str, images: Mapping[str, str]) ->
                 if waiting := under_way(line):
                     runner.tell(step, waiting)
 
-            result.update(stack.up(name, paths, images, show))
+            result.update(stack.up(name, paths, images, show, guests))
         return summary(lines)
 
     runner.run([Step(name=step, run=run)])

@@ -33,6 +33,9 @@ from settings.values.secret import SecretName
 from settings.values.templates import Parameter, ParameterName, untemplated
 from settings.values.uri import DataUri
 
+MIN_NEW_ROWS = 100
+"""What a training learns from is never fewer, nor what performance is judged by."""
+
 Word = Annotated[
     str,
     Field(min_length=1),
@@ -194,19 +197,35 @@ class RetrainingCause(StrEnum):
     """The predictions' features have drifted."""
     PERFORMANCE = "performance"
     """Answers were worse than the gate had measured, once their outcomes were known."""
+    DATA = "data"
+    """So many more rows have got their outcome: `newRows`."""
 
 
 class Retraining(Section):
-    """Training when drift is published."""
+    """Training when drift is published, or what else `on` names."""
 
     on: Annotated[
         tuple[Annotated[RetrainingCause, one_of(RetrainingCause, "Correct the name")], ...],
         Field(min_length=1),
-        Allowed("a list with at least one cause", "Write [drift], or [drift, performance] with outcomes"),
+        Allowed("a list with at least one cause", "Write [drift], or [drift, performance, data] with outcomes"),
     ] = (RetrainingCause.DRIFT,)
-    """What starts a training. `performance` needs `outcomes`."""
+    """What starts a training, beside `training.schedule`. `performance` and `data` need `outcomes`."""
+    new_rows: Annotated[
+        int | None,
+        Field(strict=True, ge=MIN_NEW_ROWS),
+        Allowed(f"an integer of at least {MIN_NEW_ROWS}", "Name the rows with an outcome that are worth a training"),
+    ] = None
+    """With `data`: after so many more rows with an outcome a training starts, unless the cooldown refuses it."""
     cooldown: Duration = timedelta(hours=6)
     """The least time between two retrainings for one feature."""
+
+    def contradictions(self) -> Iterator[Problem]:
+        if RetrainingCause.DATA in self.on and self.new_rows is None:
+            remedy = "Add newRows: 10000, or remove data from retraining.on"
+            yield Problem.missing(("newRows",), "how many new rows start a training", remedy)
+        if RetrainingCause.DATA not in self.on and self.new_rows is not None:
+            expected, remedy = "unset where retraining.on does not name data", "Add data to retraining.on, or remove it"
+            yield Problem.with_value(("newRows",), self.new_rows, expected, remedy)
 
 
 class Outcomes(Section):
@@ -265,9 +284,10 @@ class Model(Section):
         if self.retraining is not None and self.drift is None:
             remedy = "Add drift: {features: [...]} to this model, or remove retraining"
             yield Problem.missing(("drift",), "the detector that retraining waits for", remedy)
-        if self.retraining is not None and RetrainingCause.PERFORMANCE in self.retraining.on and self.outcomes is None:
-            remedy = "Add outcomes: {} to this model, or remove performance from retraining.on"
-            yield Problem.missing(("outcomes",), "the outcomes by which performance is watched", remedy)
+        for cause in (RetrainingCause.PERFORMANCE, RetrainingCause.DATA):
+            if self.retraining is not None and cause in self.retraining.on and self.outcomes is None:
+                remedy = f"Add outcomes: {{}} to this model, or remove {cause} from retraining.on"
+                yield Problem.missing(("outcomes",), f"the outcomes that {cause} is watched by", remedy)
         if self.training.data is not None and self.outcomes is None:
             remedy = "Add outcomes: {} to this model, or remove training.data"
             yield Problem.missing(("outcomes",), "the outcomes that fresh rows are labelled by", remedy)

@@ -44,8 +44,8 @@ class RetrainingArgs:
     namespace: pulumi.Input[str]
     model: str
     drift: Drift
-    metrics: Sequence[str] = ()
-    """Metrics of the gate whose fall starts a training as drift does."""
+    causes: Sequence[str] = ()
+    """What else starts a training as drift does: metrics of the gate that fall, and `NEW_ROWS`."""
     on_drift: bool = True
     """Whether drift starts one, too."""
     template: pulumi.Input[str]
@@ -84,9 +84,9 @@ class Retraining(pulumi.ComponentResource):
                     {
                         **event,
                         "name": EVENT,
-                        "filters": filters(args.model, args.drift, args.metrics, on_drift=args.on_drift),
+                        "filters": filters(args.model, args.drift, args.causes, on_drift=args.on_drift),
                     },
-                    {**event, "name": REJECTED, "filters": malformed(args.model, args.drift, args.metrics)},
+                    {**event, "name": REJECTED, "filters": malformed(args.model, args.drift, args.causes)},
                 ],
                 "triggers": [trigger(args.model, args.template), show(REJECTED)],
             },

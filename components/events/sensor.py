@@ -17,7 +17,7 @@ from components.kit.pod import resources
 from components.kit.restricted import container_security_context, pod_security_context
 from contract.brokers import retraining_group
 from contract.messages import ALL_FEATURES, EVENT_ID, EVENT_ID_CHARACTERS, EVENT_ID_IN_NAME, EVENT_ID_LENGTH, EventKind
-from contract.names import DRIFT_TOPIC, MODEL_LABEL, PERFORMANCE_FEATURE, TRIGGER_LABEL, Trigger
+from contract.names import DRIFT_TOPIC, MODEL_LABEL, NEW_ROWS, PERFORMANCE_FEATURE, TRIGGER_LABEL, Trigger
 from settings.model import Drift
 
 EVENT: Final = str(Trigger.DRIFT)
@@ -40,41 +40,43 @@ FROM_EVENT: Final[Mapping[str, Mapping[str, str]]] = {
 """The training's parameters → where their values are in the event."""
 
 
-def filters(model: str, drift: Drift, metrics: Sequence[str] = (), *, on_drift: bool = True) -> dict[str, Any]:
-    """What passes: drift of this model, in a feature it watches, and falls of the `metrics` whose performance counts.
+def filters(model: str, drift: Drift, causes: Sequence[str] = (), *, on_drift: bool = True) -> dict[str, Any]:
+    """What passes: drift of this model in a feature it watches, unless `on_drift` is False, and what else starts one.
 
-    Without `on_drift` the falls alone.
-
-    All of it is needed to name and to start a training.
+    `causes`: metrics of outcomes whose fall does, and `NEW_ROWS`. All of it is needed to name and to start a training.
 
     `exprs`, as a number filter under `data` takes null, false and text for 0. Texts are regular expressions, of Go.
     """
     texts = {
         "body.model": re.escape(model),
-        "body.feature": "|".join(re.escape(each) for each in _features(drift if on_drift else None, metrics)),
+        "body.feature": "|".join(re.escape(each) for each in _features(drift if on_drift else None, causes)),
         "body.id": EVENT_ID,
     }
     # A filter on data fails where there is none, and an event of an older detector says no kind: it was drift.
     of_drift = ["kind == nil", f'kind == "{EventKind.DRIFT}"'] if on_drift else []
-    of_performance = [f'kind == "{EventKind.PERFORMANCE}"'] if metrics else []
+    others = [f'kind == "{kind}"' for kind, features in _others(causes).items() if features]
     # The language of expressions knows no exponents.
     threshold = f"{Decimal(str(drift.p_value)):f}"
     return {
         "exprs": [{"expr": f"p >= 0 && p < {threshold}", "fields": [{"name": "p", "path": "body.p_value"}]}],
         "data": [{"path": path, "type": "string", "value": [f"^({text})$"]} for path, text in texts.items()],
-        "script": f"local kind = event.body.kind return {' or '.join([*of_drift, *of_performance])}",
+        "script": f"local kind = event.body.kind return {' or '.join([*of_drift, *others])}",
     }
 
 
-def malformed(model: str, drift: Drift, metrics: Sequence[str] = ()) -> dict[str, Any]:
+def malformed(model: str, drift: Drift, causes: Sequence[str] = ()) -> dict[str, Any]:
     """What no detector of the model writes, whether it saw drift or not. Another model's events are that sensor's.
 
     A script in Lua: expressions and data filters fail on what is missing, and a failed filter is counted nowhere.
     """
     # What JSON writes for a text is a text in Lua, too.
-    watched = ", ".join(f"[{json.dumps(feature, ensure_ascii=False)}] = true" for feature in _features(drift, metrics))
+    watched = ", ".join(f"[{json.dumps(feature, ensure_ascii=False)}] = true" for feature in _features(drift, causes))
     # Published by whoever watches performance, whether it may start a training or not.
-    ignored = "" if metrics else f'if body.kind == "{EventKind.PERFORMANCE}" then return false end\n'
+    ignored = "".join(
+        f'if body.kind == "{kind}" then return false end\n'
+        for kind, features in _others(causes).items()
+        if not features
+    )
     return {
         "script": f"""\
 local body, watched = event.body, {{ {watched} }}
@@ -88,9 +90,17 @@ return not (named and identified and type(p) == "number" and p >= 0 and p <= 1)
     }
 
 
-def _features(drift: Drift | None, metrics: Sequence[str]) -> tuple[str, ...]:
+def _features(drift: Drift | None, causes: Sequence[str]) -> tuple[str, ...]:
     watched = () if drift is None else (ALL_FEATURES,) if drift.test.joint else drift.features
-    return (*watched, *(f"{PERFORMANCE_FEATURE}{each}" for each in metrics))
+    return (*watched, *(feature for features in _others(causes).values() for feature in features))
+
+
+def _others(causes: Sequence[str]) -> Mapping[EventKind, list[str]]:
+    """Kind of event but drift → the features of it that start a training."""
+    return {
+        EventKind.PERFORMANCE: [f"{PERFORMANCE_FEATURE}{each}" for each in causes if each != NEW_ROWS],
+        EventKind.DATA: [each for each in causes if each == NEW_ROWS],
+    }
 
 
 def show(dependency: str) -> dict[str, Any]:

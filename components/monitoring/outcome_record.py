@@ -36,6 +36,8 @@ class OutcomeRecordArgs:
     model: str
     loop_image: str
     outcomes: Outcomes
+    new_rows: int | None = None
+    """So many more rows with an outcome are an event; None: none are."""
     record: RecordStore
     kafka: KafkaConnection
     tracking: Tracking
@@ -57,6 +59,7 @@ class OutcomeRecord(pulumi.ComponentResource):
             archived=archived,
             min_fall=args.outcomes.min_fall,
             false_retrains_per_year=args.outcomes.false_retrains_per_year,
+            new_rows=args.new_rows,
         )
         made = [
             _deployment(name, recorder, _kept(args.record.recorder, args) + args.kafka.access, args, child),

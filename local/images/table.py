@@ -66,6 +66,8 @@ def python(name: str, project: str, *part: str) -> Python:
 
 # The example's data, without pandas, which the loop's own layer has.
 DATA = python("data", "images/loop", "--only-group", "recommender", "--prune", "pandas")
+CENSUS = python("census", "images/census")
+"""The second example's data."""
 
 
 def programs(name: str, *binaries: tuple[str, str], links: tuple[tuple[str, str], ...] = ()) -> Programs:
@@ -135,7 +137,7 @@ IMAGES: Final = (
         name="recommender",
         stack=True,
         trains=True,
-        layers=(*LOOP, DATA, Files(name="examples", folders=("examples",))),
+        layers=(*LOOP, DATA, CENSUS, Files(name="examples", folders=("examples",))),
         env=PYTHON_ENV,
     ),
     LocalImage(

@@ -14,16 +14,17 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from contract import metrics
 from contract.messages import EVENT_ID_LENGTH, DriftEvent, EventKind, Window, rfc3339
-from contract.names import DRIFT_TOPIC, PERFORMANCE_FEATURE, Alias, Env, Tag
+from contract.names import DRIFT_TOPIC, NEW_ROWS, PERFORMANCE_FEATURE, Alias, Env, Tag
 from contract.outcome_commands import WatchPerformance
 from loop.outcomes import join, measures
 from loop.outcomes.archive import RowKind, day_of
+from loop.outcomes.new_rows import FOLDER, LabelledRows
 from loop.runtime import log, objects, watcher
 from loop.runtime.kafka import client_settings
 from loop.runtime.metrics import counter, gauge
@@ -39,7 +40,6 @@ P_VALUE = gauge(metrics.PERFORMANCE_P_VALUE)
 STATES = gauge(metrics.OUTCOME_STATES)
 FAILURES = counter(metrics.PERFORMANCE_FAILURES)
 
-FOLDER: Final = "performance"
 YEAR: Final = timedelta(days=365.25)
 GRACE: Final = timedelta(seconds=30)
 """After the end of a span, and of what the recorder takes to write it."""
@@ -95,6 +95,7 @@ class PerformanceWatch:
     ) -> None:
         self._given, self._record, self._publish, self._promises, self._clock = given, record, publish, promises, clock
         self._empty = set[datetime]()
+        self._labelled = LabelledRows(record)
         self._problem = ""
         self.last_step = clock()
 
@@ -149,10 +150,13 @@ class PerformanceWatch:
             self._event(versions.production, each, begin, rows, now)
             for each in found.get(versions.production or "", {}).get("metrics", [])
         ]
+        events += self._news(versions.production, begin, rows, now)
         if not self._publish(DRIFT_TOPIC, [(given.model.encode(), event.encode()) for event in events]):
             raise UnpublishedError(f"Kafka has not taken all events of {DRIFT_TOPIC}")
         for event in events:
-            level, said_as = (logging.WARNING, "fall") if event.p_value < event.threshold else (logging.INFO, "no fall")
+            level, said_as = (
+                (logging.WARNING, "found") if event.p_value < event.threshold else (logging.INFO, "no fall")
+            )
             _log.log(level, "%s: %s", said_as, dict(event.fields()))
         self._write(begin, end, rows, found, versions.production)
 
@@ -193,7 +197,7 @@ class PerformanceWatch:
         metric = found["metric"]
         name = repr((self._given.model, "performance", metric, version, rfc3339(begin)))
         return DriftEvent(
-            id=hashlib.sha256(name.encode()).hexdigest()[:EVENT_ID_LENGTH],
+            id=_event_id(name),
             model=self._given.model,
             feature=f"{PERFORMANCE_FEATURE}{metric}",
             distance=max(0.0, found["fall"]),
@@ -204,6 +208,17 @@ class PerformanceWatch:
             at=now,
             kind=EventKind.PERFORMANCE,
         )
+
+    def _news(
+        self, version: str | None, begin: datetime, rows: list[dict[str, Any]], now: datetime
+    ) -> list[DriftEvent]:
+        """An event, where enough rows have got their outcome since the last one."""
+        every, joined = self._given.new_rows, sum(row["state"] == "joined" for row in rows)
+        if every is None or not self._labelled.enough(rfc3339(begin), joined, every):
+            return []
+        event = self._event(version, {"metric": "", "fall": 0.0, "p_value": 0.0}, begin, rows, now)
+        name = repr((self._given.model, "data", rfc3339(begin)))
+        return [replace(event, id=_event_id(name), kind=EventKind.DATA, feature=NEW_ROWS)]
 
     def _write(
         self,
@@ -230,6 +245,10 @@ class PerformanceWatch:
             "versions": found,
         }
         self._record.put(f"{FOLDER}/{rfc3339(begin)}.json", json.dumps(said).encode())
+
+
+def _event_id(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:EVENT_ID_LENGTH]
 
 
 def main() -> int:

