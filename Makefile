@@ -13,7 +13,7 @@ LOOP_PYTHON := images/loop/.venv/bin/python
 IMAGES := loop detector mlflow
 
 .DEFAULT_GOAL := help
-.PHONY: help up down restore env logs train check demo model try image test test-detector attacks models trial-model trial-killed e2e ci promtool knative-pods wheels verify-wheels lint format types mirror advisories chart-keys schema clean
+.PHONY: help up down restore env logs train check demo erase model try image test test-detector attacks models trial-model trial-killed e2e ci promtool knative-pods wheels verify-wheels lint format types mirror advisories chart-keys schema clean
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ check: .venv/ready ## ask the running stack the loop's seven questions; DEEP=1 a
 
 demo: .venv/ready images/loop/.venv/ready ## play the census through the loop: people change, it learns; APPROVE=1 puts what it proposes into production; KEEP=1
 	@$(PYTHON) -m local demo $(if $(APPROVE),--approve) $(if $(KEEP),--keep)
+
+erase: .venv/ready images/loop/.venv/ready ## take a user's rows out of a model's record: MODEL=churn USER_ID=u-17
+	@$(PYTHON) -m local erase --model "$(MODEL)" --user-id "$(USER_ID)"
 
 model: .venv/ready ## make a folder of a model of yours that runs as it is: NAME=churn KIND=classification|regression|ranking
 	@$(PYTHON) -m local model --name "$(NAME)" $(if $(KIND),--kind $(KIND)) $(if $(FOLDER),--folder "$(FOLDER)")

@@ -1,7 +1,6 @@
 """The messages of the two Kafka topics, with one encoder and one parser each.
 
-Anyone may write to a topic, and what is read is not trusted: a parser never raises. What is not a message becomes a
-`Malformed`, which its reader counts and skips.
+Anyone may write to a topic, and nothing is trusted: a parser never raises. What is no message is a counted `Malformed`.
 """
 
 import json
@@ -120,8 +119,7 @@ class EventKind(StrEnum):
     """A column that has broken on its way here: somebody mends it, and no training would."""
     PERFORMANCE = "performance"
     """Answers that were worse than the gate had measured, once their outcomes were known: `performance:<metric>`."""
-    DATA = "data"
-    """Enough rows that have got their outcome: `NEW_ROWS`."""
+    DATA = "data"  # enough rows that have got their outcome
     KNOWN = "known"
     """Drift on which a version in staging was trained: it waits for an approval, and for no training."""
 

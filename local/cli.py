@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 
 import restore.cli
-from local import check, demo, environment, logs, train, up
+from local import check, demo, environment, logs, record, train, up
 from local.display import Display
 from local.lock import exclusive
 from local.node.node import Node
@@ -56,6 +56,10 @@ def parser() -> argparse.ArgumentParser:
     shown.add_argument("--approve", action="store_true", help="put the version that waits into production")
     shown.add_argument("--keep", action="store_true", help="leave the model in the stack at the end")
     shown.set_defaults(run=run_demo)
+    forget = commands.add_parser("erase", help="take a user's rows out of a model's record")
+    forget.add_argument("--model", default="", help="whose record")
+    forget.add_argument("--user-id", default="", help="whose rows, as X-User-Id said it")
+    forget.set_defaults(run=lambda given: record.erase(Paths.default(), given.model, given.user_id))
     _model_commands(commands)
     return root
 

@@ -4,7 +4,6 @@ The model is added to the settings of `local` for as long as the demo lasts. Wha
 loop's image (`python -m demo`); what changes the stack is here.
 """
 
-import base64
 import json
 import os
 import subprocess
@@ -17,8 +16,8 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from contract.names import MODEL_LABEL, Alias, Env
-from local import check, environment, first_version, stack, up, yaml12
+from contract.names import MODEL_LABEL, Alias
+from local import check, first_version, record, stack, up, yaml12
 from local.check import live
 from local.images.table import CENSUS
 from local.paths import REPOSITORY, Paths
@@ -28,7 +27,6 @@ from local.steps import Runner, Step, StepError
 
 MODEL: Final = "employment"
 SETTINGS: Final = REPOSITORY / "examples" / MODEL / "model.yaml"
-LOOP_PYTHON: Final = REPOSITORY / "images" / "loop" / ".venv" / "bin" / "python"
 SECONDS: Final = 12
 """Of a step: `outcomes.every` of the model's settings."""
 
@@ -118,7 +116,7 @@ class Demo:
 
     def _leave(self) -> None:
         """The stack as its file says it, and nothing left of the model elsewhere."""
-        record = self._environment()
+        variables = self._environment()
         up.apply(self.runner, self.paths, stack.BUILT_IN, self.plan.stack_images())
         namespace = self._config[f"{stack.PROJECT}:namespace"]
         kubectl = (*self.plan.node.kubectl, "-n", namespace)
@@ -126,7 +124,7 @@ class Demo:
         leases = run(*kubectl, "get", "leases", "-o", "name").split()
         if mine := [each for each in leases if each.partition("/")[2].startswith(f"retrain-{MODEL}")]:
             run(*kubectl, "delete", *mine)
-        self._part("clear", record)
+        self._part("clear", variables)
 
     def _left(self) -> bool:
         """Whether MLflow still has the model."""
@@ -140,7 +138,7 @@ class Demo:
         outputs = self._outputs
         address = outputs.get("models", {}).get(MODEL, {}).get("predict", "")
         namespace = self._config[f"{stack.PROJECT}:namespace"]
-        command = [str(LOOP_PYTHON), "-m", "demo", name, "--model", MODEL, "--state", str(self._state)]
+        command = [str(record.LOOP_PYTHON), "-m", "demo", name, "--model", MODEL, "--state", str(self._state)]
         command += ["--namespace", namespace, "--address", address, "--seconds", str(SECONDS)]
         done = subprocess.run(command, cwd=REPOSITORY, env=variables or self._environment(), check=False)
         if done.returncode:
@@ -148,28 +146,8 @@ class Demo:
 
     def _environment(self) -> dict[str, str]:
         """What finds MLflow, Kafka, the cluster and the record from this machine."""
-        config = self._config
-        address = config[f"{stack.PROJECT}:cluster"]["nodeAddress"]
-        kafka = config[f"{stack.PROJECT}:kafka"]["nodePort"]
-        held, store = self._object("secret", "artifacts-s3-root")["data"], self._object("service", "s3")["spec"]
-        keys = {name: base64.b64decode(text).decode() for name, text in held.items()}
-        return (
-            os.environ
-            | environment.variables(self.paths)
-            | {
-                "PYTHONPATH": f"{REPOSITORY}:{self.folder / 'packages' / 'opt' / 'python'}",
-                "PYTHONWARNINGS": "ignore",
-                "KAFKA_BOOTSTRAP_SERVERS": f"{address}:{kafka}",
-                "AWS_ENDPOINT_URL_S3": f"http://{store['clusterIP']}:{store['ports'][0]['port']}",
-                "AWS_DEFAULT_REGION": "us-east-1",
-                "AWS_ACCESS_KEY_ID": keys["access-key-id"],
-                "AWS_SECRET_ACCESS_KEY": keys["secret-access-key"],
-                Env.RECORD: f"s3://ml-loop-record/{MODEL}",
-            }
-        )
-
-    def _object(self, kind: str, name: str) -> Any:
-        return json.loads(run(*self.plan.node.kubectl, "get", kind, name, "-n", "mlflow", "-o", "json"))
+        python = f"{REPOSITORY}:{self.folder / 'packages' / 'opt' / 'python'}"
+        return os.environ | record.variables(self.paths, MODEL) | {"PYTHONPATH": python, "PYTHONWARNINGS": "ignore"}
 
     def _say(self, text: str) -> None:
         self.console.print(text, markup=False)

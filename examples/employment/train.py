@@ -13,7 +13,7 @@ from mlflow.sklearn import log_model
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, SplineTransformer
+from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardScaler
 
 from examples.employment import data
 
@@ -21,12 +21,12 @@ REFERENCE_ROWS = 4000
 
 
 def fit(rows: pd.DataFrame) -> Pipeline:
-    """A logistic regression on a smooth curve of age and the codes: what skops loads without running code.
+    """A logistic regression on a curve of age and the codes: what skops loads without running code.
 
     Where the loop has fresh rows these alone are learned from: 60,000 of other people would outvote them.
     """
     columns = make_column_transformer(
-        (SplineTransformer(n_knots=8), [data.AGE]),
+        (make_pipeline(StandardScaler(), PolynomialFeatures(degree=5, include_bias=False)), [data.AGE]),
         (OneHotEncoder(handle_unknown="ignore"), [each for each in data.FEATURES if each != data.AGE]),
     )
     return make_pipeline(columns, LogisticRegression(max_iter=300)).fit(rows[data.FEATURES], rows[data.LABEL])

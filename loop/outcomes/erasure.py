@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from contract.names import Env
+from contract.names import Env, RunTag
 from contract.outcome_commands import Erase
 from contract.training_data import TRAININGS
 from loop.outcomes.archive import RowKind, decoded, parquet
@@ -25,6 +25,8 @@ class Erased(NamedTuple):
     predictions: int
     outcomes: int
     of_trainings: int
+    trainings: tuple[str, ...] = ()
+    """Uids of the workflows that were given such rows."""
 
 
 def erase(record: ObjectFolder, user_id: str) -> Erased:
@@ -36,19 +38,20 @@ def erase(record: ObjectFolder, user_id: str) -> Erased:
     outcomes = _without(record, RowKind.OUTCOMES, pc.field("id").isin(pa.array(sorted(ids), pa.string())))
     trainings = _of_trainings(record, ids)
     predictions = _without(record, RowKind.PREDICTIONS, pc.field("user_id") == user_id)
-    return Erased(predictions, outcomes, trainings)
+    return Erased(predictions, outcomes, sum(trainings.values()), tuple(sorted(trainings)))
 
 
-def _of_trainings(record: ObjectFolder, ids: set[str]) -> int:
-    """Rows that were set down for trainings. Manifests keep their hashes: who trains by them anew is refused."""
-    erased = 0
+def _of_trainings(record: ObjectFolder, ids: set[str]) -> dict[str, int]:
+    """Workflow → rows that were set down for it. Manifests keep their hashes: who trains by them anew is refused."""
+    erased = dict[str, int]()
     for name in list(record.names(f"{TRAININGS}/")):
         if not name.endswith(".parquet"):
             continue
         table = decoded(record.get(name))
         kept = table.filter(~pc.field("@id").isin(pa.array(sorted(ids), pa.string())))
         if len(kept) < len(table):
-            erased += len(table) - len(kept)
+            uid = name.split("/")[1]
+            erased[uid] = erased.get(uid, 0) + len(table) - len(kept)
             record.put(name, parquet(kept))
     return erased
 
@@ -78,3 +81,9 @@ def _erase(given: Erase) -> None:
     erased = erase(objects.folder(os.environ[Env.RECORD]), given.user_id)
     kinds = f"{erased.predictions} predictions, {erased.outcomes} outcomes"
     print(f"erased {kinds} and {erased.of_trainings} rows of trainings")
+    if erased.trainings:
+        print(
+            f"a version that came of the workflows with the uids {', '.join(erased.trainings)} (its run's tag "
+            f"{RunTag.WORKFLOW_UID}) keeps what it has learned of them, and some of them in its reference: put another "
+            "into production, then delete it"
+        )

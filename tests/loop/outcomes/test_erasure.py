@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from contract.messages import Prediction
@@ -10,7 +11,7 @@ from contract.names import OUTCOMES_TOPIC, PREDICTIONS_TOPIC, Env
 from contract.outcome_commands import Erase
 from contract.outcomes import ObservedOutcome
 from loop.outcomes import erasure
-from loop.outcomes.archive import RowKind, files, row
+from loop.outcomes.archive import RowKind, files, parquet, row
 from loop.outcomes.join import read
 from loop.runtime.objects import ObjectFolder, folder
 
@@ -49,6 +50,20 @@ def test_a_user_s_rows_leave_the_record_and_no_other_s_do(
     assert not any(b"u1" in path.read_bytes() for path in tmp_path.rglob("*.parquet"))
     assert erasure.main() == 0
     assert capsys.readouterr().out == "erased 0 predictions, 0 outcomes and 0 rows of trainings\n"
+
+
+def test_who_learned_of_the_user_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = record(tmp_path)
+    for uid, of in (("w1", ["r1/0", "r2/0"]), ("w2", ["r2/0"])):
+        store.put(f"trainings/{uid}/train.parquet", parquet(pa.table({"@id": of, "x": [1.0] * len(of)})))
+    monkeypatch.setenv(Env.RECORD, tmp_path.as_uri())
+    monkeypatch.setattr("sys.argv", ["erase", "--user-id=u1"])
+    assert erasure.main() == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.endswith("and 1 rows of trainings")
+    assert "the workflows with the uids w1 (its run's tag ml-loop.workflow-uid) keeps what it has learned" in second
 
 
 def test_an_interrupted_erasure_is_finished_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

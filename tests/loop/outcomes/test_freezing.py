@@ -122,5 +122,5 @@ def test_too_few_rows_are_not_learned_from(tmp_path: Path) -> None:
 def test_an_erased_user_leaves_the_rows_of_trainings_too(tmp_path: Path) -> None:
     store = record(tmp_path)
     freeze(store, GIVEN, "w", names, NOW)
-    assert erasure.erase(store, "u1") == (50, 50, 50)
+    assert erasure.erase(store, "u1") == (50, 50, 50, ("w",))
     assert set(rows(store, "train")["age"] % 2) == {0}
