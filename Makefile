@@ -13,7 +13,7 @@ LOOP_PYTHON := images/loop/.venv/bin/python
 IMAGES := loop detector mlflow
 
 .DEFAULT_GOAL := help
-.PHONY: help up down restore env logs train check demo erase model try image test test-detector attacks models trial-model trial-killed e2e ci promtool knative-pods wheels verify-wheels lint format types mirror advisories chart-keys schema clean
+.PHONY: help up down restore env logs train check demo erase model try image test test-detector attacks models trial-model trial-killed e2e chaos ci promtool knative-pods wheels verify-wheels lint format types mirror advisories chart-keys schema clean
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -75,6 +75,9 @@ trial-killed: .venv/ready ## kill an `up` at twenty points, and let the next one
 
 e2e: .venv/ready images/loop/.venv/ready ## the whole story on the built-in cluster: up, questions, chaos, down
 	$(PYTHON) -m pytest -c tests/e2e/pytest.ini tests/e2e
+
+chaos: .venv/ready images/loop/.venv/ready ## kill, pause and cut off every part of the built-in stack while it is used, and judge it: MINUTES=5 SEED=…
+	@$(PYTHON) -m tests.chaos --minutes $(or $(MINUTES),5) $(if $(SEED),--seed $(SEED))
 
 ci: lint types schema-check advisories promtool knative-pods test test-detector ## everything that needs no cluster, as CI runs it
 

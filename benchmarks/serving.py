@@ -1,7 +1,9 @@
 """What serving costs: the bare `pyfunc` model in-process, the model server over HTTP, and two others beside it.
 
-    images/loop/.venv/bin/python benchmarks/serving.py [--requests 2000] [--rounds 3]
+    images/loop/.venv/bin/python benchmarks/serving.py [--requests 2000] [--rounds 3] [--stack recommender]
 
+With `--stack` the model is that one's version in staging, and its address in the running stack is asked besides:
+through gateway, split and capture, on the machine that the clients are on. `make env` says where MLflow is.
 One run, one machine, one row per request. All servers run at once and are asked by turns: a busy machine is busy for
 each. MLServer runs in an environment that `uv` makes for it. The broker is librdkafka's own, in this process.
 Prints a Markdown table: the median of the rounds, and how many times as many answers as the named baseline.
@@ -26,6 +28,7 @@ import numpy as np
 import pandas as pd
 import sklearn
 from confluent_kafka import Producer
+from mlflow import artifacts
 from mlflow.models import infer_signature
 from mlflow.sklearn import save_model as save_sklearn
 from sklearn.linear_model import LogisticRegression
@@ -34,20 +37,40 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.load import Load  # noqa: E402
+from contract.names import REFERENCE_ARTIFACT, Alias  # noqa: E402
 from loop.serving.served import REFERENCE, ServedModel  # noqa: E402
 
-COLUMNS = [f"f{index}" for index in range(8)]
-ROW = [0.1] * len(COLUMNS)
-V1 = ("/v1/models/bench:predict", {"instances": [ROW]})
-V2_INPUTS = [{"name": name, "shape": [1], "datatype": "FP64", "data": [0.1]} for name in COLUMNS]
 CLIENTS = (1, 4, 16, 64)
 MLSERVER = (
     "mlserver==1.7.1",
     "mlserver-mlflow==1.7.1",
     "mlflow<4",
     f"scikit-learn=={sklearn.__version__}",
+    "skops",
     "setuptools<81",
 )
+
+
+@dataclass(frozen=True)
+class AskedModel:
+    """A model in a folder, and the one row that it is asked for."""
+
+    folder: Path
+    columns: list[str]
+    row: list[float]
+
+    @property
+    def v1(self) -> tuple[str, object]:
+        return "/v1/models/bench:predict", {"instances": [self.row]}
+
+    @property
+    def v2_inputs(self) -> list[dict[str, object]]:
+        pairs = zip(self.columns, self.row, strict=True)
+        return [{"name": name, "shape": [1], "datatype": "FP64", "data": [value]} for name, value in pairs]
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        return pd.DataFrame([self.row], columns=pd.Index(self.columns))
 
 
 @dataclass
@@ -61,9 +84,10 @@ class Served:
     port: int
     environment: Mapping[str, str] = field(default_factory=dict)
     folder: Path = ROOT
+    host: str = "127.0.0.1"
 
     def load(self) -> Load:
-        return Load("127.0.0.1", self.port, self.path, json.dumps(self.body).encode())
+        return Load(self.host, self.port, self.path, json.dumps(self.body).encode())
 
     def start(self, stack: ExitStack) -> None:
         """Until it answers; it ends with the stack."""
@@ -85,15 +109,31 @@ class Served:
                 time.sleep(0.5)
 
 
-def save_model(folder: Path) -> None:
-    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(500, len(COLUMNS))), columns=COLUMNS)
+def make_model(folder: Path) -> AskedModel:
+    columns = [f"f{index}" for index in range(8)]
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(500, len(columns))), columns=pd.Index(columns))
     model = LogisticRegression().fit(frame, frame["f0"] > 0)
     signature = infer_signature(frame, model.predict(frame))
     save_sklearn(model, str(folder), signature=signature, pip_requirements=["scikit-learn"],
                  serialization_format="cloudpickle")  # fmt: skip
-    (folder / REFERENCE).mkdir()
+    return complete(folder, frame)
+
+
+def take_model(folder: Path, name: str) -> AskedModel:
+    """The version in staging, and a row of what it was trained on."""
+    client = mlflow.MlflowClient()
+    version = client.get_model_version_by_alias(name, Alias.STAGING)
+    artifacts.download_artifacts(f"models:/{name}/{version.version}", dst_path=str(folder))
+    reference = artifacts.download_artifacts(run_id=version.run_id, artifact_path=REFERENCE_ARTIFACT)
+    return complete(folder, pd.read_csv(reference))
+
+
+def complete(folder: Path, frame: pd.DataFrame) -> AskedModel:
+    """Adds what our server looks for beside a model."""
+    (folder / REFERENCE).mkdir(exist_ok=True)
     frame.to_csv(folder / REFERENCE / "window.csv", index=False)
     ServedModel("bench", "1", "run", None).write(folder)
+    return AskedModel(folder, list(frame.columns), [float(value) for value in frame.iloc[0]])
 
 
 def free_port() -> int:
@@ -102,16 +142,24 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def ours(folder: Path, name: str, broker: str = "", *options: str) -> Served:
+def ours(asked: AskedModel, name: str, broker: str = "", *options: str) -> Served:
     port = free_port()
-    command = [sys.executable, "-m", "loop", "serve", "--model_name=bench", f"--model_dir={folder}", f"--port={port}"]
-    return Served(name, [*command, *options], *V1, port, {"KAFKA_BOOTSTRAP_SERVERS": broker})
+    command = [
+        sys.executable,
+        "-m",
+        "loop",
+        "serve",
+        "--model_name=bench",
+        f"--model_dir={asked.folder}",
+        f"--port={port}",
+    ]
+    return Served(name, [*command, *options], *asked.v1, port, {"KAFKA_BOOTSTRAP_SERVERS": broker})
 
 
-def mlflows(folder: Path) -> Served:
+def mlflows(asked: AskedModel) -> Served:
     port = free_port()
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(folder), "-p", str(port)]
-    body = {"dataframe_split": {"columns": COLUMNS, "data": [ROW]}}
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(asked.folder), "-p", str(port)]
+    body = {"dataframe_split": {"columns": asked.columns, "data": [asked.row]}}
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # of uvicorn, which it calls by name
     return Served(
         "MLflow's scoring server",
@@ -123,7 +171,7 @@ def mlflows(folder: Path) -> Served:
     )
 
 
-def mlserver(folder: Path, scratch: Path) -> Served:
+def mlserver(asked: AskedModel, scratch: Path) -> Served:
     port, home = free_port(), scratch / "mlserver"
     home.mkdir()
     settings = {
@@ -134,11 +182,15 @@ def mlserver(folder: Path, scratch: Path) -> Served:
         "parallel_workers": 0,
     }
     (home / "settings.json").write_text(json.dumps({**settings, "host": "127.0.0.1"}))
-    model = {"name": "bench", "implementation": "mlserver_mlflow.MLflowRuntime", "parameters": {"uri": str(folder)}}
+    model = {
+        "name": "bench",
+        "implementation": "mlserver_mlflow.MLflowRuntime",
+        "parameters": {"uri": str(asked.folder)},
+    }
     (home / "model-settings.json").write_text(json.dumps(model))
     packages = [word for each in MLSERVER for word in ("--with", each)]
     command = ["uv", "run", "--no-project", "--python", "3.11", *packages, "mlserver", "start", "."]
-    body = {"inputs": V2_INPUTS}
+    body = {"inputs": asked.v2_inputs}
     return Served("MLServer", command, "/v2/models/bench/infer", body, port, folder=home)
 
 
@@ -161,30 +213,38 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--without", nargs="*", default=[], help="servers that are left out")
+    parser.add_argument("--stack", help="the model of the running stack that is asked")
+    parser.add_argument("--host", default="10.173.0.1", help="the gateway's, with --stack")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary, ExitStack() as stack:
         folder = Path(temporary) / "model"
-        save_model(folder)
-        model, frame = mlflow.pyfunc.load_model(str(folder)), pd.DataFrame([ROW], columns=COLUMNS)
+        asked = take_model(folder, given.stack) if given.stack else make_model(folder)
+        model, frame = mlflow.pyfunc.load_model(str(folder)), asked.frame
         host = Producer({"test.mock.num.brokers": 1, "log_level": 2})
         (address,) = host.list_topics(timeout=10).brokers.values()
         servers = [
-            ours(folder, "served"),
-            ours(folder, "served, each by itself", "", "--batch=1"),
-            ours(folder, "served, capture", f"{address.host}:{address.port}"),
-            ours(folder, "served, Kafka down", "127.0.0.1:9"),
-            mlflows(folder),
-            mlserver(folder, Path(temporary)),
+            ours(asked, "served"),
+            ours(asked, "served, each by itself", "", "--batch=1"),
+            ours(asked, "served, capture", f"{address.host}:{address.port}"),
+            ours(asked, "served, Kafka down", "127.0.0.1:9"),
+            mlflows(asked),
+            mlserver(asked, Path(temporary)),
         ]
         servers = [server for server in servers if server.name not in given.without]
         for server in servers:
             server.start(stack)
+        if given.stack:
+            servers.append(
+                Served("the stack's address", [], f"/v1/models/{given.stack}:predict", asked.v1[1], 80, host=given.host)
+            )
+        for server in servers:
             server.load().run(200, 4)
 
         def bare() -> None:
             model.predict(frame)
 
         timed(bare, 200)
+        print(f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
         print("| what | clients | requests/s | times the bare model | p50 ms | p99 ms |")
         print("| --- | ---: | ---: | ---: | ---: | ---: |")
         for clients in CLIENTS:

@@ -19,7 +19,7 @@ from components.platform.operator import Operator, OperatorArgs, operator_namesp
 DAY: Final = 24 * 60 * 60
 NAMESPACE: Final = "argo"
 METRICS_PORT: Final = 9090
-REQUEUE: Final = {"name": "DEFAULT_REQUEUE_TIME", "value": "2s"}
+REQUEUE: Final = {"name": "DEFAULT_REQUEUE_TIME", "value": "1s"}
 """How long the controller waits before it looks at a workflow whose pod has changed; its own default is 10 s, between
 any two steps. See docs/decisions/0024.
 """

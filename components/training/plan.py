@@ -38,8 +38,10 @@ class StepAccounts:
 
 @dataclass(frozen=True, kw_only=True)
 class CanaryPlan:
-    """How a version is watched once it is in the staging service, beside the one in production."""
+    """How a version is brought into the staging service and watched there, beside the one in production."""
 
+    staging_service: str
+    """InferenceService that follows the alias `staging`."""
     production_service: str
     watching: Watching
     kafka: Access
@@ -88,12 +90,10 @@ class TrainingPlan:
     """Seconds after which train, and each evaluate, is stopped."""
     cooldown: int | None
     """Seconds between two trainings for one feature. None: drift always trains."""
-    staging_service: str | None
-    """InferenceService that follows the alias `staging`. None: there is none."""
     server_memory: int | None = None
     """Bytes that a server of the model may use. None: as many as there are."""
     canary: CanaryPlan | None
-    """How the version in it is watched. None: it is not."""
+    """How a staged version is served and watched. None: it is not."""
     rollout: int
     """Seconds until a rollout is given up."""
     signs: Access = NOTHING

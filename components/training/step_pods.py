@@ -23,7 +23,7 @@ from components.training.pods import (
     workflow_parameter,
 )
 from contract import gate, names
-from contract.commands import Canary, Cooldown, Evaluate, Register, ReportFailure, Rollout, Settle, Stage, Train
+from contract.commands import Canary, Cooldown, Evaluate, Register, ReportFailure, Settle, Train
 from contract.names import Alias, Env
 
 
@@ -42,8 +42,8 @@ def pods(plan: TrainingPlan) -> dict[str, LoopPod]:
         made |= _freezing_pods(plan.rows, plan, common)
     if plan.cooldown is not None:
         made |= _cooldown_pods(plan, plan.cooldown, common)
-    if plan.staging_service:
-        made |= _serving_pods(plan, plan.staging_service, common)
+    if plan.canary is not None:
+        made["canary"] = _canary_pod(plan, plan.canary, common)
     return made
 
 
@@ -86,13 +86,6 @@ def _registry_pods(plan: TrainingPlan, common: Mapping[str, str]) -> dict[str, L
             uses=plan.signs,
             outputs=[result("version", names.VERSION_FILE), result("gate", names.GATE_FILE)],
         ),
-        "promote-to-staging": LoopPod(
-            image=plan.loop_image,
-            command=Stage(),
-            account=plan.accounts.gate,
-            env={**common, Env.MODEL_VERSION: input_parameter("version")},
-            inputs=["version"],
-        ),
         "report-failure": LoopPod(
             image=plan.loop_image,
             command=ReportFailure(),
@@ -123,29 +116,21 @@ def _cooldown_pods(plan: TrainingPlan, cooldown: int, common: Mapping[str, str])
     return {"cooldown": ask, "settle": settle}
 
 
-def _serving_pods(plan: TrainingPlan, staging: str, common: Mapping[str, str]) -> dict[str, LoopPod]:
-    """Those that bring the version into the staging service, and watch it there."""
-    seconds = max(SHORT, SHORT // 2 + plan.rollout)
-    rollout = LoopPod(
+def _canary_pod(plan: TrainingPlan, canary: CanaryPlan, common: Mapping[str, str]) -> LoopPod:
+    """Brings the version into the staging service, and watches it there: one pod, as each costs its start."""
+    return LoopPod(
         image=plan.loop_image,
-        command=_rollout(plan, staging),
+        command=_canary(plan, canary),
+        inputs=["version"],
         env=common,
         account=plan.accounts.rollout,
         calls_api=True,
-        seconds=seconds,
-    )
-    if plan.canary is None:
-        return {"rollout": rollout}
-    canary = replace(
-        rollout,
-        command=_canary(plan, plan.canary, staging),
-        inputs=["version"],
-        seconds=seconds + int(plan.canary.watching.watch),
-        uses=plan.canary.kafka,
+        # There, and back again.
+        seconds=SHORT + int(canary.watching.watch) + 2 * plan.rollout,
+        uses=canary.kafka,
         retry=UNJUDGED,
         counted=CANARIES.counter(plan.model),
     )
-    return {"rollout": rollout, "canary": canary}
 
 
 def _registration(plan: TrainingPlan) -> dict[str, str]:
@@ -163,7 +148,7 @@ def _registration(plan: TrainingPlan) -> dict[str, str]:
 def _server(plan: TrainingPlan) -> dict[str, str]:
     """What a server has, for the candidate to fit into it."""
     memory: dict[str, str] = {} if plan.server_memory is None else {Env.SERVER_MEMORY: str(plan.server_memory)}
-    return memory | {Env.SERVER_SECONDS: str(plan.rollout)} if plan.staging_service else {}
+    return memory | {Env.SERVER_SECONDS: str(plan.rollout)} if plan.canary else {}
 
 
 def _gate(plan: TrainingPlan) -> dict[str, str]:
@@ -192,18 +177,12 @@ def _settle(plan: TrainingPlan, cooldown: int) -> Settle:
     )
 
 
-def _rollout(plan: TrainingPlan, service: str) -> Rollout:
-    return Rollout(
-        namespace=plan.namespace, service=service, model=plan.model, alias=Alias.STAGING, timeout=plan.rollout
-    )
-
-
-def _canary(plan: TrainingPlan, canary: CanaryPlan, staging: str) -> Canary:
+def _canary(plan: TrainingPlan, canary: CanaryPlan) -> Canary:
     return Canary(
         namespace=plan.namespace,
         model=plan.model,
         version=input_parameter("version"),
-        staging=staging,
+        staging=canary.staging_service,
         production=canary.production_service,
         timeout=plan.rollout,
         watching=canary.watching,

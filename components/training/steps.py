@@ -3,8 +3,7 @@
     drift: cooldown, then the pipeline if it was granted        pipeline: freeze, if fresh rows are asked for
                                                                           train
     else:  the pipeline                                                   evaluate the candidate | and production
-                                                                          register
-                                                                          promote to staging, if the gate passed
+                                                                          register, and stage it if the gate passed
                                                                           roll staging out and watch it, if served
     on failure: record why, at the run or at the model
     at the end of a run that was granted: settle the cooldown by how it ended
@@ -42,7 +41,7 @@ def workflow_spec(plan: TrainingPlan) -> dict[str, Any]:
         metrics=TRAININGS.counter(plan.model),
         workflow_metadata=argo.WorkflowMetadata(labels={names.MODEL_LABEL: plan.model}),
         # Its own steps, and those of the run it may have to wait for. Stops what is never scheduled, too.
-        active_deadline_seconds=2 * (2 * plan.timeout + (6 if plan.rows else 5) * SHORT + _rolling(plan)),
+        active_deadline_seconds=2 * (2 * plan.timeout + (3 if plan.rows else 2) * SHORT + _rolling(plan)),
         **workflow_defaults(plan.accounts.train, plan.labels, plan.image_pull_secrets),
     ) as workflow:
         for name, pod in pods(plan).items():
@@ -57,9 +56,8 @@ def workflow_spec(plan: TrainingPlan) -> dict[str, Any]:
 
 
 def _rolling(plan: TrainingPlan) -> int:
-    """Seconds that rollout and canary may take beyond the usual."""
-    canary = int(plan.canary.watching.watch) if plan.canary else 0
-    return canary + 2 * max(0, plan.rollout - SHORT // 2)
+    """Seconds that rollout and canary may take together."""
+    return SHORT + int(plan.canary.watching.watch) + 2 * plan.rollout if plan.canary else 0
 
 
 def schedule_spec(template: str, cron: str) -> dict[str, Any]:
@@ -122,10 +120,6 @@ def _pipeline(plan: TrainingPlan) -> None:
             step_output(registered, "version"),
             f"{step_output(registered, 'gate')} == {names.GateResult.PASSED}",
         )
-        stage = "promote-to-staging"
-        Step(name=stage, template=stage, arguments={"version": version}, when=passed)
-        if plan.staging_service:
-            Step(name="rollout", template="rollout", when=passed)
         if plan.canary:
             Step(name="canary", template="canary", arguments={"version": version}, when=passed)
 

@@ -204,8 +204,7 @@ def _plan(name: str, args: TrainingArgs, known: dict[str, Any]) -> TrainingPlan:
         watched=args.watched,
         timeout=int(training.timeout.total_seconds()),
         cooldown=None if args.cooldown is None else int(args.cooldown.total_seconds()),
-        staging_service=args.staging_service,
-        canary=_canary(args, known["kafka"]) if args.serving else None,
+        canary=_canary(args, args.staging_service, known["kafka"]) if args.staging_service else None,
         signs=signs(args.signing),
     )
 
@@ -235,8 +234,9 @@ def _identity(
     )
 
 
-def _canary(args: TrainingArgs, kafka: Access) -> CanaryPlan:
+def _canary(args: TrainingArgs, staging: str, kafka: Access) -> CanaryPlan:
     return CanaryPlan(
+        staging_service=staging,
         production_service=f"{args.model}-{Alias.PRODUCTION}",
         watching=watching(args.promotion),
         kafka=kafka,
@@ -259,7 +259,7 @@ def _rollout_identity(name: str, args: TrainingArgs, child: ResourceOptions) -> 
 def _policies(name: str, args: TrainingArgs, child: ResourceOptions) -> None:
     """Every step goes where it was told, to the API server with its results, and to the store with its log.
 
-    A rollout asks the servers, too.
+    The canary asks the servers, too.
     """
     allow(
         f"{name}-steps",
@@ -280,11 +280,10 @@ def _policies(name: str, args: TrainingArgs, child: ResourceOptions) -> None:
     allow_rows(name, args.record, args.model, args.namespace, child)
     if args.serving:
         staging, production = (pods(selector(SERVERS, args.model, slot)) for slot in (Alias.STAGING, Alias.PRODUCTION))
-        for step, peers, more in (("rollout", (staging,), ()), ("canary", (staging, production), args.kafka.egress)):
-            allow(
-                f"{name}-{step}",
-                namespace=args.namespace,
-                selector=selector(APP, name, step),
-                egress=[Allowance(ports=(SERVER_PORT,), peers=peers), *more],
-                opts=child,
-            )
+        allow(
+            f"{name}-canary",
+            namespace=args.namespace,
+            selector=selector(APP, name, "canary"),
+            egress=[Allowance(ports=(SERVER_PORT,), peers=(staging, production)), *args.kafka.egress],
+            opts=child,
+        )

@@ -59,7 +59,7 @@ def starts(live: RunningStack) -> Answer:
     """Publishes a synthetic event and waits for its Workflow. What the cooldown says of it is the Workflow's affair."""
     if live.settings.drift is None or live.settings.retraining is None:
         return no(f"ml-loop:models.{live.model} has no drift or no retraining")
-    event = _event(live)
+    event = synthetic(live)
     inside = ["python3", "-c", PUBLISH, DRIFT_TOPIC, event.encode().decode(), live.model]
     live.kubectl("-n", live.namespace, "exec", f"deployment/{live.model}-drift", "--", *inside)
     name = f"{live.model}-{Trigger.DRIFT}-{event.id[:EVENT_ID_IN_NAME]}"
@@ -73,8 +73,8 @@ def _drifted(live: RunningStack) -> list[dict[str, Any]]:
     return live.workflows(f"{TRIGGER_LABEL}={Trigger.DRIFT}")
 
 
-def _event(live: RunningStack) -> DriftEvent:
-    """What the detector writes when it sees drift."""
+def synthetic(live: RunningStack) -> DriftEvent:
+    """What the detector writes when it sees drift; its id is a new one each time."""
     assert live.settings.drift is not None  # noqa: S101  # the caller has looked
     now, aliases = datetime.now(UTC), live.aliases or {}
     return DriftEvent(

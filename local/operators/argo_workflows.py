@@ -57,7 +57,7 @@ def adapt(deployment: Manifest, image: str) -> None:
         "env": [
             {"name": "LEADER_ELECTION_DISABLE", "value": "true"},
             # As the chart is told to: docs/decisions/0024.
-            {"name": "DEFAULT_REQUEUE_TIME", "value": "2s"},
+            {"name": "DEFAULT_REQUEUE_TIME", "value": "1s"},
         ],
         "readinessProbe": {"httpGet": {"path": "/healthz", "port": 6060}, "periodSeconds": 2},
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},

@@ -1,4 +1,4 @@
-"""`python3 -m loop canary`: watch the version that has just been staged, and take it back if it is worse.
+"""`python3 -m loop canary`: serve the version that has just been staged, watch it, and take it back if it is worse.
 
 It is compared with the version in production, and what was seen is kept as tags (`CANARY`). One that fails is tagged
 rejected and loses `staging` to the version in production; before the first of these, to the newest version below it
@@ -37,13 +37,19 @@ class CanaryRun:
     say: Say = print
 
     def run(self) -> None:
-        """Raises TakenBackError when the version was taken back; anything else says nothing of it."""
+        """Raises TakenBackError when the version was taken back, and RolloutError where no server can load it.
+
+        What was served before stays then. Anything else says nothing of the version.
+        """
         tags = self.registry.resolve(self.model, self.number).tags
         if reason := tags.get(Tag.REJECTED):
             self._take_back(reason)  # a pod died on the way back
-        if self._named(Alias.STAGING) != self.number:
-            if reason := tags.get(UNJUDGED):
-                self._take_back(reason)  # likewise
+        staged = self._named(Alias.STAGING)
+        if staged != self.number and (reason := tags.get(UNJUDGED)):
+            self._take_back(reason)  # likewise
+        if staged:
+            self.staging.serve(staged)
+        if staged != self.number:
             self.say(f"staging: version {self.number} of {self.model} is not staged any more")
             return
         live = self._named(Alias.PRODUCTION)

@@ -20,15 +20,10 @@ from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_
 
 from contract.names import REFERENCE_ARTIFACT, Env, RunTag, Tag
 from loop.runtime.digests import digest
+from loop.runtime.transfers import PROXIED_TRANSFERS
 
 T = TypeVar("T")
 
-PROXIED_TRANSFERS: Final = {
-    # MLflow 3.17 answers a download from S3 with a presigned URL of the server's own endpoint, which pods may not
-    # reach: through the server there is one address and one permission.
-    "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
-    "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "false",
-}
 DEFAULT_PATIENCE: Final = 180.0
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 10.0

@@ -6,11 +6,11 @@ both. https://doi.org/10.1201/9780429246593
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Final
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from loop.training import rows
 from loop.training.step import TrainingError
@@ -74,5 +74,5 @@ class Pair:
                 found.append(one - other)
         if not math.isfinite(measured) or len(found) < REPLICATES / 2:
             return None
-        wide = float(np.std(found)) * float(stats.norm.isf((1 - LEVEL) / 2 / at_once))
+        wide = float(np.std(found)) * -NormalDist().inv_cdf((1 - LEVEL) / 2 / at_once)
         return Difference(measured - wide, measured + wide)

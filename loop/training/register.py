@@ -1,7 +1,7 @@
-"""`python3 -m loop register`: decide the gate, and register the version with everything an audit asks.
+"""`python3 -m loop register`: decide the gate, register the version with all that an audit asks, and stage what passed.
 
 A rejected candidate is registered too, tagged `rejected`: "why did that drift not lead to a new model?" is then
-answered by the registry itself, with numbers. `staging` does not move for it: `stage` takes versions that passed only.
+answered by the registry itself, with numbers. `staging` does not move for it: only what passed is staged.
 Idempotent by the workflow's name: a retried step finds the version it made.
 """
 
@@ -19,6 +19,7 @@ from loop.runtime.registry import Registry
 from loop.training import checks, evaluations
 from loop.training.chance import Pair
 from loop.training.gate import Evaluation, GateDecision, asked, decide, sliced
+from loop.training.stage import stage
 from loop.training.step import TrainingError, experiment, number, optional, run_step, setting, trigger, write_output
 
 
@@ -56,6 +57,8 @@ def register() -> None:
     )
     version = registry.register(name, run_id, model_id, tags, key=Tag.WORKFLOW)
     report(name, str(version.version), version.tags[Tag.GATE], decision)
+    if version.tags[Tag.GATE] == GateResult.PASSED:
+        stage(registry, name, str(version.version))
 
 
 def _sign(tags: dict[str, str], name: str, key: Path, folder: Path) -> None:

@@ -12,8 +12,6 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from sklearn import metrics
 
 from contract.names import EVALUATED_ROWS, Env
 from loop.training.step import TrainingError
@@ -29,28 +27,41 @@ AGREES: Final = 1e-4
 def auc(outcome: Any, prediction: Any) -> float:
     """The area under the ROC curve by ranks; scikit-learn's own takes twenty times as long, and is asked thousands of
     times. Raises ValueError for other than two outcomes."""
+    from scipy import stats  # noqa: PLC0415  # half a second, of which a gate without rows needs nothing
+
     negative, positive = np.unique(outcome)
     ones = int(np.sum(outcome == positive))
     ranks = stats.rankdata(prediction)[outcome == positive]
     return float((ranks.sum() - ones * (ones + 1) / 2) / (ones * np.sum(outcome == negative)))
 
 
+def _sklearn(name: str) -> Callable[[Any, Any], Any]:
+    """scikit-learn's score of this name, which is imported when it is first asked for."""
+
+    def score(outcome: Any, prediction: Any) -> Any:
+        from sklearn import metrics  # noqa: PLC0415  # as above
+
+        return getattr(metrics, name)(outcome, prediction)
+
+    return score
+
+
 SCORES: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
     "auc": auc,
     "roc_auc": auc,
-    "average_precision": metrics.average_precision_score,
-    "accuracy": metrics.accuracy_score,
-    "balanced_accuracy": metrics.balanced_accuracy_score,
-    "f1": metrics.f1_score,
-    "precision": metrics.precision_score,
-    "recall": metrics.recall_score,
-    "log_loss": metrics.log_loss,
-    "brier": metrics.brier_score_loss,
-    "r2": metrics.r2_score,
-    "rmse": metrics.root_mean_squared_error,
-    "mse": metrics.mean_squared_error,
-    "mae": metrics.mean_absolute_error,
-    "mape": metrics.mean_absolute_percentage_error,
+    "average_precision": _sklearn("average_precision_score"),
+    "accuracy": _sklearn("accuracy_score"),
+    "balanced_accuracy": _sklearn("balanced_accuracy_score"),
+    "f1": _sklearn("f1_score"),
+    "precision": _sklearn("precision_score"),
+    "recall": _sklearn("recall_score"),
+    "log_loss": _sklearn("log_loss"),
+    "brier": _sklearn("brier_score_loss"),
+    "r2": _sklearn("r2_score"),
+    "rmse": _sklearn("root_mean_squared_error"),
+    "mse": _sklearn("mean_squared_error"),
+    "mae": _sklearn("mean_absolute_error"),
+    "mape": _sklearn("mean_absolute_percentage_error"),
 }
 """Metrics of an outcome and a prediction, by their usual names."""
 

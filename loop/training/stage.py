@@ -1,5 +1,6 @@
 """`python3 -m loop stage`: move the alias `staging` to a registered version that passed its gate, and nothing else.
 
+The step `register` stages what it has registered in the same way; this command is for what was registered before.
 Idempotent; a late retry never moves `staging` back from a newer version.
 """
 
@@ -11,9 +12,8 @@ from loop.runtime.registry import Registry
 from loop.training.step import TrainingError, run_step, setting
 
 
-def stage() -> None:
-    name, number = setting(Env.MODEL), setting(Env.MODEL_VERSION)
-    registry = Registry()
+def stage(registry: Registry, name: str, number: str) -> None:
+    """Raises TrainingError for a version that did not pass, or was taken back."""
     version = registry.resolve(name, number)
     gate = version.tags.get(Tag.GATE, "none")
     if gate != GateResult.PASSED:
@@ -34,4 +34,4 @@ def stage() -> None:
 
 def main() -> int:
     Stage.parse(sys.argv[1:])
-    return run_step(stage)
+    return run_step(lambda: stage(Registry(), setting(Env.MODEL), setting(Env.MODEL_VERSION)))

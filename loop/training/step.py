@@ -1,20 +1,20 @@
 """What all steps share: settings from the environment, the image's command, outputs for Argo, a sentence on failure.
 
-External: the image's commands, which run with the step's own rights.
+External: the image's commands, which run with the step's own rights. MLflow is imported when it is needed: that takes
+seconds, in which the image's command can be at work.
 """
 
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 
-from mlflow.exceptions import MlflowException
-
 from contract.names import Env, Trigger
 from loop.runtime import command
-from loop.runtime.registry import PROXIED_TRANSFERS, RegistryError
+from loop.runtime.transfers import PROXIED_TRANSFERS
 
 
 class TrainingError(Exception):
@@ -23,7 +23,22 @@ class TrainingError(Exception):
 
 def run_step(step: Callable[[], None]) -> int:
     """The exit code of a step: what it refuses, and what MLflow refuses it, is a sentence for the user."""
-    return command.run(step, TrainingError, RegistryError, MlflowException)
+
+    def said() -> None:
+        try:
+            step()
+        except TrainingError:
+            raise
+        except Exception as error:
+            from mlflow.exceptions import MlflowException  # noqa: PLC0415
+
+            from loop.runtime.registry import RegistryError  # noqa: PLC0415
+
+            if isinstance(error, RegistryError | MlflowException):
+                raise TrainingError(str(error)) from error
+            raise
+
+    return command.run(said, TrainingError)
 
 
 def setting(name: Env) -> str:
@@ -77,9 +92,9 @@ def run_user_command(name: str, arguments: Sequence[str], environment: Mapping[s
     """Run the image's command with the contract's environment. Raises `TrainingError` unless it ends with exit code 0.
 
     Its output goes through as it comes; the last line of stderr is kept for the sentence, as that is where Python names
-    the exception.
+    the exception. Says how long it took: the rest of the step's time is the loop's own.
     """
-    last = ""
+    last, began = "", time.monotonic()
     try:
         process = subprocess.Popen(
             arguments,
@@ -99,6 +114,7 @@ def run_user_command(name: str, arguments: Sequence[str], environment: Mapping[s
         except BaseException:  # SIGTERM, too: whoever stops the step stops the command
             process.terminate()
             raise
+    print(f"the {name} command took {time.monotonic() - began:.1f} s", flush=True)
     if process.returncode != 0:
         said = f": {last[:500]}" if last else ""
         raise TrainingError(f"the {name} command must end with exit code 0, and ended with {process.returncode}{said}")

@@ -15,7 +15,7 @@ from tests.e2e.station import Station
 from tests.e2e.store import logs
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
-STEPS = ("train", "evaluate", "register", "promote-to-staging")
+STEPS = ("train", "evaluate", "register")
 RECENT = 11
 """Seconds. Argo takes a pod that is gone sooner for one that it does not see yet, and makes it again."""
 HELD = """\

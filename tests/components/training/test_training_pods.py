@@ -49,11 +49,9 @@ def test_the_user_s_code_runs_as_the_account_that_may_do_the_least(recording: Re
     assert spec(recording)["serviceAccountName"] == "recommender-train"
     assert {name: account for name, account in accounts.items() if account} == {
         "register": "recommender-gate",
-        "promote-to-staging": "recommender-gate",
         "report-failure": "recommender-gate",
         "cooldown": "recommender-cooldown",
         "settle": "recommender-cooldown",
-        "rollout": "recommender-rollout",
         "canary": "recommender-rollout",
     }
     images = {name: each["container"]["image"] for name, each in pod_templates(recording).items()}
@@ -70,7 +68,7 @@ def test_only_the_executor_and_steps_that_call_the_api_see_a_token(recording: Re
         mounts = {str(each["name"]): each.get("volumeMounts", []) for _, each in containers(pod)}
         seen[name] = {each for each, found in mounts.items() if folder in [mount["mountPath"] for mount in found]}
     executor = {"init", "wait"}
-    calling = {name: executor | {"main"} for name in ("cooldown", "settle", "rollout", "canary", "report-failure")}
+    calling = {name: executor | {"main"} for name in ("cooldown", "settle", "canary", "report-failure")}
     assert seen == dict.fromkeys(pod_templates(recording), executor) | calling
 
 
@@ -104,17 +102,6 @@ def test_the_cooldown_step_understands_its_command(recording: Recording) -> None
     assert given.run == "{{workflow.uid}}"
 
 
-def test_the_rollout_step_rolls_staging(recording: Recording) -> None:
-    assert template(recording, "rollout")["container"]["command"][3:] == [
-        "rollout",
-        "--namespace=mlflow",
-        "--service=recommender-staging",
-        "--model=recommender",
-        "--alias=staging",
-        "--timeout=300",
-    ]
-
-
 def test_settings_reach_the_steps() -> None:
     found = build(with_settings(dataUri="s3://books/sales.csv", timeout="30m", parameters={"degree": 3}))
     for name in ("train", "evaluate"):
@@ -130,9 +117,9 @@ def test_settings_reach_the_steps() -> None:
 
 
 def test_a_run_may_wait_for_another_one_and_still_take_its_own_time(recording: Recording) -> None:
-    """In order: train, two evaluations at once, register, stage, rollout, canary; the cooldown before them."""
+    """In order: train, two evaluations at once, register, a canary that rolls out; the cooldown before them."""
     hour, short = 3600, 600
-    assert spec(recording)["activeDeadlineSeconds"] == 2 * (2 * hour + 5 * short + 60)
+    assert spec(recording)["activeDeadlineSeconds"] == 2 * (2 * hour + 3 * short + 60 + 2 * 300)
 
 
 def test_a_dead_pod_is_replaced_and_an_answer_is_final(recording: Recording) -> None:
@@ -180,7 +167,7 @@ def refusals(manifest: Mapping[str, Any]) -> list[str]:
 def test_every_pod_passes_restricted_under_a_controller_that_restricts_nothing(recording: Recording) -> None:
     manifest = recording.inputs("WorkflowTemplate")
     built = list(pods("argoproj.io/WorkflowTemplate", manifest, Stack()))
-    assert len(built) == len(pod_templates(recording)) == 9
+    assert len(built) == len(pod_templates(recording)) == 7
     assert {str(each["name"]) for pod in built for _, each in containers(pod)} == {"init", "wait", "main"}
     assert refusals(manifest) == []
 
@@ -192,8 +179,8 @@ def test_without_the_patch_the_executor_would_be_refused(recording: Recording) -
     assert refused == {"init", "wait"}
 
 
-def test_only_the_rollout_reaches_the_servers(recording: Recording) -> None:
-    policy = recording.inputs("NetworkPolicy", "training-rollout")["spec"]
+def test_only_the_canary_reaches_the_servers(recording: Recording) -> None:
+    policy = recording.inputs("NetworkPolicy", "training-canary")["spec"]
     (rule,) = policy["egress"]
     assert [port["port"] for port in rule["ports"]] == [8080]
     labels = {
@@ -201,7 +188,7 @@ def test_only_the_rollout_reaches_the_servers(recording: Recording) -> None:
         for name, each in pod_templates(recording).items()
     }
     wanted = policy["podSelector"]["matchLabels"]
-    assert [name for name, found in labels.items() if wanted.items() <= found.items()] == ["rollout"]
+    assert [name for name, found in labels.items() if wanted.items() <= found.items()] == ["canary"]
 
 
 def test_the_canary_watches_the_staged_version_beside_production(recording: Recording) -> None:

@@ -46,7 +46,8 @@ def test_the_model_keeps_the_contract_passes_its_gate_and_answers_the_instance(b
     run_id = bench.written("run_id")
     code, said = bench.train(run_id)
     assert code == 0, said
-    facts = [line for line in said.splitlines()[2:] if not line.startswith(("load: ", "answers: "))]
+    told = ("the train command took ", "run: ", "data fingerprint: ", "load: ", "answers: ")
+    facts = [line for line in said.splitlines() if not line.startswith(told)]
     assert facts == [f"features: {', '.join(data.FEATURES)}", "reference window: 2000 rows"]
     uri = f"runs:/{run_id}/model"
     bench.patch.setenv("ML_LOOP_MODEL_URI", uri)

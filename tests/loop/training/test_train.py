@@ -19,6 +19,7 @@ def test_a_run_that_keeps_the_contract_passes_and_each_fact_is_one_line(bench: B
     run_id = bench.run()
     code, said = bench.train(run_id)
     lines = said.splitlines()
+    assert re.fullmatch(r"the train command took \d+\.\d s", lines.pop(0))
     assert re.fullmatch(r"load: \d+\.\d s, \d+ MiB at most", lines.pop(2))
     facts = [f"run: {run_id}", f"data fingerprint: {DATA}", "features: price, pages", "reference window: 120 rows"]
     assert (code, lines) == (0, facts)
