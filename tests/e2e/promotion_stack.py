@@ -214,7 +214,7 @@ class PromotionStack:
         )
 
     def stage(self, version: int) -> None:
-        """What the training's step `register` does, and the beginning of its `canary`. Raises CalledProcessError with its words."""
+        """What the step `register` does, and the beginning of `canary`. Raises CalledProcessError with its words."""
         MlflowClient().set_registered_model_alias(self.name, "staging", str(version))
         rollout = Rollout(namespace=self.name, service=f"{self.name}-staging", model=self.name, alias=Alias.STAGING)
         command = [sys.executable, "-m", "loop", rollout.NAME, *rollout.argv()]
