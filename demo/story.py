@@ -75,7 +75,10 @@ class Answering:
 
 
 def _scores(model: Pipeline) -> Callable[[pd.DataFrame], NDArray[np.float64]]:
-    return lambda rows: np.asarray(model.predict_proba(rows[data.FEATURES]))[:, 1]
+    def answer(rows: pd.DataFrame) -> NDArray[np.float64]:
+        return np.asarray(model.predict_proba(rows[data.FEATURES]), np.float64)[:, 1]
+
+    return answer
 
 
 def phase(play: Play) -> Mapping[int, str]:

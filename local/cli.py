@@ -59,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
     forget = commands.add_parser("erase", help="take a user's rows out of a model's record")
     forget.add_argument("--model", default="", help="whose record")
     forget.add_argument("--user-id", default="", help="whose rows, as X-User-Id said it")
-    forget.set_defaults(run=lambda given: record.erase(Paths.default(), given.model, given.user_id))
+    forget.set_defaults(run=run_erase)
     _model_commands(commands)
     return root
 
@@ -116,6 +116,10 @@ def run_demo(arguments: argparse.Namespace) -> int:
     paths = Paths.default()
     with exclusive(paths, "make demo"):
         return demo.run_demo(paths, CONSOLE, approve=arguments.approve, keep=arguments.keep)
+
+
+def run_erase(arguments: argparse.Namespace) -> int:
+    return record.erase(Paths.default(), arguments.model, arguments.user_id)
 
 
 def run_restore(arguments: argparse.Namespace) -> int:

@@ -1,5 +1,6 @@
 """The demo's table is what the record holds, by phases that the rows make, and by ways of keeping a model."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -51,9 +52,11 @@ def play(tmp_path: Path) -> Play:
 @pytest.fixture
 def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ObjectFolder:
     """Version 1 answers, from step 7 on version 2 every fifth: it knows the people in group quarters, too."""
-    monkeypatch.setattr(
-        mlflow.pyfunc, "load_model", lambda uri: FirstVersion if uri == "models:/employment/1" else None
-    )
+
+    def load(uri: str) -> type[FirstVersion] | None:
+        return FirstVersion if uri == "models:/employment/1" else None
+
+    monkeypatch.setattr(mlflow.pyfunc, "load_model", load)
     folder = objects.folder((tmp_path / "record").as_uri())
     for kind in archive.RowKind:
         rows = [row for step in range(STEPS) for row in lines(kind, step, np.random.default_rng(step))]
@@ -86,7 +89,8 @@ def lines(kind: archive.RowKind, step: int, chance: np.random.Generator) -> list
 
 
 def asked(version: str, moment: datetime, row: list[Any], score: float) -> dict[str, Any]:
-    features, predictions = pd.Series(row).to_json(orient="values"), f"[{1 - score}, {score}]"
+    values = [None if pd.isna(each) else each for each in row]
+    features, predictions = json.dumps(values), f"[{1 - score}, {score}]"
     return {
         "version": version,
         "asked_at": moment,
