@@ -8,6 +8,7 @@ import errno
 import json
 import logging
 import os
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Final
@@ -39,6 +40,8 @@ CODES: Final = {
     BusyError.status: TEMPORARILY_UNAVAILABLE,
 }
 REFUSALS: Final = Counter(metrics.REFUSALS.name, metrics.REFUSALS.help, metrics.REFUSALS.labels)
+HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:@/\\\s]+)(:[0-9]{1,5})?")
+"""A name or an address, and maybe a port. MLflow compares by patterns, for which `127.0.0.1:80@evil` has any port."""
 log = logging.getLogger(__name__)
 
 
@@ -72,6 +75,9 @@ class AuthorizationMiddleware:
             await self.inner(scope, receive, send)
             return
         request = _request(scope)
+        if not all(HOST.fullmatch(value) for name, value in request.headers if name == "host"):
+            await _refuse(request, Refusal("Host is no name with a port"), scope, receive, send)
+            return
         if request.method not in READING and request.named == STREAMED:
             await self._hand_on(request, scope, receive, send)
             return
