@@ -1,8 +1,12 @@
 """Runs in a pod's network: answers at the ports, and calls whomever a line of its input names."""
 
 import asyncio
+import itertools
 import json
 import sys
+
+SOURCES = itertools.count(20_000)
+"""Ports that calls come from, each once: one that the kernel still tracks would pass as a part of an older call."""
 
 
 class Echo(asyncio.DatagramProtocol):
@@ -40,7 +44,7 @@ async def calls(address: str, kind: str, port: int, patience: float) -> bool:
 
 
 async def by_tcp(address: str, port: int) -> bool:
-    reader, writer = await asyncio.open_connection(address, port)
+    reader, writer = await asyncio.open_connection(address, port, local_addr=("0.0.0.0", next(SOURCES)))  # noqa: S104
     try:
         writer.write(b"ping")
         return await reader.readexactly(4) == b"ping"
@@ -50,7 +54,8 @@ async def by_tcp(address: str, port: int) -> bool:
 
 async def by_udp(address: str, port: int) -> bool:
     loop = asyncio.get_running_loop()
-    transport, caller = await loop.create_datagram_endpoint(Caller, remote_addr=(address, port))
+    source = ("0.0.0.0", next(SOURCES))  # noqa: S104  # its network is its own
+    transport, caller = await loop.create_datagram_endpoint(Caller, local_addr=source, remote_addr=(address, port))
     try:
         transport.sendto(b"ping")
         return await caller.answer == b"ping"

@@ -64,7 +64,8 @@ def test_the_gate_may_not_move_production_and_its_attempt_is_counted(station: St
     assert refused.value.error_code == "PERMISSION_DENIED"
     assert refused.value.message == (
         f"PERMISSION_DENIED: {who} asked for POST registered-models/alias (production) of the guarded model {MODEL}, "
-        f"which only system:serviceaccount:{LOOP}:{MODEL}-promote may"
+        f"which only system:serviceaccount:{LOOP}:{MODEL}-promote may. "
+        f"To promote a version, change ml-loop:models.{MODEL}.production in the stack's settings and apply them"
     )
     assert counted(station, who) == before + 1
     assert MlflowClient().get_registered_model(MODEL).aliases == aliases
