@@ -194,7 +194,7 @@ class PromotionStack:
 
     def told(self) -> Sequence[Mapping[str, Any]]:
         """The notices that the webhook was sent."""
-        return webhook.notices(self.kubectl("logs", webhook.APP))
+        return webhook.notices(self.kubectl("logs", f"deploy/{webhook.APP}"))
 
     @property
     def aliases(self) -> dict[str, str]:

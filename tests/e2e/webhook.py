@@ -53,10 +53,14 @@ def notified(model: str, namespace: pulumi.Input[str], image: str, tracking: Tra
         opts=here,
     )
     taking = restricted_container("webhook", image, resources(cpu="10m", memory="32Mi", memory_limit="64Mi"))
-    server = k8s.core.v1.Pod(
+    server = k8s.apps.v1.Deployment(
         "webhook",
         metadata=metadata,
-        spec=pod({**taking, "command": ["python3", "-c", TAKE]}),
+        spec={
+            "replicas": 1,
+            "selector": {"match_labels": found},
+            "template": {"metadata": {"labels": its}, "spec": pod({**taking, "command": ["python3", "-c", TAKE]})},
+        },
         opts=depending_on(here, policy),
     )
     port: k8s.core.v1.ServicePortArgsDict = {"port": PORT}
