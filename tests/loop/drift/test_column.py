@@ -149,6 +149,6 @@ def test_answers_that_cannot_be_watched_are_said(answers: str | None, said: str)
 
 def test_a_cell_that_is_neither_true_nor_false_is_said() -> None:
     with pytest.raises(
-        BadReferenceError, match="holds what is no boolean in the watched column 'new': 'yes' is neither"
+        BadReferenceError, match="holds what is not a boolean in the watched column 'new': 'yes' is neither"
     ):
         parse("3", {"window": csv_of("price,color,new,when", "1,red,yes,")}, ("new",), MIXED)
