@@ -165,7 +165,8 @@ class InputCheck:
         )
         inner = tuple(shape[1:])
         fits = inner in ((), (1,)) if scalar else row_shape is None or _fits(inner, row_shape)
-        if not shape or shape[0] < 1 or not fits:
+        # An empty list is a value; among more dimensions, a size of 0 would let a few bytes name any number of lists.
+        if not shape or shape[0] < 1 or not fits or (min(inner, default=1) < 1 and inner != (0,)):
             expected = ["rows", 1] if scalar else expected
             said = "[" + ", ".join(map(str, expected)) + "]"
             raise RejectedError(f"input {name!r} has shape {shape}, expected {said} with at least one row")
@@ -174,8 +175,9 @@ class InputCheck:
         wanted = int(np.prod(shape, dtype=int))
         if len(flat) != wanted:
             raise RejectedError(f"input {name!r} has {len(flat)} values, its shape {shape} needs {wanted}")
-        for size in reversed(() if scalar else inner):
-            flat = [flat[start : start + size] for start in range(0, len(flat), size)]
+        for level in reversed(range(0 if scalar else len(inner))):
+            size, lists = inner[level], int(np.prod(shape[: level + 1], dtype=int))
+            flat = [flat[at * size : (at + 1) * size] for at in range(lists)]
         return flat
 
     def batch(self, rows: list[Row], parameters: object = None, raw: list[Any] | None = None) -> Batch:

@@ -1,6 +1,7 @@
 """Every type that a signature can have, as requests bring it."""
 
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from mlflow.types.schema import AnyType, Array, Map, Object, Property
 from request_checks import reason, v2
 
 from loop.model import answers
+from loop.model.errors import RejectedError
 from loop.model.requests import InputCheck
 
 
@@ -134,6 +136,15 @@ def test_a_tensor_of_any_rank_comes_row_by_row_or_whole(dtype: str, shape: tuple
     whole = check.v2(v2(InferInput("anything", [2, *inner], "FP64", np.array([row, row], object).ravel().tolist())))
     assert np.array_equal(whole.model_input, batch.model_input)
     assert answers.plain(whole.rows) == [np.array(row, object).ravel().tolist()] * 2
+
+
+@pytest.mark.parametrize("part", [ColSpec(Array(DataType.string), "x"), TensorSpec(np.dtype("int64"), (-1, -1), "x")])
+def test_an_empty_list_is_a_tensor_and_sizes_below_one_are_none_beside_others(part: ColSpec | TensorSpec) -> None:
+    check = of(part)
+    assert answers.plain(check.v2(v2(InferInput("x", [2, 0], "BYTES", []))).raw) == [{"x": []}, {"x": []}]
+    for shape, data in (([1, 1_000_000_000, 0], []), ([1, 0, 1], []), ([1, -1, -1], [1])):
+        with pytest.raises(RejectedError, match=re.escape(f"input 'x' has shape {shape}, expected [")):
+            check.v2(v2(InferInput("x", shape, "BYTES", data)))
 
 
 @pytest.mark.parametrize(
