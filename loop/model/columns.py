@@ -27,7 +27,7 @@ class Column:
     null: object = np.nan
     """What the model gets for a missing text. pandas reads one as NaN; some models want None."""
     categorical: bool = False
-    """The model takes this text as pandas' categories."""
+    """The model takes these texts, integers or booleans as pandas' categories."""
     takes_null: bool = False
     """The model answers NaN in this required column of floats."""
 
@@ -54,6 +54,10 @@ class Column:
             return self._objects(
                 [None if cell is None else self._one(at, cell) for at, cell in enumerate(cells)], cells
             )
+        if self.categorical:
+            return pd.Categorical(
+                [None if cell is None else self._one(at, cell) for at, cell in enumerate(cells)]
+            ), list(cells)
         if self.kind in values.FLOATS or self.kind in values.INTEGERS:
             return self._numbers(values.NUMPY[self.kind], cells)
         if self.kind is DataType.boolean and None not in cells:
@@ -62,10 +66,6 @@ class Column:
             moments = [np.datetime64("NaT") if cell is None else self._one(at, cell) for at, cell in enumerate(cells)]
             array = np.array(moments, "datetime64[ns]")
             return array, [None if pd.isna(each) else pd.Timestamp(each).isoformat() for each in array]
-        if self.categorical:
-            return pd.Categorical(
-                [None if cell is None else self._one(at, cell) for at, cell in enumerate(cells)]
-            ), list(cells)
         null = self.null if self.kind is DataType.string else None  # NaN alone is no boolean to MLflow
         return self._objects([null if cell is None else self._one(at, cell) for at, cell in enumerate(cells)], cells)
 

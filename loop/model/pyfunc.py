@@ -1,6 +1,7 @@
 """An MLflow model of any flavor, loaded as it is served: asked in batches where it takes them, else row by row."""
 
 import logging
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +30,10 @@ _JOINED: Final = (2, 3, 5, 16, 64)
 """Rows that are asked together to see whether a model answers them as alone, to the last bit."""
 _MOST_COLUMNS: Final = 100
 """Columns that are asked one by one whether they may be null."""
+_CATEGORIES: Final = (DataType.integer, DataType.long, DataType.boolean)
+"""What may be pandas' categories besides text."""
+_CHOSEN_FROM: Final = 6
+"""Of so many of those columns each choice is tried."""
 
 
 class ServableModel:
@@ -128,23 +133,35 @@ class ServableModel:
         return True
 
     def _learn_categories(self, rows: list[Any]) -> None:
-        """Give a model that refuses text its text as pandas' categories, which LightGBM and XGBoost are trained with.
+        """Give a model that refuses its text, integers or booleans as such those that it learned as pandas' categories.
 
-        Both know their categories by name. What tells them by their place answers a row otherwise alone than among
-        others, which training refuses.
+        LightGBM and XGBoost know the categories of a column by name. What tells them by their place answers a row
+        otherwise alone than among others, which training refuses. Which columns are categories LightGBM only counts: of
+        several choices that a model takes none is guessed.
         """
         text = [column for column in self.check.columns if column.kind is DataType.string]
-        if not text or self.check.hinted or self.agent or self._takes(rows):
+        other = [column for column in self.check.columns if column.kind in _CATEGORIES][:_CHOSEN_FROM]
+        if not (text or other) or self.check.hinted or self.agent or self._takes(rows):
             return
         signature = self._model.metadata.signature
-        for column in text:
-            column.categorical = True
         # MLflow's enforcement knows no categories; what is asked was checked column by column.
         self._model.metadata.signature = enforced.params_only(signature)
-        if not self._takes(rows[:1]):
-            for column in text:
-                column.categorical = False
+        chosen = [[*text, *few] for count in range(len(other) + 1) for few in combinations(other, count)]
+        taken = [columns for columns in chosen if columns and self._takes_as_categories(columns, rows[:1])]
+        if len(taken) == 1:
+            for column in taken[0]:
+                column.categorical = True
+        else:
             self._model.metadata.signature = signature
+
+    def _takes_as_categories(self, columns: list[Column], rows: list[Any]) -> bool:
+        for column in columns:
+            column.categorical = True
+        try:
+            return self._takes(rows)
+        finally:
+            for column in columns:
+                column.categorical = False
 
     def _learn_series(self, rows: list[Any]) -> None:
         """Give a model its one column of text as a series where it gives no answer for each row of a frame.

@@ -137,7 +137,7 @@ def _short(answer: object) -> str:
 
 def _remedy(said: str) -> str:
     """What helps where a library's own words do not say it."""
-    if "category" in said or "pandas dtypes must be" in said:  # LightGBM, XGBoost: MLflow hands on text, not categories
+    if "categor" in said or "pandas dtypes must be" in said:  # LightGBM, XGBoost: MLflow hands on text, not categories
         return " (MLflow gives a model text, no pandas categories: encode them in a pipeline that is part of the model)"
     if said.endswith("is missing (null)"):
         return "; give the signature an example with missing values, and let the model take them"

@@ -74,6 +74,26 @@ def lightgbm_category() -> pd.DataFrame:
     return rows
 
 
+def lightgbm_categories_of_integers() -> pd.DataFrame:
+    """Text and integers, all of them categories."""
+    rows, target = categories()
+    rows = rows.drop(columns="adult").assign(deck=np.arange(len(rows)) % 4).astype({"deck": "category"})
+    model = lightgbm.LGBMClassifier(n_estimators=10, verbose=-1).fit(rows, target)
+    signature = infer_signature(rows, model.predict(rows))
+    mlflow.lightgbm.log_model(model, name="model", signature=signature, pip_requirements=REQUIREMENTS)
+    return rows
+
+
+def xgboost_categories_of_integers() -> pd.DataFrame:
+    """Text and integers as categories, beside integers and booleans that are none, which XGBoost tells apart."""
+    rows, target = categories()
+    rows = rows.assign(berth=np.arange(len(rows)) % 9, deck=np.arange(len(rows)) % 4).astype({"deck": "category"})
+    model = xgboost.XGBClassifier(n_estimators=10, enable_categorical=True).fit(rows, target)
+    signature = infer_signature(rows, model.predict(rows))
+    mlflow.xgboost.log_model(model, name="model", signature=signature, pip_requirements=REQUIREMENTS)
+    return rows
+
+
 def xgboost_category() -> pd.DataFrame:
     rows, target = categories()
     model = xgboost.XGBClassifier(n_estimators=10, enable_categorical=True).fit(rows, target)
@@ -142,6 +162,8 @@ CASES: dict[str, Case] = {
     "lightgbm_pipeline": Case(train=lightgbm_pipeline, null="age", unseen={"passengerClass": "4th"}),
     "lightgbm_booster": Case(train=lightgbm_booster, null="Ozone", parquet=True),
     "lightgbm_category": Case(train=lightgbm_category, unseen={"passengerClass": "4th"}),
+    "lightgbm_categories_of_integers": Case(train=lightgbm_categories_of_integers, unseen={"passengerClass": "4th"}),
+    "xgboost_categories_of_integers": Case(train=xgboost_categories_of_integers),
     "lightgbm_probabilities": Case(train=lightgbm_probabilities),
     "xgboost_category": Case(train=xgboost_category),
     "xgboost_missing": Case(train=xgboost_missing, null="Wind"),
