@@ -119,9 +119,9 @@ def test_the_gate_moves_staging_and_promotion_alone_the_others(server: GuardedSe
         refused = server.ask("POST", ALIAS, GATE, {**version, "alias": alias})
         assert refused.denied
         others = f"{ACCOUNTS[HEAL]}, {ACCOUNTS[PROMOTE]}" if alias == "production" else ACCOUNTS[PROMOTE]
-        assert refused.message == (
+        assert refused.message.startswith(
             f"{ACCOUNTS[GATE]} asked for POST registered-models/alias ({alias}) of the guarded model guarded, "
-            f"which only {others} may"
+            f"which only {others} may. "
         )
         assert server.ask("DELETE", ALIAS, GATE, {"name": "guarded", "alias": alias}).denied
     server.made("DELETE", ALIAS, GATE, {"name": "guarded", "alias": "staging"})
@@ -188,9 +188,8 @@ def test_a_refusal_is_counted_and_logged_in_one_line(server: GuardedServer, thin
     assert server.ask("POST", ALIAS, TRAIN, body).denied
     assert server.refusals(**series) == before + 1
     (line,) = [line for line in server.log().splitlines() if "forged" in line]
-    assert line.endswith(
-        f"(production refused: forged) of the guarded model guarded, which only {ACCOUNTS[PROMOTE]} may"
-    )
+    said = f"(production refused: forged) of the guarded model guarded, which only {ACCOUNTS[PROMOTE]} may"
+    assert said in line
 
 
 def test_promotion_deletes_a_version_and_its_model(server: GuardedServer, things: Things) -> None:
