@@ -69,7 +69,7 @@ def test_no_request_fails_while_versions_go_forward_and_back(
     visible = load.only(version, began)
     assert visible is not None
     told = model.kubectl("logs", "-l", f"{PROMOTER}={model.name}-promote-v{version}", "--tail=-1")
-    assert "messages were skipped: they are no predictions" in told
+    assert "messages were skipped: they are not predictions" in told
     print(f"version {version} was the only one to answer after {visible:.1f} s")
 
 
