@@ -4,7 +4,6 @@ External: the command (`python3 -m loop notify`), the webhook, and the Secret wi
 stack. The pod's account reads what the page's reads, and writes one ConfigMap, in which it keeps what it has told.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,12 +17,11 @@ from components.kit.identities import RoleRule, account_with
 from components.kit.labels import labels, selector
 from components.kit.network import ANYWHERE, Allowance, allow
 from components.kit.options import depending_on
-from components.kit.pod import Container, Mount, PodSpec, arguments, pod, resources, restricted_container
+from components.kit.pod import Mount, PodSpec
 from components.kit.surroundings import traffic
-from components.observability.page import CONTENT, FILE, READS, SOURCES
+from components.observability.page import CONTENT_FILE, FILE, READS, SOURCES, reading_pod
 from contract.commands import Notify
 from contract.notices import NOTIFIER, SIGNING_FILE, URL_FILE, WEBHOOK_FOLDER
-from contract.page import PAGE_PORT
 from settings.notifications import Notifications
 
 JOURNAL: Final[RoleRule] = {
@@ -95,26 +93,18 @@ class LoopNotifier(pulumi.ComponentResource):
 
 def _pod(args: LoopNotifierArgs, account: Output[str], content: Output[str]) -> PodSpec:
     settings = args.settings
-    command = Notify(
-        content=f"{CONTENT['mount_path']}/{FILE}",
-        on=settings.on,
-        format=settings.format,
-        signed=settings.signing is not None,
+    command = Notify(content=CONTENT_FILE, on=settings.on, format=settings.format, signed=settings.signing is not None)
+    return reading_pod(
+        "notifier",
+        args.image,
+        args.tracking,
+        command,
+        account=account,
+        content=content,
+        ready="/readyz",
+        mounts=[WEBHOOK],
+        volumes=[_webhook(settings)],
     )
-    container: Container = {
-        **restricted_container(
-            "notifier", args.image, resources(cpu="10m", memory="64Mi", memory_limit="192Mi"), [CONTENT, WEBHOOK]
-        ),
-        "command": Notify.entry(),
-        "args": arguments(command),
-        "env": args.tracking.reading.env,
-        "ports": [{"name": "http", "container_port": PAGE_PORT}],
-        "startup_probe": _probe("/healthz", period=1, failures=60),
-        "readiness_probe": _probe("/readyz", period=10, failures=3),
-        "liveness_probe": _probe("/healthz", period=20, failures=3),
-    }
-    volumes: Sequence[Any] = [{"name": CONTENT["name"], "config_map": {"name": content}}, _webhook(settings)]
-    return {**pod(container, volumes=volumes, service_account=account), "automount_service_account_token": True}
 
 
 def _webhook(settings: Notifications) -> Any:
@@ -126,8 +116,3 @@ def _webhook(settings: Notifications) -> Any:
         if each is not None
     ]
     return {"name": WEBHOOK["name"], "projected": {"sources": sources}}
-
-
-def _probe(path: str, *, period: int, failures: int) -> k8s.core.v1.ProbeArgsDict:
-    asked: k8s.core.v1.HTTPGetActionArgsDict = {"path": path, "port": "http"}
-    return {"http_get": asked, "period_seconds": period, "failure_threshold": failures, "timeout_seconds": 5}

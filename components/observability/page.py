@@ -20,7 +20,7 @@ from components.kit.network import API_SERVER, Allowance, Peers, allow, pods
 from components.kit.options import depending_on
 from components.kit.pod import Container, Mount, PodSpec, arguments, pod, resources, restricted_container
 from components.serving.gateway import API_VERSION, Gateway
-from contract.commands import Page
+from contract.commands import Command, Page
 from contract.names import METRICS_PORT, SERVER_PORT
 from contract.page import PAGE_PATH, PAGE_PORT, PAGE_SERVICE
 
@@ -29,6 +29,7 @@ FILE: Final = "content.json"
 SOURCES: Final = (API_SERVER, Allowance(ports=(SERVER_PORT, METRICS_PORT), peers=(pods({}),)))
 """Where it reads, besides MLflow: Kubernetes' objects, and what the loop's pods export."""
 CONTENT: Final[Mount] = {"name": "content", "mount_path": "/etc/loop-page", "read_only": True}
+CONTENT_FILE: Final = f"{CONTENT['mount_path']}/{FILE}"
 READS: Final[tuple[RoleRule, ...]] = (
     {"api_groups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["list"]},
     {"api_groups": ["gateway.networking.k8s.io"], "resources": ["httproutes"], "verbs": ["list"]},
@@ -108,26 +109,44 @@ class LoopPage(pulumi.ComponentResource):
 
 
 def _pod(args: LoopPageArgs, account: Output[str], content: Output[str]) -> PodSpec:
+    command = Page(content=CONTENT_FILE, port=PAGE_PORT)
+    return reading_pod("page", args.image, args.tracking, command, account=account, content=content)
+
+
+def reading_pod(
+    name: str,
+    image: str,
+    tracking: Tracking,
+    command: Command,
+    *,
+    account: Output[str],
+    content: Output[str],
+    ready: str = "/healthz",
+    mounts: Sequence[Mount] = (),
+    volumes: Sequence[Any] = (),
+) -> PodSpec:
+    """A pod of the page's image that reads the loop. `content` is the ConfigMap with the stack's word on itself."""
     container: Container = {
         **restricted_container(
-            "page", args.image, resources(cpu="10m", memory="64Mi", memory_limit="192Mi"), [CONTENT]
+            name, image, resources(cpu="10m", memory="64Mi", memory_limit="192Mi"), [CONTENT, *mounts]
         ),
-        "command": Page.entry(),
-        "args": arguments(Page(content=f"{CONTENT['mount_path']}/{FILE}", port=PAGE_PORT)),
-        "env": args.tracking.reading.env,
+        "command": command.entry(),
+        "args": arguments(command),
+        "env": tracking.reading.env,
         "ports": [{"name": "http", "container_port": PAGE_PORT}],
-        "startup_probe": _probe(period=1, failures=60),
-        "readiness_probe": _probe(period=10, failures=3),
-        "liveness_probe": _probe(period=20, failures=3),
+        "startup_probe": _probe("/healthz", period=1, failures=60),
+        "readiness_probe": _probe(ready, period=10, failures=3),
+        "liveness_probe": _probe("/healthz", period=20, failures=3),
     }
-    volumes: Sequence[Any] = [{"name": CONTENT["name"], "config_map": {"name": content}}]
-    return {**pod(container, volumes=volumes, service_account=account), "automount_service_account_token": True}
+    known: Any = {"name": CONTENT["name"], "config_map": {"name": content}}
+    made = pod(container, volumes=[known, *volumes], service_account=account)
+    return {**made, "automount_service_account_token": True}
 
 
-def _probe(*, period: int, failures: int) -> k8s.core.v1.ProbeArgsDict:
+def _probe(path: str, *, period: int, failures: int) -> k8s.core.v1.ProbeArgsDict:
     """Asks by a name that the page answers to: it answers no request to the pod's address."""
     asked: k8s.core.v1.HTTPGetActionArgsDict = {
-        "path": "/healthz",
+        "path": path,
         "port": "http",
         "http_headers": [{"name": "Host", "value": "localhost"}],
     }

@@ -41,7 +41,7 @@ class Pending:
 
 @dataclass
 class Telling:
-    """Screens of all models."""
+    """What people are told of all models."""
 
     journal: Journal
     client: httpx.AsyncClient

@@ -138,7 +138,7 @@ def _measure(found: Json) -> Measure | None:
     candidate, production = _float(found.get("candidate")), _float(found.get("production"))
     if candidate is None:
         return None
-    direction = Direction(found.get("direction", Direction.HIGHER))
+    direction = Direction.LOWER if found.get("direction") == Direction.LOWER else Direction.HIGHER
     bound = found.get(direction.bound)
     return Measure(
         metric=str(found.get("metric", "")),
