@@ -1,4 +1,4 @@
-"""What is asked before anything changes: of the cluster, of the engine, and of a database that is to be restored."""
+"""What is checked before anything changes: the cluster, the engine, and a database that is to be restored."""
 
 from checks import departures, operators, places, restore
 from settings import Settings

@@ -1,4 +1,4 @@
-"""The stack's cluster as it can be asked before anything is changed: read only, and as the user."""
+"""The stack's cluster, asked before anything is changed: read only, and with the user's rights."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,7 +35,7 @@ def served(cluster: Cluster, groups: set[str]) -> Served:
 def connected(cluster: Cluster) -> client.ApiClient:
     """A client of the stack's cluster and no other. Raises ConfigException where the kubeconfig does not know it."""
     access: Any = client.Configuration()
-    # A cluster that is not there is told at once.
+    # A cluster that is not there is reported at once.
     access.retries = False
     file = cluster.kubeconfig and str(Path(cluster.kubeconfig).expanduser())
     config.load_kube_config(config_file=file, context=cluster.context, client_configuration=access)

@@ -1,7 +1,7 @@
 """What has left the settings and goes with the next update: namespaces with the volumes in them, and models.
 
-Pulumi deletes what the program no longer declares. A namespace takes everything with it, whoever has put it there, so
-one that holds volumes stays until `discard` names it. Of a model only what can be made again is deleted.
+Pulumi deletes what the program no longer declares. A namespace takes everything in it along, also what others put
+there, so one that holds volumes stays until `discard` names it. Of a model, only what can be made again is deleted.
 
 External: the cluster, read only. One that cannot be asked is a warning.
 """
@@ -23,7 +23,9 @@ DISCARD: Final = dotted(["discard"])
 
 
 def check(stack: Settings) -> None:
-    """Raises SettingsError for volumes that would be lost unsaid; a preview warns, as all do of models that leave."""
+    """Raises SettingsError for volumes that would be lost unannounced. A preview only warns of them; of models that
+    leave, every run warns.
+    """
     try:
         api = connected(stack.cluster)
         lost = list(_lost_volumes(api, stack))

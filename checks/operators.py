@@ -1,8 +1,8 @@
 """What a stack needs of its cluster: what it must have already where the stack does not install it.
 
-The API server's discovery says which kinds it serves, in which versions; every account may read it. Which release of an
-operator runs stands nowhere that can be relied on, so that is not judged. CRDs are not read as resources of Pulumi's: a
-missing one would be an error without setting and remedy, one that is there would put its schema into the state.
+The API server's discovery says which kinds it serves, in which versions; every account may read it. No reliable source
+says which release of an operator runs, so that is not judged. CRDs are not read as resources of Pulumi's: a missing one
+would be an error without a setting or a remedy, and an existing one would put its schema into the state.
 
 External: the cluster, read only. One that cannot be asked is a warning: a preview needs none, and an update fails at
 its first object.

@@ -1,4 +1,4 @@
-"""How many objects the engine works on at a time: on a small machine, charts could bring it to a standstill."""
+"""How many objects the engine works on at a time: on a small machine, charts could make it wait forever."""
 
 from typing import Final
 

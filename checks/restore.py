@@ -1,4 +1,4 @@
-"""Keeps a plain `up` from half a restore: the database that runs would only write the new archive, which spoils it."""
+"""Keeps a plain `up` from half a restore: the running database would begin to write the new archive, and spoil it."""
 
 import os
 from typing import Any, Final
@@ -20,7 +20,7 @@ UNDER_WAY: Final = "ML_LOOP_RESTORE"
 def check(stack: Settings) -> None:
     """Raises SettingsError where the settings ask for a restore that a plain `up` would not do; a preview warns.
 
-    A cluster that cannot be asked, or has no database, is no reason: a new one begins with the archive.
+    A cluster that cannot be asked, or has no database, is no obstacle: a new database begins with the archive.
     """
     backup = stack.tracking.postgres.backup
     if backup is None or backup.restore is None or os.environ.get(UNDER_WAY) == backup.archive:
@@ -38,7 +38,7 @@ def check(stack: Settings) -> None:
 
 
 def _written(stack: Settings) -> str | None:
-    """The archive that the database that runs writes; None where none runs, or nobody knows."""
+    """The archive that the running database writes; None where none runs, or where it cannot be asked."""
     try:
         found: Any = client.CustomObjectsApi(connected(stack.cluster)).get_namespaced_custom_object(
             *("postgresql.cnpg.io", "v1", stack.tracking.namespace, "clusters", DATABASE),

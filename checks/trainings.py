@@ -3,7 +3,7 @@
 Argo compares a Workflow with its template as long as it runs (`templateReferencing: Secure`), so each content has a
 template of its own, and earlier ones stay until nothing names them (decision 30).
 
-External: the cluster, read only. Where it cannot be asked nothing is known of earlier templates, which is a warning.
+External: the cluster, read only. Where it cannot be asked, earlier templates are unknown, which is a warning.
 """
 
 import json
@@ -62,7 +62,7 @@ def _found(stack: Settings) -> Mapping[str, Specs]:
 
 
 def _users(objects: Any) -> Iterator[Any]:
-    """What may start a Workflow, and Workflows that have not ended."""
+    """The objects that may start a Workflow, and Workflows that have not ended."""
     yield from objects("cronworkflows")
     yield from objects("sensors")
     yield from (each for each in objects("workflows") if each.get("status", {}).get("phase") not in ENDED)

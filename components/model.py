@@ -1,6 +1,6 @@
 """One model's loop: its two services and the split between them, its training, its watchers and its retraining.
 
-A function, no component: what it makes has the stack as its parent.
+A function and not a component: what it makes has the stack as its parent.
 """
 
 from collections.abc import Mapping
@@ -66,7 +66,7 @@ class ModelLoopArgs:
 
     @property
     def published(self) -> Access:
-        """What pods use that read predictions."""
+        """What a pod that reads predictions uses."""
         return self.kafka.access if self.kafka else NOTHING
 
 
@@ -164,7 +164,7 @@ def _training(name: str, model: Model, args: ModelLoopArgs, opts: ResourceOption
 
 
 def _watch(name: str, model: Model, training: Training, args: ModelLoopArgs, opts: ResourceOptions) -> None:
-    """Who looks after the aliases; the detector, and the training that its findings start."""
+    """The watch over the aliases; the detector, and the training that its findings start."""
     AliasWatch(
         f"{name}-aliases",
         AliasWatchArgs(
@@ -223,7 +223,7 @@ def _watch(name: str, model: Model, training: Training, args: ModelLoopArgs, opt
 
 
 def _causes(model: Model) -> list[str]:
-    """What the gate asks for, where a fall of it starts a training, and new rows where they do."""
+    """The gate's metrics where a fall starts a training, and `NEW_ROWS` where new rows do."""
     on = model.retraining.on if model.retraining else ()
     metrics = [each.metric for each in model.training.gate.criteria] if RetrainingCause.PERFORMANCE in on else []
     return [*metrics, *([NEW_ROWS] if RetrainingCause.DATA in on else [])]

@@ -24,12 +24,12 @@ def drift_group(model: str) -> str:
 
 
 def record_group(model: str) -> str:
-    """The group in which a model's predictions and outcomes are read to be recorded."""
+    """The group that reads a model's predictions and outcomes for its record."""
     return f"ml-loop-record-{model}"
 
 
 def retraining_group(model: str) -> str:
-    """The group in which a model's drift is read to start its training."""
+    """The group that reads a model's drift to start its training."""
     return f"ml-loop-retraining-{model}"
 
 
@@ -52,7 +52,7 @@ class Needs:
 
         `apart` are topics that other accounts write.
 
-        Whoever writes drift is the detector, which then reads its group as that account, too.
+        The account that writes drift is the detector's, which then reads its group as that account, too.
         """
         topics = {
             topic: tuple(each for each in rights if each != WRITE or topic not in apart)

@@ -1,7 +1,7 @@
-"""The commands of `python3 -m loop …`: the stack writes one's words, the pod reads them.
+"""The commands of `python3 -m loop …`: the stack writes a command's words, and the pod reads them.
 
-A field is an option, and spelled nowhere else. What a command's class says of itself is what `--help` says of it. What
-the steps of a training have in common, and what a user's own code is to find, is in the environment instead (`Env`).
+A field is an option, and spelled nowhere else. The docstring of a command's class is its `--help`. What the steps of a
+training have in common, and what a user's own code finds, is in the environment instead (`Env`).
 """
 
 import argparse
@@ -20,11 +20,11 @@ from contract.watching import ROLLOUT_SECONDS, WATCHING, Watching
 
 
 class Command:
-    """What all commands have in common. Raises ValueError when it is made with options that exclude each other."""
+    """What all commands have in common. Raises ValueError when made with options that exclude each other."""
 
     NAME: ClassVar[str]
     HYPHEN: ClassVar[str] = "-"
-    """What stands between the words of an option's name."""
+    """What separates the words of an option's name."""
 
     @classmethod
     def summary(cls) -> str:
@@ -42,7 +42,7 @@ class Command:
 
     @classmethod
     def parse(cls, argv: Sequence[str]) -> Self:
-        """What `argv` has written. Ends the process with a sentence on stderr and exit code 2 when it is no such."""
+        """The command that `argv` wrote. Ends the process with a sentence on stderr and exit code 2 otherwise."""
         parser = argparse.ArgumentParser(prog=" ".join(cls.entry()), description=cls.summary(), allow_abbrev=False)
         flags.add_to(parser, cls, cls.HYPHEN)
         arguments = flags.parse(parser, argv)

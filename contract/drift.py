@@ -9,10 +9,10 @@ from contract.flags import Flag, spelled
 from contract.intervals import FRACTION, POSITIVE, PROBABILITY, Interval
 
 MIN_WINDOW: Final = 30
-"""Fewer rows tell nothing of a distribution; the same least number holds for the reference."""
+"""Fewer rows say nothing about a distribution; the same minimum holds for the reference."""
 
 MOST_LOOKS: Final = 50
-"""Looks that a row may be in: where each began is kept in the metadata of a commit to Kafka, 4 KiB at most."""
+"""The most looks that a row may be in: where each began is kept in the metadata of a commit to Kafka, 4 KiB at most."""
 
 
 class DriftTest(StrEnum):
@@ -46,7 +46,7 @@ INTERVALS: Final[Mapping[str, Interval]] = {
     "min_effect": FRACTION,
     "false_retrains_per_year": POSITIVE,
 }
-"""What each number must be; the types of the settings are made of the same."""
+"""The interval of each number; the types of the settings are made of them, too."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class DriftSettings:
 
 
 def fits(every: int, window: int) -> bool:
-    """Whether a window is a whole number of steps: it is kept, and found again after a restart, step by step."""
+    """Whether a window is a whole number of steps: it is kept, and found again after a restart, in steps."""
     return 1 <= every <= window and window % every == 0 and window // every <= MOST_LOOKS
 
 
@@ -95,4 +95,4 @@ def quarter(window: int) -> int:
 
 
 DEFAULTS: Final = DriftSettings(features=())
-"""What holds where nothing is set."""
+"""The settings that hold where nothing is set."""

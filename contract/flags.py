@@ -1,6 +1,6 @@
 """A dataclass as the words of a command line: each field is an option, written and read by its type.
 
-One word for each option (`--name=value`), as a value may begin with a hyphen. A field that is a dataclass itself brings
+Each option is one word (`--name=value`), as a value may begin with a hyphen. A field that is a dataclass itself brings
 its own fields along. What `--help` says of a field stands in its annotation: `Annotated[int, "rows per comparison"]`.
 """
 
@@ -16,20 +16,22 @@ from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 T = TypeVar("T")
 
 _DASHES: Final = "\0"
-"""Stands for the value `--`, which argparse loses in Python 3.11. No word that a process is given holds a NUL."""
+"""Stands for the value `--`, which argparse loses in Python 3.11. No argument of a process can hold a NUL."""
 
 
 @dataclass(frozen=True)
 class Flag:
-    """In a field's annotation where more is to be said than the text for `--help`."""
+    """Part of a field's annotation where the text for `--help` is not enough."""
 
     help: str
     name: str = ""
-    """Another than the field's: the singular where it has several values."""
+    """The option's name where it is not the field's: the singular where the field has several values."""
     unless_default: bool = False
     """Whether the option is left out while its value is the default."""
     bare: bool = False
-    """Whether it is given by its place instead of a name: as one word, or, with several values, as all behind `--`."""
+    """Whether it is given by its position instead of a name: as one word, or, for several values, as all words behind
+    `--`.
+    """
 
 
 def spelled(field: str, hyphen: str = "-") -> str:
@@ -38,7 +40,7 @@ def spelled(field: str, hyphen: str = "-") -> str:
 
 
 def words(value: Any, hyphen: str = "-") -> list[str]:
-    """The options of a dataclass, in the order of its fields. What is None or False has none."""
+    """The options of a dataclass, in the order of its fields. A field that is None or False has none."""
     found: list[str] = []
     for part in _parts(type(value), hyphen):
         given = getattr(value, part.name)
@@ -47,7 +49,7 @@ def words(value: Any, hyphen: str = "-") -> list[str]:
 
 
 def add_to(parser: argparse.ArgumentParser, of: type, hyphen: str = "-", *, without: Sequence[str] = ()) -> None:
-    """Give the parser the options of a dataclass, but for those of the fields `without`."""
+    """Give the parser the options of a dataclass, except those of the fields `without`."""
     for part in _parts(of, hyphen):
         if isinstance(part, _Nested):
             add_to(parser, part.of, hyphen, without=without)
@@ -63,7 +65,7 @@ def parse(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Name
 
 
 def read(of: type[T], arguments: argparse.Namespace, **others: Any) -> T:
-    """The dataclass from what a parser has found, and from other values. Raises what its constructor raises."""
+    """The dataclass made from what a parser found and from other values. Raises what its constructor raises."""
     found: dict[str, Any] = {}
     for part in _parts(of):
         if part.name in others:
@@ -91,7 +93,7 @@ class _Option:
     kind: type
     many: bool
     default: Any
-    """MISSING: it must be given."""
+    """MISSING: the option must be given."""
     about: Flag
 
     def words(self, value: Any) -> Iterator[str]:

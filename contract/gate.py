@@ -26,11 +26,11 @@ class Direction(StrEnum):
         return "at least" if self is Direction.HIGHER else "at most"
 
     def gain(self, value: float, beside: float) -> float:
-        """By how much a value is better than another; negative: worse."""
+        """By how much one value is better than another; negative: worse."""
         return value - beside if self is Direction.HIGHER else beside - value
 
     def eased(self, bound: float, by: float) -> float:
-        """A bound that is easier to meet by so much."""
+        """The bound, made easier to meet by so much."""
         return bound - by if self is Direction.HIGHER else bound + by
 
 
@@ -62,7 +62,7 @@ class Slices:
     """One of the gate's."""
     tolerance: float = 0.0
     min_rows: int = 50
-    """Groups of fewer rows are named, and not judged."""
+    """Groups with fewer rows are named but not judged."""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

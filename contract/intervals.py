@@ -1,4 +1,4 @@
-"""Between which ends a number must lie: for the settings of the stack file, and again for the programs in pods."""
+"""The intervals in which numbers must lie, for the settings of the stack file and for the programs in pods."""
 
 import math
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from typing import Final
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """The finite numbers between two ends, named as pydantic names them: the settings' types are made of it."""
+    """The finite numbers between two ends, which are named as in pydantic: the settings' types are made of them."""
 
     said: str
-    """What a number in it is: `between 0 and 1, both excluded`."""
+    """The interval in words: `between 0 and 1, both excluded`."""
     ge: float | None = None
     gt: float | None = None
     lt: float | None = None

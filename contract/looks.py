@@ -1,4 +1,4 @@
-"""What a drift detector shows of its last looks: `GET /looks` on its port of metrics, JSON, read by who draws them.
+"""What a drift detector shows of its last looks: `GET /looks` on its metrics port, JSON, for programs that draw them.
 
 Counts by bin and never a row: the outer bins of numbers have no end, and categories that are rare share one bin.
 """
@@ -12,10 +12,10 @@ from contract.messages import DriftEvent, Malformed
 
 LOOKS_PATH: Final = "/looks"
 MOST_LOOKS: Final = 50
-"""Windows of which the detector keeps what it saw."""
+"""The number of windows whose looks the detector keeps."""
 MOST_BINS: Final = 20
 MOST_HISTOGRAMS: Final = 100
-"""Columns of a window with a histogram; the others come without."""
+"""The most columns of a window with a histogram; further ones come without."""
 OTHERS: Final = "(others)"
 """Bin of the categories that are rare in the reference, or not in it."""
 MISSING: Final = "(missing)"
@@ -28,7 +28,7 @@ class Histogram:
     bins: tuple[str, ...]
     """Each bin's label: `below 1.5`, `1.5 to 2`, `2 and above`, a category, `(others)` or `(missing)`."""
     edges: tuple[float, ...]
-    """The inner edges of numbers, so that there is one bin more than edges, and then `(missing)`. Otherwise empty."""
+    """The inner edges of numbers: one bin more than edges, and then `(missing)`. Empty for anything but numbers."""
     reference: tuple[float, ...]
     window: tuple[float, ...]
 
@@ -38,11 +38,11 @@ class Histogram:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Look:
-    """What one test saw in one window: its event, and what is not published of it."""
+    """What one test saw in one window: its event, and what the event leaves out."""
 
     event: DriftEvent
     smallest: float | None = None
-    """The least distance that would have been drift of such a window, to which `event.distance` compares. 1: none would
+    """The least distance that would have been drift in such a window, to compare `event.distance` with. 1: none would
     have been; None: not known."""
     histogram: Histogram | None = None
     """None for a test of all features together."""
@@ -54,11 +54,11 @@ class Look:
 
 @dataclass(frozen=True, kw_only=True)
 class LooksAnswer:
-    """Answer of `GET /looks`."""
+    """The answer to `GET /looks`."""
 
     model: str
     looks: tuple[Look, ...]
-    """Oldest first; those of one window stand together and have the same `event.window`."""
+    """Oldest first; the looks of one window follow each other and have the same `event.window`."""
 
     def encode(self) -> bytes:
         """The answer as JSON. Raises ValueError for a number that is not finite."""

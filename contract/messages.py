@@ -1,6 +1,6 @@
-"""The messages of the two Kafka topics, with one encoder and one parser each.
+"""The messages of the topics `ml.predictions` and `ml.drift`, with one encoder and one parser each.
 
-Anyone may write to a topic, and nothing is trusted: a parser never raises. What is no message is a counted `Malformed`.
+Any client may write to a topic, so nothing is trusted: a parser never raises. What is no message is a `Malformed`.
 """
 
 import json
@@ -20,15 +20,15 @@ EVENT_ID_CHARACTERS: Final = "0-9a-f"
 EVENT_ID: Final = f"[{EVENT_ID_CHARACTERS}]{{{EVENT_ID_LENGTH}}}"
 """Pattern of a drift event's id, as Python and Go read it."""
 EVENT_ID_IN_NAME: Final = 16
-"""First characters of it in the name of the Workflow that it starts, which becomes a label's value: 63 at most."""
+"""How many of its characters are in the name of the Workflow that it starts, which is a label's value: 63 at most."""
 _EVENT_ID: Final = re.compile(EVENT_ID)
 _NO_MESSAGE: Final = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
-"""What reading anything at all may raise: text that is not UTF-8, brackets by the thousand, years before the first."""
+"""What reading arbitrary bytes may raise: text that is not UTF-8, brackets by the thousand, years before the first."""
 
 Scalar = str | int | float | bool | None
 DEEPEST: Final = 32
-"""Levels of lists and objects in an answer. What one reader can still read at a depth near Python's own limit, the next
-cannot, whose stack is a few calls longer."""
+"""The most levels of lists and objects in an answer. Near Python's own limit, what one reader can read another cannot.
+"""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Prediction:
 
     @property
     def answer(self) -> Scalar:
-        """The score or the label by which the model's answers are watched."""
+        """The score or label by which the model's answers are watched."""
         return leading(self.predictions)
 
     def encode(self, dumps: Callable[[object], bytes] | None = None) -> bytes:
@@ -106,7 +106,7 @@ class Window:
     """The predictions that an event is about."""
 
     start: datetime
-    """Event times of the first row and of the last, in UTC."""
+    """Event times of the first and the last row, in UTC."""
     end: datetime
     rows: int
 
@@ -116,12 +116,12 @@ class EventKind(StrEnum):
 
     DRIFT = "drift"
     QUALITY = "quality"
-    """A column that has broken on its way here: somebody mends it, and no training would."""
+    """A column that broke on its way here, which a human must mend and no training could."""
     PERFORMANCE = "performance"
     """Answers that were worse than the gate had measured, once their outcomes were known: `performance:<metric>`."""
     DATA = "data"  # enough rows that have got their outcome
     KNOWN = "known"
-    """Drift on which a version in staging was trained: it waits for an approval, and for no training."""
+    """Drift on which a version in staging was trained: what it needs is an approval, not a training."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,27 +132,27 @@ class DriftEvent:
     """The same for the same window of the same feature against the same reference."""
     model: str
     feature: str
-    """`ALL_FEATURES`, where one test looks at all of them."""
+    """`ALL_FEATURES` where one test looks at all of them."""
     distance: float
     """KS distance, or MMD."""
     p_value: float
-    """Adjusted: below the threshold it is drift."""
+    """The adjusted p-value: below the threshold it is drift."""
     threshold: float
     window: Window
     reference_version: str
     at: datetime
     kind: EventKind = EventKind.DRIFT
     effective_rows: int | None = None
-    """How many independent rows those of the window are worth; None: not measured."""
+    """How many independent rows the window's rows are worth; None: not measured."""
     reason: str = ""
-    """Why the p-value is 1 whatever the distance; empty: it is the test's own."""
+    """Why the p-value is 1 whatever the distance; empty: the p-value is the test's own."""
 
     @property
     def drift(self) -> bool:
         return self.kind is EventKind.DRIFT and self.p_value < self.threshold
 
     def fields(self) -> Mapping[str, Any]:
-        """The message as JSON has it."""
+        """The message's fields, as JSON has them."""
         window = {"from": rfc3339(self.window.start), "to": rfc3339(self.window.end), "n": self.window.rows}
         return {
             "id": self.id,
@@ -170,7 +170,7 @@ class DriftEvent:
         }
 
     def encode(self) -> bytes:
-        """The event as JSON. Raises ValueError for a number that is not finite: such a test has said nothing."""
+        """The event as JSON. Raises ValueError for a number that is not finite: such a test has found nothing."""
         return json.dumps(self.fields(), allow_nan=False).encode()
 
     @classmethod
@@ -198,7 +198,7 @@ class DriftEvent:
 
 
 def leading(answer: Any) -> Scalar:
-    """The first value of an answer, however lists and objects hold it; None where it has none."""
+    """The first value in an answer's lists and objects; None where there is none."""
     while isinstance(answer, list | dict):
         answer = next(iter(answer.values() if isinstance(answer, dict) else answer), None)
     return answer
@@ -224,7 +224,7 @@ def _text(message: Any, key: str, default: str | None = None) -> str:
     value = message[key] if default is None else message.get(key, default)
     if not isinstance(value, str):
         raise TypeError(f"{key} is not a text")
-    value.encode()  # half of a character, which JSON can spell, cannot be logged or become a label
+    value.encode()  # JSON can spell half of a character, which can neither be logged nor become a label
     return value
 
 
@@ -255,7 +255,7 @@ def _moment(message: Any, key: str) -> datetime:
     at = datetime.fromisoformat(_text(message, key))
     if at.tzinfo is None:
         raise ValueError(f"{key} has no time zone")
-    return at.astimezone(UTC)  # of some first or last hours of time: OverflowError
+    return at.astimezone(UTC)  # the first and last hours of time raise OverflowError
 
 
 def _list(message: Any, key: str, default: list[Any] | None = None) -> list[Any]:
@@ -295,6 +295,6 @@ def _finite(value: Any) -> Any:
 
 
 def _said(error: Exception) -> str:
-    """What is wrong, and no more of what a stranger has written than fits a line."""
+    """What is wrong, with no more of a stranger's text than fits a line."""
     text = str(error) if type(error) in {ValueError, TypeError} else f"{type(error).__name__} {error}"
     return text[:200]

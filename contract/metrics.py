@@ -47,7 +47,7 @@ class HistogramMetric(Metric):
 
     @property
     def buckets(self) -> str:
-        """The name of the series that quantiles are made of."""
+        """The name of the series from which quantiles are computed."""
         return f"{self.name}_bucket"
 
     @property
@@ -57,7 +57,7 @@ class HistogramMetric(Metric):
 
 @dataclass(frozen=True)
 class InfoMetric(Metric):
-    """Is 1, and says the rest in its labels; its name ends in `_info`."""
+    """Is always 1, with information in its labels; its name ends in `_info`."""
 
     kind = "info"
 
@@ -212,7 +212,7 @@ TRACKING: Final[tuple[Metric, ...]] = (REFUSALS,)
 
 # Argo Workflows' controller, which counts for the pods of a training: these are gone before anyone could read them.
 ARGO_PREFIX: Final = "argo_workflows_"
-"""What the controller puts before each name."""
+"""The prefix that the controller puts before each name."""
 TRAININGS: Final = CounterMetric(
     f"{ARGO_PREFIX}ml_loop_trainings_total",
     "Trainings by how they ended, those that the cooldown refused among the succeeded",

@@ -5,14 +5,14 @@ from typing import Final
 
 
 class Alias(StrEnum):
-    """Aliases of a registered model: which of its versions is where."""
+    """Aliases of a registered model: which of its versions is used where."""
 
     STAGING = "staging"
     """Set by the training workflow: the newest version that passed its gate."""
     PRODUCTION = "production"
     """Set by a promotion, and put back by healing; by nothing else."""
     PREVIOUS = "previous"
-    """What `production` was before the last promotion: the rollback target."""
+    """The version that `production` named before the last promotion: the target of a rollback."""
 
 
 class Env(StrEnum):
@@ -33,11 +33,11 @@ class Env(StrEnum):
     MEASURED = "ML_LOOP_MEASURED"
     """Which model the step `evaluate` measures: a `Measured`."""
     MODEL_VERSION = "ML_LOOP_MODEL_VERSION"
-    """Version a serving pod must load, whatever the alias says by then; empty: resolve the alias."""
+    """Version that a serving pod must load, whatever the alias names by then; empty: resolve the alias."""
     SERVER_MEMORY = "ML_LOOP_SERVER_MEMORY"
-    """Bytes that a server of the model may use; empty: as many as there are, or there is no server."""
+    """Bytes that a server of the model may use; empty: no limit, or there is no server."""
     SERVER_SECONDS = "ML_LOOP_SERVER_SECONDS"
-    """Seconds that a server of the model may take to start; empty likewise."""
+    """Seconds that a server of the model may take to start; empty: there is no server."""
     TRIGGER = "ML_LOOP_TRIGGER"
     """Why the training was started, a `Trigger`."""
     FEATURE = "ML_LOOP_FEATURE"
@@ -53,7 +53,7 @@ class Env(StrEnum):
     WORKFLOW = "ML_LOOP_WORKFLOW"
     """Name of the workflow a training step runs in."""
     WORKFLOW_UID = "ML_LOOP_WORKFLOW_UID"
-    """Its uid, by which its steps find its run (`RunTag.WORKFLOW_UID`)."""
+    """The workflow's uid, by which its steps find its run (`RunTag.WORKFLOW_UID`)."""
     GATE = "ML_LOOP_GATE"
     """What the gate asks of each metric (`contract.gate`), as JSON."""
     SLICES = "ML_LOOP_SLICES"
@@ -61,7 +61,7 @@ class Env(StrEnum):
     BASELINE = "ML_LOOP_BASELINE"
     """Alias of the version that a candidate must not be worse than; empty: the gate asks for its bounds only."""
     PATIENCE = "ML_LOOP_MLFLOW_PATIENCE"
-    """Seconds a step waits for an MLflow that does not answer; default 180."""
+    """Seconds that a step waits for an MLflow that does not answer; default 180."""
     TRACKING_TOKEN_FILE = "ML_LOOP_TRACKING_TOKEN_FILE"  # noqa: S105  a variable's name
     """File with the token that says to MLflow who the pod is; without it the pod only reads."""
     KAFKA = "KAFKA_BOOTSTRAP_SERVERS"
@@ -96,19 +96,19 @@ class Measured(StrEnum):
     """Which model an evaluation measured."""
 
     CANDIDATE = "candidate"
-    """The one that the workflow's run has logged."""
+    """The model that the workflow's run has logged."""
     PRODUCTION = "production"
     """The version in production, on the same rows."""
 
 
 class RunTag(StrEnum):
-    """Tags of a training run, by which a workflow's steps hand each other results.
+    """Tags of a training run, by which a workflow's steps hand results to each other.
 
-    They are written with the rights of the model's own training, which no other model's has (docs/identities.md).
+    Only the model's own training has the right to write them (docs/identities.md).
     """
 
     WORKFLOW_UID = "ml-loop.workflow-uid"
-    """Uid of the workflow that the run belongs to; of two runs of one workflow, the later has it."""
+    """Uid of the workflow that the run belongs to; of two runs of one workflow, the later one counts."""
     CANDIDATE = "ml-loop.evaluation.candidate"
     """What the workflow's evaluation of the candidate found (`loop.training.evaluations`), as JSON."""
     PRODUCTION = "ml-loop.evaluation.production"
@@ -121,10 +121,10 @@ class Tag(StrEnum):
     SOURCE_COMMIT = "ml-loop.source-commit"
     """The run's `GIT_COMMIT_TAG`; a version of a run without it has none."""
     IMAGE = "ml-loop.image"
-    """The image it was trained in, and is served in."""
+    """The image that it was trained in, and is served in."""
     DATA_FINGERPRINT = "ml-loop.data-fingerprint"
     MODEL_DIGEST = "ml-loop.model-digest"
-    """SHA-256 over the files of its model (`loop.runtime.digests`): what was judged, and nothing else is served."""
+    """SHA-256 over the files of its model (`loop.runtime.digests`): only what was judged is served."""
     REFERENCE_DIGEST = "ml-loop.reference-digest"
     """The same over the files of the run's folder `reference`."""
     SIGNATURE = "ml-loop.signature"
@@ -142,7 +142,7 @@ class Tag(StrEnum):
     WORKFLOW = "ml-loop.workflow"
     """Name of the workflow that made the version; makes registration idempotent."""
     REJECTED = "ml-loop.rejected"
-    """Why the version was taken back when it was live. It goes live no more while it has this."""
+    """Why the version was taken back when it was live. While it has this tag, it never goes live again."""
     PROMOTED = "ml-loop.promoted"
     """When the version was first left in production after it had been watched, ISO 8601."""
 
@@ -165,22 +165,24 @@ FAILURE_TAG: Final = "ml-loop.failure"
 """Tag of a training run, or of the registered model where there is no run yet: why the workflow failed."""
 
 PROMOTION_TAG: Final = "ml-loop.promotion"
-"""Tag of a registered model while a promotion is under way: what it takes to finish it or to go back, as JSON."""
+"""Tag of a registered model while a promotion is under way: what is needed to finish it or to go back, as JSON."""
 
 PRODUCTION_TAG: Final = "ml-loop.production"
 """Tag of a registered model: the version that the last promotion left in production."""
 
 PROMOTION_TAGS: Final = frozenset({PROMOTION_TAG, PRODUCTION_TAG, Tag.PROMOTED})
-"""What a promotion remembers by, at a model and at a version: who could forge it could say what goes to production."""
+"""The tags of a model and of a version in which a promotion keeps its state: forging them would decide what goes to
+production.
+"""
 
 REFERENCE_ARTIFACT: Final = "reference/window.csv"
 """Artifact of a training run: the rows drift is measured against, as CSV. Header = the inputs' names, in order."""
 
 REFERENCE_PARQUET: Final = "reference/window.parquet"
-"""The same rows with their types and nulls. A run may have it beside the CSV, or instead."""
+"""The same rows with their types and nulls, beside the CSV or instead of it."""
 
 ANSWERS_ARTIFACT: Final = "reference/predictions.json"
-"""What the model answers to each of those rows, written by the step `train`: the leading value of each answer."""
+"""The model's answer to each of those rows, its leading value, written by the step `train`."""
 
 DATA_FINGERPRINT_PARAM: Final = "data_fingerprint"
 """Param of every training run: SHA-256 of the training data, hex."""
@@ -189,14 +191,14 @@ MODEL_ARTIFACT: Final = "model"
 """Name the training run logs its model under."""
 
 REFERENCE_MIN_ROWS: Final = 100
-"""Fewer reference rows cannot tell drift from chance."""
+"""The fewest reference rows that can tell drift from chance."""
 
 RUN_ID_FILE: Final = "run_id"
 """Written by the user's train command: the id of its MLflow run."""
 METRICS_FILE: Final = "metrics.json"
 """Written by the user's evaluate command: metric name -> finite number."""
 EVALUATED_ROWS: Final = ("rows.csv", "rows.parquet")
-"""One of them may be written by the user's evaluate command: a line for each row it measured on (`training.rows`)."""
+"""The user's evaluate command may write one of them: a line for each row that it measured on (`training.rows`)."""
 EVALUATED_ROWS_FOLDER: Final = "evaluation"
 """Folder of a training run's artifacts: below it, by what was measured, the evaluated rows."""
 DATA_FINGERPRINT_FILE: Final = "data_fingerprint"
@@ -214,11 +216,11 @@ VERSION_ANNOTATION: Final = "ml-loop.dev/model-version"
 """Annotation of an InferenceService's predictor: the version all pods of this rollout serve."""
 
 EXIT_FAILED: Final = 1
-"""A command that has said why it failed, and would only say so again, ends with it."""
+"""Exit code of a command that has said why it failed, and would only fail again."""
 EXIT_VERDICT: Final = 3
-"""A promotion or a canary ends with it: the version was refused or taken back. No crash ends a process with it."""
+"""Exit code of a promotion or a canary whose version was refused or taken back. No crash ends a process with it."""
 EXIT_TRY_AGAIN: Final = 75
-"""It ends with this one while nothing is known about the version, whatever the reason."""
+"""Exit code of a promotion or a canary while nothing is known about the version, whatever the reason."""
 
 PREDICTIONS_TOPIC: Final = "ml.predictions"
 """Key: tenant. Value: `messages.Prediction`."""
@@ -228,9 +230,9 @@ DRIFT_TOPIC: Final = "ml.drift"
 """Key: model. Value: `messages.DriftEvent`."""
 
 PERFORMANCE_FEATURE: Final = "performance:"
-"""What the feature of an event begins with that is about a metric of outcomes; the metric's name follows."""
+"""Prefix of the feature of an event about a metric of outcomes; the metric's name follows."""
 NEW_ROWS: Final = "data:rows"
-"""The feature of an event that says that enough rows have got their outcome."""
+"""The feature of an event which says that enough rows have got their outcome."""
 
 MODEL_LABEL: Final = "ml-loop.dev/model"
 """Label of what belongs to one model's loop."""
@@ -253,6 +255,6 @@ METRICS_PORT: Final = 9090
 """Port of the detector and of the alias watch: /metrics for Prometheus, /healthz and /readyz for the kubelet."""
 
 TRACKING_AUDIENCE: Final = "mlflow"
-"""Whom tokens for MLflow are made out to: no other server takes them, and MLflow takes no other."""
+"""The audience of tokens for MLflow: no other server accepts them, and MLflow accepts no others."""
 IDENTITY_APP: Final = "ml-loop-identity"
-"""Entry point of the plugin of MLflow's server that tells who asks."""
+"""Entry point of the plugin of MLflow's server that identifies callers."""

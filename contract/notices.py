@@ -1,10 +1,10 @@
-"""What the loop tells people by a webhook: kinds of notices, and the folder in which its pod finds where to."""
+"""What the loop tells people by a webhook: kinds of notices, their formats, and the name of their sender's objects."""
 
 from enum import StrEnum
 from typing import Final
 
 NOTIFIER: Final = "loop-notifier"
-"""Name of its Deployment and of the ConfigMap in which it keeps what was told, in the loop's namespace."""
+"""Name of the notifier's Deployment and of the ConfigMap in which it keeps what was told, in the loop's namespace."""
 WEBHOOK_FOLDER: Final = "/etc/loop-notifier/webhook"
 URL_FILE: Final = "url"
 SIGNING_FILE: Final = "signing"

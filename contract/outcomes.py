@@ -1,6 +1,6 @@
 """What happened after a prediction: the messages of `ml.outcomes`, and the bodies in which clients send them.
 
-One check for both: whoever writes to the topic without the address is held to the same rules.
+Both are checked alike: a client that writes to the topic directly is held to the same rules.
 """
 
 import json
@@ -14,9 +14,9 @@ from contract.messages import Malformed, number, rfc3339
 
 Observed = str | int | float | bool
 MAX_OUTCOMES: Final = 1000
-"""The most outcomes that one request may bring."""
+"""The most outcomes that one request may hold."""
 LONGEST: Final = 1000
-"""Characters of an outcome that is a text."""
+"""The most characters of an outcome that is a text."""
 CLOCK_SKEW: Final = timedelta(minutes=5)
 """How far in the future `at` may be: no two clocks agree."""
 _ID: Final = re.compile(r"[\x21-\x7e]{1,128}/[0-9]{1,9}")
@@ -41,7 +41,7 @@ class ObservedOutcome:
 
     @classmethod
     def read(cls, said: Any, *, model: str, now: datetime) -> "ObservedOutcome":
-        """What one entry of a body says. Raises ValueError with a sentence."""
+        """The outcome that one entry of a body states. Raises ValueError with a sentence."""
         if not isinstance(said, Mapping):
             raise ValueError(f"is {_shown(said)}; it must be an object with id and outcome")
         if unknown := sorted(str(key) for key in said if key not in _KEYS):
@@ -98,7 +98,7 @@ def _outcome(said: Mapping[str, Any]) -> Observed:
     value = said.get("outcome")
     short = isinstance(value, str) and 0 < len(value) <= LONGEST and value.isprintable()
     if isinstance(value, bool) or short or number(value) is not None:
-        return value  # pyright: ignore[reportReturnType]  # `number` and `short` say its type
+        return value  # pyright: ignore[reportReturnType]  # `number` and `short` narrow its type
     expected = f"a finite number, true, false or a text of 1 to {LONGEST} printable characters"
     raise ValueError(f"has the outcome {_shown(value)}; it must be {expected}")
 
@@ -121,7 +121,7 @@ def _at(said: Mapping[str, Any], now: datetime) -> datetime:
 
 
 def _shown(value: Any) -> str:
-    """A value, and no more of what a stranger has written than fits a line."""
+    """A value, with no more of a stranger's text than fits a line."""
     text = json.dumps(value, ensure_ascii=True, default=str)
     return text if len(text) <= 64 else f"{text[:60]}…"
 

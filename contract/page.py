@@ -1,6 +1,6 @@
 """What the stack tells the page of the loop about itself: what is approved, what the settings ask for, how one acts.
 
-All else the page reads where it happens: from Kubernetes, MLflow and the loop's own pods.
+The page reads everything else from Kubernetes, MLflow and the loop's own pods.
 """
 
 import json
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 PAGE_PORT: Final = 8000
 PAGE_PATH: Final = "/loop"
-"""Where the page begins, at every address it has."""
+"""The path of the page, at every address that it has."""
 PAGE_SERVICE: Final = "loop-page"
 """Name of its Service, in the loop's namespace."""
 
@@ -32,7 +32,7 @@ class PageModel:
     gate: str = "[]"
     """What the gate asks of each metric, as `contract.gate` writes it."""
     features: tuple[str, ...] = ()
-    """Watched columns; none: nothing watches the model."""
+    """Watched columns; empty: nothing watches the model."""
     window: int = 0
     min_effect: float = 0.0
     outcomes: bool = False
@@ -54,7 +54,7 @@ class PageContent:
     tracking_url: str | None = None
     """MLflow's address for people; None: it has none outside the cluster."""
     proposals: str | None = None
-    """Where pull requests that propose a version wait; None: nowhere that is known."""
+    """Where pull requests that propose a version wait; None: it is not known where."""
     url: str | None = None
     """The page's own address for people; None: it has none outside the cluster."""
     hosts: tuple[str, ...] = ()

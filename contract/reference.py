@@ -1,4 +1,5 @@
-"""What the docs say of the contract's names, written from them: `docs/metrics.md`, a table of the training contract.
+"""What the docs say about the contract's names, written from the code: `docs/metrics.md`, a table of the training
+contract.
 
 `python -m contract.reference` writes both, `--check` compares.
 """
@@ -49,7 +50,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     Env.OUTPUT: "both",
     Env.MODEL_URI: "evaluate",
 }
-"""Variables that the user's commands find → which of them."""
+"""Variables → the user's commands that find them."""
 MLFLOW: Final[Mapping[str, str]] = {
     "MLFLOW_TRACKING_URI": "The MLflow server",
     "MLFLOW_EXPERIMENT_NAME": "The model's name, unless the pod sets another",
@@ -63,7 +64,9 @@ def page() -> str:
 
 
 def contract(current: str) -> str:
-    """The training contract with its table of variables written anew. Raises ValueError where that has no place."""
+    """The training contract with its table of variables written anew. Raises ValueError where the table's place is
+    missing.
+    """
     before, begun, rest = current.partition(BEGIN)
     _, ended, after = rest.partition(END)
     if not begun or not ended:
@@ -79,7 +82,7 @@ def variables() -> str:
 
 
 def described(names: type[StrEnum]) -> dict[str, str]:
-    """Value of each member → the text below it, without its full stop. Raises KeyError for a member without a text."""
+    """Value of each member → its docstring, without the full stop. Raises KeyError for a member without a text."""
     texts: dict[str, str] = {}
     body = [node for top in ast.parse(inspect.getsource(names)).body for node in ast.iter_child_nodes(top)]
     for member, text in pairwise(body):

@@ -1,4 +1,6 @@
-"""The rows of one training, as one step sets them down and the next read them: `trainings/<workflow>/manifest.json`."""
+"""The rows of one training, as one step sets them down and the next ones read them:
+`trainings/<workflow>/manifest.json`.
+"""
 
 import json
 from collections.abc import Mapping
@@ -9,11 +11,11 @@ from typing import Final
 from contract.messages import rfc3339
 
 TRAININGS: Final = "trainings"
-"""Folder of a model's record; in it one for each workflow."""
+"""Folder of a model's record, with one folder for each workflow."""
 TRAIN: Final = "train"
 """The rows that a training learns from."""
 HELD_OUT: Final = "held_out"
-"""Those that it is measured on: the newest."""
+"""The rows that it is measured on: the newest."""
 MANIFEST: Final = "manifest.json"
 
 
@@ -32,7 +34,7 @@ class Manifest:
     since: datetime
     until: datetime
     parts: Mapping[str, Part]
-    """Name → file; empty where there were too few rows to learn from."""
+    """Name → file; empty where there were too few rows."""
 
     def sentence(self, least: int) -> str:
         if not self.parts:

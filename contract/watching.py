@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 @dataclass(frozen=True)
 class Limits:
-    """What a version may do before it is taken back (`models.<name>.promotion`)."""
+    """How far a version may go before it is taken back (`models.<name>.promotion`)."""
 
     max_error_rate: Annotated[float, "share of its requests that may fail"] = 0.01
     max_latency_ratio: Annotated[float, "how many times as long a mean answer may take as with the one before"] = 1.5
@@ -22,11 +22,11 @@ ROLLOUT_SECONDS: Final = 300
 
 @dataclass(frozen=True)
 class Watching:
-    """How long a version is watched, and what it may do."""
+    """How long a version is watched, and its limits."""
 
     watch: Annotated[float, "seconds to watch the version for"] = WATCH_SECONDS
     limits: Limits = LIMITS
 
 
 WATCHING: Final = Watching()
-"""What holds where nothing is set."""
+"""The values that hold where nothing is set."""

@@ -1,9 +1,9 @@
-"""Who a token belongs to, by Kubernetes' TokenReview, and whether the pod that it was made for still runs.
+"""Whose a token is, by Kubernetes' TokenReview, and whether the pod that it was made for still runs.
 
 External: the API server, reached as the kubeconfig says, or as the pod's own account, which must be allowed to create
-TokenReviews and to read the pods of the loop's namespace. The API server takes a token for valid until its pod's object
-is gone, which for a step of a training is minutes after its end. A positive answer is kept for half a minute: that
-long an ended pod's token may still count.
+TokenReviews and to read the pods of the loop's namespace. The API server considers a token valid until its pod's object
+is gone, which for a training's step is minutes after its end. A positive answer is kept for half a minute: that long an
+ended pod's token may still count.
 """
 
 import hashlib
@@ -23,13 +23,13 @@ KEPT_SECONDS: Final = 30
 PATIENCE_SECONDS: Final = 5
 _PREFIX: Final = "system:serviceaccount:"
 _POD_NAME, _POD_UID = (f"authentication.kubernetes.io/pod-{part}" for part in ("name", "uid"))
-"""What a review says of the pod that a token was made for; of one made by hand, nothing."""
+"""What a review says about the pod that a token was made for; nothing about a token made by hand."""
 _FORBIDDEN: Final = 403
 _ENDED: Final = frozenset({"Succeeded", "Failed"})
 
 
 class UnknownCallerError(Exception):
-    """One clause: why nobody can be named for the request."""
+    """One clause: why the request's caller is unknown."""
 
 
 class NoReviewError(Exception):
@@ -37,11 +37,11 @@ class NoReviewError(Exception):
 
 
 class Callers:
-    """Names callers. Safe for threads."""
+    """Names callers. Thread-safe."""
 
     def __init__(self) -> None:
         settings = Configuration()
-        # A request waits for the answer: another attempt is the client's business.
+        # A request waits for the answer: trying again is up to the client.
         settings.retries = False
         config.load_config(client_configuration=settings)
         self._api = client.AuthenticationV1Api(ApiClient(settings))
@@ -74,7 +74,7 @@ class Callers:
             reason = getattr(error, "reason", None) or type(error).__name__
             raise NoReviewError(f"the API server does not review tokens ({reason})") from error
         status = answer.status
-        # An authenticator that knows no audiences leaves them out: then the token may be for anybody.
+        # An authenticator that knows no audiences leaves them out: then the token may be for any server.
         if not status.authenticated or TRACKING_AUDIENCE not in (status.audiences or []):
             raise UnknownCallerError(f"has a token that is not valid for the audience {TRACKING_AUDIENCE}")
         if not status.user.username.startswith(_PREFIX):

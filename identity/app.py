@@ -33,7 +33,7 @@ from identity.policy import load
 from identity.requests import Request
 
 STREAMED: Final = "PUT mlflow-artifacts/artifacts/<path:artifact_path>"
-"""An upload, whose body is its file: it is not held here."""
+"""Uploads, whose bodies are files: they are not held here."""
 CODES: Final = {
     TooSlowError.status: INVALID_PARAMETER_VALUE,
     TooLargeError.status: INVALID_PARAMETER_VALUE,
@@ -41,7 +41,7 @@ CODES: Final = {
 }
 REFUSALS: Final = Counter(metrics.REFUSALS.name, metrics.REFUSALS.help, metrics.REFUSALS.labels)
 HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:@/\\\s]+)(:[0-9]{1,5})?")
-"""A name or an address, and maybe a port. MLflow compares by patterns, for which `127.0.0.1:80@evil` has any port."""
+"""A name or an address, and maybe a port. MLflow compares by patterns, for which `80@evil` would be a port."""
 log = logging.getLogger(__name__)
 
 
@@ -84,7 +84,7 @@ class AuthorizationMiddleware:
         with self.bodies.holding() as held:
             try:
                 await held.read(receive, request.announced)
-                # Whoever only reads is judged by nobody, and sends no body that is worth one.
+                # A request that only reads is not judged, and needs no body.
                 free = request.method in READING
                 refusal = None if free else await self._judged(replace(request, body=held.content()))
             except BodyError as error:
@@ -93,7 +93,7 @@ class AuthorizationMiddleware:
             if refusal is None:
                 await self.inner(scope, held.replay(receive), send)
                 return
-        # A client that is still sending takes an early answer for a broken connection.
+        # A client that is still sending would take an early answer for a broken connection.
         await drain(held.replay(receive))
         await _refuse(request, refusal, scope, receive, send)
 
@@ -108,7 +108,7 @@ class AuthorizationMiddleware:
         try:
             await self.inner(scope, upload.receive, send)
         except Exception:
-            # MLflow took it for a client that went away, and wrote nothing.
+            # MLflow takes it for a client that went away, and writes nothing.
             if upload.refusal is None:
                 raise
             await _refuse(request, upload.refusal, scope, receive, send)
@@ -159,6 +159,6 @@ async def _refuse(request: Request, refusal: Refusal, scope: Scope, receive: Rec
 
 def _report(request: Request, refusal: Refusal) -> None:
     log.warning("refused: %s", " ".join(refusal.sentence.split())[:1000])
-    # Anything may stand in the path of what is closed, and callers must not choose what metrics are called.
+    # The path of a closed operation may hold anything, and callers must not choose the names of metrics.
     operation = "closed" if right(request.named) is Right.CLOSED else request.named
     REFUSALS.labels(model=refusal.model, operation=operation, account=refusal.caller).inc()

@@ -1,4 +1,4 @@
-"""Bodies of requests: how much of one is read, for how long, and what it may inflate to."""
+"""Bodies of requests: how much of one is read, for how long, and how far it may inflate."""
 
 import gzip
 import io
@@ -13,9 +13,10 @@ from starlette.types import Message, Receive
 LIMIT: Final = 10 * 2**20
 """Bytes of one body, and of what it inflates to: MLflow's own limit for what it takes in one piece."""
 HELD: Final = 64 * 2**20
-"""Bytes that one worker holds of all bodies together."""
+"""The most bytes that one worker holds of all bodies together."""
 PIECES: Final = 1_000_000
-"""Most pieces of one JSON document: each takes some sixty bytes once it is read, and as little as two on the way."""
+"""The most pieces of one JSON document: each takes some sixty bytes once it is read, and as little as two on the way.
+"""
 SECONDS: Final = 60
 """Time limit of a body. A file that is streamed has `UPLOAD_SECONDS`."""
 UPLOAD_SECONDS: Final = 600
@@ -23,19 +24,19 @@ UPLOAD_SECONDS: Final = 600
 
 
 class BodyError(Exception):
-    """One clause: why a body is not read to its end. The classes below say why by `status` too."""
+    """One clause: why a body is not read to its end. The classes below also say why by `status`."""
 
     status: ClassVar[int]
 
 
 class TooLargeError(BodyError):
-    """More than may be, on its way or when it is read."""
+    """Too large, as it comes or once it is read."""
 
     status = 413
 
 
 class TooSlowError(BodyError):
-    """Not there in time."""
+    """It did not come in time."""
 
     status = 408
 
@@ -54,7 +55,7 @@ class Bodies:
 
     @contextmanager
     def holding(self) -> Generator["Held"]:
-        """One more, until its request is answered."""
+        """One more body, until its request is answered."""
         held = Held(self)
         try:
             yield held
@@ -69,7 +70,9 @@ class Held:
         self._bodies, self._messages, self.size = bodies, list[Message](), 0
 
     async def read(self, receive: Receive, announced: int) -> None:
-        """To its end. Raises `BodyError` where that is too far, too late or too much with all others."""
+        """Reads it to its end. Raises `BodyError` where it is too large, too slow, or too much together with the
+        others.
+        """
         self._check(announced)
         try:
             with anyio.fail_after(SECONDS):
@@ -92,7 +95,7 @@ class Held:
         return b"".join(message.get("body", b"") for message in self._messages)
 
     def replay(self, receive: Receive) -> Receive:
-        """What hands the body out again, and after it whatever comes."""
+        """A `receive` that hands out the body again, and after it whatever comes."""
 
         async def again() -> Message:
             return self._messages.pop(0) if self._messages else await receive()
@@ -101,7 +104,7 @@ class Held:
 
 
 async def body(receive: Receive) -> AsyncIterator[Message]:
-    """A body's messages, to the last one or the end of the connection."""
+    """A body's messages, up to the last one or the end of the connection."""
     while True:
         message = await receive()
         yield message
@@ -110,20 +113,20 @@ async def body(receive: Receive) -> AsyncIterator[Message]:
 
 
 async def drain(receive: Receive) -> None:
-    """Lets a client say the rest: one that is still sending takes an early answer for a broken connection."""
+    """Lets a client send the rest: one that is still sending would take an early answer for a broken connection."""
     with anyio.move_on_after(SECONDS):
         async for _ in body(receive):
             pass
 
 
 def check_pieces(document: bytes) -> None:
-    """Raises for a document that would take far more memory than its text."""
+    """Raises `TooLargeError` for a document that would take far more memory than its text."""
     if sum(map(document.count, (b",", b"[", b"{"))) > PIECES:
         raise TooLargeError(f"its body has more than {PIECES} pieces")
 
 
 def inflated(raw: bytes, encoding: str | None) -> bytes:
-    """A body without its Content-Encoding, one that MLflow takes. Raises for any other, and for too much."""
+    """A body without its Content-Encoding, if it is one that MLflow accepts. Raises for any other, and for too much."""
     match (encoding or "").lower():
         case "":
             found = raw
@@ -143,5 +146,5 @@ def _deflated(raw: bytes) -> bytes:
     try:
         return zlib.decompressobj().decompress(raw, LIMIT + 1)
     except zlib.error:
-        # Some clients send it without its header, and MLflow takes it.
+        # Some clients send it without its header, and MLflow accepts that.
         return zlib.decompressobj(-zlib.MAX_WBITS).decompress(raw, LIMIT + 1)

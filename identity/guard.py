@@ -1,4 +1,4 @@
-"""The decision: which guarded models a request would change something of, and whether its caller may."""
+"""The decision: which guarded models a request would change, and whether its caller may."""
 
 import re
 from dataclasses import dataclass
@@ -19,17 +19,17 @@ from identity.things import Things
 
 REGISTRY: Final = ("registered-models", "model-versions")
 NAMED: Final = (*REGISTRY, "experiments")
-"""Areas where `name` and `new_name` are those of a model, or of the experiment that goes with it."""
+"""Areas in which `name` and `new_name` are names of a model, or of the experiment that belongs to it."""
 CREATE_VERSION: Final = "POST model-versions/create"
 FINALIZE: Final = "PATCH logged-models/<model_id>"
 SOURCES: Final = re.compile("(models|runs|mlflow-artifacts):/[^/].*")
-"""Where a version may come from: what MLflow itself keeps. Anything else it would read with its own key."""
+"""Where a version may come from: only what MLflow itself keeps. It would read anything else with its own key."""
 LOCATION_TAGS: Final = frozenset(
     {"mlflow.artifactlocation", "mlflow.trace.archivelocation", "mlflow.trace.spanslocation"}
 )
-"""Tags of a trace, in small letters, that say what the server reads of it, and what it deletes with it."""
+"""Tags of a trace, in lower case, that say what the server reads for it, and what it deletes with it."""
 WRITTEN: Final = frozenset({"LOGGED_MODEL_READY", "LOGGED_MODEL_UPLOAD_FAILED"})
-"""States of a logged model that its training may say: it goes back to none in which it is still written."""
+"""States that a training may give its logged model: it never goes back to one in which it is still written."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Refusal:
     model: str = ""
     caller: str = "anonymous"
     again: bool = False
-    """Whether the same request may pass in a moment."""
+    """Whether the same request may succeed in a moment."""
     status: int | None = None
-    """The HTTP status, where it is not that of a missing right."""
+    """The HTTP status where it is not that of a missing right."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Guard:
         return Things(frozenset(self.policy.models))
 
     def refusal(self, request: Request) -> Refusal | None:
-        """None: the request may go on. Blocks on the database and on the API server."""
+        """Why the request is refused; None: it may go on. Blocks on the database and on the API server."""
         touched: list[str] = []
         try:
             request.weigh()
@@ -76,7 +76,7 @@ class Guard:
                 f"{request.operation} concerns the guarded model {touched[0]}, and the caller is not known: {error}"
             )
             return Refusal(sentence, touched[0], again=True)
-        except Exception as error:  # noqa: BLE001  whatever it is, nobody has allowed the request
+        except Exception as error:  # noqa: BLE001  whatever it is, the request was not allowed
             why = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
             again = isinstance(error, MlflowException) and error.get_http_status_code() >= 500
             return Refusal(f"{request.named} could not be checked against the guarded models ({why})", again=again)
@@ -105,7 +105,7 @@ class Guard:
         return None
 
     def _asked(self, request: Request, needed: Right, touched: list[str]) -> tuple[Right, str]:
-        """What the request takes, by what it says too, and how a refusal names it."""
+        """The right that the request takes, by its operation and its contents, and how a refusal names it."""
         what = request.operation
         if what.endswith(" registered-models/alias"):
             aliases = request.values("alias")
@@ -136,7 +136,7 @@ class Guard:
         return None
 
     def _elsewhere(self, request: Request, model: str, caller: str) -> str | None:
-        """Whoever heals does not promote."""
+        """An account that heals does not promote."""
         if caller in self.policy.allowed(model, Right.PROMOTION):
             return None
         left = self.things.registry.get_registered_model(model).tags.get(PRODUCTION_TAG)
@@ -148,7 +148,7 @@ class Guard:
         )
 
     def _touched(self, request: Request) -> set[str]:
-        """The guarded models that the request would change something of."""
+        """The guarded models that the request would change."""
         named = set(request.values("name", "new_name")) if request.area in NAMED else set[str]()
         touched = named & self.policy.models.keys()
         if request.area in REGISTRY and request.operation != CREATE_VERSION:
@@ -181,9 +181,9 @@ class Guard:
 
 
 def _misplaced(request: Request) -> Refusal | None:
-    """What would have the server read, write or delete elsewhere than where it keeps files, for anybody."""
+    """What would have the server read, write or delete outside the place where it keeps files."""
     if request.operation == "POST experiments/create" and request.values("artifact_location"):
-        # It could be that of a guarded one.
+        # It could be a guarded model's.
         return Refusal("artifact_location must be left out: the server gives each experiment its own place")
     if request.operation == CREATE_VERSION:
         elsewhere = [each for each in request.values("source") if not _kept(each)]
@@ -205,14 +205,14 @@ def _tag(text: str) -> str:
 
 
 def _instead(request: Request, model: str) -> str:
-    """What a person does who has met this in MLflow's pages, whose buttons know nothing of guarded models."""
+    """What a person can do instead who gets this on MLflow's pages, whose buttons know nothing of guarded models."""
     if not request.operation.endswith(" registered-models/alias"):
         return ""
     return f". To promote a version, change ml-loop:models.{model}.production in the stack's settings and apply them"
 
 
 def _of_aliases(method: str, aliases: set[str]) -> Right:
-    """What it takes to set or delete these."""
+    """The right that it takes to set or delete these aliases."""
     if aliases <= {Alias.STAGING}:
         return Right.GATE
     return Right.HEALING if method == "POST" and aliases == {Alias.PRODUCTION} else Right.PROMOTION

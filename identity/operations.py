@@ -1,7 +1,7 @@
 """What requests do, by MLflow's own routes, and which right each takes where it concerns a guarded model.
 
-Every route of MLflow that is not a plain read is in one of the sets: a test compares them with the server's routes, so
-that a new version of MLflow cannot bring a way past them. What is in none is closed.
+Every route of MLflow that is not a plain read is in one of the sets. A test compares them with the server's routes, so
+that no new version of MLflow brings a way past them. A route in no set is closed.
 """
 
 import re
@@ -20,16 +20,16 @@ def _names(lines: str) -> frozenset[str]:
 
 
 class Right(StrEnum):
-    """What a request takes."""
+    """The right that a request takes."""
 
     FREE = "free"
     TRAINING = "training"
     GATE = "gate"
     HEALING = "healing"
-    """To put `production` back where the last promotion left it. Part of an operation, see `guard`."""
+    """To put `production` back where the last promotion left it: part of an operation, see `guard`."""
     PROMOTION = "promotion"
     CLOSED = "closed"
-    """Nobody has it."""
+    """No account has it."""
 
 
 FREE: Final = _names("""
@@ -101,14 +101,14 @@ TRAINING: Final = _names("""
     POST upload-artifact
     POST v1/traces
 """)
-"""Writes runs, artifacts and whatever else an experiment holds: what a user's code needs."""
+"""Writes of runs, artifacts and whatever else an experiment holds: what a user's code needs."""
 
 FILES: Final = _names("""
     POST artifacts/presigned-upload-url
     PUT mlflow-artifacts/artifacts/<path:artifact_path>
     POST upload-artifact
 """)
-"""Those of them that write files. What a version was registered from is written by nobody but the promotion."""
+"""Those of `TRAINING` that write files. Only the promotion may write to what a version was registered from."""
 
 GATE: Final = _names("""
     POST model-versions/create
@@ -120,7 +120,7 @@ GATE: Final = _names("""
     POST registered-models/set-tag
     PATCH registered-models/update
 """)
-"""Writes versions and their tags. Of the aliases, only `staging` is among them (`guard`)."""
+"""Writes of versions and their tags, and of the alias `staging` alone (`guard`)."""
 
 PROMOTION: Final = _names("""
     DELETE datasets/<dataset_id>
@@ -149,9 +149,9 @@ PROMOTION: Final = _names("""
     DELETE scorers/delete
     POST traces/delete-traces
 """)
-"""Deletes, restores and renames: what takes something out of sight, or out from under its guard.
+"""Deletes, restores and renames, which take something out of sight or out from under its guard; and uploads in parts.
 
-And uploads in parts, which go to the store past the server, and which no client does unless it is told to.
+The latter bypass the server; no client does them unless told to.
 """
 
 CLOSED: Final = _names("""
@@ -169,10 +169,11 @@ CLOSED: Final = _names("""
     DELETE workspaces/<workspace_name>
     PATCH workspaces/<workspace_name>
 """)
-"""Work of the server's own, which would write with the server's rights, and workspaces, which it doesn't have."""
+"""Jobs of the server, which would write with the server's rights, and workspaces, which it does not have."""
 
 CLOSED_AREAS: Final = ("assistant", "gateway", "gateway-proxy", "jobs", "mcp-servers", "webhooks")
-"""Language models and agents, and calls to others: the loop uses none, and they act for whoever asks as the server."""
+"""Language models, agents and calls to other services: the loop uses none, and they would act with the server's rights.
+"""
 SETS: Final = {
     Right.FREE: FREE,
     Right.TRAINING: TRAINING,
@@ -185,20 +186,20 @@ _ROUTES: Final = flask_app.url_map.bind("")
 
 
 def short(route: str) -> str:
-    """A route without its prefix: one operation has a path for programs, one for browsers, and versions of both."""
+    """A route without its prefix: one operation has paths for programs and for browsers, in several versions."""
     return _PREFIX.sub("", route)
 
 
 def operation(method: str, path: str) -> tuple[str, dict[str, str]]:
-    """What a request does, as the sets above name it, and the variables of its path."""
+    """The operation of a request, as the sets above name it, and the variables of its path."""
     try:
         rule, variables = _ROUTES.match(path, method, return_rule=True)
     except HTTPException:
-        # A route of FastAPI, or none. Where Flask would redirect, too: FastAPI may have an answer.
+        # A route of FastAPI, or none. Also where Flask would redirect: FastAPI may have an answer.
         return f"{method} {short(path)}", {}
     return f"{method} {short(rule.rule)}", dict(variables)
 
 
 def right(name: str) -> Right:
-    """What an operation takes where it concerns a guarded model."""
+    """The right that an operation takes where it concerns a guarded model."""
     return next((each for each, names in SETS.items() if name in names), Right.CLOSED)

@@ -28,9 +28,9 @@ class Policy(BaseModel):
     models: dict[str, Guards]
 
     def allowed(self, model: str, right: Right) -> frozenset[str]:
-        """The accounts that have a right. Each may do what those before it may: training, gate, promotion.
+        """The accounts that have a right. Each right includes those before it: training, gate, promotion.
 
-        Healing stands beside them: who has it may do nothing else.
+        Healing is apart: an account with it may do nothing else.
         """
         guards = self.models[model]
         if right is Right.HEALING:

@@ -1,7 +1,7 @@
 """What a request names: every id and name in its path, query, headers and body.
 
 Read more loosely than MLflow reads it: whatever MLflow could take for a key, in any spelling that it accepts, counts.
-What MLflow could read otherwise than it is read here is an error: a header that is there twice, an id that is no text.
+What MLflow could read differently is an error: a header that is there twice, an id that is not text.
 """
 
 import json
@@ -22,7 +22,7 @@ from identity.spans import named
 Field = tuple[str, Any]
 SPANS: Final = "POST v1/traces"
 FILE: Final = "POST upload-artifact"
-"""Whose body is a file, and no document."""
+"""The operation whose body is a file and not a document."""
 SPELLINGS: Final = {
     "experiment_ids": "experiment_id",
     "run_uuid": "run_id",
@@ -38,12 +38,12 @@ SPELLINGS: Final = {
         *("dataset_id", "issue_id", "schema_id", "queue_id"),
     )
 }
-"""Key of an id, in each spelling → the one that says what it is the id of."""
+"""Key of an id, in each spelling → the spelling that is used here."""
 NAMING: Final = frozenset({"name", "new_name", "alias", "artifact_path", "source", "version"})
-"""Keys of texts that a decision hangs on, where they are texts at all: a span's name may be anything."""
+"""Keys of texts that a decision depends on, where they are texts: a span's name may be anything."""
 _HEADERS: Final = {MLFLOW_EXPERIMENT_ID_HEADER.lower(): "experiment_id", MLFLOW_RUN_ID_HEADER.lower(): "run_id"}
 ONCE: Final = frozenset({*_HEADERS, "authorization", "content-encoding", "content-length", "content-type", "host"})
-"""Headers that say what a request is: MLflow takes the first of two, and something else may take the last."""
+"""Headers that say what a request is: of two, MLflow takes the first, and another program may take the last."""
 _CAPITAL: Final = re.compile("([A-Z])")
 
 
@@ -72,7 +72,7 @@ class Request:
 
     @property
     def named(self) -> str:
-        """The operation, for words: of a path that no router can read, only the method."""
+        """The operation as messages name it; for a path that no router can read, only the method."""
         try:
             return self.operation
         except Exception:  # noqa: BLE001  whatever a router raises
@@ -80,7 +80,7 @@ class Request:
 
     @property
     def announced(self) -> int:
-        """Bytes of the body, by its header; 0 where it says nothing that is a number."""
+        """Bytes of the body, by its header; 0 where the header is not a number."""
         lengths = [value for name, value in self.headers if name.lower() == "content-length"]
         return max((int(each) for each in lengths if each.isascii() and each.isdigit() and len(each) < 20), default=0)
 
@@ -91,27 +91,27 @@ class Request:
 
     @cached_property
     def _named_headers(self) -> dict[str, str]:
-        # WSGI, which most of MLflow is behind, knows no difference between a hyphen and an underscore.
+        # Most of MLflow is behind WSGI, which does not tell a hyphen from an underscore.
         names = Counter(name.lower().replace("_", "-") for name, _ in self.headers)
         if twice := sorted(name for name in ONCE if names[name] > 1):
             raise AmbiguousRequestError(f"the header {twice[0]} is there {names[twice[0]]} times")
         return {name.lower(): value for name, value in self.headers}
 
     def header(self, name: str) -> str | None:
-        """Headers by lower-case name. Raises where one of those that decide is there twice."""
+        """Headers by lower-case name. Raises where one of `ONCE` is there twice."""
         return self._named_headers.get(name)
 
     def weigh(self) -> None:
         """Raises `TooLargeError` for a document that would take far more memory than its text.
 
-        Before anybody reads it: MLflow reads documents of searches, too, which nobody needs a token for.
+        This comes before any reading: MLflow reads the documents of searches, too, which need no token.
         """
         if self.operation not in (SPANS, FILE):
             check_pieces(self.body)
 
     @cached_property
     def fields(self) -> list[Field]:
-        """Every key in MLflow's own spelling (`run_id`), with each of its values. Raises on a body nobody can read."""
+        """Every key in MLflow's own spelling (`run_id`), with each of its values. Raises on an unreadable body."""
         return [
             *self.matched[1].items(),
             *((_snake(key), value) for key, value in parse_qsl(self.query, keep_blank_values=True)),
@@ -120,7 +120,7 @@ class Request:
         ]
 
     def values(self, *keys: str) -> list[str]:
-        """What stands under any of the keys, without what is empty.
+        """The values under any of the keys, without empty ones.
 
         Raises `AmbiguousRequestError` for what is neither text nor a whole number: MLflow makes `1` of 1.0, of 2.4 (on
         PostgreSQL) 2, and of true 1, each in some of its routes.
@@ -128,7 +128,7 @@ class Request:
         return [text for key, value in self.fields if key in keys and (text := _text(key, value))]
 
     def words(self) -> Iterator[str]:
-        """Every key, and every text that stands under a key called `key`: the names of what a request sets."""
+        """Every key, and every text under a key called `key`: the names of what a request sets."""
         for key, value in self.fields:
             yield key
             if key == "key" and isinstance(value, str):
@@ -152,7 +152,7 @@ def _text(key: str, value: Any) -> str:
     if key not in SPELLINGS and not (key in NAMING and isinstance(value, float | bool)):
         return "" if value is None or isinstance(value, dict | list) else str(value)
     if isinstance(value, list) and key.endswith("s"):
-        return ""  # its items stand under the same key
+        return ""  # its items count under the same key
     raise AmbiguousRequestError(f"{key} must be text or a whole number, not {json.dumps(value)[:40]}")
 
 
@@ -162,12 +162,12 @@ def _document(body: bytes) -> Any:
         # Old clients encode twice, and MLflow decodes twice.
         return json.loads(found) if isinstance(found, str) else found
     except ValueError:
-        # MLflow takes it for an empty document: an uploaded file, for one, is none.
+        # MLflow takes it for an empty document: an uploaded file, for example, is none.
         return None
 
 
 def _walk(key: str, value: Any) -> Iterator[Field]:
-    """All keys of a document with what stands there, and then with what stands in that."""
+    """All keys of a document with their values, at every depth."""
     if key:
         yield key, value
     if isinstance(value, dict):
@@ -179,5 +179,5 @@ def _walk(key: str, value: Any) -> Iterator[Field]:
 
 
 def _snake(name: str) -> str:
-    """Protobuf's JSON takes `runId` for `run_id`."""
+    """The key as Protobuf's JSON takes it: `runId` is `run_id`."""
     return _CAPITAL.sub(r"_\1", name).lower()

@@ -1,4 +1,4 @@
-"""What spans in OpenTelemetry's protocol name: their traces, and the tags that they set, read as MLflow reads them."""
+"""What spans in OpenTelemetry's protocol name, read as MLflow reads them: their traces, and the tags that they set."""
 
 from typing import Final
 
@@ -14,7 +14,9 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
 from identity.bodies import TooLargeError, check_pieces
 
 SPANS: Final = 20_000
-"""In one request, with what they are in: an empty one takes two bytes, and MLflow makes an object of each."""
+"""The most spans of one request, and of what holds them: an empty one takes two bytes, and MLflow makes an object of
+each.
+"""
 
 
 def named(body: bytes, media: str) -> set[tuple[str, str]]:

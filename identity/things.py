@@ -1,4 +1,4 @@
-"""What MLflow's own stores say of the things that a request names: whose each is, and where its files lie."""
+"""What MLflow's own stores say about the things that a request names: whose each is, and where its files are."""
 
 import posixpath
 import re
@@ -21,9 +21,9 @@ from mlflow.utils.uri import validate_path_is_safe
 from identity.requests import SPELLINGS, Request
 
 ABSENT: Final = ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)
-"""What MLflow answers for an id of nothing, and what it answers the request; any other error says nothing."""
+"""MLflow's error for an id of nothing, also answered to the request; any other error says nothing about the id."""
 PLAIN: Final = re.compile(r"[\w-]+")
-"""An id, as MLflow makes them: it goes into a filter."""
+"""An id as MLflow makes them, which goes into a filter."""
 Store = Any
 BELONGS: Final[Mapping[str, Callable[[Store, str], Iterable[str]]]] = {
     "experiment_id": lambda store, given: [store.get_experiment(given).experiment_id],
@@ -35,31 +35,33 @@ BELONGS: Final[Mapping[str, Callable[[Store, str], Iterable[str]]]] = {
     "schema_id": lambda store, given: [store.get_label_schema(given).experiment_id],
     "queue_id": lambda store, given: [store.get_review_queue(given).experiment_id],
 }
-"""The experiments that an id belongs to, by the key it stands under."""
+"""How to find the experiments that an id belongs to, by its key."""
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """A guarded experiment, named as its model."""
+    """A guarded experiment, which has its model's name."""
 
     name: str
     location: str
 
     @property
     def place(self) -> str:
-        """Its folder, as the artifact proxy names it."""
+        """Its folder, in the artifact proxy's spelling."""
         return posixpath.normpath(urlsplit(self.location).path).strip("/")
 
     def holds(self, path: str) -> bool:
         return f"{_canonical(path)}/".startswith(f"{self.place}/")
 
     def source(self, path: str) -> str:
-        """How a version that came from the owner of a file is found; files lie in `<run>/` or `models/<model>/`."""
+        """The filter that finds versions which came from the owner of a file; files are in `<run>/` or
+        `models/<model>/`.
+        """
         model, run = self.owner(path)
         return f"source_path = 'models:/{model}'" if model else f"run_id = '{run}'"
 
     def owner(self, path: str) -> tuple[str, str]:
-        """The logged model that a file is one of, or else its run. Raises where it is neither's."""
+        """The logged model that a file belongs to, or else its run. Raises where it belongs to neither."""
         head, _, rest = _canonical(path).removeprefix(self.place).strip("/").partition("/")
         owner = rest.partition("/")[0] if head == "models" else head
         if not PLAIN.fullmatch(owner):
@@ -67,7 +69,7 @@ class Experiment:
         return (owner, "") if head == "models" else ("", owner)
 
     def overlaps(self, path: str) -> bool:
-        """Whether a path is its folder, below it or above it."""
+        """Whether a path is its folder, or below or above it."""
         return self.holds(path) or _canonical(path) == "." or f"{self.place}/".startswith(f"{_canonical(path)}/")
 
 
@@ -100,7 +102,7 @@ class Things:
         }
 
     def owners(self, key: str, value: str) -> list[str]:
-        """The experiments that an id belongs to: none, where there is nothing of that id."""
+        """The experiments that an id belongs to; none where nothing has that id."""
         try:
             return list(BELONGS[key](self.store, value))
         except MlflowException as error:
@@ -110,7 +112,7 @@ class Things:
             return []
 
     def logged_models(self, request: Request) -> set[str]:
-        """The logged models that a new version comes from: MLflow writes a tag of each."""
+        """The logged models that a new version comes from: MLflow writes a tag to each."""
         found = set(request.values("model_id"))
         for source in request.values("source"):
             scheme, _, place = source.partition(":")
@@ -120,7 +122,7 @@ class Things:
             if not rest and "@" not in head:
                 found.add(head)
                 continue
-            # Of a version, as MLflow resolves it.
+            # A version's, as MLflow resolves it.
             try:
                 resolved = _resolve_registered_model_source_lineage(
                     source, "", "", has_run_id=False, has_model_id=False
@@ -133,7 +135,7 @@ class Things:
         return found
 
     def rewritten(self, path: str) -> str | None:
-        """The logged model of which a path is a file that exists, where all of its files have been written."""
+        """The logged model whose existing file the path is, if all files of that model have been written."""
         for experiment in self.experiments().values():
             model = experiment.owner(path)[0] if experiment.holds(path) else ""
             if model and self._is_finished(model) and _exists(_canonical(path)):
@@ -155,5 +157,5 @@ def _exists(path: str) -> bool:
 
 
 def _canonical(path: str) -> str:
-    """A path as the artifact proxy reads it. Raises `MlflowException` where the proxy takes none."""
+    """A path as the artifact proxy reads it. Raises `MlflowException` for a path that the proxy refuses."""
     return posixpath.normpath(validate_path_is_safe(path.lstrip("/"))).strip("/")

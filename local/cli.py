@@ -65,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _model_commands(commands: Any) -> None:
-    """Those that work on the folder of a model of yours."""
+    """The commands that work on the folder of a model of yours."""
     made = commands.add_parser("model", help="make a folder of a model that runs as it is")
     made.add_argument("--name", required=True, help="the model's name")
     made.add_argument("--kind", default=new.ModelKind.CLASSIFICATION, help=f"one of {', '.join(new.ModelKind)}")

@@ -1,7 +1,7 @@
 """`make demo`: a model of the census joins the built-in stack, learns from outcomes while people change, and leaves.
 
-The model is added to the settings of `local` for as long as the demo lasts. What plays runs in the environment of the
-loop's image (`python -m demo`); what changes the stack is here.
+The model is added to the settings of `local` for as long as the demo lasts. The play itself runs in the environment of
+the loop's image (`python -m demo`); what changes the stack is here.
 """
 
 import json
@@ -28,12 +28,12 @@ from local.steps import Runner, Step, StepError
 MODEL: Final = "employment"
 SETTINGS: Final = REPOSITORY / "examples" / MODEL / "model.yaml"
 SECONDS: Final = 12
-"""Of a step: `outcomes.every` of the model's settings."""
+"""Length of a step: `outcomes.every` of the model's settings."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Demo:
-    """One demo on a cluster that is ready."""
+    """One demo, on a cluster that is ready."""
 
     paths: Paths
     plan: Plan
@@ -41,7 +41,7 @@ class Demo:
     console: Console
 
     def play(self, *, approve: bool, keep: bool) -> int:
-        """The whole story. Raises StepError; the stack is as before then, too, unless it is to be kept."""
+        """The whole story. Raises StepError; even then the stack is put back, unless the model is to be kept."""
         began = time.monotonic()
         self._data()
         with self._joined(keep=keep):
@@ -115,7 +115,7 @@ class Demo:
         up.apply(self.runner, self.paths, stack.BUILT_IN, self.plan.stack_images(), {MODEL: model})
 
     def _leave(self) -> None:
-        """The stack as its file says it, and nothing left of the model elsewhere."""
+        """Puts the stack back as its file says, and removes the model elsewhere."""
         variables = self._environment()
         up.apply(self.runner, self.paths, stack.BUILT_IN, self.plan.stack_images())
         namespace = self._config[f"{stack.PROJECT}:namespace"]
@@ -145,7 +145,7 @@ class Demo:
             raise StepError(f"the demo's part {name!r} has ended with {done.returncode}; what it said is above")
 
     def _environment(self) -> dict[str, str]:
-        """What finds MLflow, Kafka, the cluster and the record from this machine."""
+        """The variables by which MLflow, Kafka, the cluster and the record are found from this machine."""
         python = f"{REPOSITORY}:{self.folder / 'packages' / 'opt' / 'python'}"
         return os.environ | record.variables(self.paths, MODEL) | {"PYTHONPATH": python, "PYTHONWARNINGS": "ignore"}
 

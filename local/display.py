@@ -41,7 +41,7 @@ class Display:
             self.console.print(f"  … {name}", style="dim")
 
     def tell(self, name: str, text: str) -> None:
-        """What a step under way is at, beside its name on a terminal."""
+        """Shows, on a terminal, what a step under way is doing, beside its name."""
         with self._lock:
             self._at[name] = text
 

@@ -1,6 +1,6 @@
 """The end of a first `make up`: each model that the example's image trains gets a version, and answers.
 
-Nobody waits here for a training of his own, which may take hours: the output `submit` starts it.
+A user's own training is not waited for, as it may take hours: the output `submit` starts it.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,16 +16,16 @@ from local.steps import Step, StepError
 from settings.values.image import EXAMPLE
 
 ROUTED_SECONDS: Final = 60.0
-"""The training ends when servers have its version; the gateway reads of them later."""
+"""The training ends when servers have its version; the gateway learns of them later."""
 
 MLFLOW_SECONDS: Final = 180.0
-"""How long MLflow's servers are waited for."""
+"""How many seconds MLflow's servers are waited for."""
 
 Look = Callable[[], RunningStack]
 
 
 def steps(config: Mapping[str, Any], outputs: Mapping[str, Any], paths: Paths) -> list[Step]:
-    """One for each model of the example's. `config` is what was applied."""
+    """A step for each model that the example's image trains. `config` is what was applied."""
     looks = {model: check.look_at(model, config, outputs, paths) for model in outputs.get("models", {})}
     return [
         Step(name=f"first version of {model}", run=partial(provide, look))
@@ -35,14 +35,16 @@ def steps(config: Mapping[str, Any], outputs: Mapping[str, Any], paths: Paths) -
 
 
 def provide(look: Look) -> str:
-    """Trains where nothing is registered. Returns what there is; raises StepError, also where MLflow does not say."""
+    """Trains where nothing is registered. Returns what there is. Raises StepError, also if MLflow does not answer."""
     if versions := _versions(look):
         return f"{versions} in the registry"
     return train(look)
 
 
 def _versions(look: Look) -> int:
-    """How many there are. MLflow is waited for: after a `make down` it starts anew, and the stack waits for nothing."""
+    """How many versions there are. It waits for MLflow, which starts anew after a `make down` while an unchanged stack
+    waits for nothing.
+    """
     away: list[OSError] = []
     found: list[int] = []
 

@@ -1,4 +1,4 @@
-"""One `make up` or `make down` at a time; Go's caches stay while something is built out of them."""
+"""One `make up` or `make down` at a time; Go's caches stay while something is built from them."""
 
 import fcntl
 import os
@@ -36,7 +36,7 @@ def building(paths: Paths) -> Generator[None]:
 
 @contextmanager
 def nothing_builds(paths: Paths) -> Generator[bool]:
-    """Whether no build uses Go's caches: then none begins before the block has ended."""
+    """Whether no build uses Go's caches: if so, none begins before the block has ended."""
     with _go_caches(paths).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

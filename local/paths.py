@@ -24,7 +24,7 @@ class Paths:
 
     @property
     def go_caches(self) -> dict[str, Path]:
-        """Go's caches while programs are built, by the variables that name them."""
+        """Go's caches while programs are built, under the variables that name them."""
         return {"GOCACHE": self.cache / "go-build", "GOMODCACHE": self.cache / "go-modules"}
 
     @property
@@ -56,7 +56,7 @@ class Paths:
     def backend(self) -> str:
         """Where Pulumi keeps the stack's state, as its URL.
 
-        Without the files of attributes beside it: a kill leaves one empty, and then the state cannot be read any more.
+        It has no files of attributes beside it: a kill could leave one empty, and make the state unreadable.
         """
         return f"file://{self.stack}?metadata=skip"
 

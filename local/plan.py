@@ -16,15 +16,16 @@ from local.toolchain.programs import KUBERNETES, Program, of_tool
 from local.toolchain.tools import TOOLS, GoTool
 
 ELSEWHERE = {"promtool", "actionlint"}
-"""Tools with other builds: for tests (`make promtool`), and for `make lint`."""
+"""Tools that other commands build: for tests (`make promtool`), and for `make lint`."""
 FOR_BACKUPS = {BARMAN_CLOUD.name}
 """Tools that only a stack with backups needs."""
 
 
 class Plan:
-    """All steps, and the image references they leave behind for the stack.
+    """All steps, and the image references that they leave for the stack.
 
-    With `backups` there is the plugin that archives databases as well; with `policies` the node keeps NetworkPolicies.
+    With `backups`, the plugin that archives databases is there as well; with `policies`, the node keeps
+    NetworkPolicies.
     """
 
     def __init__(self, paths: Paths, *, backups: bool = False, policies: bool = False) -> None:
@@ -60,7 +61,7 @@ class Plan:
             *(self._image(image) for image in self.images),
             *operators,
             *self._engine(),
-            # Operators' manifests lie in modules, too.
+            # Operators' manifests are in modules, too.
             Step(
                 name="go caches",
                 run=lambda: gotools.forget_caches(paths),
@@ -74,7 +75,7 @@ class Plan:
         plugins = Step(
             name="pulumi plugins",
             run=lambda: pulumi.provide_plugins(paths),
-            # Asked once per version: an answer from a site that cannot be reached takes seconds.
+            # Asked once for each version: finding out that a site cannot be reached takes seconds.
             key=pulumi.plugins_key,
             present=lambda: pulumi.plugins(paths).is_dir(),
             needs=["pulumi" if found else "build pulumi"],
@@ -86,7 +87,7 @@ class Plan:
 
     def _build(self, program: Program) -> tuple[Step, Step]:
         paths = self.paths
-        # Apart, as a build that waits for the network would keep the cores from the others.
+        # A step of its own, as a build that waits for the network would keep the cores from the others.
         modules = Step(name=f"modules {program.name}", run=lambda: prebuilt.fetch(program, paths), key=program.key)
         build = Step(
             name=f"build {program.name}",
@@ -146,7 +147,7 @@ class Plan:
     def prune(self) -> None:
         """Removes images of earlier builds that nothing runs in, now or in its next step.
 
-        The plugin's stay where it was wanted once, as it may still run.
+        The plugin's images stay once it was wanted, as it may still run.
         """
         built = [
             image

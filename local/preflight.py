@@ -15,12 +15,12 @@ from local.toolchain import kubernetes
 
 GIB = 1 << 30
 COLD_DISK = 40 * GIB
-"""What a first `make up` took of an empty disk; Go's own caches, which it fills, are half of that."""
+"""Bytes that a first `make up` takes on an empty disk; half of them are Go's own caches."""
 WARM_DISK = 3 * GIB
 
 
 def problems(node: Node) -> Iterator[str]:
-    """Everything that stands in the way of the built-in cluster, each with its remedy."""
+    """Everything that keeps the built-in cluster from starting, each with its remedy."""
     if os.geteuid() != 0:
         yield "not root: the node mounts file systems and makes a bridge; run it as root (sudo make up)"
         return
@@ -41,7 +41,7 @@ def control_groups(root: Path = Path("/sys/fs/cgroup")) -> Iterator[str]:
 
 
 def ports(node: Node) -> Iterator[str]:
-    """Ports of daemons that do not run yet must be free. The bridge's address can only be ours."""
+    """Ports of daemons that do not run yet must be free. On the bridge's address only our own programs listen."""
     if any(daemon.pid() for daemon in node.daemons.values()):
         return
     for what, (address, port) in PORTS.items():

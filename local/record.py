@@ -18,7 +18,9 @@ BUCKET: Final = "ml-loop-record"
 
 
 def variables(paths: Paths, model: str) -> dict[str, str]:
-    """What finds MLflow, Kafka, the cluster and the model's record; the store's owner reads and writes it."""
+    """The variables by which MLflow, Kafka, the cluster and the model's record are found; the record with the store's
+    root key.
+    """
     config = stack.applied(stack.BUILT_IN, paths)
     address = config[f"{stack.PROJECT}:cluster"]["nodeAddress"]
     held = _object(paths, "secret", "artifacts-s3-root")["data"]
@@ -40,7 +42,9 @@ def _object(paths: Paths, kind: str, name: str) -> Any:
 
 
 def erase(paths: Paths, model: str, user_id: str) -> int:
-    """The exit code of `python3 -m loop erase`. Raises StepError for a model without outcomes, and for no user."""
+    """The exit code of `python3 -m loop erase`. Raises StepError for a model without outcomes, and where no user is
+    named.
+    """
     models = stack.applied(stack.BUILT_IN, paths)[f"{stack.PROJECT}:models"] if _is_up(paths) else {}
     known = [name for name, settings in models.items() if "outcomes" in settings]
     if model not in known:

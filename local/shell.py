@@ -1,4 +1,4 @@
-"""Runs other programs: no shell, output captured, a failure told in one message."""
+"""Runs other programs: without a shell, with captured output, and a failure as one message."""
 
 import subprocess
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ def run(
 
 
 def succeeds(*arguments: str) -> bool:
-    """Whether a program ends with 0; one that is not installed does not."""
+    """Whether a program exits with 0; one that is not installed does not."""
     try:
         return subprocess.run(arguments, capture_output=True, check=False).returncode == 0
     except FileNotFoundError:

@@ -28,7 +28,7 @@ BUILT_IN: Final = "local"
 UNHANDLED: Final = "an unhandled error occurred: "
 """What the SDK puts before an inline program's own error, which it has printed already."""
 ITEM: Final = "* "
-"""What the engine puts before each reason of a resource that did not become ready."""
+"""The prefix of each reason why a resource did not become ready."""
 UPSERT: Final = "PULUMI_K8S_UPSERT_EXISTING_OBJECTS"
 """Lets the kubernetes plugin take over an object that the state does not know."""
 SECRETS: Final = ("storeSecretKey", "logsSecretKey", "trackingSecretKey")
@@ -90,11 +90,11 @@ def select(stack: str, paths: Paths) -> automation.Stack:
 
 
 def drop_stale_locks(paths: Paths) -> None:
-    """Deletes what a Pulumi that was killed has left behind: it would keep everybody from the stack for good."""
+    """Deletes the locks of a killed Pulumi, which would keep everyone from the stack for good."""
     for lock in (paths.stack / ".pulumi" / "locks").rglob("*.json"):
         holder = Path(f"/proc/{json.loads(lock.read_text())['pid']}")
         with suppress(FileNotFoundError):
-            # One that has ended but nobody has asked for its end yet has a name, and no arguments any more.
+            # A zombie has a name, but no arguments any more.
             if (holder / "comm").read_text().strip() == "pulumi" and (holder / "cmdline").read_bytes():
                 continue
         killed(paths).touch()
@@ -102,21 +102,23 @@ def drop_stale_locks(paths: Paths) -> None:
 
 
 def killed(paths: Paths) -> Path:
-    """Is there while no `up` has ended well since one was killed."""
+    """A file that exists until an `up` succeeds after one was killed."""
     return paths.stack / "killed"
 
 
 def heal(selected: automation.Stack, paths: Paths) -> None:
-    """Lets an `up` continue where one that was killed has left the stack."""
+    """Lets an `up` continue where a killed one has left the stack."""
     drop_stale_locks(paths)
     if killed(paths).exists():
-        # What it made last is in the cluster, and not yet in the state, or there as what nobody knows the end of.
+        # What it made last is in the cluster, and not yet in the state, or in it as a pending operation.
         selected.workspace.env_vars = {**selected.workspace.env_vars, UPSERT: "true"}
         selected.refresh(clear_pending_creates=True)
 
 
 def make_secrets(stack: str, paths: Paths) -> None:
-    """Makes the secrets that only have to be random, on first use; passed by standard input, never as an argument."""
+    """Makes the secrets that only have to be random, on first use. They are passed by standard input, never as
+    arguments.
+    """
     config = applied(stack, paths)
     environment = os.environ | pulumi.environment(paths, sys.executable)
     for key in SECRETS:
@@ -136,7 +138,7 @@ def context_of(stack: str) -> str:
 
 
 def wants_backups(stack: str) -> bool:
-    """Whether a stack's committed file asks for backups of MLflow's database. The program judges what it says."""
+    """Whether a stack's committed file asks for backups of MLflow's database. Only the program validates the file."""
     return committed(stack, "tracking", "postgres", "backup") is not None
 
 
@@ -146,7 +148,7 @@ def enforces_policies(stack: str) -> bool:
 
 
 def committed(stack: str, section: str, *keys: str) -> Any:
-    """What a stack's committed file says at a setting, as it stands there; None where it says nothing."""
+    """What a stack's committed file holds at a setting; None where it holds nothing."""
     found: Any = yaml12.load((REPOSITORY / f"Pulumi.{stack}.yaml").read_text())["config"]
     for key in (f"{PROJECT}:{section}", *keys):
         found = found.get(key) if isinstance(found, Mapping) else None
@@ -165,7 +167,7 @@ def up(
     show: Callable[[str], None],
     guests: Mapping[str, Any] | None = None,
 ) -> Mapping[str, Any]:
-    """Applies the program under the policy pack; returns the outputs, secrets left out."""
+    """Applies the program under the policy pack. Returns the outputs without secrets."""
     options: dict[str, Any] = {"on_output": show, "color": "never", "suppress_progress": True}
     if (REPOSITORY / "policy" / "PulumiPolicy.yaml").exists():
         options["policy_packs"] = [str(REPOSITORY / "policy")]
@@ -180,7 +182,7 @@ def up(
 def ready(
     stack: str, paths: Paths, images: Mapping[str, str], guests: Mapping[str, Any] | None = None
 ) -> automation.Stack:
-    """The stack with its configuration and secrets, and no lock in the way. Raises CommandError."""
+    """The stack with its configuration and secrets, without stale locks. Raises CommandError."""
     render(stack, paths, images, guests)
     selected = select(stack, paths)
     make_secrets(stack, paths)

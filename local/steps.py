@@ -1,4 +1,4 @@
-"""Steps as values in a dependency order: each runs once its needs are done, and not while its inputs are unchanged.
+"""Steps as values in a dependency order: each runs once its needs are done, and only if its inputs have changed.
 
 Independent steps overlap; steps that would take every core (`heavy`) run one at a time. A finished step leaves its key
 in a file, so a run that was cut off resumes at the first unfinished step.
@@ -77,7 +77,7 @@ class Runner:
         folder.mkdir(parents=True, exist_ok=True)
 
     def tell(self, name: str, text: str) -> None:
-        """Shows what a step under way is at."""
+        """Shows what a step under way is doing."""
         self._display.tell(name, text)
 
     def run(self, steps: Sequence[Step]) -> None:
@@ -113,7 +113,7 @@ class Runner:
 
     @contextmanager
     def _no_new_step_when_it_ends(self) -> Generator[None]:
-        """However it ends, by Ctrl-C too: heavy steps that wait for their turn do not take it."""
+        """However the run ends, also by Ctrl-C, heavy steps that wait for their turn do not start."""
         try:
             yield
         finally:

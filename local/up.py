@@ -30,12 +30,12 @@ UNDER_WAY: Final = re.compile(
     r"[ +~-]*\S+:\S+ (?P<resource>\S+) (?P<verb>(?:creat|updat|delet|replac)ing(?: replacement)?) "
     r"\((?P<seconds>\d+s)\)(?: \[diff: [^]]*\])?[; ]*(?P<waits>.*)"
 )
-"""The engine's line of a resource that is not done yet."""
+"""The engine's line about a resource that is not done yet."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Applied:
-    """What an `up` left: the stack's outputs, and what its program warned of."""
+    """The result of an `up`: the stack's outputs, and its program's warnings."""
 
     outputs: Mapping[str, Any]
     warnings: list[str]
@@ -100,7 +100,7 @@ def elsewhere(name: str, context: str | None) -> int:
 def apply(
     runner: Runner, paths: Paths, name: str, images: Mapping[str, str], guests: Mapping[str, Any] | None = None
 ) -> Applied:
-    """Runs `pulumi up`; what the engine prints goes to a log file, and to the user only where it went wrong.
+    """Runs `pulumi up`; what the engine prints goes to a log file, and to the user only if it fails.
 
     `guests` are models beside those of the stack's file.
     """
@@ -125,7 +125,7 @@ def apply(
 
 
 def under_way(line: str) -> str | None:
-    """A resource that the engine works at, how long it has, and what it waits for; None for any other line."""
+    """A resource that the engine works at, how long it has done so, and what it waits for; None for any other line."""
     found = UNDER_WAY.match(line)
     if found is None:
         return None

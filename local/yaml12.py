@@ -1,4 +1,4 @@
-"""YAML as Pulumi reads it: `on`, `off`, `yes` and `no` are words, as in YAML 1.2, and not true or false."""
+"""YAML as Pulumi reads it: as in YAML 1.2, `on`, `off`, `yes` and `no` are words, and not true or false."""
 
 import re
 from typing import Any, Final

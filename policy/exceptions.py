@@ -28,7 +28,7 @@ SCHEMA: Mapping[str, Any] = {
 
 
 def covers(exception: PolicyException, rule: str, resource: Resource) -> bool:
-    """Whether the rule need not hold for the object, by its Kind/namespace/name."""
+    """Whether the exception covers the object, by its Kind/namespace/name."""
     return exception.rule == rule and fnmatchcase(identity(resource), exception.object)
 
 
@@ -37,7 +37,7 @@ def told(exception: PolicyException) -> str:
 
 
 def identity(resource: Resource) -> str:
-    """Kind/namespace/name, as far as there are such parts; a cloud resource is its type's last part and its name."""
+    """Kind/namespace/name, as far as there are such parts; for a cloud resource, its type's last part and its name."""
     kind = get(resource.manifest, "kind") if resource.kind else resource.type.rpartition(":")[2]
     names = (get(resource.manifest, "metadata", key) for key in ("namespace", "name")) if resource.kind else ()
     parts = [part for part in (kind, *names) if isinstance(part, str)]
@@ -45,7 +45,7 @@ def identity(resource: Resource) -> str:
 
 
 def read_exceptions(entries: Iterable[Mapping[str, Any]], rule: str | None = None) -> tuple[PolicyException, ...]:
-    """The exceptions of a config; `rule` names the rule where the config stands below it.
+    """The exceptions of a config; `rule` names the rule where the config is that of one rule.
 
     Raises ValueError, with the key and the remedy, for an entry without a rule, a reason or a date.
     """

@@ -8,7 +8,7 @@ from policy.manifest import elements, get
 
 
 def statements(policy: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """The (path, statement) pairs of a document at `path`; none of a text that is no JSON, which AWS refuses."""
+    """The (path, statement) pairs of a document at `path`; none for a text that is not JSON, which AWS refuses."""
     try:
         document = json.loads(policy) if isinstance(policy, str) else policy
     except ValueError:

@@ -24,7 +24,7 @@ from settings import PolicyException
 
 
 def load(text: str, name: str) -> Iterator[Resource]:
-    """The objects of a YAML or JSON text, lists taken apart. Raises ValueError where it is none."""
+    """The objects of a YAML or JSON text, with lists taken apart. Raises ValueError for any other text."""
     try:
         documents = list(yaml.safe_load_all(text))
     except yaml.YAMLError as error:

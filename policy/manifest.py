@@ -1,7 +1,8 @@
 """Reading manifests whose values may not be known yet.
 
 In a preview some values exist only after the update. They stand in a manifest as `Unknown`, and reading below one gives
-the same `Unknown`, so that a rule meets "not known yet" as a value of its own and never takes it for absent or allowed.
+the same `Unknown`, so that "not known yet" is a value of its own for a rule, which never takes it for absent or
+allowed.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,7 +20,7 @@ class Unknown:
 
 
 def get(value: Any, *path: str) -> Any:
-    """The value at `path`; None where a step is absent or no mapping; the `Unknown` it runs into, if any."""
+    """The value at `path`; None where a step is absent or not a mapping; the `Unknown` that it meets, if any."""
     for key in path:
         if isinstance(value, Unknown):
             return value

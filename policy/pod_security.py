@@ -1,4 +1,5 @@
-"""Pod Security Standards, level restricted, whole: what the API server's admission says of a pod, as a pure function.
+"""Pod Security Standards, level restricted, whole: what the API server's admission says about a pod, as a pure
+function.
 
 Source: https://kubernetes.io/docs/concepts/security/pod-security-standards/ and k8s.io/pod-security-admission v0.35,
 whose evaluator is the oracle of tests/e2e/test_policy_oracle.py. Every control of the level is here, for versions 1.25
@@ -60,7 +61,7 @@ def violations(
 
     `metadata` and `spec` are a pod's or a pod template's; messages name the object `owner` and the spec's `path` in it.
     An empty list means admitted. A property that is not known yet is in the list, with `known` false.
-    Raises ValueError for a version that is none or is older than 1.25.
+    Raises ValueError for anything but a version from 1.25 on.
     """
     pod = StandardPod(metadata, spec, owner or name_of({"kind": "Pod", "metadata": metadata}), path, _parse(version))
     return [replace(found, control=reason) for reason, control in CONTROLS.items() for found in control(pod)]
@@ -86,7 +87,7 @@ def _listed(values: tuple[str, ...]) -> str:
 
 
 def _profile_type(context: Any, profile: str) -> Any:
-    """The profile's type; None without a profile; empty, which is never allowed, for a profile without a type."""
+    """The profile's type; None without a profile; for a profile without a type an empty text, which is refused."""
     found = get(context, profile)
     return found if found is None or isinstance(found, Unknown) else get(found, "type") or ""
 
@@ -201,7 +202,7 @@ def capabilities(pod: StandardPod) -> Iterator[Violation]:
 
 @dataclass(frozen=True)
 class Inherited:
-    """A setting that each container must have, from the pod or as its own."""
+    """A setting that each container must have, its own or from the pod."""
 
     key: str
     value: Callable[[Any], Any]
@@ -270,4 +271,4 @@ CONTROLS: dict[str, Callable[[StandardPod], Iterator[Violation]]] = {
     "runAsUser=0": run_as_user,
     "seccompProfile": seccomp,
 }
-"""Every control of the level restricted, baseline's first, under the reason Kubernetes' evaluator gives for it."""
+"""Every control of the level restricted, baseline's first, by the reason that Kubernetes' evaluator gives for it."""

@@ -1,4 +1,6 @@
-"""Which stacks are production: their data is protected from deletion, and rules apply that spare other stacks."""
+"""Which stacks are production: their data is protected from deletion, and rules apply from which other stacks are
+spared.
+"""
 
 from typing import Final
 

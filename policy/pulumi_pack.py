@@ -1,4 +1,4 @@
-"""The rules as Pulumi policies: what a policy is handed becomes a `Resource`, a verdict becomes a report.
+"""The rules as Pulumi policies: what a policy gets becomes a `Resource`, and a verdict becomes a report.
 
 A policy's report has one level, so what is not known yet and what is excepted cannot be advice from a mandatory rule:
 two advisory policies at the end of the pack list both.
@@ -36,14 +36,14 @@ CRD = "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition"
 
 @dataclass
 class Notes:
-    """What a run has met besides violations: message → URN. One pack serves one preview or one update."""
+    """What a run found besides violations: message → URN. One pack serves one preview or one update."""
 
     unknown: dict[str, str] = field(default_factory=dict[str, str])
     excepted: dict[str, str] = field(default_factory=dict[str, str])
 
 
 def plain(value: Any, path: str = "") -> Any:
-    """What a policy is handed, as plain data: reading an unknown raises there, here it is an `Unknown`; 1.0 is 1."""
+    """What a policy gets, as plain data: an unknown, which cannot be read there, becomes an `Unknown`, 1.0 a 1."""
     if isinstance(value, Mapping):
         return {key: _known(value, key, f"{path}.{key}".lstrip(".")) for key in value}
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
@@ -104,7 +104,7 @@ def _policy(rule: Rule, stack_name: Callable[[], str], notes: Notes) -> Policy:
 
 
 def _protect() -> bool | None:
-    """The stack's setting `protect`; None where it is left out, or no Boolean, which the program refuses."""
+    """The stack's setting `protect`; None where it is left out or is not a Boolean, which the program refuses."""
     return {"true": True, "false": False}.get(pulumi.Config("ml-loop").get("protect") or "")
 
 
@@ -124,7 +124,7 @@ def _judge(rule: Rule, stack: Stack, notes: Notes, report: ReportViolation) -> N
 
 
 def _exceptions(rule: Rule, options: Mapping[str, Any]) -> tuple[PolicyException, ...]:
-    """Those of the policy config, and those of the stack's own config, `ml-loop:policyExceptions`."""
+    """The exceptions of the policy config, and those of the stack's own config, `ml-loop:policyExceptions`."""
     stack: Sequence[Mapping[str, Any]] = pulumi.Config("ml-loop").get_object("policyExceptions") or ()
     return read_exceptions(options.get("exceptions", ()), rule.name) + read_exceptions(stack)
 

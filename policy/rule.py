@@ -14,10 +14,11 @@ class Level(StrEnum):
     """What a violation does; a stack's policy config may say otherwise for each rule."""
 
     MANDATORY = "mandatory"
-    """Stops the preview, and so an update that previews first. One that does not is stopped before the object it
-    concerns, or at its end where the whole stack is judged."""
+    """Stops the preview, and so an update that previews first. An update without a preview is stopped before the object
+    concerned, or at its end where the whole stack is judged.
+    """
     ADVISORY = "advisory"
-    """Is reported."""
+    """Is only reported."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Resource:
     """The name messages use where the manifest has none: a cloud resource's Pulumi name."""
     protected: bool = False
     from_chart: bool = False
-    """Rendered by a Helm chart: what the chart's authors chose is judged with more patience."""
+    """Rendered by a Helm chart: rules are more lenient with what the chart's authors chose."""
     references: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """Property name → URNs of the resources its value comes from."""
 

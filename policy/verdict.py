@@ -1,4 +1,4 @@
-"""One rule's verdict on one resource: what is violated, what is not known yet, and what an exception covers."""
+"""One rule's verdict on one resource: what is violated, what is not known yet, and what exceptions cover."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ class Ruling:
 
     violations: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
-    """Properties that a preview cannot know: neither broken nor passed."""
+    """Properties that a preview cannot know: neither violated nor passed."""
     excepted: tuple[str, ...] = ()
 
 
@@ -37,7 +37,7 @@ def judge(rule: Rule, resource: Resource, stack: Stack, exceptions: Sequence[Pol
 
 
 def _unknown_messages(found: Sequence[Violation]) -> list[str]:
-    """One line for each unknown value, however many properties hang on it."""
+    """One line for each unknown value, however many properties depend on it."""
     by_source: dict[str, Violation] = {}
     for violation in found:
         if isinstance(violation.found, Unknown):

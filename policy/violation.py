@@ -1,4 +1,4 @@
-"""What a rule says about an object: the one message format of the policy pack, the lint command and their tests."""
+"""What a rule says about an object: the one message format of the policy pack and the lint command."""
 
 import json
 from dataclasses import dataclass

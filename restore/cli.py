@@ -56,7 +56,7 @@ def options(command: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Restores with the Pulumi and the plugins that the user has."""
+    """Restores with the user's own Pulumi and plugins."""
     given = parser().parse_args(arguments)
     try:
         stack = automation.select_stack(stack_name=given.stack, work_dir=str(ROOT))
@@ -82,7 +82,7 @@ def restore(stack: automation.Stack, *, yes: bool, lose_the_end: bool = False, k
 
 
 def settings(stack: automation.Stack) -> Settings:
-    """What the stack's file says now, its secrets unread. Raises SettingsError."""
+    """What the stack's file says now, without reading its secrets. Raises SettingsError."""
     workspace = stack.workspace
     command = ["config", "--json", "--stack", stack.name]
     told = workspace.pulumi_command.run(command, workspace.work_dir, dict(workspace.env_vars))
@@ -93,7 +93,7 @@ def settings(stack: automation.Stack) -> Settings:
 
 
 def plain(value: Mapping[str, Any]) -> Any:
-    """A value as the settings take it; a secret is only there."""
+    """A value as the settings take it; of a secret, only that it exists."""
     if value.get("secret"):
         return pulumi.Output.secret("")
     if "objectValue" in value:
@@ -109,12 +109,12 @@ def access(settings: Settings) -> list[str]:
 
 
 def ask() -> bool:
-    """Whether a person says yes. Raises RestoreError where none is there."""
+    """Whether a person says yes. Raises RestoreError where there is no person to ask."""
     if not sys.stdin.isatty():
         raise RestoreError("nothing was changed: nobody is there to be asked; agree beforehand with --yes")
     return input("Delete and restore it? [y/N] ").strip().lower() in {"y", "yes"}
 
 
 def say(line: str) -> None:
-    """Print a line at once: somebody waits for it."""
+    """Print a line at once: a person waits for it."""
     print(line, flush=True)

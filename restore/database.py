@@ -14,10 +14,10 @@ from components.tracking.postgres import BACKUP_PLUGIN
 from restore.wanted import Found, RecoveryWindow, RestoreError, Source, Wanted, moment
 
 SUSPENDED: Final = "ml-loop.dev/suspended-for-restore"
-"""Annotation of a schedule that a restore has suspended: those that somebody else suspended stay as they are."""
+"""Annotation of a schedule that a restore has suspended: schedules that others suspended stay as they are."""
 MANAGER: Final = "ml-loop-restore"
 RECORD: Final = f"{DATABASE}-restore"
-"""ConfigMap with the registry's aliases as they were, for the time of the restore: it may take more than one run."""
+"""ConfigMap with the registry's aliases as they were before the restore, which may take more than one run."""
 CLUSTER: Final = "clusters.postgresql.cnpg.io"
 SCHEDULES: Final = "cronworkflows.argoproj.io"
 SERVERS: Final = ",".join(f"{key}={value}" for key, value in selector(APP, MLFLOW, "server").items())
@@ -31,7 +31,7 @@ Aliases = Mapping[str, str]
 
 
 class Kubectl(Protocol):
-    """Runs kubectl on the stack's cluster and returns what it printed; raises its caller's own error when it fails."""
+    """Runs kubectl on the stack's cluster and returns what it printed; raises the caller's own error when it fails."""
 
     def __call__(self, *arguments: str, stdin: str | None = None) -> str: ...
 
@@ -60,7 +60,7 @@ class LiveDatabase:
         )
 
     def schedules(self) -> list[str]:
-        """The trainings' schedules that run, or that a restore has suspended."""
+        """The trainings' schedules that are active, or that a restore has suspended."""
         return [
             each["metadata"]["name"]
             for each in self._list(SCHEDULES, self.wanted.loop)
@@ -68,7 +68,7 @@ class LiveDatabase:
         ]
 
     def aliases(self) -> Aliases | None:
-        """What the registry's aliases mean; None where the database does not answer."""
+        """The versions that the registry's aliases name; None where the database does not answer."""
         try:
             rows = self._sql(ALIASES)
         except RestoreError:
@@ -76,14 +76,14 @@ class LiveDatabase:
         return dict(row.rsplit("|", 1) for row in rows.splitlines())
 
     def remember(self, aliases: Aliases) -> None:
-        """Keeps the aliases of before, unless an earlier run of this restore has."""
+        """Keeps the aliases from before the restore, unless an earlier run of it has."""
         if self._read("configmaps", RECORD) is None:
             metadata = {"name": RECORD, "namespace": self.wanted.namespace}
             record = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(_keys(aliases))}
             self.kubectl("create", "-f", "-", stdin=json.dumps(record))
 
     def remembered(self) -> Aliases | None:
-        """The aliases of before; None where nobody could ask."""
+        """The aliases from before the restore; None where they could not be read."""
         record = self._read("configmaps", RECORD)
         return None if record is None else json.loads(record["data"]["aliases"])
 
@@ -117,7 +117,9 @@ class LiveDatabase:
         self._until(self.whole, "the new database Ready, with ContinuousArchiving")
 
     def start(self) -> None:
-        """Servers again, with the new database's password, and the schedules that a restore has suspended."""
+        """Starts the servers again, with the new database's password, and resumes the schedules that a restore has
+        suspended.
+        """
         if self.wanted.replicas is None:
             self._kubectl("delete", "pods", "-l", SERVERS)
         else:
@@ -169,7 +171,7 @@ class LiveDatabase:
         return self._kubectl("exec", primary, "-c", "postgres", "--", "psql", "-d", "mlflow", "-tAqc", query)
 
     def _scale(self, replicas: int) -> None:
-        """Sets the number and owns it no longer: else Pulumi's next change of it is a conflict."""
+        """Sets the number and gives up its ownership: Pulumi's next change of it would be a conflict otherwise."""
         how = ("--subresource=scale", "--type=merge", f"--field-manager={MANAGER}")
         patch = json.dumps({"spec": {"replicas": replicas}})
         self._kubectl("patch", "deployment", MLFLOW, *how, "-p", patch)
@@ -181,7 +183,7 @@ class LiveDatabase:
         mine = [f"/metadata/managedFields/{at}" for at, each in enumerate(managers) if each["manager"] == MANAGER]
         if not mine:
             return True
-        # Others write meanwhile: only what is still ours at its place is removed.
+        # Others write meanwhile: an entry is removed only if it is still ours and where it was.
         patch = [{"op": "test", "path": f"{mine[0]}/manager", "value": MANAGER}, {"op": "remove", "path": mine[0]}]
         with suppress(RestoreError):
             self._kubectl("patch", "deployment", MLFLOW, "--type=json", "-p", json.dumps(patch))
@@ -200,7 +202,7 @@ class LiveDatabase:
         return json.loads(text) if text.strip() else None
 
     def _list(self, kind: str, namespace: str) -> list[Any]:
-        # A cluster whose stack has no model has no such kind.
+        # The cluster of a stack without models may lack the kind.
         known = self.kubectl("api-resources", "-o", "name", f"--api-group={kind.partition('.')[2]}").split()
         return json.loads(self.kubectl("get", kind, "-n", namespace, "-o", "json"))["items"] if kind in known else []
 

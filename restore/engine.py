@@ -1,4 +1,6 @@
-"""The stack as Pulumi knows it: which resource the database is, what its replacement would change, and doing it."""
+"""The stack as Pulumi knows it: which resource is the database, what its replacement would change, and the replacement
+itself.
+"""
 
 import os
 from collections.abc import Callable, Generator
@@ -16,12 +18,12 @@ from restore.wanted import RestoreError
 ROOT: Final = Path(__file__).resolve().parent.parent
 REPLACES: Final = {"replace", "create-replacement", "delete-replaced", "delete", "discard-replaced"}
 HARMLESS: Final = ("kubernetes:apps/v1:Deployment", "kubernetes:batch/v1:Job")
-"""What is made again with the database may be of these types: they hold no data."""
+"""Types of resources that may be replaced with the database: they hold no data."""
 
 
 @dataclass(frozen=True)
 class PulumiStack:
-    """One stack of Pulumi's."""
+    """One of Pulumi's stacks."""
 
     stack: automation.Stack
     archive: str
@@ -34,7 +36,9 @@ class PulumiStack:
         return next((each["urn"] for each in self._resources()), None)
 
     def preview(self) -> list[str]:
-        """Everything that a replacement of the database would replace or delete. Raises RestoreError, also for more."""
+        """Everything that a replacement of the database would replace or delete. Raises RestoreError if anything else
+        would be.
+        """
         gone: dict[str, str] = {}
 
         def note(event: automation.EngineEvent) -> None:
@@ -55,7 +59,7 @@ class PulumiStack:
         return sorted(urn.rpartition("::")[2] for urn in gone)
 
     def replace(self) -> None:
-        """Deletes the database and makes it again, and waits until it is ready. Raises RestoreError."""
+        """Deletes the database, makes it again, and waits until it is ready. Raises RestoreError."""
         for urn in self._database():
             self._unprotect(urn)
         self.up(self._database())

@@ -1,6 +1,6 @@
-"""The procedure: what is wrong is told first, then what will be replaced, and only then anything changes.
+"""The procedure: it first reports what is wrong, then shows what will be replaced, and only then changes anything.
 
-Every step may be repeated, and each run goes on where the one before ended: the cluster says how far that was.
+Every step may be repeated, and each run goes on where the one before ended, which the cluster tells.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ HALF_WAY = (
 
 
 class RestorableDatabase(Protocol):
-    """`database.Live`, or what stands for it in a test."""
+    """`database.LiveDatabase`, or what stands in for it in a test."""
 
     def found(self) -> Found | None: ...
     def schedules(self) -> list[str]: ...
@@ -35,7 +35,7 @@ class RestorableDatabase(Protocol):
 
 
 class Engine(Protocol):
-    """`engine.Engine`, or what stands for it in a test."""
+    """`engine.PulumiStack`, or what stands in for it in a test."""
 
     def preview(self) -> list[str]: ...
     def replace(self) -> None: ...
@@ -51,12 +51,12 @@ class Restore:
     engine: Engine
     tell: Callable[[str], None]
     agree: Callable[[], bool]
-    """Asks whether to go on, after everything was shown."""
+    """Asks whether to go on, once everything has been shown."""
     lose_the_end: bool = False
-    """Go on where the end of the log cannot be archived: what it holds is lost."""
+    """Whether to go on where the end of the log cannot be archived, whose contents are then lost."""
 
     def run(self) -> None:
-        """Raises RestoreError; it says what to do where something was changed already."""
+        """Runs the restore. Raises RestoreError, which says what to do if something was changed already."""
         found = self.database.found()
         if found is None:
             raise RestoreError("there is no database: a plain `up` makes one, and begins it with the archive")
@@ -73,7 +73,7 @@ class Restore:
         self._telling_what_is_stopped(lambda: self._replace(found, schedules))
 
     def _show(self, found: Found, schedules: list[str]) -> None:
-        """Everything that will be replaced and stopped; looking for it changes nothing."""
+        """Shows everything that will be replaced and stopped; looking for it changes nothing."""
         replaced = self.engine.preview()
         window = found.windows[self.wanted.source.archive]
         servers = "MLflow's servers are restarted" if self.wanted.replicas is None else "MLflow"
@@ -100,7 +100,7 @@ class Restore:
 
     def _seal(self, found: Found) -> None:
         if found.archive == self.wanted.archive:
-            return  # A new one that failed: it holds nothing that anybody has written.
+            return  # A new database that failed: nothing has been written to it.
         self.tell("Archiving the end of the log")
         try:
             self.database.seal()
@@ -136,7 +136,7 @@ class Restore:
 
 
 def compared(before: Aliases | None, after: Aliases | None) -> list[str]:
-    """What the registry's aliases meant, and mean now."""
+    """What the registry's aliases named before, and name now."""
     if after is None:
         return ["The registry's aliases cannot be read: has MLflow ever migrated this database?"]
     if before is None:

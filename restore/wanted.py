@@ -1,4 +1,4 @@
-"""What a stack's settings say about a restore, and what is wrong with it in the cluster as it is."""
+"""What a stack's settings say about a restore, and what in the cluster speaks against it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from settings.problem import dotted
 
 
 class RestoreError(Exception):
-    """A restore cannot begin, or stopped: one message for its user, no stack trace."""
+    """A restore cannot begin, or stopped: one message for the user, no stack trace."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """What a database began with."""
+    """What a database was filled from."""
 
     archive: str
     until: str | None
@@ -36,7 +36,7 @@ class Wanted:
     archive: str
     source: Source
     replicas: int | None
-    """MLflow's servers; None: Argo CD keeps them running, whatever anybody else says."""
+    """Number of MLflow's servers; None: Argo CD keeps them running and would undo any other number."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,7 @@ class Found:
     """What it says it began with; None: it began empty."""
     ready: bool
     failed: bool
-    """Whether its recovery has given up: it will never be ready."""
+    """Whether its recovery has given up, so that it will never be ready."""
     windows: Mapping[str, RecoveryWindow]
     """Recovery windows by the name of the archive."""
 
@@ -93,7 +93,7 @@ def following(archive: str) -> str:
 
 
 def problems(wanted: Wanted, found: Found, now: datetime) -> Iterator[str]:
-    """Why the database should not be replaced; each names the setting, and what would do."""
+    """Why the database should not be replaced; each sentence names the setting and the remedy."""
     read, written = wanted.source.archive, wanted.archive
     window = found.windows.get(read)
     if window is None:

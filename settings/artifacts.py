@@ -1,4 +1,4 @@
-"""Where models and other artifacts are stored: AWS S3, another S3 service, or the one the stack brings."""
+"""Where models and other artifacts are stored: AWS S3, another S3 service, or the one that the stack brings."""
 
 from collections.abc import Iterator
 from enum import StrEnum
@@ -80,9 +80,9 @@ class Checksums(StrEnum):
     """Whether AWS's SDK adds checksums of its own to what it sends and asks for, as it does since 2025."""
 
     WHEN_REQUIRED = "when_required"
-    """Only where S3 demands one: what every service understands."""
+    """Only where S3 demands one: every service understands this."""
     WHEN_SUPPORTED = "when_supported"
-    """Always: for services that know AWS's newer checksums."""
+    """Always: for services that support AWS's newer checksums."""
 
 
 class S3Compatible(Section):
@@ -106,7 +106,7 @@ class S3Compatible(Section):
     checksums: Annotated[Checksums, one_of(Checksums, "Set it to when_required unless the service knows them")] = (
         Checksums.WHEN_REQUIRED
     )
-    """Whether clients add checksums that only newer services know."""
+    """Whether clients add checksums that only newer services support."""
     path_style: Flag = True
     """Whether the bucket is in the path of URLs. false: in the host name, without backups and logs."""
     logs: LogBucket | None = None

@@ -1,4 +1,4 @@
-"""The cluster, and the check that its context exists before anything talks to it."""
+"""The cluster, and the check that its context exists, made before anything talks to it."""
 
 import os
 from pathlib import Path
@@ -26,7 +26,7 @@ class Cluster(Section):
     node_address: Host | None = None
     """Address of a node, at which node ports are reached from outside. Unset: outputs name no such URL."""
     enforces_network_policies: Flag = False
-    """Whether the cluster's network plugin enforces NetworkPolicies. They are made anyway; false adds a warning."""
+    """Whether the cluster's network plugin enforces NetworkPolicies. They are always made; false adds a warning."""
     identifier: ClusterIdentifier | None = None
     """What Pulumi knows the cluster by; another one replaces every object. Unset: the uid of its namespace kube-system,
     which a renamed context or a rotated certificate leaves as it is."""

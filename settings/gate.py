@@ -18,10 +18,10 @@ _ENDS: Final = (
     *("loss", "error", "errors", "deviance", "perplexity", "brier", "crps", "divergence", "distance", "regret"),
     *("mse", "mae", "mape", "wape", "mase", "msle", "rmsle", "rmsse", "misclassification", "latency"),
 )
-"""What words end in, as libraries write them together: XGBoost's `mlogloss` and `merror`."""
+"""Endings of metrics' names where libraries write words together: XGBoost's `mlogloss` and `merror`."""
 _WORDS: Final = frozenset({"nll", "ece", "wer", "cer", "eer", "fpr", "fnr", "aic", "bic", "kl", "mpe", "sse", "false"})
 _TURNED: Final = frozenset({"neg", "negative", "negated", "minus", "inverse", "skill", "free", "reduction"})
-"""Words with which more is better again: `neg_log_loss`, `brier_skill_score`."""
+"""Words that turn the direction again, so that more is better: `neg_log_loss`, `brier_skill_score`."""
 
 Tolerance = Annotated[
     float,
@@ -34,7 +34,7 @@ def lower_is_better(metric: str) -> bool:
     """Whether the name says so: `rmse`, `val_loss`, `meanSquaredError`, XGBoost's `mlogloss`."""
     words = [word.lower() for word in re.findall(r"[A-Z]*[a-z]+|[A-Z]+", metric)]
     told = any(word in _WORDS or word.endswith(_ENDS) for word in words)
-    # scikit-learn's d2_log_loss_score and its kin are shares of what is explained.
+    # scikit-learn's d2_log_loss_score and the like are shares of what is explained.
     turned = metric.startswith(("-", "d2")) or not _TURNED.isdisjoint(words)
     return told and not turned
 
@@ -54,7 +54,7 @@ class Bounds(Section):
     """How much worse than with the version in production it may be on the same rows."""
 
     def problems(self, metric: str) -> Iterator[Problem]:
-        """What contradicts the direction, as each metric has one bound."""
+        """The bounds that contradict the direction, as each metric has one bound."""
         if self.direction is None and self.maximum is not None:
             expected = f"no maximum of {metric} while higher is better"
             yield Problem.with_value(("maximum",), self.maximum, expected, "Add direction: lower, or write a minimum")
@@ -108,9 +108,9 @@ class Slices(Section):
     metric: MetricName | None = None
     """One of the gate's metrics. Unset: its first."""
     tolerance: Tolerance | None = None
-    """How much worse a group may be. Unset: as the metric's."""
+    """How much worse a group may be. Unset: the metric's tolerance."""
     min_rows: Count = SlicesAsked.min_rows
-    """Groups of fewer rows are named in the report, but not judged."""
+    """Groups with fewer rows are named in the report, but not judged."""
 
 
 class Gate(Bounds):
@@ -137,7 +137,7 @@ class Gate(Bounds):
 
     @property
     def criteria(self) -> tuple[Criterion, ...]:
-        """What is asked of each metric."""
+        """What each metric must reach."""
         if self.metrics is not None:
             return tuple(each.criterion(each.metric) for each in self.metrics)
         assert self.metric is not None  # noqa: S101  # `contradictions` has seen to it
@@ -145,7 +145,7 @@ class Gate(Bounds):
 
     @property
     def sliced(self) -> SlicesAsked | None:
-        """What is asked of each group."""
+        """What each group must reach."""
         if self.slices is None:
             return None
         metric = self.slices.metric or self.criteria[0].metric

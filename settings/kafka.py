@@ -22,7 +22,7 @@ class SaslMechanism(StrEnum):
     SCRAM_SHA_256 = "SCRAM-SHA-256"
     """Challenge and response: the password is not sent."""
     PLAIN = "PLAIN"
-    """The password is sent as it is: with TLS only."""
+    """The password itself is sent: with TLS only."""
 
 
 class Tls(Section):
@@ -52,7 +52,7 @@ class Sasl(Section):
 
 
 class ExternalKafka(Section):
-    """Brokers that you run, or rent."""
+    """Brokers that you run or rent."""
 
     kind: Literal["external"] = "external"
     """Kind of the brokers."""
@@ -90,4 +90,4 @@ Kafka = Annotated[
     Annotated[ExternalKafka, Tag("external")] | Annotated[BundledKafka, Tag("bundled")],
     kind_of("external"),
 ]
-"""The brokers, chosen by their key `kind`; external where it is left out."""
+"""The brokers, chosen by the key `kind`; external where it is left out."""

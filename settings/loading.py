@@ -39,7 +39,7 @@ def parse(values: Mapping[str, Any]) -> Settings:
     """The settings from the keys of a stack file, without the prefix `ml-loop:`.
 
     Raises:
-        SettingsError: with one line per problem. Contradictions between settings show once each value is valid.
+        SettingsError: with one line per problem. Contradictions between settings are reported once each value is valid.
     """
     if lost := [f"{dotted(problem.path)}: {problem.text}" for problem in rounded(values)]:
         raise SettingsError(lost)
@@ -55,7 +55,7 @@ def _value(config: pulumi.Config, key: str) -> Any:
     """The value of a key; None where it is empty.
 
     Pulumi requires every key that `Pulumi.yaml` declares without a default. Optional keys have an empty default there,
-    so empty says the same as left out.
+    so an empty key means the same as one left out.
     """
     text = config.get(key)
     if text is None or text in {"", "{}", "[]", "null"}:

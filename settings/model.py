@@ -34,7 +34,7 @@ from settings.values.templates import Parameter, ParameterName, untemplated
 from settings.values.uri import DataUri
 
 MIN_NEW_ROWS = 100
-"""What a training learns from is never fewer, nor what performance is judged by."""
+"""A training never learns from fewer rows, and performance is never judged by fewer."""
 
 Word = Annotated[
     str,
@@ -64,7 +64,7 @@ class TrainingData(Section):
     recent: Duration
     """How old a prediction may be. The newest fifth of the rows is held out for the evaluation."""
     min_rows: Count = 1000
-    """With fewer rows a training uses `dataUri`, or what its image brings, as it does before there is a record."""
+    """With fewer rows, as before there is a record, a training uses `dataUri` or what its image brings."""
 
 
 class Training(Surroundings):
@@ -75,7 +75,7 @@ class Training(Surroundings):
     commands: Commands = Commands()
     """What is run in it."""
     schedule: Cron | None = None
-    """When to train without being asked, in UTC or a time zone in front. null: on drift and by hand only."""
+    """When to train by itself, in UTC or in the time zone named in front. null: on drift and by hand only."""
     resources: Resources = default_resources(cpu="500m", memory="1Gi", memory_limit="2Gi")
     """CPU and memory of each training step."""
     evaluate_resources: Resources | None = None
@@ -98,7 +98,7 @@ class Training(Surroundings):
 
 
 class ReplicaRange(Section):
-    """Between how many and how many model servers the autoscaler may choose."""
+    """The range of model servers that the autoscaler may choose from."""
 
     min: Annotated[int, Field(strict=True, ge=0), Allowed("an integer of at least 0", "Write a whole number")] = 1
     """Servers without load. 0 needs Knative mode: the next request waits until a server has started."""
@@ -133,9 +133,9 @@ class Serving(Surroundings):
     max_body_bytes: Count = Serve.max_body_bytes
     """The largest request that is answered; larger ones get a 413."""
     max_rows: Count = Serve.max_rows
-    """The most rows of a request; more get a 413."""
+    """The most rows that a request may have; more get a 413."""
     batch: Count = Serve.batch
-    """Requests that wait while the model is busy are answered together, up to this many rows. 1: each by itself."""
+    """How many rows of waiting requests are answered together while the model is busy. 1: each request by itself."""
 
     def contradictions(self) -> Iterator[Problem]:
         yield from super().contradictions()
@@ -164,7 +164,7 @@ class Drift(Section):
         Field(strict=True, ge=1),
         Allowed("an integer of at least 1", "Leave it out for a quarter of drift.window"),
     ] = DEFAULTS.every
-    """After how many new predictions they are compared again. Unset: a quarter of the window."""
+    """After how many new predictions the window is compared again. Unset: a quarter of the window."""
     test: Annotated[DriftTest, one_of(DriftTest, "Set it to ks unless only the dependence between features shifts")] = (
         DEFAULTS.test
     )
@@ -198,11 +198,11 @@ class RetrainingCause(StrEnum):
     PERFORMANCE = "performance"
     """Answers were worse than the gate had measured, once their outcomes were known."""
     DATA = "data"
-    """So many more rows have got their outcome: `newRows`."""
+    """`newRows` more rows have got their outcome."""
 
 
 class Retraining(Section):
-    """Training when drift is published, or what else `on` names."""
+    """What starts trainings by itself: drift, or what else `on` names."""
 
     on: Annotated[
         tuple[Annotated[RetrainingCause, one_of(RetrainingCause, "Correct the name")], ...],
@@ -251,7 +251,7 @@ class Promotion(Section):
     max_latency_ratio: Annotated[
         float, Field(strict=True, ge=1, allow_inf_nan=False), Allowed("a number of at least 1", "Write 1.5 or so")
     ] = LIMITS.max_latency_ratio
-    """How many times as long a mean answer may take as with the version before."""
+    """How many times as long as with the version before a mean answer may take."""
     max_prediction_shift: Fraction = LIMITS.max_prediction_shift
     """How far its predictions may be from those of the version before (the KS statistic); 1: any distance."""
     healing: Flag = False
@@ -276,7 +276,7 @@ class Model(Section):
     image_pull_secrets: Annotated[
         tuple[SecretName, ...], Allowed("a list of names of Secrets", "Start each with a hyphen below the key")
     ] = ()
-    """Secrets in the loop's namespace, of type dockerconfigjson, with which the model's image is pulled."""
+    """Secrets of type dockerconfigjson in the loop's namespace, with which the model's image is pulled."""
     production: Count | None = None
     """Version in production. A human moves it, by a reviewed change of this number; null: none yet."""
 

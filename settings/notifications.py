@@ -14,10 +14,10 @@ ALL: Final = tuple(NoticeKind)
 
 
 class Notifications(Section):
-    """A webhook that is told of drift, of trainings that have ended, and of versions that wait or were taken back."""
+    """A webhook that is told of drift, of ended trainings, and of versions that wait or were taken back."""
 
     url: SecretKey
-    """Where its address is. An address such as Slack's is a credential, so it is in a Secret."""
+    """Where its address is: in a Secret, as an address such as Slack's is a credential."""
     signing: SecretKey | None = None
     """Where the key is that signs each notice: `whsec_` and base64 (Standard Webhooks). Unset: none is signed."""
     format: Annotated[NoticeFormat, one_of(NoticeFormat, "Leave it out for generic")] = NoticeFormat.GENERIC
@@ -27,7 +27,7 @@ class Notifications(Section):
         Field(min_length=1),
         Allowed(f"a list of {', '.join(NoticeKind)}", "Leave it out for all of them"),
     ] = ALL
-    """What it is told about."""
+    """What the webhook is told about."""
     egress: Annotated[
         tuple[Egress, ...], Allowed("a list of whom to call", "Start each with a hyphen below the key")
     ] = ()

@@ -17,7 +17,7 @@ class PolicyException(Section):
     rule: Text
     """Name of the rule, as the policy report prints it."""
     object: Text = "*"
-    """Objects it does not hold for, as Kind/namespace/name, with * for any part of it."""
+    """Objects for which it does not hold, as Kind/namespace/name, with * for any part."""
     reason: Text
     """Why, for the next reader."""
     expires: Annotated[date, Allowed("a date such as 2027-01-31", "Write year, month and day")]

@@ -115,7 +115,7 @@ class Allowed:
     expected: str
     remedy: str
     instead_of_value: str | None = None
-    """Said in place of the value where the value may be a secret."""
+    """Shown in place of a value that may be a secret."""
     choices: tuple[str, ...] = ()
     """The members of a closed set: the closest one is the remedy for a misspelt one."""
 

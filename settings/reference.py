@@ -151,7 +151,7 @@ def _allowed(resolved: Schema) -> str:
     }
     told = [text.format(resolved[word]) for word, text in words.items() if word in resolved]
     patterns = [str(each.get("pattern", "")) for each in (resolved, *resolved.get("anyOf", []))]
-    # A longer one helps nobody: the error names what is allowed in words.
+    # A longer pattern does not help: the error says in words what is allowed.
     return ", ".join([*told, *(f"matches `{pattern}`" for pattern in patterns if 0 < len(pattern) < 80)])
 
 

@@ -44,5 +44,5 @@ class Resources(Section):
 
 
 def default_resources(*, cpu: str, memory: str, memory_limit: str) -> Resources:
-    """What a container gets by default. No CPU limit: throttling slows what an idle node could serve."""
+    """What a container gets by default. There is no CPU limit: throttling slows what an idle node could serve."""
     return Resources(requests=Amounts(cpu=cpu, memory=memory), limits=Amounts(memory=memory_limit))

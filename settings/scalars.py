@@ -1,8 +1,8 @@
 """What Pulumi makes of YAML's scalars, undone for all settings at once.
 
 Pulumi reads `2026-01-31` as a moment and hands on Go's words for it, `2026-01-31 00:00:00 +0000 UTC`. It also writes
-them into the stack file when it edits one. Whole numbers of more than 64 bits reach the program rounded; what they
-were, nobody knows any more.
+them into the stack file when it edits one. Whole numbers of more than 64 bits reach the program rounded; what they were
+can no longer be told.
 """
 
 import re
@@ -57,7 +57,7 @@ def rounded(value: Any, path: Path = ()) -> Iterator[Problem]:
 
 
 def _is_rounded(value: float) -> bool:
-    """Floats of such size and 16 digits or more were whole numbers; `1e30` is one that somebody wrote so."""
+    """Floats of such size with 16 digits or more were whole numbers; `1e30` was written as a float."""
     if isinstance(value, int):
         return not -(2**63) <= value < 2**63
     return abs(value) >= 2**63 and len(repr(value).partition("e")[0].strip("-").replace(".", "")) >= 16

@@ -22,7 +22,7 @@ PublicKey = Annotated[
 
 
 class Signing(Section):
-    """A key that signs each version which passes its gate."""
+    """A key that signs each version that passes its gate."""
 
     key_secret: SecretName
     """Secret in the loop's namespace whose key private.pem is an EC key without a password."""

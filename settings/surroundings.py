@@ -1,6 +1,6 @@
 """What the pods that run a model's code find around them: variables, devices, nodes, disks, and whom they may call.
 
-The same keys for the training (train and evaluate) and for the servers; each is what it was without them.
+The keys are the same for the training (train and evaluate) and for the servers; without them, nothing changes.
 """
 
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ class SecretKey(Section):
 
 
 class Accelerator(Section):
-    """Devices of one kind, for each pod."""
+    """Devices of one kind for each pod."""
 
     resource: ExtendedResource = "nvidia.com/gpu"
     """What the node's device plugin calls them."""
@@ -48,7 +48,7 @@ class TolerationOperator(StrEnum):
     """How a taint is compared."""
 
     EQUAL = "Equal"
-    """Its value is the same."""
+    """The values are equal."""
     EXISTS = "Exists"
     """Whatever its value is."""
 
@@ -57,11 +57,11 @@ class TaintEffect(StrEnum):
     """What a taint does to pods that don't tolerate it."""
 
     NO_SCHEDULE = "NoSchedule"
-    """No new ones come."""
+    """No new pods are placed there."""
     PREFER_NO_SCHEDULE = "PreferNoSchedule"
-    """New ones come last."""
+    """New pods are placed there last."""
     NO_EXECUTE = "NoExecute"
-    """Those that run are evicted as well."""
+    """Running pods are evicted as well."""
 
 
 class Toleration(Section):
@@ -87,7 +87,7 @@ class Toleration(Section):
 
 
 class Egress(Section):
-    """Somebody whom the pods may call: addresses, or pods of the cluster."""
+    """What the pods may call: addresses, or pods of the cluster."""
 
     cidr: PeerBlock | None = None
     """Address, or block of addresses, outside the cluster."""
@@ -100,7 +100,7 @@ class Egress(Section):
         Field(min_length=1),
         Allowed("a list with at least one port", "Name the TCP ports: of pods their own, not their Service's"),
     ]
-    """TCP ports: the pods' own, not their Service's."""
+    """TCP ports: those of the pods, not of their Service."""
 
     def contradictions(self) -> Iterator[Problem]:
         pods = self.namespace is not None or self.pod_labels

@@ -1,6 +1,6 @@
 """`python -m starter LOG`: takes the model that standard input describes through all stations; one JSON line an event.
 
-Runs in the environment of the loop's image, with what the model's own requirements add. What the model's commands print
+Runs in the environment of the loop's image, with the model's own requirements added. What the model's commands print
 goes to the file LOG.
 """
 
@@ -76,7 +76,7 @@ def _run(trial: Trial, folder: Path, tell: Callable[..., None]) -> int:
 
 
 def _apart(log: Path) -> TextIO:
-    """Standard output for our events alone: what anybody else prints goes to the log."""
+    """Standard output for our events alone: everything else that is printed goes to the log."""
     sys.stdout.flush()
     own = os.fdopen(os.dup(1), "w")
     with log.open("wb") as file:

@@ -32,7 +32,7 @@ class KeptMessages:
 
 
 class Server:
-    """KServe's own application, as `loop serve` sets it up, for one model after the other."""
+    """KServe's own application, as `loop serve` sets it up, for one model after another."""
 
     def __init__(self, max_body: int = 10_000_000) -> None:
         _as_new()
@@ -57,7 +57,7 @@ class Server:
 
 
 def _as_new() -> None:
-    """The SDK's application is one for a process, and takes nothing more once it has answered: forget what it took."""
+    """The SDK has one application for a process, which takes no further model once it has answered: make it forget."""
     app.middleware_stack = None
     app.user_middleware.clear()
     app.router.routes.clear()

@@ -1,7 +1,7 @@
 """`python -m starter.drift FILE`: the detector's comparison of rows that were published, without Kafka.
 
-Runs in the environment of the detector's image. The rows are the reference's own: they must be no drift, and the same
-rows two standard deviations away must be. Says in one sentence what it can see; exits with 1 where a rule is broken.
+Runs in the environment of the detector's image. The rows are the reference's own: they must not count as drift, and the
+same rows two standard deviations away must. Says in one sentence what it can see; exits with 1 where a rule is broken.
 """
 
 import json
@@ -26,7 +26,7 @@ from loop.drift.watcher import aliases_of, columns_of, fetch
 from starter.plan import Trial
 
 SHIFT = 2.0
-"""Standard deviations: a shift that nobody would overlook."""
+"""A shift that nobody would overlook, in standard deviations."""
 SPAN = 3600.0
 """Seconds that the rows are said to have taken."""
 
@@ -45,7 +45,7 @@ def main() -> int:
 
 
 def judge(model: str, settings: DriftSettings, messages: list[bytes]) -> tuple[str, bool]:
-    """What is seen, or the rule that is broken."""
+    """What the test sees, or the rule that is broken."""
     client = MlflowClient()
     version = aliases_of(client, model)[Alias.STAGING]
     reference = fetch(client, model, version, settings.features)
@@ -91,7 +91,9 @@ def asking(model: str, settings: DriftSettings, comparison: Comparison, referenc
 
 
 def shifted(rows: list[Row], kinds: list[Kind]) -> list[Row]:
-    """Numbers by their own deviation, or by one where all are the same; of what is none every second row loses its."""
+    """Shifts numbers by their standard deviation, or by one where all are equal; every second value of another type is
+    dropped.
+    """
     values = np.array([row.features for row in rows], dtype=float)
     deviations = np.nan_to_num(np.nanstd(values, axis=0))
     numbers = np.array([kind in {Kind.NUMBER, Kind.SINGLE} for kind in kinds])

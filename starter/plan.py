@@ -9,11 +9,11 @@ from typing import Any, Final
 from contract.drift import DriftReference, DriftSettings, DriftTest
 
 DETECTOR: Final = "ML_LOOP_TRY_DETECTOR"
-"""Variable with the Python of the detector's environment, which is another than the model's."""
+"""Variable with the Python of the detector's environment, which is not the model's."""
 
 
 class Station(StrEnum):
-    """Where a model can fail, in the order of the loop. The values are what is shown."""
+    """Where a model can fail, in the order of the loop. The values are shown."""
 
     MLFLOW = "MLflow"
     TRAIN = "train"
@@ -39,7 +39,7 @@ class Trial:
 
     name: str
     folder: str
-    """Holds the code; on the path of the model's commands, as in its image."""
+    """Holds the code; it is on the path of the model's commands, as in its image."""
     train: Sequence[str]
     evaluate: Sequence[str]
     gate: str

@@ -1,4 +1,4 @@
-"""The stations of the loop that a model passes, by the loop's own code: a broken rule ends them in a sentence."""
+"""The stations of the loop that a model passes, by the loop's own code; a broken rule ends it with a sentence."""
 
 import json
 import os
@@ -29,7 +29,7 @@ from starter.plan import DETECTOR, Trial
 from starter.steps import BrokenRuleError, changed, step
 
 MOST_ROWS: Final = 500
-"""Rows of a request."""
+"""The most rows of a request."""
 
 
 class Course:
@@ -129,7 +129,7 @@ class Course:
         return done.stdout.strip()
 
     def again(self) -> str:
-        """What only a second training meets: the version is in production, and measured beside the candidate."""
+        """What only a second training has: a version in production, measured beside the candidate."""
         if not self._trial.compare:
             return "compares with nothing (notWorseThan is null)"
         client = MlflowClient()

@@ -15,7 +15,7 @@ class BrokenRuleError(Exception):
 
 @contextmanager
 def changed(settings: Mapping[str, str]) -> Generator[None]:
-    """The environment of a step's pod, for as long as it runs."""
+    """The environment of a step's pod, while it runs."""
     before = dict(os.environ)
     os.environ |= settings
     try:
@@ -26,7 +26,7 @@ def changed(settings: Mapping[str, str]) -> Generator[None]:
 
 
 def step(*arguments: str) -> str:
-    """Run one; what it printed. Raises BrokenRuleError with its sentence when it fails."""
+    """Runs a step. Returns what it printed. Raises BrokenRuleError with the step's sentence when it fails."""
     said, before = StringIO(), sys.argv
     sys.argv = ["loop", *arguments]
     try:

@@ -1,4 +1,4 @@
-"""Every pin of the stack: charts and images, their license, and why a version is held where it is.
+"""Every pin of the stack: charts and images, their licenses, and why a version is held where it is.
 
 External: the registries and chart repositories named here. `ml-loop:images` replaces an image, and
 `ml-loop:platform.chartMirror` the chart repositories. No digest is here yet, as none could be read from a registry when
@@ -17,7 +17,7 @@ class Chart:
     name: str
     version: str
     repository: str
-    """URL of an HTTP repository, or the `oci://` folder the chart lies in."""
+    """URL of an HTTP repository, or the `oci://` folder that holds the chart."""
     license: str
     """SPDX identifier of what the chart installs."""
     why: str
@@ -51,7 +51,7 @@ class Image:
         return self.mirrored(self.repository.partition("/")[0])
 
     def mirrored(self, registry: str) -> str:
-        """The reference at another registry, which may have a path: everything after the own one's host stays."""
+        """The reference at another registry, which may have a path: everything after the original host stays."""
         tagged = f"{registry}/{self.repository.partition('/')[2]}:{self.tag}"
         return f"{tagged}@{self.digest}" if self.digest else tagged
 
@@ -280,4 +280,5 @@ IMAGES: Final[Mapping[str, Image]] = {
 """The images by their names in `ml-loop:images`."""
 
 OPERATED_IMAGES: Final = (NATS_EXPORTER, NATS_RELOADER, ENVOY)
-"""Images of pods that operators make, as upstream's defaults move. `ml-loop:images` has no name for them."""
+"""Images of pods that operators make, pinned because upstream's defaults move. `ml-loop:images` has no names for them.
+"""

@@ -80,7 +80,7 @@ def pull_charts(of: Sequence[Pin], folder: Path) -> None:
 def copy_images(of: Sequence[Pin], registry: str) -> None:
     """Copies every image, for all its platforms and under its own digest, to where `platform.imageRegistry` reads it.
 
-    Prints what each may be pinned by. Raises what skopeo reports; logging in is skopeo's.
+    Prints the digest that each may be pinned by. Raises what skopeo reports; logging in is skopeo's.
     """
     if (skopeo := shutil.which("skopeo")) is None:
         raise FileNotFoundError("skopeo is not on PATH; install it, or copy the images of `make mirror` by hand")

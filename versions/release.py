@@ -27,7 +27,7 @@ class ReleaseError(Exception):
 
 
 def tag(image: Image, version: str) -> str:
-    """Under which tag a release publishes an image: MLflow's is the version of MLflow in it."""
+    """The tag under which a release publishes an image; MLflow's image has the version of MLflow in it."""
     return image.tag if image.known_as else version
 
 

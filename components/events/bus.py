@@ -1,8 +1,9 @@
 """The event bus of Argo Events: what an event source has read stays here until the sensor has acted on it.
 
-Of two kinds, by who chose the controller. With our chart, JetStream as the operator runs it: three servers. With a
-controller that the cluster brings, whose list of JetStream images is not ours to know: one nats-server of our own.
-Kafka keeps every event until the bus has taken it, so a bus that is away delays events and loses none.
+There are two kinds, and who chose the controller decides between them. With our chart, JetStream as the operator runs
+it: three servers. With a controller that the cluster brings, whose list of JetStream images is not ours to know: one
+nats-server of our own. Kafka keeps every event until the bus has taken it, so a bus that is away delays events and
+loses none.
 """
 
 from dataclasses import dataclass
@@ -27,10 +28,10 @@ from settings import ImageName, Settings
 APP: Final = "event-bus"
 API_VERSION: Final = "argoproj.io/v1alpha1"
 BUS_NAME: Final = "default"
-"""The one that event sources and sensors use when they name none; one per namespace."""
+"""The bus that event sources and sensors use when they name none; there is one per namespace."""
 CLUSTER_PORT: Final = 6222
 REPLICAS: Final = 3
-"""The fewest that still agree when one is away."""
+"""The fewest servers that keep a majority when one is away."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +62,7 @@ class EventBus(pulumi.ComponentResource):
     name: Output[str]
     """The bus's name, known once event sources and sensors can be deployed on it."""
     access: Access
-    """A client's."""
+    """What a client uses."""
 
     def __init__(self, name: str, args: EventBusArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("ml-loop:events:EventBus", name, None, opts)
@@ -102,7 +103,7 @@ def event_bus(
 
 
 def _servers(stack: Settings, namespace: pulumi.Input[str]) -> JetStreamArgs | NatsServerArgs:
-    """The operator's own, where our chart says which versions it knows; else one of ours."""
+    """The operator's own servers where our chart says which versions it knows, else one server of ours."""
     if stack.platform.argo_events.install:
         return JetStreamArgs(namespace=namespace, version=versions.NATS.tag)
     return NatsServerArgs(

@@ -1,4 +1,4 @@
-"""One nats-server with JetStream on a volume: a bus for Argo Events where the operator can run none itself."""
+"""One nats-server with JetStream on a volume: a bus for Argo Events where the operator itself can run none."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -58,8 +58,8 @@ class NatsServerArgs:
 class NatsServer(pulumi.ComponentResource):
     """Creates a StatefulSet of one, its Service, ConfigMap and NetworkPolicies, and a Job that fills a Secret.
 
-    The Secret is created empty: certificate, key and password are born in the cluster and are in no state. The Job may
-    change that one object and nothing else, and leaves what it has made once alone. To renew them, delete the Job and
+    The Secret is created empty: certificate, key and password are made in the cluster and are in no state. The Job may
+    change that one object and nothing else, and leaves alone what it has made once. To renew them, delete the Job and
     the Secret and run `pulumi up --refresh`.
     """
 
@@ -68,7 +68,7 @@ class NatsServer(pulumi.ComponentResource):
     url: Output[str]
     """Known once the server answers."""
     access: Access
-    """A client's."""
+    """What a client uses."""
 
     def __init__(self, name: str, args: NatsServerArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("ml-loop:events:NatsServer", name, None, opts)

@@ -39,7 +39,7 @@ APP: Final = "retraining"
 
 @dataclass(frozen=True, kw_only=True)
 class RetrainingArgs:
-    """The model, its training, and the way from its drift to that."""
+    """The model, its training, and the way from drift to a training."""
 
     namespace: pulumi.Input[str]
     model: str
@@ -55,7 +55,7 @@ class RetrainingArgs:
 
 
 class Retraining(pulumi.ComponentResource):
-    """Creates a Sensor, an EventSource, and for each a ServiceAccount and a NetworkPolicy; the sensor's has a Role.
+    """Creates a Sensor, an EventSource, and for each a ServiceAccount and a NetworkPolicy; for the sensor, a Role.
 
     External: the controllers of Argo Events and Argo Workflows. The sensor may create Workflows and nothing else.
     """
@@ -104,7 +104,7 @@ class Retraining(pulumi.ComponentResource):
                 "kafka": {EVENT: kafka_source(args.model, args.kafka)},
             },
             wait_for="condition=Deployed",
-            # What reaches the bus before it has subscribed is not for it.
+            # A sensor does not get what reached the bus before it subscribed.
             opts=depending_on(child, sensor, _allow(name, "source", args, args.kafka.access.egress, child)),
         )
         self.sensor = object_name(sensor)
@@ -112,7 +112,7 @@ class Retraining(pulumi.ComponentResource):
 
 
 def _reader(name: str, args: RetrainingArgs, child: ResourceOptions) -> Output[str]:
-    """The event source's account: it has no business with the API."""
+    """The event source's account: it does not need the API."""
     return account_with(
         f"{name}-source",
         f"{args.model}-drift-source",

@@ -1,4 +1,4 @@
-"""What Argo Events is told of drift: where events come from, which of them count, and what they start.
+"""What Argo Events is told about drift: where events come from, which of them count, and what they start.
 
 External: the message that the detector writes to `ml.drift` (`contract.messages.DriftEvent`).
 """
@@ -31,9 +31,9 @@ REJECTED: Final = "rejected"
 METRICS_PORT: Final = 7777
 """The metrics port of event sources and sensors."""
 FROM_EVENT: Final[Mapping[str, Mapping[str, str]]] = {
-    # It reaches the words and variables of containers, in which the kubelet reads `$(NAME)` as another's value.
+    # It ends up in arguments and variables of containers, where the kubelet replaces `$(NAME)` by another variable.
     "feature": {"dataTemplate": '{{ replace "$" "$$" .Input.body.feature }}'},
-    # By its key it would be written without an exponent, as a hundred zeros.
+    # A plain `dataKey` would write it without an exponent, with up to a hundred zeros.
     "p_value": {"dataTemplate": '{{ printf "%g" .Input.body.p_value }}'},
     "event_id": {"dataKey": "body.id"},
 }
@@ -41,21 +41,22 @@ FROM_EVENT: Final[Mapping[str, Mapping[str, str]]] = {
 
 
 def filters(model: str, drift: Drift, causes: Sequence[str] = (), *, on_drift: bool = True) -> dict[str, Any]:
-    """What passes: drift of this model in a feature it watches, unless `on_drift` is False, and what else starts one.
+    """What starts a training: drift of this model in a watched feature, unless `on_drift` is False, and the `causes`.
 
-    `causes`: metrics of outcomes whose fall does, and `NEW_ROWS`. All of it is needed to name and to start a training.
+    `causes` are metrics of outcomes whose fall starts one, and `NEW_ROWS`. Naming and starting it takes all these
+    fields.
 
-    `exprs`, as a number filter under `data` takes null, false and text for 0. Texts are regular expressions, of Go.
+    `exprs`, as a number filter under `data` takes null, false and text for 0. Texts are Go's regular expressions.
     """
     texts = {
         "body.model": re.escape(model),
         "body.feature": "|".join(re.escape(each) for each in _features(drift if on_drift else None, causes)),
         "body.id": EVENT_ID,
     }
-    # A filter on data fails where there is none, and an event of an older detector says no kind: it was drift.
+    # A data filter fails on a missing field, and the events of older detectors have no kind: they were drift.
     of_drift = ["kind == nil", f'kind == "{EventKind.DRIFT}"'] if on_drift else []
     others = [f'kind == "{kind}"' for kind, features in _others(causes).items() if features]
-    # The language of expressions knows no exponents.
+    # The expression language has no exponents.
     threshold = f"{Decimal(str(drift.p_value)):f}"
     return {
         "exprs": [{"expr": f"p >= 0 && p < {threshold}", "fields": [{"name": "p", "path": "body.p_value"}]}],
@@ -69,9 +70,9 @@ def malformed(model: str, drift: Drift, causes: Sequence[str] = ()) -> dict[str,
 
     A script in Lua: expressions and data filters fail on what is missing, and a failed filter is counted nowhere.
     """
-    # What JSON writes for a text is a text in Lua, too.
+    # A text as JSON writes it is a text in Lua, too.
     watched = ", ".join(f"[{json.dumps(feature, ensure_ascii=False)}] = true" for feature in _features(drift, causes))
-    # Published by whoever watches performance, whether it may start a training or not.
+    # The watch over performance publishes these whether they may start a training or not.
     ignored = "".join(
         f'if body.kind == "{kind}" then return false end\n'
         for kind, features in _others(causes).items()
@@ -96,7 +97,7 @@ def _features(drift: Drift | None, causes: Sequence[str]) -> tuple[str, ...]:
 
 
 def _others(causes: Sequence[str]) -> Mapping[EventKind, list[str]]:
-    """Kind of event but drift → the features of it that start a training."""
+    """Each kind of event but drift → those of its features that start a training."""
     return {
         EventKind.PERFORMANCE: [f"{PERFORMANCE_FEATURE}{each}" for each in causes if each != NEW_ROWS],
         EventKind.DATA: [each for each in causes if each == NEW_ROWS],
@@ -148,17 +149,17 @@ def trigger(model: str, template: Input[str]) -> dict[str, Any]:
                 ],
             },
         },
-        # The bus forgets the event when the Workflow is there, not when the sensor has read of it.
+        # The bus forgets the event when the Workflow is there, not when the sensor has read it.
         "atLeastOnce": True,
         "retryStrategy": {"steps": 7, "duration": "1s", "factor": 2, "jitter": 0.1},
     }
 
 
 def kafka_source(model: str, kafka: KafkaConnection) -> dict[str, Any]:
-    """Every event since the group first asked, `oldest` included: what drifted before it did counts.
+    """Every event of the topic (`oldest`): drift from before the group first asked counts, too.
 
-    No `connectionBackoff`: upstream reads it for single partitions only, a group is tried again ten times and then by
-    the kubelet.
+    No `connectionBackoff`: upstream reads it for single partitions only. A group is tried ten times more, and then the
+    kubelet restarts the pod.
     """
     source: dict[str, Any] = {
         "url": kafka.bootstrap_servers,

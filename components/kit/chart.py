@@ -1,6 +1,6 @@
 """A pinned Helm chart, rendered object by object, so that each one is in the state and visible to the policy pack.
 
-`helm.v4.Chart` runs no hooks: what a chart does in one, its component does itself.
+`helm.v4.Chart` runs no hooks: what a chart does in a hook, its component does itself.
 """
 
 from collections.abc import Mapping

@@ -27,7 +27,7 @@ def client_job(
     opts: ResourceOptions,
     verb: str = "create",
 ) -> Output[str]:
-    """Runs a Python script as a client of the server until it ends well. Returns the Job's name, known then.
+    """Runs a Python script as a client of the server until it succeeds. Returns the Job's name, known from then on.
 
     Other work, or another image, is another Job. `verb` says what the script does with what `role` names.
     """
@@ -64,7 +64,7 @@ def client_cron_job(
     schedule: str,
     opts: ResourceOptions,
 ) -> None:
-    """Runs a Python script as a client of the server on a schedule; one that was missed is made up for."""
+    """Runs a Python script as a client of the server on a schedule; a missed run is made up for."""
     pod_labels = labels(app, name, role)
     allow(
         f"{name}-{role}",

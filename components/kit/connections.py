@@ -80,7 +80,7 @@ class Bucket:
     ca_secret: str | None = None
     """Secret whose key `ca.crt` is the authority that signed the service's certificate; None: the public ones."""
     checksums: str | None = None
-    """When AWS's SDK adds checksums of its own: `when_required` or `when_supported`; None: as the SDK likes."""
+    """When AWS's SDK adds checksums of its own: `when_required` or `when_supported`; None: the SDK's own default."""
     path_style: bool = True
     """Whether the bucket is in the path of URLs, as SDKs do by themselves at any endpoint but AWS's."""
     credentials_secret: Output[str] | None
@@ -94,7 +94,7 @@ class Bucket:
 
     @property
     def access(self) -> Access:
-        """A client's; where there are roles, its service account needs its `annotations` as well."""
+        """What a client uses; where there are roles, its service account needs its `annotations` as well."""
         reached = Access(env=self._env(), labels=self.client_labels, egress=self.egress)
         if self.ca_secret is None:
             return reached
@@ -119,7 +119,7 @@ class Bucket:
         return env
 
     def client_settings(self) -> dict[str, str]:
-        """Variables with which AWS's SDK speaks as the service understands, whoever runs it."""
+        """Variables by which AWS's SDK speaks in the way that the service understands."""
         if self.checksums is None:
             return {}
         # boto3#4398: since 1.36 it sends trailing checksums, which Ceph, B2, Wasabi and others refuse.
@@ -135,9 +135,9 @@ class RecordStore:
     watcher: Bucket
     """The bucket for the pod that reads it, and adds what it found."""
     freezers: Mapping[str, Bucket] = field(default_factory=dict[str, Bucket])
-    """Model → for who sets down the rows of its trainings: reads this model's record alone."""
+    """Model → the bucket for the pod that sets down the rows of its trainings: it reads this model's record alone."""
     trainers: Mapping[str, Bucket] = field(default_factory=dict[str, Bucket])
-    """Model → for the code that trains it: reads what was set down for this model, and can do nothing else."""
+    """Model → the bucket for the code that trains it: it reads what was set down for this model, no more."""
 
     def folder(self, bucket: Bucket, model: str) -> Output[str]:
         """A model's record, as `loop.runtime.objects` takes it."""
@@ -180,7 +180,7 @@ class KafkaConnection:
 
     @property
     def writers(self) -> Mapping[str, str]:
-        """Topic → the Secret of the account that alone writes it, where that is not everybody's."""
+        """Topic → the Secret of the account that alone writes it, where that is not the account of all pods."""
         if self.sasl is None:
             return {}
         secrets = {
@@ -191,7 +191,7 @@ class KafkaConnection:
         return {topic: secret for topic, secret in secrets.items() if secret is not None}
 
     def writing(self, topic: str) -> "KafkaConnection":
-        """The same, as the account that writes the topic."""
+        """The connection of the account that writes the topic."""
         if self.sasl is None or topic not in self.writers:
             return self
         return replace(self, sasl=self.sasl.model_copy(update={"secret_name": self.writers[topic]}))
@@ -230,13 +230,13 @@ class Tracking:
 
     @property
     def writing(self) -> Access:
-        """A client's that MLflow knows by its service account."""
+        """What a client uses that MLflow knows by its service account."""
         return self.reading + Access(
             env=plain_env(TRACKING_TOKEN_ENV), mounts=[TRACKING_TOKEN_MOUNT], volumes=[TRACKING_TOKEN]
         )
 
 
 def _certificate(name: str, secret: str, *files: str) -> Volume:
-    """An authority's certificate, or these files, and nothing else: the Secret may have the authority's key as well."""
+    """An authority's certificate, or these files, and nothing else: the Secret may hold the authority's key as well."""
     items: list[k8s.core.v1.KeyToPathArgsDict] = [{"key": file, "path": file} for file in files or ("ca.crt",)]
     return {"name": name, "secret": {"secret_name": secret, "items": items}}

@@ -19,10 +19,10 @@ def custom_resource(
     wait_for: str | None = None,
     opts: pulumi.ResourceOptions,
 ) -> k8s.apiextensions.CustomResource:
-    """An object of a custom kind. `spec` is in the API's own spelling, it is sent as it stands.
+    """An object of a custom kind. `spec` is in the API's own spelling and is sent as it stands.
 
-    `wait_for` is what must hold before the object counts as created, such as `condition=Ready`
-    (`pulumi.com/waitFor`); without it the provider is content with the object's existence, as it doesn't know the kind.
+    `wait_for` is what must hold before the object counts as created, such as `condition=Ready` (`pulumi.com/waitFor`);
+    without it the provider, which does not know the kind, waits for the object's existence alone.
     """
     if wait_for is not None:
         metadata = {**metadata, "annotations": {"pulumi.com/waitFor": wait_for}}
@@ -32,7 +32,7 @@ def custom_resource(
 
 
 def object_name(resource: pulumi.CustomResource) -> Output[str]:
-    """The name of a Kubernetes object. What uses it comes after the object, and after what that waited for."""
+    """The name of a Kubernetes object. What uses it comes after the object, and after what the object waited for."""
     metadata = cast("Output[dict[str, Any]]", getattr(resource, "metadata"))  # noqa: B009  custom kinds don't declare it
     return metadata.apply(lambda known: str(known["name"]))
 

@@ -13,11 +13,11 @@ from components.kit.options import depending_on
 RoleRule = k8s.rbac.v1.PolicyRuleArgsDict
 
 RESULTS: RoleRule = {"api_groups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}
-"""What the executor beside every step needs: it hands the step's output parameters to the controller."""
+"""What the executor beside every step needs, as it hands the step's output parameters to the controller."""
 
 
 def changes(service: str) -> RoleRule:
-    """May read and change one InferenceService."""
+    """The right to read and change one InferenceService."""
     return {
         "api_groups": ["serving.kserve.io"],
         "resources": ["inferenceservices"],
@@ -27,7 +27,7 @@ def changes(service: str) -> RoleRule:
 
 
 def rolls(service: str) -> list[RoleRule]:
-    """May change one InferenceService, and watch its pods come up."""
+    """The right to change one InferenceService, and to watch its pods come up."""
     return [
         changes(service),
         {"api_groups": ["apps"], "resources": ["deployments"], "verbs": ["list"]},
@@ -72,8 +72,8 @@ def account_with(
 ) -> Output[str]:
     """A service account that may do `rules` in its namespace. Returns its name, known once it has its rights.
 
-    `every_container` of its pods gets its token; otherwise the pods hand it to those that need it. Without rules there
-    is no role: its pods are told apart from others, and may do nothing.
+    With `every_container`, all containers of its pods get its token; otherwise the pods hand it to those that need it.
+    Without rules there is no role: its pods can be told apart from others, and may do nothing.
     """
     metadata: k8s.meta.v1.ObjectMetaArgsDict = {"name": account, "namespace": namespace, "labels": labels}
     made = k8s.core.v1.ServiceAccount(
@@ -89,7 +89,7 @@ def account_with(
         f"{name}-binding",
         metadata=metadata,
         role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "Role", "name": object_name(role)},
-        # By its name in the text: a preview that does not know an annotation knows none of the account's metadata.
+        # The name as text: a preview that does not know an annotation knows none of the account's metadata.
         subjects=[{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
         opts=depending_on(opts, made),
     )

@@ -24,14 +24,15 @@ def of_stack(name: str) -> dict[str, str]:
 def selector(app: str, instance: str, role: str | None = None) -> dict[str, str]:
     """The labels that find pods. They never change: a Deployment's selector is immutable.
 
-    `app` is what runs (`mlflow`), `instance` the component's name in the stack, `role` tells its kinds of pods apart.
+    `app` is what runs (`mlflow`), `instance` is the component's name in the stack, and `role` tells its kinds of pods
+    apart.
     """
     found = {"app.kubernetes.io/name": app, "app.kubernetes.io/instance": instance}
     return found | {"app.kubernetes.io/component": role} if role else found
 
 
 def labels(app: str, instance: str, role: str | None = None) -> dict[str, str]:
-    """The recommended labels of Kubernetes for an object: its selector's, and whose it is."""
+    """The labels that Kubernetes recommends for an object: those of its selector, and whose it is."""
     return selector(app, instance, role) | {
         "app.kubernetes.io/part-of": PART_OF,
         "app.kubernetes.io/managed-by": "pulumi",

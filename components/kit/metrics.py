@@ -9,5 +9,5 @@ def annotations(port: int) -> dict[str, str]:
 
 
 def ingress(port: int) -> Allowance:
-    """Every pod of the cluster: whose Prometheus reads the metrics isn't known here. Nothing else is on the port."""
+    """Every pod of the cluster, as it is not known whose Prometheus reads the metrics. Nothing else is on the port."""
     return Allowance(ports=(port,), peers=({"namespace_selector": {}},))

@@ -19,7 +19,7 @@ class RestrictedNamespaceArgs:
     namespace: str
     """Its name in the cluster."""
     default_requests: tuple[str, str] = ("50m", "64Mi")
-    """CPU and memory that a container is scheduled with which states no request."""
+    """CPU and memory with which a container is scheduled that states no request."""
     default_memory_limit: str = "2Gi"
     """Memory limit of a container that states none; one that requests more than this must state its own limit."""
 
@@ -27,8 +27,8 @@ class RestrictedNamespaceArgs:
 class RestrictedNamespace(pulumi.ComponentResource):
     """Creates a Namespace, a NetworkPolicy that denies all traffic, one that allows DNS, and a LimitRange.
 
-    External: enforcement. Pod Security is part of every API server, NetworkPolicies are the network plugin's.
-    A refused pod doesn't fail the Deployment's creation but its readiness, which is what the stack waits for.
+    External: enforcement. Pod Security is part of every API server; the network plugin enforces NetworkPolicies.
+    A refused pod fails not the Deployment's creation but its readiness, which is what the stack waits for.
     """
 
     name: Output[str]

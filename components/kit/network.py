@@ -15,7 +15,9 @@ Peer = k8s.networking.v1.NetworkPolicyPeerArgsDict
 Peers = tuple[Peer, ...] | None
 
 ANYWHERE: Final = None
-"""Every address, in the cluster and outside. A block 0.0.0.0/0 would not do: Cilium leaves pods and nodes out of it."""
+"""Every address, in the cluster and outside. A block 0.0.0.0/0 would not do: Cilium does not apply it to pods and
+nodes.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,18 +53,21 @@ class ClusterAddresses:
     """What each policy of a stack must know of its cluster, and no selector can name."""
 
     dns: tuple[str, ...] = ()
-    """Blocks in which names are asked for, besides the usual ones."""
+    """Blocks in which DNS servers are, besides the usual ones."""
     api_server: tuple[str, ...] = ()
-    """Blocks in which the API server is; empty: it is not known where."""
+    """Blocks in which the API server is; empty: its address is not known."""
 
 
 _UNKNOWN: Final = ClusterAddresses()
 CLUSTER_ADDRESSES: Final = ContextVar("cluster_addresses", default=_UNKNOWN)
-"""Of the running program's cluster: set before anything is made, as its provider is. Every component needs them."""
+"""The addresses of the running program's cluster: set before anything is made, like its provider. Every component needs
+them.
+"""
 
 API_SERVER: Final = Allowance(ports=(443, 6443), peers=ANYWHERE)
-"""Kubernetes' API. Policies see the address behind the Service, a node's or a provider's: no selector can name it, so
-that `allow` lets it be anywhere unless `CLUSTER_ADDRESSES` says where it is."""
+"""Kubernetes' API. Policies see the address behind the Service, a node's or a provider's. No selector can name it, so
+`allow` lets it be anywhere unless `CLUSTER_ADDRESSES` says where it is.
+"""
 
 LINK_LOCAL: Final = ("169.254.0.0/16", "fe80::/10")
 """NodeLocal DNSCache (169.254.20.10) and the DNS of GKE Autopilot and EKS Auto Mode. Cloud metadata is here as well, at
@@ -106,7 +111,7 @@ def _egress(rule: Allowance) -> k8s.networking.v1.NetworkPolicyEgressRuleArgsDic
 
 def dns() -> list[k8s.networking.v1.NetworkPolicyEgressRuleArgsDict]:
     """Egress to the cluster's DNS servers."""
-    # No port: policies see the DNS pod's own, which is 53, 1053 or 5353 from cluster to cluster.
+    # No port: policies see the DNS pod's own, which is 53, 1053 or 5353 depending on the cluster.
     by_label = pods({"k8s-app": "kube-dns"}, "kube-system")
     # calico#3795, gardener#2745: what listens on the node has no labels that a policy sees.
     by_address = blocks([*LINK_LOCAL, *CLUSTER_ADDRESSES.get().dns])

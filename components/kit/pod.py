@@ -71,7 +71,7 @@ def resources(*, cpu: str, memory: str, memory_limit: str) -> Resources:
 
 
 def plain_env(values: Mapping[str, Input[str]]) -> list[Env]:
-    """Environment variables with values that everybody may see."""
+    """Environment variables whose values are not secret."""
     return [{"name": name, "value": value} for name, value in values.items()]
 
 
@@ -81,14 +81,14 @@ def secret_env(variable: str, secret: Input[str], key: str) -> Env:
 
 
 def spread(labels: Mapping[str, str]) -> Any:
-    """The affinity of pods that stand on different nodes, where there are several: in the API's own spelling."""
+    """The affinity that puts pods on different nodes where there are several, in the API's own spelling."""
     term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": dict(labels)}}
     preferred = [{"weight": 100, "podAffinityTerm": term}]
     return {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferred}}
 
 
 def volume_claim(storage: str) -> k8s.core.v1.PersistentVolumeClaimSpecArgsDict:
-    """A volume of this size for one node at a time."""
+    """A claim on a volume of this size that one node mounts at a time."""
     return {"access_modes": ["ReadWriteOnce"], "resources": {"requests": {"storage": storage}}}
 
 
@@ -101,8 +101,8 @@ def config_map(
 ) -> Output[str]:
     """A ConfigMap of files that a process reads when it starts. Returns its name: `prefix` and its content's digest.
 
-    Other files are thus another pod. And under one name the object would be deleted before its replacement is made, and
-    with it the workload that needs it.
+    Other files thus make another pod. Under a fixed name the object would be deleted before its replacement is made,
+    and with it the workload that needs it.
     """
     content = Output.from_input(files)
     named: k8s.meta.v1.ObjectMetaArgsDict = {

@@ -1,4 +1,4 @@
-"""How the kubelet asks the loop's watchers, which answer on their port for metrics."""
+"""How the kubelet probes the loop's watchers, which answer on their port for metrics."""
 
 import pulumi_kubernetes as k8s
 
@@ -6,7 +6,7 @@ from components.kit.pod import Probes
 
 
 def probes(*, starting_seconds: int) -> Probes:
-    """A container's three probes; it is asked sixty times, `starting_seconds` apart, whether it has started.
+    """A container's three probes; whether it has started is asked up to sixty times, `starting_seconds` apart.
 
     Importing MLflow's client or alibi-detect takes seconds, and a minute where the node is busy.
     """

@@ -20,7 +20,7 @@ def verifying(signing: Signing | None) -> Mapping[str, str]:
 
 
 def signs(signing: Signing | None) -> Access:
-    """What the gate's step has, in the API's spelling, and no other pod."""
+    """What the gate's step has and no other pod, in the API's spelling."""
     if signing is None:
         return NOTHING
     mount: Any = {"name": "signing", "mountPath": FOLDER, "readOnly": True}

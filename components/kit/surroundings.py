@@ -11,12 +11,12 @@ from components.kit.pod import Env, Mount, Resources, Volume, secret_env
 from settings.surroundings import Egress, Surroundings
 
 DEFAULT: Final = Surroundings()
-"""None but what every pod has."""
+"""Only what every pod has."""
 SHARED_MEMORY: Final = "shared-memory"
 
 
 def access(around: Surroundings) -> Access:
-    """Its variables, its shared memory, and whom it may call."""
+    """The variables, the shared memory, and whom the pod may call."""
     shared: list[Volume] = []
     mounts: list[Mount] = []
     if around.shared_memory is not None:
@@ -26,7 +26,7 @@ def access(around: Surroundings) -> Access:
 
 
 def spelled_access(around: Surroundings) -> Access:
-    """The same in the API's own spelling, but for whom it may call."""
+    """`access` in the API's own spelling, without whom the pod may call."""
     own = access(around)
     return replace(own, env=spelled(own.env), mounts=spelled(own.mounts), volumes=spelled(own.volumes))
 
@@ -35,7 +35,7 @@ def with_devices(resources: Resources, around: Surroundings) -> Resources:
     """The container's resources with its devices and its disk."""
     requests, limits = dict(resources.get("requests", {})), dict(resources.get("limits", {}))
     if around.accelerator is not None:
-        # Devices are never overcommitted: Kubernetes wants both alike.
+        # Devices are never overcommitted: Kubernetes wants requests and limits to be equal.
         requests[around.accelerator.resource] = limits[around.accelerator.resource] = str(around.accelerator.count)
     if around.ephemeral_storage is not None:
         requests["ephemeral-storage"] = limits["ephemeral-storage"] = around.ephemeral_storage

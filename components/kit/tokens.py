@@ -25,7 +25,7 @@ TRACKING_TOKEN: Final[Any] = {
         "sources": [{"serviceAccountToken": {"path": "token", "audience": TRACKING_AUDIENCE, "expirationSeconds": 600}}]
     },
 }
-"""The account's token for MLflow, which by it knows who asks (docs/identities.md). The kubelet renews it."""
+"""The account's token for MLflow, which tells MLflow who asks (docs/identities.md). The kubelet renews it."""
 TRACKING_TOKEN_MOUNT: Final[Any] = {
     "name": TRACKING_TOKEN["name"],
     "mountPath": "/var/run/secrets/ml-loop.dev/tracking",

@@ -1,7 +1,7 @@
-"""Who looks after a model's aliases: what they name as metrics, and `production` put back where the settings say so.
+"""The watch over a model's aliases: it exports what they name, and puts `production` back if the settings say so.
 
-External: the command (`python3 -m loop watch-aliases`), MLflow. What is to be in production it reads there, as the last
-promotion has left it: a new number in the settings changes nothing here.
+External: the command (`python3 -m loop watch-aliases`), MLflow. It reads there which version the last promotion left in
+production: a new number in the settings changes nothing here.
 """
 
 from dataclasses import dataclass
@@ -41,12 +41,12 @@ class AliasWatchArgs:
 class AliasWatch(pulumi.ComponentResource):
     """Creates the Deployment `<model>-aliases`, its ServiceAccount and NetworkPolicy; to heal also a Role.
 
-    Without healing the account has no right and the pod no token. With it, it may change the one service, and in MLflow
-    put `production` back (docs/identities.md).
+    Without healing, the account has no right and the pod has no token. With healing, it may change the one service, and
+    put `production` back in MLflow (docs/identities.md).
     """
 
     name: Output[str]
-    """The Deployment's name, known once it has looked."""
+    """The Deployment's name, known once the watch has looked."""
 
     def __init__(self, name: str, args: AliasWatchArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("ml-loop:monitoring:AliasWatch", name, None, opts)
@@ -74,7 +74,7 @@ class AliasWatch(pulumi.ComponentResource):
 
 
 def _rights(args: AliasWatchArgs) -> list[RoleRule]:
-    """Empty where nothing is put back."""
+    """The account's rights; empty where nothing is put back."""
     return [changes(f"{args.model}-{Alias.PRODUCTION}")] if args.healing else []
 
 

@@ -40,7 +40,7 @@ class DriftMonitorArgs:
 class DriftMonitor(pulumi.ComponentResource):
     """Creates a Deployment of one, its ServiceAccount and NetworkPolicy.
 
-    One, as two would split the partitions between them and each see windows of its own half.
+    There is one pod, as two would split the partitions between them and each see windows of its own half.
     """
 
     name: Output[str]

@@ -1,7 +1,7 @@
 """Where clients say what became of predictions: `POST /v1/models/<model>:outcome` at the models' one address.
 
-Pods of its own and not the model servers: these run the image that their version was trained in, may sleep, and stand
-behind a router that knows one path. What may be said from outside may only be written to one topic from here.
+It has pods of its own: model servers run the image that their version was trained in, may sleep, and stand behind a
+router that knows one path. What comes from outside can only be written to one topic from here.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from contract.outcome_commands import TakeOutcomes
 
 APP: Final = "outcome-intake"
 REPLICAS: Final = 2
-"""A client tries again when one of them ends; two, so that it need not wait for the next."""
+"""Two, so that a client whose pod ends need not wait for the next one when it tries again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ class OutcomeIntakeArgs:
 class OutcomeIntake(pulumi.ComponentResource):
     """Creates one Deployment for all models, its Service, ServiceAccount and NetworkPolicy, and a route for each model.
 
-    What the gateway does to predictions' requests, it does to these.
+    The gateway treats these requests as it treats those for predictions.
     """
 
     def __init__(self, name: str, args: OutcomeIntakeArgs, opts: ResourceOptions | None = None) -> None:

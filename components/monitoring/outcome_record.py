@@ -1,6 +1,6 @@
-"""The record of one model: who archives its predictions and outcomes, and who judges its answers by them.
+"""The record of one model: a pod that archives its predictions and outcomes, and one that judges its answers by them.
 
-External: the commands (`python3 -m loop record`, `watch-performance`), Kafka, the store, MLflow. What they know is in
+External: the commands (`python3 -m loop record`, `watch-performance`), Kafka, the store, MLflow. Their state is in
 Kafka and in the store: either may be killed at any time.
 """
 
@@ -37,7 +37,7 @@ class OutcomeRecordArgs:
     loop_image: str
     outcomes: Outcomes
     new_rows: int | None = None
-    """So many more rows with an outcome are an event; None: none are."""
+    """After so many more rows with an outcome an event is published; None: no such event."""
     record: RecordStore
     kafka: KafkaConnection
     tracking: Tracking

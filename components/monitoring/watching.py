@@ -39,13 +39,13 @@ class WatchingPod:
     calls_api: bool = False
     """Whether it has its account's token, and reaches the API server."""
     starting_seconds: int = 3
-    """Between two looks whether it has started."""
+    """Seconds between two probes of whether it has started."""
 
 
 def deploy(policy: str, deployment: str, watcher: WatchingPod, opts: ResourceOptions) -> Output[str]:
-    """Creates a NetworkPolicy and a Deployment of one, by these resource names. Returns the Deployment's name.
+    """Creates a NetworkPolicy and a Deployment of one pod, by these resource names. Returns the Deployment's name.
 
-    One: two would read the half of the partitions each, and show each metric twice. So the old one ends first.
+    Two pods would each read half of the partitions, and show each metric twice. So the old one ends first.
     """
     own_labels, found = labels(*watcher.labelled), selector(*watcher.labelled)
     allowed = allow(

@@ -1,1 +1,1 @@
-"""What watches all of it: Prometheus targets, alerts and the dashboard; and the page that shows the loop."""
+"""What watches the stack: Prometheus targets, alerts and the dashboard; and the page that shows the loop."""

@@ -1,7 +1,7 @@
 """The loop's alerts, as rules for Prometheus. docs/runbooks.md has a section for each.
 
 External: the stack's own metrics (`observability` has them scraped), those that Argo Workflows' controller
-counts for the stack's workflows, and of kube-state-metrics what it says of Deployments, StatefulSets and Jobs.
+counts for the stack's workflows, and kube-state-metrics' about Deployments, StatefulSets and Jobs.
 """
 
 from collections.abc import Sequence
@@ -24,12 +24,12 @@ class Severity(StrEnum):
     CRITICAL = "critical"
     """The loop, or a service in it, is broken: look now."""
     WARNING = "warning"
-    """It keeps working, but not for ever by itself: look today."""
+    """It keeps working, but not forever by itself: look today."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Watched:
-    """Of which stack the alerts are: each expression names its namespaces, as two stacks may share a Prometheus."""
+    """The stack that the alerts are for: each expression names its namespaces, as two stacks may share a Prometheus."""
 
     loop: str
     """Namespace of the loop."""
@@ -51,7 +51,7 @@ class Alert:
     """How long it must hold; 0m where once is enough."""
     severity: Severity
     summary: str
-    """One sentence, with the labels that tell which."""
+    """One sentence; its labels tell what is affected."""
 
     def rule(self, runbooks: str) -> dict[str, Any]:
         """The rule as Prometheus reads it."""
@@ -66,14 +66,14 @@ class Alert:
 
 
 def alerts(watched: Watched) -> list[Alert]:
-    """All of a stack."""
+    """All alerts of a stack."""
     return [*_drift(watched), *_training(watched), *_serving(watched), *_registry(watched), *_workloads(watched)]
 
 
 def counted(selector: str, by: str) -> str:
-    """What a counter counted within the last hour, where it did.
+    """What a counter counted within the last hour, where it counted anything.
 
-    `increase` alone misses the first: a counter with labels begins at 1, not at 0. `offset` finds what was not there.
+    `increase` alone misses the first: a counter with labels begins at 1, not at 0. `offset` finds the new series.
     """
     before = f"sum by ({by}) (increase({selector}[{HOUR}]))"
     new = f"sum by ({by}) ({selector} unless {selector} offset {HOUR})"
@@ -221,7 +221,7 @@ def _serving(watched: Watched) -> list[Alert]:
 
 
 def _skew(here: str) -> str:
-    """Versions are a label where they are served, and the value where the registry is read: `count_values` turns it."""
+    """Versions are a label where they are served, and the value where the registry is read: `count_values` converts it."""
     served = f"count by (namespace, model, slot, version) ({metrics.SERVED.name}{{{here}}})"
     known = f"group by (namespace, model) ({metrics.ALIAS_VERSION.name}{{{here}}})"
     named = (

@@ -1,7 +1,8 @@
 """The notifier: one small pod that tells a webhook what the page of the loop shows.
 
 External: the command (`python3 -m loop notify`), the webhook, and the Secret with its address, made by whoever runs the
-stack. The pod's account reads what the page's reads, and writes one ConfigMap, in which it keeps what it has told.
+stack. The pod's account reads what the page's account reads, and writes one ConfigMap, in which it keeps what it has
+told.
 """
 
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ HTTPS: Final = Allowance(ports=(443,), peers=ANYWHERE)
 
 @dataclass(frozen=True, kw_only=True)
 class LoopNotifierArgs:
-    """Whom to tell, and of what."""
+    """Whom to tell, and about what."""
 
     namespace: pulumi.Input[str]
     image: str
@@ -50,7 +51,7 @@ class LoopNotifierArgs:
 class LoopNotifier(pulumi.ComponentResource):
     """Creates a Deployment of one with its ConfigMaps, ServiceAccount, Role and NetworkPolicy.
 
-    One, as two would tell everything twice. It is replaced by stopping it first.
+    One, as two would tell everything twice. The old one stops before its replacement starts.
     """
 
     def __init__(self, name: str, args: LoopNotifierArgs, opts: ResourceOptions | None = None) -> None:
@@ -108,7 +109,7 @@ def _pod(args: LoopNotifierArgs, account: Output[str], content: Output[str]) -> 
 
 
 def _webhook(settings: Notifications) -> Any:
-    """The Secrets' keys as files, which the kubelet renews. A missing one is told by the pod, in words."""
+    """The Secrets' keys as files, which the kubelet renews. The pod says which is missing."""
     keys = {URL_FILE: settings.url, SIGNING_FILE: settings.signing}
     sources = [
         {"secret": {"name": each.name, "items": [{"key": each.key, "path": file}], "optional": True}}

@@ -33,13 +33,13 @@ class Target:
     name: str
     namespace: pulumi.Input[str]
     pods: Mapping[str, str]
-    """Labels that find them; empty: all of the namespace."""
+    """Labels that find them; empty: all pods of the namespace."""
     port: int
     """The port of a container."""
     series: Mapping[str, str] = field(default_factory=dict[str, str])
     """Label that each of their series gets → label of the pod with its value."""
     speaks_for_others: bool = False
-    """Whether what its metrics say in `namespace` stands, even where it runs in another one."""
+    """Whether the label `namespace` of its metrics is kept, although the pod may run in another namespace."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +60,8 @@ class ObservabilityArgs:
 class Observability(pulumi.ComponentResource):
     """Creates a PodMonitor and a NetworkPolicy for each target, a PrometheusRule, and a ConfigMap with the dashboard.
 
-    The policies let every pod of Prometheus's namespace reach the metrics' ports. That of a model server is the one
-    that it answers on.
+    The policies let every pod of Prometheus's namespace reach the metrics' ports. A model server answers requests on
+    the same port.
     """
 
     alerts: Sequence[str]
@@ -121,7 +121,7 @@ def _monitor(name: str, target: Target, args: ObservabilityArgs, child: Resource
 
 
 def _endpoint(target: Target) -> dict[str, Any]:
-    """The port by its number, as not each has a name, and without `portNumber`, which older operators don't know."""
+    """The port by its number, as not each has a name, and without `portNumber`, which older operators lack."""
     copied = [
         {"sourceLabels": [f"__meta_kubernetes_pod_label_{_as_prometheus_spells(label)}"], "targetLabel": series}
         for series, label in target.series.items()

@@ -1,7 +1,7 @@
 """The page of the loop: one small server that shows people what happens with each model, and what waits for them.
 
-External: the command (`python3 -m loop page`), and who may come: at MLflow's host the login before it, elsewhere nobody
-but whoever reaches the port. It reads; none of its rights changes anything.
+External: the command (`python3 -m loop page`), and who may come: at MLflow's host the login before it decides,
+elsewhere anyone who reaches the port comes in. It only reads: no right of its account changes anything.
 """
 
 from collections.abc import Mapping, Sequence
@@ -54,13 +54,15 @@ class LoopPageArgs:
     """Port on every node, without TLS, where one is wanted."""
     gateway: Gateway | None = None
     host: str | None = None
-    """The gateway's host that leads to the page below `PAGE_PATH`; None: no route, as a login stands before it."""
+    """The gateway's host that leads to the page below `PAGE_PATH`; None: no route of its own, as a login leads to it.
+    """
 
 
 class LoopPage(pulumi.ComponentResource):
-    """Creates a Deployment of one with its Service, ConfigMap, ServiceAccount, Role and NetworkPolicy; maybe a route.
+    """Creates a Deployment of one, its Service, ConfigMap, ServiceAccount, Role and NetworkPolicy; with a host, a
+    route.
 
-    One, as nothing depends on it: while it starts anew, people wait some seconds.
+    There is one pod, as nothing depends on it: while it restarts, people wait some seconds.
     """
 
     service: Output[str]
@@ -72,7 +74,8 @@ class LoopPage(pulumi.ComponentResource):
         own, found = labels(APP, name), selector(APP, name)
         metadata: k8s.meta.v1.ObjectMetaArgsDict = {"name": PAGE_SERVICE, "namespace": args.namespace, "labels": own}
         account = account_with(name, PAGE_SERVICE, READS, namespace=args.namespace, labels=own, opts=child)
-        # Under one name: the page reads it again where it has changed, so that no number in the settings restarts it.
+        # Its name is fixed: the page reads it again when it changes, so that no number in the settings restarts the
+        # page.
         content = k8s.core.v1.ConfigMap(
             f"{name}-content", metadata=metadata, data={FILE: Output.from_input(args.content)}, opts=child
         )
@@ -125,7 +128,7 @@ def reading_pod(
     mounts: Sequence[Mount] = (),
     volumes: Sequence[Any] = (),
 ) -> PodSpec:
-    """A pod of the page's image that reads the loop. `content` is the ConfigMap with the stack's word on itself."""
+    """A pod of the page's image that reads the loop. `content` is the ConfigMap with what the stack tells it."""
     container: Container = {
         **restricted_container(
             name, image, resources(cpu="10m", memory="64Mi", memory_limit="192Mi"), [CONTENT, *mounts]
@@ -144,7 +147,7 @@ def reading_pod(
 
 
 def _probe(path: str, *, period: int, failures: int) -> k8s.core.v1.ProbeArgsDict:
-    """Asks by a name that the page answers to: it answers no request to the pod's address."""
+    """Probes by a host name that the page answers to: it answers no request to the pod's address."""
     asked: k8s.core.v1.HTTPGetActionArgsDict = {
         "path": path,
         "port": "http",

@@ -1,4 +1,4 @@
-"""From settings to the page of the loop: what it is told of the stack, and at which addresses people reach it."""
+"""From settings to the page of the loop: what it is told about the stack, and at which addresses people reach it."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -103,7 +103,7 @@ def _content(stack: Settings, tracking_url: str | None, url: str | None, models:
 
 
 def _hosts(stack: Settings) -> tuple[str, ...]:
-    """Host headers that the page answers to; any other is an attempt at it by another site's name."""
+    """Host headers that the page answers to; any other is an attempt to reach it by another site's name."""
     service = f"{PAGE_SERVICE}.{stack.namespace}"
     names = ("localhost", "127.0.0.1", PAGE_SERVICE, service, f"{service}.svc", f"{service}.svc.cluster.local")
     return (*names, *(each for each in (stack.tracking.host, stack.cluster.node_address) if each))

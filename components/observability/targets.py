@@ -24,7 +24,7 @@ INSTANCE_METRICS: Final = 9187
 def watch(
     stack: Settings, *, loop: Output[str], tracking: Output[str], installed: Operators, opts: ResourceOptions
 ) -> Observability | None:
-    """Who watches all of it; None where the settings name nobody.
+    """What Prometheus and Grafana get; None where the settings have no `observability`.
 
     `loop` and `tracking` are the stack's namespaces, known once they exist.
     """
@@ -47,12 +47,12 @@ def watch(
 
 
 def _retrained(stack: Settings) -> list[str]:
-    """Settings allow either only where there is Kafka."""
+    """The models that drift retrains. The settings allow either only where there is Kafka."""
     return [name for name, model in stack.models.items() if model.drift and model.retraining]
 
 
 def _models(stack: Settings, loop: Output[str]) -> list[Target]:
-    """A monitor is for all models, whose pods of a kind have a label in common."""
+    """One target for each kind of pod, for all models: the pods of a kind have a label in common."""
     whose = {"model": "app.kubernetes.io/instance", "slot": "app.kubernetes.io/component"}
     servers = Target(name="models", namespace=loop, pods={NAME: serving.APP}, port=SERVER_PORT, series=whose)
     aliases = Target(name="aliases", namespace=loop, pods={NAME: alias_watch.APP}, port=alias_watch.METRICS_PORT)
@@ -80,7 +80,7 @@ def _station(tracking: Output[str]) -> list[Target]:
 
 
 def _workflows(installed: Operators) -> list[Target]:
-    """Nothing where the cluster brings the controller: whoever does has it scraped."""
+    """The controller's metrics; nothing where the cluster brings the controller, whose owner has it scraped."""
     if installed.argo_workflows.namespace is None:
         return []
     # Nothing else lives there.

@@ -60,12 +60,12 @@ def _values(nats_image: str) -> dict[str, Any]:
         "configReloaderImage": versions.NATS_RELOADER.reference,
         "startCommand": "/nats-server",
     }
-    # NATS Streaming has come to its end and is not offered, but without an entry the controller does not start.
+    # NATS Streaming is no longer maintained and not offered, but without an entry the controller does not start.
     nobody = {"version": "none", "natsStreamingImage": "none", "metricsExporterImage": "none"}
     return {
         "crds": {"install": True, "keep": True},
         "global": {"securityContext": pod_security_context(UID)},
-        # Of event sources and sensors, whose image is pinned: by default each start asks its registry.
+        # For event sources and sensors, whose image is pinned: by default each start asks its registry.
         "controller": {**deployment, "env": [{"name": "IMAGE_PULL_POLICY", "value": "IfNotPresent"}]},
         "webhook": {**deployment, "enabled": True, "port": WEBHOOK_PORT},
         # The chart's own lists offer `latest`.

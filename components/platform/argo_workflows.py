@@ -42,7 +42,7 @@ class ArgoWorkflows(Operator[ArgoWorkflowsArgs]):
 
     INSTALLED: ClassVar = str(versions.ARGO_WORKFLOWS)
     namespace: Output[str] | None = None
-    """Where the controller runs, and nothing else. None: the cluster brings its own."""
+    """Where only the controller runs. None: the cluster brings its own."""
 
     def install(self, name: str, args: ArgoWorkflowsArgs, child: ResourceOptions) -> None:
         self.namespace = operator_namespace(name, NAMESPACE, opts=child)
@@ -59,7 +59,7 @@ class ArgoWorkflows(Operator[ArgoWorkflowsArgs]):
 def _values(workflow_namespace: pulumi.Input[str]) -> dict[str, Any]:
     small = resources(cpu="10m", memory="32Mi", memory_limit="256Mi")
     return {
-        # With `full`, the chart's default, a hook downloads the CRDs; without hooks that would be no CRD at all.
+        # With `full`, the chart's default, a hook downloads the CRDs; without hooks there would be none.
         "crds": {"install": True, "keep": True, "full": False},
         "images": {"pullPolicy": "IfNotPresent"},
         "server": {"enabled": False},
@@ -73,11 +73,11 @@ def _values(workflow_namespace: pulumi.Input[str]) -> dict[str, Any]:
             "resources": resources(cpu="100m", memory="128Mi", memory_limit="1Gi"),
             "workflowNamespaces": [workflow_namespace],
             "extraEnv": [REQUEUE],
-            # Nobody reaches it before `components.observability.observability` allows it.
+            # Nothing reaches it unless `components.observability.observability` allows it.
             "metricsConfig": {"enabled": True, "port": METRICS_PORT},
             "parallelism": 10,
             "namespaceParallelism": 4,
-            # Whoever may create workflows may run the templates that are there, and nothing else.
+            # An account that may create workflows may run the templates that are there, and nothing else.
             "workflowRestrictions": {"templateReferencing": "Secure"},
             "workflowDefaults": {
                 "spec": {

@@ -31,7 +31,7 @@ class BarmanCloud(pulumi.ComponentResource):
     """Creates the chart's objects, CRDs included, and lets operator and plugin talk.
 
     External: the chart's repository; the operator, and cert-manager, which issues the certificates of both ends.
-    One replica, the chart's default: databases archive without it, only changes wait.
+    One replica, the chart's default: databases archive without it; only changes wait.
     """
 
     version: str

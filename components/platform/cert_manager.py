@@ -45,7 +45,7 @@ def _values(namespace: str) -> dict[str, Any]:
         "resources": small,
         "cainjector": {"replicaCount": 2, "podDisruptionBudget": available, "resources": small},
         "webhook": {
-            # Its absence stops every certificate of the cluster: one more than the others.
+            # Without it no pod of the cluster gets a certificate: one replica more than the others.
             "replicaCount": 3,
             "podDisruptionBudget": available,
             "resources": small,
@@ -53,6 +53,6 @@ def _values(namespace: str) -> dict[str, Any]:
             "validatingWebhookConfigurationAnnotations": HAS_AUTHORITY,
             "mutatingWebhookConfigurationAnnotations": HAS_AUTHORITY,
         },
-        # A hook, and no hook runs.
+        # It is a hook, and hooks do not run.
         "startupapicheck": {"enabled": False},
     }

@@ -57,7 +57,7 @@ class CloudNativePg(Operator[OperatorArgs]):
 
 
 def _every_instance() -> Peer:
-    """Databases in whatever namespace."""
+    """The traffic to databases in any namespace."""
     return {
         "namespace_selector": {},
         "pod_selector": {"match_expressions": [{"key": "cnpg.io/cluster", "operator": "Exists"}]},

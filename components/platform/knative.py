@@ -1,4 +1,5 @@
-"""Knative Serving, for KServe's mode `knative`: by a pinned chart and one KnativeServing, or the cluster's own.
+"""Knative Serving, for KServe's mode `knative`: installed by a pinned chart and one KnativeServing, or the cluster's
+own.
 
 Kourier carries the requests, as the smallest of the ingresses whose pods pass Pod Security restricted.
 """
@@ -25,14 +26,14 @@ WEBHOOK_PORT: Final = 8443
 """The port of both webhooks: the operator's and Knative Serving's."""
 GATEWAY: Final = {"app": "3scale-kourier-gateway"}
 GATEWAY_PORTS: Final = (8080, 8081, 8443)
-"""Requests from outside, those of pods of the cluster, TLS."""
+"""For requests from outside, for those of the cluster's pods, and for TLS."""
 WEBHOOK: Final = {"app": "webhook"}
 INSIDE: Final = (8012, 8013, 8080, 8081, 8090, 8443, 9443, 18000)
 """Between Knative's own pods: activator, autoscaler, gateway, its probes and its configuration."""
 QUEUE_PROXY: Final = (8012, 8013, 8112, 9090)
 """Beside every model server: requests, and the load that the autoscaler reads."""
 UNASKED: Final = ("kind.local", "ko.local", "dev.local")
-"""Registries that Knative asks for no digest by default."""
+"""Registries that Knative does not ask for digests by default."""
 DOCKER_HUB: Final = "index.docker.io"
 
 
@@ -81,7 +82,7 @@ def _serving(*, air_gapped: bool) -> dict[str, Any]:
         "high-availability": {"replicas": 2},
         # The chart's default is a LoadBalancer, which would publish every model.
         "ingress": {"kourier": {"enabled": True, "service-type": "ClusterIP"}},
-        # Upstream's is a tag that moves.
+        # Upstream's default is a tag that moves.
         "registry": {"override": {"3scale-kourier-gateway/kourier-gateway": versions.ENVOY.reference}},
         "config": {
             **(unasked if air_gapped else {}),

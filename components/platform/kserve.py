@@ -16,7 +16,7 @@ WEBHOOK_PORT: Final = 9443
 GATEWAYS: Final[Mapping[KServeMode, Mapping[str, bool]]] = {
     # The stack makes its own routes, which split traffic.
     KServeMode.STANDARD: {"disableIngressCreation": True, "disableIstioVirtualHost": True},
-    # Knative makes the routes; without Istio a virtual service would be refused.
+    # Knative makes the routes; without Istio, a virtual service would be refused.
     KServeMode.KNATIVE: {"disableIstioVirtualHost": True},
 }
 RESTRICTED: Final = {"runAsNonRoot": True, "privileged": False, "seccompProfile": {"type": "RuntimeDefault"}}
@@ -65,13 +65,13 @@ class KServe(Operator[KServeArgs]):
 
 
 def _values(mode: KServeMode) -> dict[str, Any]:
-    """One replica: the chart has no value for more. Serving continues without it, only changes wait."""
+    """One replica: the chart has no value for more. Serving continues without it; only changes wait."""
     return {
         "kserve": {
             "controller": {
                 "deploymentMode": mode.capitalize(),
                 "imagePullPolicy": "IfNotPresent",
-                # It looks for Knative's kinds when it starts, and never again: another mode is another pod.
+                # It looks for Knative's kinds only when it starts: another mode is another pod.
                 "podAnnotations": {"ml-loop.dev/mode": mode.value},
                 # Upstream's limit of 100m makes the start take minutes.
                 "resources": {
@@ -82,7 +82,7 @@ def _values(mode: KServeMode) -> dict[str, Any]:
             },
             # Model servers do not talk to the API server.
             "security": {"autoMountServiceAccountToken": False},
-            # Of the default storage container; the loop's models have one of their own.
+            # For the default storage container; the loop's models have one of their own.
             "storage": {
                 # Its Python client unpacks archives beside the model's volume.
                 "containerSecurityContext": container_security_context()

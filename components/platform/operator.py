@@ -27,7 +27,7 @@ class OperatorArgs:
     """How an operator comes into the cluster."""
 
     install: bool
-    """False: the cluster has it already, as `checks.operators` asks."""
+    """False: the cluster has it already, which `checks.operators` verifies."""
     chart_mirror: str | None = None
     """Where charts come from instead of their own repositories."""
 
@@ -42,7 +42,7 @@ class Operator(pulumi.ComponentResource, ABC, Generic[Args]):
     """
 
     INSTALLED: ClassVar[str]
-    """Its version where it is installed."""
+    """The operator's version where it is installed."""
     version: str
     """The installed charts and their version, or that the cluster brings its own."""
 
@@ -79,7 +79,7 @@ def operator_namespace(
 def keep_definitions(args: ResourceTransformArgs) -> ResourceTransformResult | None:
     """Leaves a chart's CRDs in the cluster when the chart goes: with a CRD, every object of its kind is deleted.
 
-    For charts whose CRDs lack `helm.sh/resource-policy: keep`, which Chart v4 would honor.
+    Only for charts whose CRDs lack `helm.sh/resource-policy: keep`, which Chart v4 would honor.
     """
     if args.type_ != CRD:
         return None
@@ -90,9 +90,9 @@ def keep_definitions(args: ResourceTransformArgs) -> ResourceTransformResult | N
 def await_authority(args: ResourceTransformArgs) -> ResourceTransformResult | None:
     """Waits until cert-manager has given the chart's mutating webhooks their authority; the others get it with them.
 
-    Before that the API server refuses every object they are asked about: "certificate signed by unknown authority".
-    One object waits, not all six: Pulumi works on four objects per core at a time, and KServe's, all waiting for
-    a certificate that was not made yet, kept it from being made.
+    Before that the API server refuses every object they are asked about: "certificate signed by unknown authority". One
+    object waits, not all six: Pulumi works on four objects per core at a time, and KServe's six, all waiting for a
+    certificate, kept it from being made.
     """
     if args.type_ != MUTATING:
         return None

@@ -18,12 +18,12 @@ from components.platform.operator import OperatorArgs
 from settings import ImageName, Operator, Settings
 
 UNUSED: Final = "not used"
-"""The version of an operator that nothing of the stack asks."""
+"""The version of an operator that nothing in the stack uses."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Operators:
-    """What the rest of the stack comes after."""
+    """The operators, for the rest of the stack to come after."""
 
     argo_workflows: ArgoWorkflows
     argo_events: ArgoEvents

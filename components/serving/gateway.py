@@ -14,7 +14,7 @@ from settings import Settings
 
 API_VERSION: Final = "gateway.networking.k8s.io/v1"
 CALLER: Final = (TENANT_HEADER, USER_HEADER)
-"""Whose a prediction is. The model servers believe it."""
+"""Headers that say whose a prediction is. The model servers believe them."""
 STRIP_CALLER: Final = {"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": list(CALLER)}}
 
 
@@ -25,7 +25,7 @@ class GatewayArgs:
     namespace: pulumi.Input[str]
     """Where it is. Routes of this namespace may use it, and no others."""
     class_name: str
-    """GatewayClass. Its controller is not the stack's."""
+    """GatewayClass. Its controller is not part of the stack."""
     proxies: str | None = None
     """Namespace of the pods that carry its traffic; None: unknown, or not in the cluster."""
     tls_secret: str | None = None

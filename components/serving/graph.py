@@ -28,7 +28,7 @@ def inference_graph(name: str, serving: Serving, weights: Mapping[Alias, int], o
     """Makes the graph and lets its router reach the servers. Returns the host name it answers to in the cluster.
 
     `weights` are percent and sum to 100. The router posts to one path of the servers, whatever path it is asked for:
-    v1 predictions.
+    that of v1 predictions.
     """
     least, most = serving.replicas
     policy = allow(

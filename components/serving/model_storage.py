@@ -1,4 +1,4 @@
-"""How pods of KServe get a registered model: a storage initializer for `mlflow://`, which no KServe version knows."""
+"""How pods of KServe get a registered model: a storage initializer for `mlflow://`, which no version of KServe has."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -20,7 +20,7 @@ APP: Final = "model-storage"
 
 @dataclass(frozen=True, kw_only=True)
 class ModelStorageArgs:
-    """The initializer's image, and the registry it asks."""
+    """The initializer's image, and the registry that it asks."""
 
     namespace: str
     """Namespace of the models. Part of the object's name, as the object belongs to no namespace."""

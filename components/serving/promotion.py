@@ -1,8 +1,8 @@
 """A version's way into production: a Job that puts it there, watches it, and takes it back if it is worse.
 
 A Job, as Pulumi waits for one natively and fails with it at once (docs/decisions/0012-promotion.md). It is named after
-the version: another number in the settings is another Job. One that runs again for the version in production, as for a
-new image, finds nothing to do.
+the version: another number in the settings is another Job. A Job that runs again for the version in production, because
+of a new image, finds nothing to do.
 """
 
 from dataclasses import dataclass
@@ -32,9 +32,9 @@ from settings.model import Serving
 
 APP: Final = "promotion"
 ROLLOUT_TIMEOUT: Final = Serving().start_timeout
-"""For the servers to take a version up, and as long again to go back, unless the settings know better."""
+"""Seconds for the servers to take up a version, and as long again to go back, unless the settings say otherwise."""
 SLACK_SECONDS: Final = 300
-"""What a promotion may take longer while MLflow is away or its pod is made again."""
+"""Seconds more that a promotion may take while MLflow is away or its pod is made again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,7 @@ class PromotionArgs:
 class Promotion(pulumi.ComponentResource):
     """Creates the Job `<model>-promote-v<version>`, its account, its rights and its NetworkPolicy.
 
-    External: the production service, MLflow, Kafka. Whoever depends on it comes after the version is served.
+    External: the production service, MLflow, Kafka. What depends on it comes after the version is served.
     """
 
     job: Output[str]
@@ -125,7 +125,7 @@ class Promotion(pulumi.ComponentResource):
 
 
 def _account(name: str, args: PromotionArgs, child: ResourceOptions) -> Output[str]:
-    """May change the one service, and watch its pods. Known once it has its rights."""
+    """The account, which may change the one service and watch its pods. Known once it has its rights."""
     return account_with(
         name,
         f"{args.model}-promote",
@@ -167,6 +167,6 @@ def _command(args: PromotionArgs, namespace: str) -> Promote:
 
 
 def watching(promotion: PromotionSettings) -> Watching:
-    """How `promote` and `canary` are told what the settings say."""
+    """The settings as `promote` and `canary` are told them."""
     limits = Limits(promotion.max_error_rate, promotion.max_latency_ratio, promotion.max_prediction_shift)
     return Watching(promotion.watch.total_seconds(), limits)

@@ -1,9 +1,9 @@
 """A model's two services: `production` and `staging`, each with the version that its alias names.
 
 Pulumi declares the services and never which version they serve. A rollout writes the version into the predictor's
-annotations, and the image it was trained in into its model, as a field manager of its own (`python3 -m loop rollout`);
-nothing here names these fields, so no `pulumi up` takes them away. A pod without a version resolves the alias at its
-start.
+annotations, and the image that it was trained in into its model, as a field manager of its own (`python3 -m loop
+rollout`); nothing here names these fields, so no `pulumi up` takes them away. A pod without a version resolves the
+alias at its start.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ APP: Final = "model-server"
 SERVICE_PORT: Final = 80
 """Port of the Services that KServe makes."""
 SLOTS: Final = (Alias.PRODUCTION, Alias.STAGING)
-"""The aliases that have a service, of the same name."""
+"""The aliases that have a service; both have the same name."""
 FORMAT: Final = "mlflow"
 MODE: Final = "serving.kserve.io/deploymentMode"
 DEFAULTS: Final = ServingSettings()
@@ -61,7 +61,7 @@ class ServingArgs:
     in_production: bool
     """Whether a version is in production. Without one the production service has no pods: they could only fail."""
     min_replicas: int
-    """0 in Knative mode: the servers end a minute after the last request, and the next one waits for a start."""
+    """0 in Knative mode: the servers end a minute after the last request, and the next request waits for a start."""
     max_replicas: int
     cpu_percent: int | None = None
     """Percent of its CPU request that a server may use before another is added. None: KServe's default, 80."""
@@ -88,7 +88,7 @@ class Serving(pulumi.ComponentResource):
 
     External: KServe in the mode of the arguments. It makes the Deployments (in Knative mode by a Knative Service), the
     autoscalers and the Services in `backends`.
-    Nothing waits for the servers: before the first version none can start, and that is no failure of `up`.
+    Nothing waits for the servers: before the first version none can start, which does not fail the `up`.
     """
 
     model: str
@@ -144,7 +144,7 @@ class Serving(pulumi.ComponentResource):
                     "namespace": args.namespace,
                     "labels": labels(APP, args.model, slot),
                 },
-                # maxUnavailable, as minAvailable would block the drain of a node for ever where there is one replica.
+                # maxUnavailable, as minAvailable would block the drain of a node forever where there is one replica.
                 spec={"max_unavailable": 1, "selector": {"match_labels": selector(APP, args.model, slot)}},
                 opts=child,
             )
@@ -203,7 +203,7 @@ def _predictor(slot: Alias, args: ServingArgs, account: Output[str], runtime: Ou
 
 
 def _security_context(mode: KServeMode) -> dict[str, Any]:
-    """Knative refuses a pod that says when its volumes change hands; these are new with each pod anyway."""
+    """The pod's context. Knative refuses `fsGroupChangePolicy`; these volumes are new with each pod anyway."""
     context: dict[str, Any] = pod_security_context()
     if mode is KServeMode.STANDARD:
         return context
@@ -219,7 +219,9 @@ def _rolling() -> dict[str, Any]:
 
 
 def _proxies(args: ServingArgs) -> list[Allowance]:
-    """Who brings requests from outside: the gateway's proxies, or Knative's to its own beside each server."""
+    """Where requests from outside come from: the gateway's proxies, or Knative's, which call its proxy beside each
+    server.
+    """
     if args.mode is KServeMode.KNATIVE:
         return [Allowance(ports=QUEUE_PROXY, peers=(namespaced(KNATIVE_NAMESPACE),))]
     return [Allowance(ports=(SERVER_PORT,), peers=args.gateway.peers)] if args.gateway else []
@@ -245,7 +247,7 @@ def _runtime(args: ServingArgs) -> dict[str, Any]:
         # No autoSelect: what else is in the namespace names its own runtime.
         "supportedModelFormats": [{"name": FORMAT}],
         "protocolVersions": ["v1", "v2"],
-        # Names of resources are no fields: they are left as they are spelled.
+        # The names of resources are not fields: their spelling is kept.
         "containers": [{**spelled(server), "resources": with_devices(args.resources, args.settings)}],
         "volumes": spelled([{"name": "tmp", "empty_dir": {}}, *args.uses.volumes]),
     }

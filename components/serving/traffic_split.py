@@ -27,7 +27,9 @@ class TrafficSplitArgs:
     """None: in Knative mode the address is the graph's, inside the cluster; in Standard mode there is none."""
     serving: Serving
     canary_percent: int
-    """Share of the requests that staging answers beside production; it answers all while nothing is in production."""
+    """Share of the requests that staging answers beside production; it answers all of them while nothing is in
+    production.
+    """
 
 
 class TrafficSplit(pulumi.ComponentResource):
@@ -90,7 +92,7 @@ def _route(name: str, gateway: Gateway, serving: Serving, rule: dict[str, Any], 
 
 
 def _matches(model: str) -> list[dict[str, Any]]:
-    """A prefix ends at a slash, so that of a model does not match its `:predict`."""
+    """The matches of a model. A prefix ends at a slash, so the model's prefix does not match its `:predict`."""
     v1 = f"/v1/models/{model}"
     return [_match("Exact", v1), _match("Exact", f"{v1}:predict"), _match("PathPrefix", f"/v2/models/{model}")]
 

@@ -1,1 +1,1 @@
-"""The artifact store: an S3 bucket of AWS, of another S3, or the bundled one, and the folder of logs in it."""
+"""The artifact store: an S3 bucket at AWS, at another service or in the bundled one, with its folder of logs."""

@@ -20,7 +20,7 @@ USERS: Final[Mount] = {"name": "users", "mount_path": "/etc/versitygw", "read_on
 
 
 def derived(root: pulumi.Input[str], access_key: str) -> Output[str]:
-    """The secret key of an account: made from root's, which it does not tell."""
+    """The secret key of an account: derived from root's, and not revealing it."""
     return Output.from_input(root).apply(
         lambda known: hmac.new(known.encode(), access_key.encode(), hashlib.sha256).hexdigest()
     )

@@ -33,9 +33,9 @@ class ExternalRecordArgs:
     credentials_secret: str
     """Secret of an account that lists, reads and adds; in the namespace of the pods that record."""
     training_secret: str | None
-    """Secret of one that reads only the rows of trainings; None: no model trains on its record."""
+    """Secret of an account that reads only the rows of trainings; None: no model trains on its record."""
     learning: Sequence[str] = ()
-    """Models that do."""
+    """Models that train on their record."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class ExternalS3Args:
     credentials_secret: str
     """Secret in the clients' namespace, with keys `access-key-id` and `secret-access-key`. The stack never reads it."""
     region: str = "us-east-1"
-    """What clients sign for; S3-compatible services default to this one."""
+    """The region that requests are signed for; S3-compatible services default to this one."""
     ca_secret: str | None = None
     """Secret with the key `ca.crt` in the clients' namespaces; None: the public authorities."""
     checksums: str = "when_required"
@@ -104,7 +104,9 @@ class ArtifactStore(pulumi.ComponentResource):
         self.register_outputs({"bucket": first.name, "endpoint": first.endpoint})
 
     def bucket(self, account: str) -> Bucket:
-        """The bucket as the pods of this account use it. At your own service all have the one key that you gave."""
+        """The bucket as the pods of this account use it. At your own service all accounts use the one key that you
+        gave.
+        """
         return self._buckets[account]
 
 

@@ -34,7 +34,7 @@ def expire(
     image: str,
     opts: ResourceOptions,
 ) -> None:
-    """Deletes objects that are older each day, as root and in the store's namespace, far from the trainings."""
+    """Deletes older objects each day, as root and in the store's namespace, which no training reaches."""
     client_cron_job(
         name,
         role,

@@ -1,4 +1,5 @@
-"""IAM roles for service accounts of an EKS cluster, one for each: no key that could leak, no role of the node's.
+"""IAM roles for service accounts of an EKS cluster, one for each: no key that could leak, and no use of the node's
+role.
 
 Two ways lead from a pod to its role. With EKS Pod Identity an agent on each node hands out credentials, by the names of
 namespace and service account; with IAM roles for service accounts (IRSA) AWS believes the cluster's own signature on
@@ -50,7 +51,7 @@ class Irsa:
 
     @property
     def egress(self) -> tuple[Allowance, ...]:
-        """Nothing more: STS answers at port 443, like S3."""
+        """Nothing more than S3's: STS answers at port 443, too."""
         return ()
 
     def trust(self, namespace: str, account: str) -> Statement:
@@ -75,8 +76,9 @@ class Folder:
 
     name: str
     lists_bucket: bool = False
-    """Whether the account may also read the names outside it: what writes backups asks for the bucket itself first
-    (HeadBucket), which S3 grants only to those who may list all of it."""
+    """Whether the account may also read the names outside it: the client that writes backups first asks for the bucket
+    itself (HeadBucket), which S3 grants only to accounts that may list all of it.
+    """
 
 
 def use(bucket_arn: str, folder: Folder) -> list[Statement]:

@@ -1,6 +1,6 @@
 """Where the logs of a model's trainings go: a folder of an S3 bucket that Argo's executor writes when a step ends.
 
-The executor's containers alone see a key, where there is one. They add objects and can do nothing else in the store
+Only the executor's containers see a key, where there is one. They can add objects to the store and do nothing else
 (docs/decisions/0018-logs-outlive-pods.md).
 """
 
@@ -36,7 +36,7 @@ def archived(spec: Mapping[str, Any], logs: Bucket, model: str) -> dict[str, Any
 
 
 def _location(logs: Bucket, model: str) -> Mapping[str, Any]:
-    """In Argo's spelling. It wins over what the controller's config says."""
+    """In Argo's spelling. The location in Argo's spelling overrides the controller's config."""
     url = Output.from_input(logs.endpoint or f"https://s3.{logs.region}.amazonaws.com").apply(urlsplit)
     place: dict[str, Any] = {
         "endpoint": url.apply(lambda known: known.netloc),

@@ -25,6 +25,6 @@ class LogBucketArgs:
 
 
 def bucket_policy(bucket: str) -> str:
-    """What the account may do, of all that the store holds: add objects to this bucket."""
+    """All that the account may do in the store: add objects to this bucket."""
     add: Statement = {"Effect": "Allow", "Action": ["s3:PutObject"], "Resource": [f"arn:aws:s3:::{bucket}/*"]}
     return document(granted(ACCESS_KEY, add))

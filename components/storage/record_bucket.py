@@ -1,6 +1,7 @@
 """The bundled store's bucket for what models answered and what became of it: who adds, who reads, how long it stays.
 
-A model's record is the folder of its name. No pod of the loop's namespace may delete: erasure and expiry are root's.
+A model's record is the folder of its name. No pod of the loop's namespace may delete: only root erases and expires
+files.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,7 +45,7 @@ class RecordBucketArgs:
 
 
 def freezer(model: str) -> str:
-    """Access key of who sets down the rows of a model's trainings."""
+    """Access key of the pod that sets down the rows of a model's trainings."""
     return f"ml-loop-freeze-{model}"
 
 
@@ -60,7 +61,7 @@ def keys(root: pulumi.Input[str], learning: Sequence[str] = ()) -> Mapping[str, 
 
 
 def policy(bucket: str, learning: Sequence[str] = ()) -> str:
-    """What the accounts may do, of all that the store holds."""
+    """All that the accounts may do in the store."""
     arn = f"arn:aws:s3:::{bucket}"
     return document(
         *(statement for model in learning for statement in _learning(arn, model)),

@@ -1,6 +1,7 @@
 """A bucket on AWS that only its owners' pods reach: private, versioned, encrypted, over TLS alone.
 
-Beside the folders of its owners it has one for logs, which the accounts of trainings add to and nobody here reads.
+Beside the folders of its owners it has one for logs, to which the accounts of trainings add, and which no account of
+the stack reads.
 
 Pods get credentials by their service account (`components.storage.iam`): there is no key that could leak.
 External: the account.
@@ -140,7 +141,7 @@ def _harden(name: str, bucket: aws.s3.Bucket, args: S3BucketArgs, child: Resourc
         f"{name}-tls-only",
         bucket=bucket.id,
         policy=bucket.arn.apply(lambda arn: document(_deny_plain_http(arn))),
-        # S3 refuses a second change of the same bucket's access while the first is under way (OperationAborted).
+        # S3 refuses a second change to the access of a bucket while the first is under way (OperationAborted).
         opts=depending_on(child, block),
     )
 
@@ -190,13 +191,13 @@ def _encryption(kms_key: str | None) -> aws.s3.BucketServerSideEncryptionConfigu
         return {"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}
     return {
         "apply_server_side_encryption_by_default": {"sse_algorithm": "aws:kms", "kms_master_key_id": kms_key},
-        # One request to the key for many objects.
+        # One request to KMS for many objects.
         "bucket_key_enabled": True,
     }
 
 
 def _decrypt(args: S3BucketArgs) -> list[Statement]:
-    """The key for what S3 stores, and for nothing else that it encrypts."""
+    """The right to use the key through S3, and in no other way."""
     if args.kms_key is None:
         return []
     return [

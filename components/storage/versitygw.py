@@ -68,7 +68,7 @@ class VersityGwArgs:
     storage_class: str | None = None
     """None: the cluster's default."""
     further_clients: Sequence[Mapping[str, str]] = ()
-    """Labels of pods that call it without the label of its clients, as operators make them."""
+    """Labels of pods that call it without the label of its clients, such as those that operators make."""
     protect: bool = False
     """Whether Pulumi refuses to delete the volume."""
 
@@ -77,7 +77,8 @@ class VersityGw(pulumi.ComponentResource):
     """Creates Secrets, a volume claim, a Deployment, its Service and NetworkPolicies, and Jobs for the buckets.
 
     The root identity owns everything in the store; the server and the Jobs for its buckets have its key. Each user of
-    the bucket has an account for its own folder. The one in the loop's namespace adds logs to a bucket of their own.
+    the bucket has an account for its own folder. The account in the loop's namespace adds logs to a bucket of their
+    own.
     """
 
     buckets: Mapping[str, Bucket]
@@ -143,7 +144,7 @@ class VersityGw(pulumi.ComponentResource):
 def _store(
     name: str, args: VersityGwArgs, root: Output[str], server: k8s.apps.v1.Deployment, child: ResourceOptions
 ) -> Bucket:
-    """How root reaches the server in its namespace: by a Service, which its clients' policies let them call."""
+    """How root reaches the server in its namespace: by a Service, which the policies of its clients let them call."""
     client_labels = {f"ml-loop.dev/client-of-{name}": "true"}
     found = selector(APP, name, "server")
     allow(
@@ -191,7 +192,7 @@ def _server(
             "name": f"{name}-data",
             "namespace": args.namespace,
             "labels": labels(APP, name),
-            # The claim is bound when the first pod is scheduled; whoever waits for it before that waits forever.
+            # The claim is bound when the first pod is scheduled; waiting for it before that would never end.
             "annotations": {"pulumi.com/skipAwait": "true"},
         },
         spec=spec,
@@ -244,7 +245,7 @@ def _server(
 def _create_buckets(name: str, args: VersityGwArgs, store: Bucket, child: ResourceOptions) -> Output[str]:
     """Makes the buckets unless they exist, and says who may do what in them. Returns the Job's name, known then.
 
-    The server takes no policy that names an account it has not read yet: the Job ends once it knows all of them.
+    The server accepts no policy that names an account it has not read yet: the Job ends once all accounts are read.
     """
     arn = f"arn:aws:s3:::{args.bucket}"
     grants = [granted(access_key(user), each) for user, folder in args.folders.items() for each in use(arn, folder)]

@@ -21,7 +21,7 @@ SCRIPT: Final = "import sys; from loop.runtime.brokers import main; sys.exit(mai
 
 @dataclass(frozen=True, kw_only=True)
 class AskedBrokersArgs:
-    """The way to the brokers, and who will need what of them."""
+    """The way to the brokers, and which models will need what of them."""
 
     connection: KafkaConnection
     namespace: pulumi.Input[str]
@@ -36,10 +36,10 @@ class AskedBrokersArgs:
 
 
 class AskedBrokers(pulumi.ComponentResource):
-    """Creates a Job that ends well once all is there, and the policy by which it reaches the brokers."""
+    """Creates a Job that succeeds once all is there, and the policy by which it reaches the brokers."""
 
     connection: KafkaConnection
-    """The same, its address known once the Job has ended well."""
+    """The same connection, its address known once the Job has succeeded."""
 
     def __init__(self, name: str, args: AskedBrokersArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("ml-loop:streaming:AskedBrokers", name, None, opts)

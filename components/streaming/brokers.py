@@ -12,7 +12,9 @@ from settings import BundledKafka, ExternalKafka, ImageName, Settings
 
 
 def brokers(stack: Settings, namespace: Input[str], opts: ResourceOptions) -> KafkaConnection | None:
-    """Kafka, for the pods of `namespace`: a broker in one of its own, or yours, asked by a Job; None without."""
+    """Kafka for the pods of `namespace`: a broker in a namespace of its own, or yours, asked by a Job; None without
+    Kafka.
+    """
     match stack.kafka:
         case None:
             return None

@@ -74,7 +74,9 @@ class KafkaArgs:
     node_port: int | None = None
     """Port on every node, without TLS, where one is wanted."""
     node_address: str | None = None
-    """Address of a node, where the port is reached from outside: what clients there are told. Required with it."""
+    """Address of a node, where the port is reached from outside: which clients outside are told. Required with
+    `node_port`.
+    """
 
     @property
     def external_servers(self) -> str | None:
@@ -85,7 +87,7 @@ class KafkaArgs:
 class Kafka(pulumi.ComponentResource):
     """Creates a StatefulSet of one broker, its configuration, Service, account and policies, and a Job for the topics.
 
-    One broker is no copy: what its volume loses is lost.
+    There is no copy: what the broker's volume loses is lost.
     """
 
     connection: KafkaConnection
@@ -157,7 +159,7 @@ def _broker(name: str, args: KafkaArgs, child: ResourceOptions) -> k8s.apps.v1.S
 
 
 def _pod(args: KafkaArgs, configuration: Output[str], account: Output[str]) -> PodSpec:
-    """Formats an empty volume, then serves it. The same image twice, without a shell or scripts."""
+    """The broker's pod: formats an empty volume, then serves it. Both by the same image, without a shell or scripts."""
     probe: k8s.core.v1.ProbeArgsDict = {"tcp_socket": {"port": "kafka"}, "period_seconds": 5}
     server: Container = {
         **_java("kafka", args.image, ["kafka.Kafka", f"{CONFIG}/server.properties"]),

@@ -1,10 +1,12 @@
-"""What the bundled broker is told: one node that is broker and controller, and talks to itself without network."""
+"""What the bundled broker is told: one node that is broker and controller, and talks to itself on the loopback
+interface.
+"""
 
 from typing import Final
 
 PORT: Final = 9092
 EXTERNAL_PORT: Final = 9094
-"""Where clients outside the cluster end up, who are told the node's address."""
+"""The port behind the node's port, for clients outside the cluster."""
 DATA: Final = "/var/lib/kafka"
 LOGGING: Final = """\
 rootLogger.level = warn
@@ -42,7 +44,7 @@ def properties(service: str, external_servers: str | None) -> str:
         "transaction.state.log.num.partitions": "4",
         "share.coordinator.state.topic.replication.factor": "1",
         "share.coordinator.state.topic.min.isr": "1",
-        # It waits for further consumers, and delays the only one.
+        # By default it waits for further consumers, which delays the only one.
         "group.initial.rebalance.delay.ms": "0",
     }
     return "".join(f"{key}={value}\n" for key, value in settings.items())

@@ -1,4 +1,5 @@
-"""MLflow's servers by way of Argo CD: an Application with the community chart, its values made from our own Deployment.
+"""MLflow's servers by way of Argo CD: an Application with the community chart, with values made from our own
+Deployment.
 
 Everything else (migration, Service, ServiceAccount, Secret, policies, disruption budget) stays Pulumi's, as the chart
 has no budget, migrates in every replica at once, and keeps no key between two syncs.
@@ -26,19 +27,21 @@ from components.kit.tokens import SOURCES, TOKEN_MOUNT, VOLUME
 API_VERSION: Final = "argoproj.io/v1alpha1"
 SYNCED: Final = '["jsonpath={.status.sync.status}=Synced", "jsonpath={.status.health.status}=Healthy"]'
 CASCADE: Final = "resources-finalizer.argocd.argoproj.io"
-"""Without it the servers would outlive the Application, and answer beside those of another delivery."""
+"""Without it the servers would outlive the Application, and answer beside the servers of another delivery."""
 PATH: Final = "/opt/app/identity/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""The image's, after the folder with the command that the chart calls."""
+"""The image's PATH, after the folder with the command that the chart calls."""
 SET_BY_CHART: Final = ("host", "port", "artifacts-destination")
 """Options of the server that the chart gives it."""
 SELECTED: Final = ("app.kubernetes.io/name", "app.kubernetes.io/instance")
-"""Labels of pods that the chart sets: to its own name and the release's, which are ours."""
+"""Labels that the chart sets on pods, to its own name and the release's; both equal ours."""
 URIS: Final = ("MLFLOW_BACKEND_STORE_URI", "ARTIFACTS_DESTINATION")
-"""Variables that our command refers to; the chart's has the values in it."""
+"""Variables that our command refers to; the chart's command has the values in it."""
 DATABASE_LOGIN: Final = ("PGUSER", "PGPASSWORD")
 BUCKET_KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 TOKEN: Final[Mapping[str, Any]] = {"name": VOLUME, "projected": {"sources": [*SOURCES]}}
-"""For the API server, which reviews callers' tokens. The account hands out none, and the chart cannot ask for one."""
+"""The token for the API server, which reviews callers' tokens. The account hands out none, and the chart cannot ask for
+one.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +59,7 @@ def application(
 ) -> k8s.apiextensions.CustomResource:
     """The Application `<namespace>-<name>`, which counts as created once its servers answer.
 
-    An update of one that is healthy does not wait: its status is the old one until Argo CD has looked at it.
+    An update of a healthy Application does not wait: its status is the old one until Argo CD has looked at it.
     """
     pin = versions.MLFLOW_CHART
     # Argo CD spells a registry without its scheme.
@@ -81,7 +84,7 @@ def application(
                 "targetRevision": pin.version,
                 "helm": {"releaseName": name, "valuesObject": values},
             },
-            # Healed, as a Deployment that somebody edits could run without the identity plugin.
+            # Healed, as an edited Deployment could run without the identity plugin.
             "syncPolicy": {"automated": {"prune": True, "selfHeal": True}},
         },
         wait_for=SYNCED,
@@ -105,7 +108,7 @@ def chart_values(
     repository, _, tag = container["image"].rpartition(":")
     user = pod["securityContext"]
     return {
-        # The Service of the release's name is Pulumi's, the same for every delivery; the chart's own is used by nobody.
+        # The Service of the release's name is Pulumi's, the same for every delivery; nothing uses the chart's own.
         "fullnameOverride": f"{name}-server",
         "replicaCount": spec["replicas"],
         "strategy": spec["strategy"],
@@ -135,7 +138,7 @@ def _stores(
     user, password = (secrets[key] for key in DATABASE_LOGIN)
     access, key = (secrets.get(key) for key in BUCKET_KEYS)
     sessions = [variable for variable in secrets if variable not in (*DATABASE_LOGIN, *BUCKET_KEYS)]
-    # The chart takes whole Secrets: only what has the variable's name there is the variable.
+    # The chart takes whole Secrets, so the key in them must have the variable's name.
     if strange := [variable for variable in sessions if secrets[variable]["key"] != variable]:
         raise ValueError(f"the chart has no value for {', '.join(strange)}: name the Secret's key like the variable")
     keys = {"keyOfAccessKeyId": access["key"], "keyOfSecretAccessKey": key["key"]} if access and key else {}
@@ -164,7 +167,7 @@ def _stores(
                 **({"existingSecret": {"name": access["name"], **keys}} if access else {}),
             },
         },
-        # Later ones win: the chart has a key of its own first, another one at each sync.
+        # Later ones win: the chart's own key comes first, and differs at each sync.
         "extraSecretNamesForEnvFrom": [secrets[variable]["name"] for variable in sessions],
     }
 
@@ -179,7 +182,9 @@ def _plain(env: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _options(command: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The server's options that have a value and are not the chart's, `--app-name` for one; the chart adds hyphens."""
+    """The server's options that have a value and that the chart does not set, such as `--app-name`; the chart adds
+    hyphens.
+    """
     for option, value in pairwise(command):
         name = option.removeprefix("--")
         if option.startswith("--") and not value.startswith("--") and name not in SET_BY_CHART:
@@ -188,12 +193,12 @@ def _options(command: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _without_scratch(named: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The chart brings /tmp, by the same name."""
+    """The chart brings its own /tmp, by the same name."""
     return [each for each in named if each["name"] != "tmp"]
 
 
 def _probes(container: Mapping[str, Any]) -> dict[str, Any]:
-    """Every number of both: the chart has others, which would stay. They ask for /health in the chart, too."""
+    """Every number of both probes: the chart's own would stay otherwise. The chart's probes ask for /health, too."""
     start, ready, live = (container[f"{kind}Probe"] for kind in ("startup", "readiness", "liveness"))
     begin = start["periodSeconds"] * start["failureThreshold"]
 

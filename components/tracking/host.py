@@ -65,5 +65,5 @@ def _login(
 
 
 def _page(stack: Settings) -> Allowance:
-    """The way to the page of the loop, whose pods have its Service's name."""
+    """The way to the page of the loop, whose pods are labelled with its Service's name."""
     return Allowance(ports=(PAGE_PORT,), peers=(pods({"app.kubernetes.io/name": PAGE_SERVICE}, stack.namespace),))

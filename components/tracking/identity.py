@@ -26,22 +26,24 @@ REVIEW: Final[RoleRule] = {
     "resources": ["tokenreviews"],
     "verbs": ["create"],
 }
-"""Less than the usual `system:auth-delegator`, which may also ask what somebody may do."""
+"""Less than the usual `system:auth-delegator`, which may also create SubjectAccessReviews."""
 LOOK: Final[RoleRule] = {"api_groups": [""], "resources": ["pods"], "verbs": ["list"]}
-"""In the callers' namespace: whether the pod that a token was made for still runs."""
+"""In the callers' namespace: to see whether the pod that a token was made for still runs."""
 TRAINING: Final = ("train",)
 """Account of the steps that run a user's code, which write a model's runs, by its suffix."""
 GATE: Final = ("gate", "rollout")
 """Accounts of the loop's own steps, which judge: they register versions, tag them, and move `staging`."""
 HEALING: Final = ("aliases",)
-"""Account of whoever puts `production` back where somebody moved it by hand, which is all that it may."""
+"""Account of the alias watch, which may only put `production` back after it was moved by hand."""
 PROMOTION: Final = ("promote",)
 Guards = Mapping[str, Mapping[str, Sequence[str]]]
 """Model → right → accounts, as Kubernetes names them. The policy file's content."""
 
 
 def guards(models: Sequence[str], namespace: str, healing: Sequence[str] = ()) -> Guards:
-    """All models of a stack are guarded, each by accounts of its own. `healing` are those whose `production` heals."""
+    """All models of a stack are guarded, each by accounts of its own. `healing` are the models whose `production` is
+    put back.
+    """
 
     def accounts(model: str, suffixes: Sequence[str]) -> list[str]:
         return [f"system:serviceaccount:{namespace}:{model}-{suffix}" for suffix in suffixes]
@@ -57,7 +59,9 @@ def guards(models: Sequence[str], namespace: str, healing: Sequence[str] = ()) -
 
 
 def volumes(name: str, namespace: pulumi.Input[str], app: str, content: Guards, opts: ResourceOptions) -> list[Volume]:
-    """Those of `MOUNTS`. Another policy is another volume, and so another pod: the plugin reads it when it starts."""
+    """The volumes of `MOUNTS`. Another policy is another volume, and so another pod: the plugin reads it when it
+    starts.
+    """
     metadata: k8s.meta.v1.ObjectMetaArgsDict = {"namespace": namespace, "labels": labels(app, name)}
     files = {FILE: json.dumps({"models": content}, sort_keys=True)}
     made = config_map(f"{name}-identity", f"{name}-identity", metadata, files, opts)
@@ -66,7 +70,7 @@ def volumes(name: str, namespace: pulumi.Input[str], app: str, content: Guards, 
 
 @dataclass(frozen=True, kw_only=True)
 class Reviewer:
-    """MLflow's servers, as those who know callers."""
+    """MLflow's servers, as reviewers of callers' tokens."""
 
     namespace: pulumi.Input[str]
     account: Output[str]
@@ -79,8 +83,8 @@ class Reviewer:
 
 
 def may_review(name: str, reviewer: Reviewer, app: str, opts: ResourceOptions) -> Output[str]:
-    """Lets an account have tokens reviewed, and look at their pods. Returns its name, known once it may."""
-    # Names that nothing else has: two stacks on one cluster differ in the namespace.
+    """Lets an account have tokens reviewed, and read their pods. Returns its name, known once it has these rights."""
+    # Unique names: two stacks on one cluster differ in the namespace.
     metadata: k8s.meta.v1.ObjectMetaArgsDict = {
         "name": Output.concat(reviewer.namespace, "-", name, "-token-review"),
         "labels": labels(app, name),

@@ -1,7 +1,8 @@
 """A login before MLflow's host name: oauth2-proxy, which asks an OpenID Connect issuer who a browser's user is.
 
-It answers "may this person in", and no more: to MLflow, who comes this way is nobody, and shows no token (`NO_TOKENS`).
-External: the issuer, the client registered there with the redirect https://<host>/oauth2/callback, and the Secret.
+It only answers whether a person may come in: to MLflow, a request that comes this way is anonymous and shows no token
+(`NO_TOKENS`). External: the issuer, the client registered there with the redirect https://<host>/oauth2/callback, and
+the Secret.
 """
 
 from collections.abc import Sequence
@@ -27,9 +28,11 @@ CLIENT_SECRET: Final = "client-secret"  # noqa: S105  a name, not a secret
 COOKIE_SECRET: Final = "cookie-secret"  # noqa: S105  a name, not a secret
 SECRETS: Final[Mount] = {"name": "secrets", "mount_path": "/etc/oauth2-proxy", "read_only": True}
 NO_TOKENS: Final = {"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": ["Authorization"]}}
-"""A route's filter: the proxy hands on what it does not set itself, and a service account's token would be believed."""
+"""A route's filter: the proxy hands on headers that it does not set, and MLflow would believe a service account's
+token.
+"""
 SESSION: Final = "8h0m0s"
-"""How long a login lasts. Nothing ends it before: who has left a group keeps reading that long."""
+"""How long a login lasts. Nothing ends it earlier: a person who has left a group keeps reading that long."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +47,7 @@ class OAuth2ProxyArgs:
     upstream: pulumi.Input[str]
     """URL that requests go on to."""
     upstream_egress: Sequence[Allowance]
-    """What it takes to reach that."""
+    """What it takes to reach `upstream`."""
     peers: Peers
     """Where requests come from: the gateway's proxies."""
     paths: Sequence[pulumi.Input[str]] = ()
@@ -142,7 +145,7 @@ def _issuer(oidc: Oidc) -> list[str]:
         f"--client-id={oidc.client_id}",
         f"--client-secret-file={SECRETS['mount_path']}/{CLIENT_SECRET}",
         "--code-challenge-method=S256",
-        # Whom the issuer lets use this client; the flag must be there, and groups narrow it.
+        # Everyone whom the issuer lets use this client; the flag must be there, and groups narrow it.
         "--email-domain=*",
         *(f"--allowed-group={group}" for group in oidc.allowed_groups),
     ]
@@ -158,6 +161,6 @@ def _sessions(host: str) -> list[str]:
         # Another site's page cannot post with the session.
         "--cookie-samesite=lax",
         f"--cookie-expire={SESSION}",
-        # MLflow gets no token of the issuer's, so none needs to be in a cookie.
+        # MLflow gets none of the issuer's tokens, so none needs to be in a cookie.
         "--session-cookie-minimal=true",
     ]

@@ -140,7 +140,7 @@ class Mlflow(pulumi.ComponentResource):
         k8s.policy.v1.PodDisruptionBudget(
             f"{name}-disruption",
             metadata={"name": name, "namespace": args.namespace, "labels": labels(APP, name)},
-            # maxUnavailable, as minAvailable would block the drain of a node for ever where there is one replica.
+            # maxUnavailable, as minAvailable would block the drain of a node forever where there is one replica.
             spec={"max_unavailable": 1, "selector": {"match_labels": server}},
             opts=child,
         )
@@ -155,7 +155,7 @@ class Mlflow(pulumi.ComponentResource):
                 "selector": server,
                 "ports": [port],
             },
-            # Whoever knows the URL expects an answer.
+            # What has the URL expects an answer.
             opts=depending_on(child, delivered),
         )
 
@@ -174,7 +174,7 @@ def _external_url(args: MlflowArgs) -> str | None:
 
 def _policies(name: str, args: MlflowArgs, child: ResourceOptions) -> list[k8s.networking.v1.NetworkPolicy]:
     """All pods go to the database and the bucket; servers are called, and have tokens reviewed by the API server."""
-    # The address of a gateway outside the cluster, or that of a client behind a node, is not known here.
+    # The address of a gateway outside the cluster, or of a client behind a node, is not known here.
     exposed = args.node_port is not None or (args.host is not None and args.proxies is ANYWHERE)
     proxies = (args.proxies if args.host else None) or ()
     callers = ANYWHERE if exposed else (*(namespaced(each) for each in args.client_namespaces), *proxies)
@@ -277,9 +277,10 @@ def _server(name: str, args: MlflowArgs, session: Output[str]) -> Container:
                     "ARTIFACTS_DESTINATION": Output.concat("s3://", args.bucket.name, "/", ARTIFACTS_FOLDER),
                     "MLFLOW_SERVER_ALLOWED_HOSTS": hosts.apply(",".join),
                     "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": ",".join(origins),
-                    # It runs what users submit, on the server; nothing of the loop submits any.
+                    # It runs jobs that users submit, on the server; the loop submits none.
                     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-                    # It calls others with keys that anybody may use; the guard closes its writes, this its reads.
+                    # The AI gateway calls others with keys that anyone could use; the guard closes its writes, this its
+                    # reads.
                     "MLFLOW_ENABLE_AI_GATEWAY": "false",
                 }
             ),

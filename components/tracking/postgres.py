@@ -77,7 +77,7 @@ class Postgres(pulumi.ComponentResource):
     """Creates a Cluster and its NetworkPolicy; with `backup`, an ObjectStore and a ScheduledBackup as well.
 
     External: the operator. It makes the pods, volumes, services and certificates, and a Secret `<name>-app` with a
-    password that nobody else knows.
+    password that only it knows.
     """
 
     database: Database
@@ -149,7 +149,7 @@ class Postgres(pulumi.ComponentResource):
 
 
 def instances(name: str) -> dict[str, str]:
-    """Labels of every pod that the operator makes for a database: instances, and Jobs that begin one."""
+    """Labels of every pod that the operator makes for a database: its instances, and the Jobs that initialize them."""
     return {"cnpg.io/cluster": name}
 
 

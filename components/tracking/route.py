@@ -16,16 +16,16 @@ from components.tracking.mlflow import APP, PORT
 
 @dataclass(frozen=True, kw_only=True)
 class MlflowRouteArgs:
-    """From where to where."""
+    """The host, and where it leads."""
 
     gateway: Gateway
     namespace: pulumi.Input[str]
-    """The gateway's, which lets no other namespace's routes in."""
+    """The gateway's namespace, as it admits routes of no other."""
     host: str
     service: pulumi.Input[str]
     """The Service that the host leads to: MLflow's, or that of a login before it."""
     tracking_namespace: pulumi.Input[str]
-    """Where that is."""
+    """The Service's namespace."""
     port: int = PORT
     filters: Sequence[Mapping[str, Any]] = ()
     """What the route does to its requests."""
@@ -34,7 +34,8 @@ class MlflowRouteArgs:
 class MlflowRoute(pulumi.ComponentResource):
     """Creates an HTTPRoute for the host, and in MLflow's namespace the ReferenceGrant that lets it lead there.
 
-    External: the host's DNS record, and who may come: a login (`components.tracking.login`), or the gateway's own.
+    External: the host's DNS record, and who may come in: a login (`components.tracking.login`) decides, or the gateway
+    itself.
     """
 
     url: str

@@ -89,7 +89,7 @@ def tracking_server(
 
 
 def _healing(stack: Settings) -> list[str]:
-    """The models whose alias `production` is put back where somebody moves it by hand."""
+    """The models whose alias `production` is put back after it was moved by hand."""
     return [name for name, model in stack.models.items() if model.promotion.healing]
 
 

@@ -86,7 +86,7 @@ def _store(
                 protect=protect,
                 image=image(stack, ImageName.VERSITYGW),
                 client_image=image(stack, ImageName.MLFLOW),
-                # CloudNativePG labels the pods of instances as asked, and not those of the Job that reads an archive.
+                # CloudNativePG labels the pods of instances as asked, but not the pod of the Job that reads an archive.
                 further_clients=[instances(DATABASE)] if backups else [],
             )
         case other, _, _:
@@ -116,7 +116,7 @@ def _learning(stack: Settings) -> list[str]:
 
 
 def _identity(store: AwsS3, context: str) -> PodIdentity | Irsa:
-    """How pods come to their roles: by what the settings name, else by Pod Identity of the context's own cluster."""
+    """How pods get their roles: by what the settings name, else by Pod Identity of the context's own cluster."""
     if store.oidc_provider is not None:
         return Irsa(provider=store.oidc_provider)
     # `aws eks update-kubeconfig` names a context after its cluster: arn:aws:eks:…:cluster/<name>.

@@ -1,4 +1,4 @@
-"""The rows that a training learns from, where they are those of the record: who sets them down, and who reads them.
+"""The fresh rows of a training: how one step sets them down from the record, and the others read them.
 
 External: the record (`components.storage`), and `python3 -m loop freeze`.
 """
@@ -39,7 +39,7 @@ def rows_access(record: RecordStore | None, model: str) -> Mapping[str, Output[A
 
 
 def rows_plan(data: TrainingData | None, model: str, delay: timedelta, known: Mapping[str, Any]) -> RowsPlan | None:
-    """How the settings say it; `known` is what `rows_access` has become."""
+    """The plan for fresh rows; `known` is `rows_access` with everything known."""
     if data is None:
         return None
     freeze = Freeze(model=model, recent=data.recent, delay=delay, min_rows=data.min_rows)

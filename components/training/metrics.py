@@ -1,7 +1,7 @@
-"""What Argo Workflows' controller counts for the loop: trainings, cooldowns and canaries end in pods that are gone.
+"""What Argo Workflows' controller counts for the loop: the pods of trainings, cooldowns and canaries are soon gone.
 
-Declared in the templates and counted by the controller, which forgets them when it is restarted. It gives each name
-its prefix, and refuses a name that it knows with another help text, so none speaks of a single model.
+The templates declare them; the controller counts, and forgets when it is restarted. It puts its prefix before each
+name, and refuses a known name with another help text, so no help text names a model.
 """
 
 from collections.abc import Mapping
@@ -15,9 +15,9 @@ from contract import metrics
 from contract.metrics import CounterMetric
 
 SUCCEEDED: Final = "Succeeded"
-"""Argo's status of what ended well."""
+"""Argo's status of what succeeded."""
 ENDED: Final = frozenset({SUCCEEDED, "Failed", "Error"})
-"""Its statuses of what has ended."""
+"""Argo's statuses of what has ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class WorkflowMetric:
 
     metric: CounterMetric
     values: Mapping[str, str]
-    """Label → Argo's variable with its value; of those besides `namespace` and `model`."""
+    """Label → Argo's variable with its value, for all labels but `namespace` and `model`."""
 
     def counter(self, model: str) -> Counter:
         """The counter as the template of `model` declares it."""
@@ -45,7 +45,7 @@ TRAININGS: Final = WorkflowMetric(
 )
 COOLDOWNS: Final = WorkflowMetric(
     metric=metrics.COOLDOWNS,
-    # One that failed has no outputs, and the controller counts nothing whose labels it doesn't know.
+    # A failed one has no outputs, and the controller counts nothing whose labels it doesn't know.
     values={"feature": "{{workflow.parameters.feature}}", "granted": "{{outputs.parameters.granted}}"},
 )
 CANARIES: Final = WorkflowMetric(metric=metrics.CANARIES, values={"status": "{{status}}"})

@@ -22,7 +22,7 @@ class GatePlan:
     compare: bool
     """Whether it must not be worse than the version in production."""
     slices: Slices | None = None
-    """Groups in each of which it must not be, either."""
+    """Groups in none of which it may be worse, either."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class StepAccounts:
 
     train: str
     gate: str
-    """Registers and stages: what the user's code says of its own version is not what MLflow says of it."""
+    """Registers and stages: a user's code must not decide about its own version."""
     cooldown: str | None
     rollout: str | None
 

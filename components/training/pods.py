@@ -19,13 +19,13 @@ from contract.names import EXIT_FAILED, EXIT_VERDICT
 
 OUTPUT: Final = "/mnt/output"
 SHORT: Final = 600
-"""Seconds for a step that only asks and tells: it waits three minutes for an MLflow that is away."""
+"""Seconds for a step that only asks and tells: it waits up to three minutes for an MLflow that does not answer."""
 SMALL: Final = resources(cpu="100m", memory="256Mi", memory_limit="1Gi")
 DIED: Final = f"lastRetry.status == 'Error' || lastRetry.exitCode != '{EXIT_FAILED}'"
-"""The pod was deleted, evicted or killed, or the step crashed: it has not said why it failed."""
+"""The pod was deleted, evicted or killed, or the step crashed: it did not say why it failed."""
 DAY: Final = 24 * 60 * 60
 UNJUDGED: Final = f"lastRetry.status == 'Error' || lastRetry.exitCode != '{EXIT_VERDICT}'"
-"""The same of a canary: a crash is no verdict."""
+"""The same for a canary: a crash is not a verdict."""
 TOKEN: Final[Mapping[str, Any]] = {
     "name": VOLUME,
     "projected": {
@@ -35,7 +35,7 @@ TOKEN: Final[Mapping[str, Any]] = {
         ]
     },
 }
-"""The account's token as the kubelet itself would mount it."""
+"""The account's token, as the kubelet itself would mount it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ class LoopPod:
     calls_api: bool = False
     """Whether the command calls the API server, and so sees its account's token."""
     seconds: int = SHORT
-    """After which it is stopped; all its attempts together take no longer."""
+    """The time after which it is stopped, for all its attempts together."""
     resources: Resources = field(default_factory=lambda: SMALL)
     retry: str | None = DIED
     """When another attempt is made; None: whenever one fails."""
@@ -65,7 +65,7 @@ class LoopPod:
 
 
 def known(access: Access) -> Output[Access]:
-    """The access once everything is known of it, in the API's spelling."""
+    """The access once all of it is known, in the API's spelling."""
     parts = {"env": access.env, "mounts": access.mounts, "volumes": access.volumes}
     return Output.from_input(spelled(parts)).apply(lambda found: replace(access, **found))
 
@@ -131,10 +131,10 @@ def workflow_defaults(account: str, labels: Mapping[str, str], pull_secrets: Seq
 
 
 def _executor_patch() -> str:
-    """Restricts the executor's containers whatever the controller's config says of them, and gives them the token.
+    """Restricts the executor's containers whatever the controller's config says, and gives them the token.
 
     Accounts hand none out, so that the container between them, which may run a user's code, sees no token. Argo's own
-    way to that (`executor.serviceAccountName`) takes a Secret with a token that never ends.
+    way to that (`executor.serviceAccountName`) takes a Secret with a token that never expires.
     """
     context = {"securityContext": container_security_context(), "volumeMounts": [TOKEN_MOUNT]}
     containers = {"initContainers": "init", "containers": "wait"}
@@ -158,9 +158,9 @@ def step_output(step: Step, name: str) -> str:
 
 
 def result(name: str, file: str, global_name: str | None = None) -> Parameter:
-    """What the command writes to a file of the folder `OUTPUT`; by its `global_name` the exit handler knows it.
+    """What the command writes to a file of the folder `OUTPUT`; by its `global_name` the exit handler finds it.
 
-    Of the loop's own commands only. The executor reads the file outside the command's container and hands the text to
+    For the loop's own commands only. The executor reads the file outside the command's container and hands the text to
     the controller, which looks for expressions in it.
     """
     return Parameter(name=name, value_from=argo.ValueFrom(path=f"{OUTPUT}/{file}"), global_name=global_name)

@@ -28,7 +28,7 @@ from contract.names import Alias, Env
 
 
 def pods(plan: TrainingPlan) -> dict[str, LoopPod]:
-    """One for each kind of step, under the name of its template."""
+    """The pod of each kind of step, under the name of its template."""
     common = {
         "MLFLOW_TRACKING_URI": plan.tracking_uri,
         Env.MODEL: plan.model,
@@ -48,7 +48,7 @@ def pods(plan: TrainingPlan) -> dict[str, LoopPod]:
 
 
 def _user_pods(plan: TrainingPlan, common: Mapping[str, str]) -> dict[str, LoopPod]:
-    """Those that run the user's code, in the user's image."""
+    """The pods that run the user's code, in the user's image."""
     env = {**common, Env.DATA_URI: plan.data_uri, Env.PARAMETERS: json.dumps(dict(plan.parameters))}
     train = LoopPod(
         image=plan.image,
@@ -76,7 +76,7 @@ def _freezing_pods(rows: RowsPlan, plan: TrainingPlan, common: Mapping[str, str]
 
 
 def _registry_pods(plan: TrainingPlan, common: Mapping[str, str]) -> dict[str, LoopPod]:
-    """Those that write to the registry, as the gate."""
+    """The pods that write to the registry, as the gate's account."""
     return {
         "register": LoopPod(
             image=plan.loop_image,
@@ -98,7 +98,7 @@ def _registry_pods(plan: TrainingPlan, common: Mapping[str, str]) -> dict[str, L
 
 
 def _cooldown_pods(plan: TrainingPlan, cooldown: int, common: Mapping[str, str]) -> dict[str, LoopPod]:
-    """Those that ask the cooldown, and settle it. They end with 1 where they don't know, and know when asked again."""
+    """The pods that ask the cooldown and settle it. They exit with 1 while they cannot know, to be tried again."""
     settle = LoopPod(
         image=plan.loop_image,
         command=_settle(plan, cooldown),
@@ -117,7 +117,9 @@ def _cooldown_pods(plan: TrainingPlan, cooldown: int, common: Mapping[str, str])
 
 
 def _canary_pod(plan: TrainingPlan, canary: CanaryPlan, common: Mapping[str, str]) -> LoopPod:
-    """Brings the version into the staging service, and watches it there: one pod, as each costs its start."""
+    """The pod that brings the version into the staging service and watches it there: one pod for both, as each takes
+    time to start.
+    """
     return LoopPod(
         image=plan.loop_image,
         command=_canary(plan, canary),
@@ -146,7 +148,7 @@ def _registration(plan: TrainingPlan) -> dict[str, str]:
 
 
 def _server(plan: TrainingPlan) -> dict[str, str]:
-    """What a server has, for the candidate to fit into it."""
+    """What a server has, so that the candidate is known to fit into it."""
     memory: dict[str, str] = {} if plan.server_memory is None else {Env.SERVER_MEMORY: str(plan.server_memory)}
     return memory | {Env.SERVER_SECONDS: str(plan.rollout)} if plan.canary else {}
 

@@ -1,8 +1,7 @@
 """Which pod may say what a step of a workflow has ended with: the step's own, and no other.
 
-Argo's executor reports by a WorkflowTaskResult, with a right that names no objects, beside a user's code in the same
-pod. The API server knows which pod a token was made for, and a policy of its own compares that pod's name with the
-result's.
+Argo's executor reports by a WorkflowTaskResult, by a right to all of them, and a user's code may run in the same pod.
+The API server knows which pod a token was made for, and a policy of its own compares that pod's name with the result's.
 """
 
 from dataclasses import dataclass

@@ -27,7 +27,7 @@ from settings.values.cron import zoned
 PARAMETERS: Final = ("trigger", "feature", "p_value", "event_id")
 """What a run is told. The trigger `drift` needs the three others."""
 GRANTED: Final = "(workflow.outputs?.parameters?.granted ?? '') == 'true'"
-"""Whether the cooldown has granted the run, for its end: one that was refused holds nothing."""
+"""Whether the cooldown has granted the run, for its end: a refused run has nothing to settle."""
 
 
 def workflow_spec(plan: TrainingPlan) -> dict[str, Any]:

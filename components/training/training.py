@@ -1,4 +1,4 @@
-"""The training of one model: its WorkflowTemplate, its schedule, who its steps are, and their logs.
+"""The training of one model: its WorkflowTemplate, its schedule, the accounts of its steps, and their logs.
 
 External: the bucket for logs (`storage.artifact_store`). Where there is none, logs are read from the pods, which
 stay as long as their workflow where they failed.
@@ -36,11 +36,11 @@ from settings.model import Training as TrainingSettings
 
 API_VERSION: Final = "argoproj.io/v1alpha1"
 STEPS: Final = ("train", "gate", "cooldown", "rollout")
-"""Those that have accounts."""
+"""The steps that have accounts."""
 WORKFLOWS: Final[RoleRule] = {
     "api_groups": ["argoproj.io"],
     "resources": ["workflows"],
-    # A workflow's name, which no role can know, holds its time or its event. Read by the exit handler, for what failed.
+    # No role can know a workflow's name, which holds its time or its event. The exit handler reads it for what failed.
     "verbs": ["list"],
 }
 LEASES: Final[RoleRule] = {
@@ -78,7 +78,7 @@ class TrainingArgs:
     rollout_timeout: timedelta = ROLLOUT_TIMEOUT
     """The time after which a rollout is given up."""
     signing: Signing | None = None
-    """How the step that registers signs. None: it does not."""
+    """How the step that registers signs versions. None: it does not."""
     server_memory: int | None = None
     """Bytes that a server of the model may use. None: as many as there are."""
     record: RecordStore | None = None
@@ -162,7 +162,9 @@ def _template(
 
 
 def _template_name(name: str, args: TrainingArgs) -> str:
-    """Depends on all that settings and this code say. Other objects' addresses are left out: none is known yet."""
+    """The template's name, which depends on all that the settings and this code say. Addresses of other objects are
+    left out, as none is known yet.
+    """
     steps = accounts(args.model, cooldown=args.cooldown is not None, serving=args.serving)
     known = {step: account if (account := f"{args.model}-{step}") in steps else None for step in STEPS}
     spec = workflow_spec(
@@ -210,7 +212,7 @@ def _plan(name: str, args: TrainingArgs, known: dict[str, Any]) -> TrainingPlan:
 
 
 def _pod_labels(name: str, args: TrainingArgs) -> dict[str, str]:
-    """Those that find the pods, and those that the store lets in."""
+    """The labels that find the pods, and those that the store lets in."""
     return labels(APP, name) | dict(args.logs.client_labels if args.logs else {})
 
 
@@ -250,7 +252,7 @@ def _cooldown_identity(name: str, args: TrainingArgs, child: ResourceOptions) ->
 
 
 def _rollout_identity(name: str, args: TrainingArgs, child: ResourceOptions) -> Output[str] | None:
-    """May change the one service, and watch its pods come up."""
+    """The account that may change the one service, and watch its pods come up."""
     if args.staging_service is None:
         return None
     return _identity(f"{name}-rollout", args, "rollout", rolls(args.staging_service), child)

@@ -34,7 +34,7 @@ QUESTIONS: Final[Mapping[str, Question]] = {
     "production moves only through the human gate": promotion.guarded,
 }
 ACTING: Final[Mapping[Question, Question]] = {training.yields_staging: training.trains, drift.started: drift.starts}
-"""What `deep` asks instead."""
+"""The questions that `deep` asks instead."""
 PERIOD: Final = 30.0
 """Seconds between two rounds of `watch`. Each sends some hundred predictions, which the detector reads."""
 
@@ -113,7 +113,7 @@ def ask(model: str, look: Callable[[], RunningStack], *, deep: bool) -> Iterator
 
 
 def answered(question: Question, at: RunningStack) -> Answer:
-    """What cannot be asked is a no, with the reason."""
+    """A question that cannot be asked is answered with no, and the reason."""
     try:
         return question(at)
     except (OSError, StepError) as error:

@@ -56,7 +56,7 @@ def started(live: RunningStack) -> Answer:
 
 
 def starts(live: RunningStack) -> Answer:
-    """Publishes a synthetic event and waits for its Workflow. What the cooldown says of it is the Workflow's affair."""
+    """Publishes a synthetic event and waits for its Workflow. What the cooldown decides does not matter here."""
     if live.settings.drift is None or live.settings.retraining is None:
         return no(f"ml-loop:models.{live.model} has no drift or no retraining")
     event = synthetic(live)
@@ -74,7 +74,7 @@ def _drifted(live: RunningStack) -> list[dict[str, Any]]:
 
 
 def synthetic(live: RunningStack) -> DriftEvent:
-    """What the detector writes when it sees drift; its id is a new one each time."""
+    """The event that the detector writes when it sees drift; its id is new each time."""
     assert live.settings.drift is not None  # noqa: S101  # the caller has looked
     now, aliases = datetime.now(UTC), live.aliases or {}
     return DriftEvent(

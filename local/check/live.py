@@ -60,7 +60,7 @@ def _reply(status: int, headers: Any, body: bytes) -> Reply:
 
 @dataclass(frozen=True)
 class RunningStack:
-    """A stack and one of its models. Reads each thing once: the answers of one run are about one moment."""
+    """A stack and one of its models. Reads each thing once, so that the answers of one run are about one moment."""
 
     model: str
     settings: Model
@@ -75,7 +75,9 @@ class RunningStack:
 
     @cached_property
     def aliases(self) -> Mapping[str, str] | None:
-        """Alias -> version; None: the registry has no such model. Raises OSError when it does not answer so."""
+        """Alias -> version; None: the registry says that there is no such model. Raises OSError when it gives no such
+        answer.
+        """
         reply = self.http(self.registry("registered-models/get", name=self.model))
         if reply.status == 404:
             return None
@@ -147,7 +149,7 @@ class RunningStack:
 
 
 def _content(reply: Reply, path: str) -> dict[str, Any]:
-    """What MLflow answers. Raises OSError for an error, and for what is no JSON: somebody in between has answered."""
+    """MLflow's answer. Raises OSError for an error, and for anything but JSON, which a proxy may answer."""
     try:
         if reply.status == 200:
             return reply.json()
@@ -170,7 +172,7 @@ def _is_ready(pod: dict[str, Any]) -> bool:
 
 
 def eventually(condition: Callable[[], bool], seconds: float, pause: float = 1.0) -> float | None:
-    """Waits for something; how long it took, or None when it did not come true in time."""
+    """Waits until something holds. Returns how long that took, or None when it did not hold in time."""
     began = time.monotonic()
     while not condition():
         if time.monotonic() - began >= seconds:

@@ -8,7 +8,7 @@ from local.check.answer import Answer, no, yes
 from local.check.live import RunningStack
 
 NO_SUCH_VERSION: Final = "2147483647"
-"""MLflow looks for the version before it moves an alias: a registry that does not refuse the probe changes nothing."""
+"""MLflow looks for the version before it moves an alias, so the probe changes nothing where it is not refused."""
 
 
 def guarded(live: RunningStack) -> Answer:

@@ -66,7 +66,7 @@ def expected_count(requests: int, share: float) -> tuple[float, float]:
 
 
 def _ask(live: RunningStack, times: int) -> list[Reply]:
-    """Requests spread over the reference's rows: the detector reads them too, and many of the same would be drift."""
+    """Requests spread over the reference's rows: the detector reads them too, and many equal ones would be drift."""
     url, rows = live.predict_url or "", list(_spread(live.rows, times))
     with ThreadPoolExecutor(CLIENTS) as clients:
         return list(clients.map(live.http, [url] * times, ({"instances": [row]} for row in rows)))

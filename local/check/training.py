@@ -20,12 +20,12 @@ STUCK: Final = {
     "RegistryUnavailable",
     "Unschedulable",
 }
-"""Why a pod waits that will not start by waiting: Argo's nodes begin their message with it.
+"""Why a pod waits for what will not come by itself: messages of Argo's nodes begin with it.
 
 Argo ends no step for it (argo-workflows#4229): a template's `timeout` counts the work as well.
 """
 STUCK_LOOKS: Final = 20
-"""After which `trains` waits no longer. An image that is pulled at the second attempt is fine."""
+"""How many looks at a stuck pod end the wait of `trains`. An image that is pulled at the second attempt is fine."""
 
 
 def listed(live: RunningStack) -> Answer:
@@ -93,7 +93,7 @@ def _judged(version: dict[str, Any]) -> Answer:
 
 
 def _stuck(workflow: dict[str, Any]) -> str | None:
-    """Which step's pod does not start, and why; None where none is stuck."""
+    """The step whose pod does not start, and why; None where none is stuck."""
     for node in workflow.get("status", {}).get("nodes", {}).values():
         message = node.get("message", "")
         if node.get("phase") == "Pending" and message.partition(":")[0] in STUCK:

@@ -23,7 +23,7 @@ class Layer(Protocol):
     @property
     def name(self) -> str: ...
     def key(self, paths: Paths) -> str:
-        """Changes when the layer's content would."""
+        """A key that changes when the layer's content would."""
         ...
 
     def fill(self, folder: Path, paths: Paths) -> None:
@@ -79,7 +79,7 @@ class Apt:
             run("chroot", str(root), "/usr/bin/env", "-i", *environment, "sh", "-ec", script)
         forget_downloads(folder)
         for marker in folder.rglob("*"):
-            # Whiteouts of the base's files: those files are caches and locks, which do no harm in the image.
+            # Whiteouts of the base's files: those files are caches and locks, which are harmless in the image.
             if marker.is_char_device():
                 marker.unlink()
 
@@ -90,7 +90,7 @@ class Programs:
 
     name: str
     binaries: tuple[tuple[str, str], ...]
-    """Name in the cache's bin folder, path in the image."""
+    """Name in the cache's bin folder → path in the image."""
     links: tuple[tuple[str, str], ...] = ()
 
     def key(self, paths: Paths) -> str:
@@ -152,7 +152,7 @@ class Maven:
 
 
 def build(layer: Layer, paths: Paths) -> None:
-    """Builds a layer's tar and its digest; what a cut-off build left is cleared first."""
+    """Builds a layer's tar and its digest; what an interrupted build left is cleared first."""
     part, tar = paths.images / f"{layer.name}.part", layer_tar(layer, paths)
     unmount_below(part.with_suffix(".merged"))
     shutil.rmtree(part, ignore_errors=True)
@@ -193,7 +193,7 @@ def digest(path: Path) -> str:
 
 @contextmanager
 def chroot(lower: Path, upper: Path) -> Generator[Path]:
-    """An overlay of `upper` over `lower` with what apt needs; services of installed packages do not start."""
+    """An overlay of `upper` over `lower` with what apt needs, in which services of installed packages do not start."""
     merged, work = upper.with_suffix(".merged"), upper.with_suffix(".work")
     for folder in (merged, work):
         shutil.rmtree(folder, ignore_errors=True)

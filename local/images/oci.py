@@ -21,7 +21,7 @@ from local.steps import StepError
 
 REGISTRY = "ml-loop.local"
 YOURS = f"{REGISTRY}/models"
-"""Where images of users' own models are: whether a version still needs one, only the registry of models knows."""
+"""Prefix of the images of users' own models: only the registry of models knows whether a version still needs one."""
 OCI = "application/vnd.oci.image"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -43,7 +43,7 @@ class Archive:
             self.names.append(f"{REGISTRY}/{image.name}:{image.tag}")
 
     def write(self, stream: IO[bytes], held: Collection[str] = ()) -> None:
-        """Writes the layout: index, manifest, config and layers, but for blobs that the reader holds already."""
+        """Writes the layout: index, manifest, config and layers, without blobs that the reader has already."""
         index = json.dumps(index_of(self.manifest, self.names)).encode()
         with tarfile.open(fileobj=stream, mode="w|") as tar:
             add(tar, "oci-layout", b'{"imageLayoutVersion": "1.0.0"}')
@@ -57,7 +57,7 @@ class Archive:
     def lay_out(self, folder: Path) -> None:
         """Writes the layout into an empty folder of the layers' file system: they are linked.
 
-        With a history, which buildah asks of an image that it builds on.
+        It has a history, as buildah demands of an image that it builds on.
         """
         blobs = folder / "blobs" / "sha256"
         blobs.mkdir(parents=True)
@@ -73,9 +73,9 @@ class Archive:
 
 
 class BuiltArchive(Archive):
-    """A user's own image, as an unpacked `docker-archive`: of buildah's formats the one whose layers are plain tars.
+    """A user's own image as an unpacked `docker-archive`, the format of buildah's whose layers are plain tars.
 
-    The layers of the loop's image among them are those that the node has.
+    The node has those of its layers that are the loop's image.
     """
 
     def __init__(self, name: str, folder: Path) -> None:
@@ -117,7 +117,7 @@ def config(image: LocalImage, digests: list[str]) -> dict[str, object]:
 
 
 def manifest(config: bytes, layers: list[Path], digests: list[str]) -> dict[str, object]:
-    """The image's manifest: layers are plain tars, which import faster than they would decompress."""
+    """The image's manifest: layers are plain tars, which are imported faster than they could be decompressed."""
     return {
         "schemaVersion": 2,
         "mediaType": f"{OCI}.manifest.v1+json",
@@ -152,7 +152,7 @@ class Importer:
         self._paths = paths
 
     def load(self, image: LocalImage) -> str:
-        """Imports an image unless containerd has it; returns the reference that pods use."""
+        """Imports an image unless containerd has it. Returns the reference that pods use."""
         archive = Archive(image, self._paths)
         if not set(archive.names) <= self.present():
             self._stream(archive)
@@ -172,9 +172,9 @@ class Importer:
         return set(run(*self._ctr, "images", "list", "--quiet").split())
 
     def prune(self, images: tuple[LocalImage, ...], named: str) -> None:
-        """Removes earlier builds: names of ours that no current image has, and that do not stand in the text `named`.
+        """Removes earlier builds: names of ours that belong to no current image and are not in the text `named`.
 
-        Those that models were trained in stay: a version is served in its own, whenever it goes into production.
+        Images in which models were trained stay: each version is served in its own, whenever it goes into production.
         """
         wanted = {name for image in images for name in Archive(image, self._paths).names}
         trained_in = (*(f"{REGISTRY}/{image.name}@" for image in images if image.trains), f"{YOURS}/")

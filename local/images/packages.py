@@ -1,4 +1,6 @@
-"""The layers of Python packages: each from the lock of an environment, what two environments share in one layer."""
+"""The layers of Python packages: each from the lock of an environment, with a layer of its own for what two
+environments share.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +11,9 @@ from local.shell import run
 from local.steps import key_of
 
 BYTECODE: Final = ("UV_COMPILE_BYTECODE=1", "PYC_INVALIDATION_MODE=UNCHECKED_HASH")
-"""Modules are compiled into the image: no pod can write them beside its packages, so each would compile them anew. By
-hash, as times of files get lost on the way into an image."""
+"""Modules are compiled into the image: no pod can write them beside its packages, so each would compile them anew. They
+are checked by hash, as the times of files get lost on the way into an image.
+"""
 _TARGET: Final = ("--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_28", "--only-binary", ":all:")
 
 
@@ -67,14 +70,14 @@ class Python:
 
 
 def name_interpreters(folder: Path) -> None:
-    """Does so for all commands there. Compiled modules are beside them where a package brings a command in a `.py`."""
+    """Does so for a folder of commands. Compiled modules are beside them where a command is a `.py` file."""
     for script in folder.glob("*"):
         if script.is_file():
             name_interpreter(script)
 
 
 def name_interpreter(script: Path) -> None:
-    """Lets a command that pip made start the image's own Python: it names that of the machine where it was made."""
+    """Lets a command that pip made start the image's own Python: it names the Python that pip ran with."""
     content = script.read_bytes()
     first, _, rest = content.partition(b"\n")
     if first.startswith(b"#!") and b"python" in first:

@@ -29,7 +29,7 @@ class LocalImage:
     stack: bool = False
     """Whether the stack's settings name this image; the others belong to the cluster."""
     trains: bool = False
-    """Whether models are trained in it: earlier builds are kept for the versions that came from them."""
+    """Whether models are trained in it, so that earlier builds are kept for the versions that came from them."""
     tag: str | None = None
     """A fixed tag instead of the digest, where the reader accepts no digest."""
 
@@ -40,7 +40,7 @@ POSTGRES = Apt(
     name="postgres",
     base=BASE,
     packages=("postgresql-15",),
-    # The package would make a cluster of its own while it is installed; CloudNativePG makes its own.
+    # On installation the package would make a cluster; CloudNativePG makes its own.
     before="mkdir -p /etc/postgresql-common;"
     " echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf",
     # CloudNativePG runs the server as user and group 26 (Debian's `tape`) and calls its programs by name.
@@ -170,11 +170,11 @@ BACKUP_IMAGES: Final = (
     # Beside a database: the same program, which calls Barman's commands by name.
     LocalImage(
         name="plugin-barman-cloud-sidecar",
-        # The base last but for Barman: its user names count, not those of an image without a distribution.
+        # The base comes late, as its user names must win over those of an image without a distribution.
         layers=(BARMAN_CLOUD, BASE, python("barman", "images/barman")),
         entrypoint=("/manager",),
         user="26",
         env=PYTHON_ENV | {"PATH": "/opt/python/bin:/usr/local/bin:/usr/bin:/bin"},
     ),
 )
-"""The plugin that archives databases: only for a stack that asks for backups, as most do without on one machine."""
+"""The plugin that archives databases: only for a stack that asks for backups, which most on one machine do not."""

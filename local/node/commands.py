@@ -56,7 +56,7 @@ def daemons(node: Path, kubernetes: Path) -> dict[str, Daemon]:
             # The kernel's own limit stays: the machine is not ours alone.
             "--conntrack-max-per-core=0",
         ),
-        # By `env`, which becomes the program: it is found wherever the daemon's folder is.
+        # Through `env`, which is replaced by the program: it is found wherever the daemon's folder is.
         "policies": Daemon(
             "policies",
             ["env", f"PYTHONPATH={REPOSITORY}", sys.executable, "-m", "local.policies", f"{node}/admin.kubeconfig"],

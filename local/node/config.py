@@ -46,7 +46,7 @@ def write_configs(node: Path) -> None:
 
 
 def cni(node: Path) -> dict[str, object]:
-    """Pods on one bridge, without masquerading: nothing outside this machine is reached."""
+    """Pods on one bridge, without masquerading: they reach nothing outside this machine."""
     ipam = {
         "type": "host-local",
         "dataDir": str(node / "cni" / "addresses"),
@@ -87,8 +87,8 @@ state = "{node}/containerd/state"
 def kubelet(node: Path) -> dict[str, object]:
     """The kubelet's configuration.
 
-    Images are never collected: no registry could bring them back. Control groups of version 1 are accepted: machines
-    with them still exist.
+    Images are never garbage-collected: no registry could bring them back. Control groups of version 1 are accepted:
+    machines with them still exist.
     """
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",

@@ -25,7 +25,7 @@ class Daemon:
         return self.folder / "log" / f"{self.name}.log"
 
     def pid(self) -> int | None:
-        """The process id, if the process that we started still runs; a number used again by another is not it."""
+        """The process id, if the process that we started still runs, and not another with the same number."""
         try:
             pid, began = self.pid_file.read_text().split()
         except (FileNotFoundError, ValueError):
@@ -52,7 +52,7 @@ class Daemon:
         return True
 
     def stop(self, patience: float = 15.0) -> None:
-        """Asks the process to end, then ends it."""
+        """Asks the process to end, then kills it."""
         pid = self.pid()
         if pid is not None:
             end([pid], patience)

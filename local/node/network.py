@@ -71,7 +71,7 @@ def read_sysctl(name: str) -> str | None:
 
 
 def write_sysctl(name: str, value: str) -> None:
-    # Some settings are absent or read-only in containers; then nobody changed them either.
+    # Some settings are absent or read-only in containers; then they were not changed either.
     with contextlib.suppress(OSError):
         if read_sysctl(name) != value:
             (Path("/proc/sys") / name).write_text(value)

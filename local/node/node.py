@@ -38,7 +38,7 @@ class Node:
         network.up(self.folder)
 
     def start_runtime(self) -> str | None:
-        """Starts containerd. After a crash or a reboot, what the last one left mounted is cleared first."""
+        """Starts containerd. After a crash or a reboot, what is still mounted is unmounted first."""
         containerd = self.daemons["containerd"]
         healed = containerd.pid() is None and self._clear_stale_runtime()
         self._start(RUNTIME)
@@ -101,7 +101,9 @@ class Node:
         return [name for name in names if self.daemons[name].start(self.path)]
 
     def _clear_stale_runtime(self) -> bool:
-        """With containerd gone but its shims alive the containers run on and are taken over; else nothing lives."""
+        """If containerd is gone but its shims live, the containers run on and are taken over; else nothing is left
+        alive.
+        """
         if teardown.shims(self.folder):
             return False
         state = self.folder / "containerd" / "state"
@@ -117,7 +119,7 @@ class Node:
         teardown.remove_cgroups()
 
     def wait(self, name: str, ready: Ready, seconds: float) -> None:
-        """Waits until a daemon answers; if it ends instead, says so with the last lines of its log."""
+        """Waits until a daemon answers; if it ends instead, raises StepError with the last lines of its log."""
         deadline = time.monotonic() + seconds
         while not ready():
             daemon: Daemon = self.daemons[name]

@@ -33,7 +33,7 @@ def pod_cgroups() -> list[Path]:
 
 
 def stop_shims(node: Path, patience: float = 5.0) -> None:
-    """Ends the containers' shims of our containerd: they outlive it by design."""
+    """Ends the containers' shims of our containerd: they outlive containerd by design."""
     end(shims(node), patience)
 
 
@@ -49,7 +49,7 @@ def shims(node: Path) -> list[int]:
 
 
 def unmount_below(folder: Path) -> None:
-    """Unmounts everything below a folder, innermost first; what is busy is detached."""
+    """Unmounts everything below a folder, innermost first; busy mounts are detached."""
     for point in reversed(mounts_below(folder)):
         if not succeeds("umount", point):
             succeeds("umount", "--lazy", point)

@@ -1,7 +1,7 @@
 """Argo Events: the controller, from the manifests its Go module carries; event sources and sensors run the same image.
 
 Only the `jetstreamExotic` bus works here: the native ones want images of a configuration reloader and a metrics
-exporter that this cluster does not have. So the controller needs no rights on what the native buses are made of.
+exporter that this cluster does not have. So the controller needs no rights on the objects of native buses.
 """
 
 from typing import Final
@@ -44,7 +44,7 @@ def needed(rules: list[Manifest]) -> list[Manifest]:
 
 
 def adapt(deployment: Manifest, image: str) -> None:
-    """Our image, for the pods of event sources and sensors as well, which take their pull policy from here too."""
+    """Our image, also for the pods of event sources and sensors, which take their pull policy from here, too."""
     # Without an election, two controllers at once would both act.
     deployment["spec"]["strategy"] = {"type": "Recreate"}
     pod = deployment["spec"]["template"]["spec"]

@@ -1,7 +1,7 @@
 """Argo Workflows: the controller and the executor, from the manifests its Go module carries; no server.
 
 The controller asks a registry for an image's entry point when a template names no command. Images of this cluster are
-in no registry, so every template must name its command. Each template of the stack says itself where its log is kept.
+in no registry, so every template must name its command. Where a log is kept, each template of the stack says itself.
 """
 
 import json
@@ -25,7 +25,7 @@ CONTAINER: Final = {"allowPrivilegeEscalation": False, "capabilities": {"drop": 
 
 
 def manifests(node: Node, references: References) -> list[Manifest]:
-    # As the chart's `crds.full: false`: the full definitions are 11 MB, which the API server takes a minute for.
+    # Like the chart's `crds.full: false`: the full definitions are 11 MB, for which the API server takes a minute.
     definitions = kustomized(node, "argo-workflows", "manifests/base/crds/minimal")
     upstream = [m for m in kustomized(node, "argo-workflows", "manifests/cluster-install-no-crds") if wanted(m)]
     for manifest in upstream:
@@ -37,7 +37,7 @@ def manifests(node: Node, references: References) -> list[Manifest]:
 
 
 def wanted(manifest: Manifest) -> bool:
-    """Leaves out the server, rights for human roles, and leader election's role, which one replica does not need."""
+    """Leaves out the server, rights for human roles, and leader election's role, which one replica does not use."""
     name, kind = manifest["metadata"]["name"], manifest["kind"]
     if kind in ("ClusterRole", "ClusterRoleBinding"):
         return name in ACCESS
@@ -56,7 +56,7 @@ def adapt(deployment: Manifest, image: str) -> None:
         "imagePullPolicy": "IfNotPresent",
         "env": [
             {"name": "LEADER_ELECTION_DISABLE", "value": "true"},
-            # As the chart is told to: docs/decisions/0024.
+            # As the chart is told: docs/decisions/0024.
             {"name": "DEFAULT_REQUEUE_TIME", "value": "1s"},
         ],
         "readinessProbe": {"httpGet": {"path": "/healthz", "port": 6060}, "periodSeconds": 2},
@@ -65,11 +65,11 @@ def adapt(deployment: Manifest, image: str) -> None:
 
 
 def configuration(executor: str) -> dict[str, Any]:
-    """What holds for every workflow. Pods pass Pod Security restricted whether or not their template says how."""
+    """What holds for every workflow. Pods pass Pod Security restricted whatever their template says."""
     return {
         "parallelism": 8,
         "namespaceParallelism": 4,
-        # Whoever may create workflows may run the templates that are there, and nothing else.
+        # An account that may create workflows may run the templates that are there, and nothing else.
         "workflowRestrictions": {"templateReferencing": "Secure"},
         "executor": {
             "image": executor,

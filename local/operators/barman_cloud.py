@@ -20,7 +20,7 @@ DROPPED_KINDS: Final = {
     "Secret": "the sidecar's image, which the Deployment names here",
 }
 DROPPED_PREFIX: Final = "barman-plugin-"
-"""Rights to elect a leader, for metrics and for people: one replica elects nobody, and nothing here has the others."""
+"""Rights for leader election, metrics and people: one replica elects no leader, and nothing here uses the others."""
 
 
 def manifests(node: Node, references: References) -> list[Manifest]:
@@ -37,7 +37,7 @@ def manifests(node: Node, references: References) -> list[Manifest]:
 
 
 def make_certificates(node: Node) -> None:
-    """Makes what is missing of the certificates of both ends."""
+    """Makes the certificates of both ends that are missing."""
     folder = node.folder / "pki" / NAME
     authority, key = authority_in(folder, f"{NAME}-ca")
     # The operator expects the Service's own name.
@@ -47,7 +47,7 @@ def make_certificates(node: Node) -> None:
 
 
 def secret(node: Node, end: str) -> Manifest:
-    """One end's certificate with its authority behind it: each end trusts what the other's file holds."""
+    """One end's certificate with its authority appended: each end trusts what the other's file holds."""
     folder = node.folder / "pki" / NAME
     chain = (folder / f"{end}.crt").read_text() + (folder / "ca.crt").read_text()
     return tls_secret(NAMESPACE, f"{NAME}-{end}-tls", chain, (folder / f"{end}.key").read_text())

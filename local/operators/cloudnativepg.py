@@ -21,7 +21,9 @@ def restricted() -> dict[str, str]:
 
 
 def adapt(deployment: Manifest, image: str) -> None:
-    """Our image, also for the init container the operator gives to databases, and no CPU limit: it slows the start."""
+    """Our image, also for the init container that the operator gives to databases, and no CPU limit, which would slow
+    the start.
+    """
     container = deployment["spec"]["template"]["spec"]["containers"][0]
     container["image"] = image
     container["imagePullPolicy"] = "IfNotPresent"

@@ -1,4 +1,4 @@
-"""Cluster DNS, where every distribution has it: `k8s-app: kube-dns` in `kube-system`, which NetworkPolicies name.
+"""Cluster DNS, labelled as in every distribution: `k8s-app: kube-dns` in `kube-system`, which NetworkPolicies name.
 
 Port 1053 inside the pod: port 53 would need a capability that restricted pods may not have.
 """

@@ -1,6 +1,6 @@
 """The Gateway API, served by Traefik: its definitions, the class `traefik`, and one proxy for all Gateways.
 
-Why Traefik, and which rights it cannot do without: `docs/decisions/0010-gateway.md`. The stack makes the Gateway and
+Why Traefik, and which rights it needs: `docs/decisions/0010-gateway.md`. The stack makes the Gateway and
 its routes. A listener on port 80 is reached at the node's address, port 80, and at its node port.
 """
 
@@ -26,7 +26,7 @@ NODE_PORT: Final = 30080
 LABELS: Final = {"app.kubernetes.io/name": NAME}
 GROUP: Final = "gateway.networking.k8s.io"
 ARGUMENTS: Final = (
-    # Traefik serves a listener at the entry point that has the listener's own port.
+    # Traefik serves a listener at the entry point with the listener's port.
     f"--entryPoints.web.address=:{PORT}",
     "--entryPoints.ping.address=:8080",
     "--ping.entryPoint=ping",

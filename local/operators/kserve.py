@@ -70,7 +70,7 @@ def adapt(manifest: Manifest, image: str, authority: str) -> None:
 
 
 def adapt_controller(deployment: Manifest, image: str) -> None:
-    """Our image, without kube-rbac-proxy; probes from the start, and no CPU limit: it slows the start."""
+    """Our image, without kube-rbac-proxy; probes from the start, and no CPU limit, which would slow the start."""
     # Without an election, two controllers at once would both act.
     deployment["spec"]["strategy"] = {"type": "Recreate"}
     pod = deployment["spec"]["template"]["spec"]

@@ -1,4 +1,4 @@
-"""The metrics server, from the manifests its Go module carries: `kubectl top`, and what autoscalers go by.
+"""The metrics server, from the manifests its Go module carries: for `kubectl top` and autoscalers.
 
 Every connection is verified. The kubelet's certificate is signed by the authority that each service account's volume
 brings; the API server knows the authority of the metrics server's own.
@@ -37,7 +37,7 @@ ARGUMENTS: Final = (
     # The node's name is in no DNS.
     "--kubelet-preferred-address-types=InternalIP",
     "--kubelet-use-node-status-port",
-    # How often the kubelet itself looks: asked more often, it repeats itself.
+    # How often the kubelet measures: asked more often, it repeats itself.
     "--metric-resolution=15s",
 )
 
@@ -54,7 +54,7 @@ def manifests(node: Node, references: References) -> list[Manifest]:
 
 
 def adapt(deployment: Manifest, image: str) -> None:
-    """Our image, with a certificate instead of one that it makes itself, and ready as soon as it has seen twice."""
+    """Our image, with a certificate instead of one that it makes itself, and ready after two measurements."""
     pod = deployment["spec"]["template"]["spec"]
     pod["securityContext"] = pod_security()
     pod["volumes"] = [{"name": "tls", "secret": {"secretName": CERTIFICATE.secret}}]

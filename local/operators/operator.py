@@ -27,7 +27,7 @@ class LocalOperator:
     images: tuple[str, ...]
     manifests: Callable[[Node, References], list[Manifest]]
     deployments: tuple[tuple[str, str], ...] = ()
-    """Namespace and name of what must be rolled out before it counts as there."""
+    """Namespace and name of the Deployments that must be rolled out before it counts as installed."""
     probes: tuple[Manifest, ...] = ()
     """Objects that the API server must accept in a dry run: only then do the operator's webhooks answer."""
     needs: tuple[str, ...] = ()
@@ -35,7 +35,7 @@ class LocalOperator:
 
 
 def install(operator: LocalOperator, node: Node, references: References) -> None:
-    """Applies the operator's objects and waits until it serves. Custom resource definitions go first."""
+    """Applies the operator's objects and waits until it serves. Custom resource definitions are applied first."""
     manifests = operator.manifests(node, references)
     definitions = [m for m in manifests if m["kind"] == "CustomResourceDefinition"]
     if definitions:
@@ -43,7 +43,7 @@ def install(operator: LocalOperator, node: Node, references: References) -> None
         names = [f"crd/{m['metadata']['name']}" for m in definitions]
         # A definition without any condition yet is an error to `kubectl wait`.
         insist(lambda: run(*node.kubectl, "wait", "--for=condition=Established", "--timeout=60s", *names), seconds=60)
-    # Namespaces before what lives in them; the rest in upstream's order.
+    # Namespaces before what is in them; the rest in upstream's order.
     rest = [m for m in manifests if m["kind"] != "CustomResourceDefinition"]
     apply(node, sorted(rest, key=lambda m: m["kind"] != "Namespace"))
     for namespace, deployment in operator.deployments:
@@ -84,7 +84,7 @@ def kustomized(node: Node, tool: str, folder: str) -> list[Manifest]:
         unfinished = kept.with_suffix(".part")
         unfinished.write_text(rendered)
         unfinished.replace(kept)
-    # The parser in C: definitions are megabytes, and the one in Python takes seconds for them.
+    # The parser written in C: for megabytes of definitions the one in Python takes seconds.
     return [m for m in yaml.load_all(kept.read_text(), Loader=yaml.CSafeLoader) if m]
 
 

@@ -1,4 +1,4 @@
-"""Certificates for services that the API server calls: webhooks, and APIs that it hands requests on to."""
+"""Certificates for services that the API server calls: webhooks, and APIs to which it hands on requests."""
 
 import base64
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ class ServingCertificate:
     secret: str
     """Name of the Secret that the service's pods mount."""
     folder: str
-    """Where both lie, below the node's keys."""
+    """The folder of both, below the node's keys."""
     file: str
     authority: str
-    """The authority's common name."""
+    """The common name of the authority."""
 
     def authority_bundle(self, node: Node) -> str:
         """Makes what is missing; returns the authority for the API server, in base64."""
@@ -41,7 +41,7 @@ class ServingCertificate:
 
 
 def tls_secret(namespace: str, name: str, chain: str, key: str) -> Manifest:
-    """A Secret of a certificate, what signed it after it, and its key, all in PEM."""
+    """A Secret with a certificate followed by what signed it, and its key, all in PEM."""
     return {
         "apiVersion": "v1",
         "kind": "Secret",

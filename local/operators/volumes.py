@@ -1,6 +1,6 @@
-"""Persistent volumes: folders of the node, one volume each, no provisioner.
+"""Persistent volumes: one folder of the node for each, without a provisioner.
 
-`local` volumes honor a pod's fsGroup, `hostPath` ones do not; so non-root pods can write to these.
+`local` volumes honor a pod's fsGroup, which `hostPath` volumes do not, so pods that are not root can write to them.
 """
 
 import json

@@ -15,7 +15,7 @@ log = logging.getLogger("policies")
 
 
 def main(kubeconfig: str) -> None:
-    """Follows the cluster for ever. What cannot be written is tried again; the rules before it stay in force."""
+    """Follows the cluster forever. Rules that cannot be written are tried again; the earlier ones stay in force."""
     api = ClusterAccess(kubeconfig).connect()
     changed = threading.Event()
     pods, namespaces, policies = (Followed(api, path, changed.set) for path in (PODS, NAMESPACES, POLICIES))
@@ -25,7 +25,7 @@ def main(kubeconfig: str) -> None:
         each.listed.wait()
     kernel = Kernel()
     while True:
-        # Cleared first: what changes meanwhile is a reason to look again.
+        # Cleared first, so that a change meanwhile is a reason to look again.
         changed.clear()
         around = surroundings(pods.objects(), namespaces.objects())
         groups = held(policies.objects(), around)
@@ -34,7 +34,7 @@ def main(kubeconfig: str) -> None:
                 log.info("%d pods in %d groups", len(around.pods), len(groups))
             changed.wait()
         except subprocess.CalledProcessError as error:
-            log.error("nft refused the rules: %s", error.stderr.strip()[:2000])  # the reason is enough
+            log.error("nft refused the rules: %s", error.stderr.strip()[:2000])  # no stack trace: the reason is enough
             changed.wait(1)
 
 

@@ -29,7 +29,7 @@ class Surroundings:
     namespaces: Mapping[str, Labels] = field(default_factory=dict[str, Labels])
 
     def selected(self, peer: Json, own: str) -> list[NetworkedPod]:
-        """Pods that a peer's selectors name, as policies of the namespace `own` mean them."""
+        """Pods that a peer's selectors choose, as policies of the namespace `own` mean them."""
         by_namespace, by_pod = peer.get("namespaceSelector"), peer.get("podSelector")
         return [
             pod
@@ -49,7 +49,9 @@ class Surroundings:
 
 
 def surroundings(pods: Iterable[Json], namespaces: Iterable[Json]) -> Surroundings:
-    """What the API server's objects say. A pod in the node's own network is the node: no policy is about it."""
+    """What the API server's objects say. A pod in the node's own network counts as the node, to which no policy
+    applies.
+    """
     return Surroundings(
         pods=tuple(_pod(pod) for pod in pods if _has_address(pod)),
         namespaces={each["metadata"]["name"]: each["metadata"].get("labels") or {} for each in namespaces},
@@ -57,7 +59,7 @@ def surroundings(pods: Iterable[Json], namespaces: Iterable[Json]) -> Surroundin
 
 
 def _has_address(pod: Json) -> bool:
-    """An ended pod's address may be another's already."""
+    """Whether a pod has an address of its own: an ended pod's may be another's already."""
     status = pod.get("status") or {}
     own = not pod["spec"].get("hostNetwork") and status.get("podIP")
     return bool(own) and status.get("phase") not in ("Succeeded", "Failed")
@@ -76,7 +78,7 @@ def _pod(pod: Json) -> NetworkedPod:
 
 
 def matches(selector: Json, labels: Labels) -> bool:
-    """Whether a label selector chooses these labels; an empty one chooses all. Raises ValueError for an operator that
+    """Whether a label selector matches these labels; an empty one matches all. Raises ValueError for an operator that
     Kubernetes does not have."""
     wanted = selector.get("matchLabels") or {}
     return all(labels.get(key) == value for key, value in wanted.items()) and all(

@@ -1,7 +1,7 @@
 """NetworkPolicies as matches of nftables: who may call the pods that a policy selects, and whom they may call.
 
-A pod that no policy selects for a direction is free in it. One that some do is held to their union: a packet that none
-of them lets through is refused (Kubernetes API, NetworkPolicySpec).
+In a direction, a pod that no policy selects is free. One that policies select is held to their union: a packet that
+none of them lets through is refused (Kubernetes API, NetworkPolicySpec).
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from typing import Final
 from local.policies.peers import Json, NetworkedPod, Surroundings, matches
 
 DIRECTIONS: Final = ("Egress", "Ingress")
-"""In the order in which a packet meets them."""
+"""Both directions, in the order in which a packet meets them."""
 RULES: Final = {"Egress": ("egress", "to", "daddr"), "Ingress": ("ingress", "from", "saddr")}
 """Direction → the policy's field of rules, a rule's field of peers, and the address that peers have in a packet."""
 
@@ -23,11 +23,11 @@ class HeldPods:
     direction: str
     addresses: tuple[str, ...]
     matches: tuple[str, ...]
-    """What is let through, each as the left side of an nftables rule."""
+    """What is let through, as the left sides of nftables rules."""
 
 
 def held(policies: Iterable[Json], around: Surroundings) -> list[HeldPods]:
-    """All groups of pods, by direction. The same objects make the same list, in whatever order they come."""
+    """All groups of pods, by direction. The same objects make the same list, whatever their order."""
     ordered = sorted(policies, key=lambda each: (each["metadata"]["namespace"], each["metadata"]["name"]))
     groups: dict[tuple[str, tuple[int, ...]], list[str]] = {}
     for direction in DIRECTIONS:
@@ -65,7 +65,7 @@ def _matches(policy: Json, direction: str, around: Surroundings) -> list[str]:
 
 
 def _peers(peers: Iterable[Json], own: str, address: str, around: Surroundings) -> list[str]:
-    """No peer at all means everyone; a peer that chooses no pod means nobody."""
+    """No peer at all means everyone; a peer that matches no pod means no one."""
     everyone = True
     blocks: list[str] = []
     pods: set[str] = set()
@@ -85,7 +85,7 @@ def _block(block: Json, address: str) -> list[str]:
         return []  # the node's pods have addresses of IPv4 alone
     without = [each for each in block.get("except") or () if ":" not in each]
     excepted = f" ip {address} != {_set(without)}" if without else ""
-    # nftables reads a prefix of no length as no match at all.
+    # nftables does not match a prefix of length 0.
     whole = "" if block["cidr"].endswith("/0") else f"ip {address} {block['cidr']}"
     return [f"{whole}{excepted}".strip()]
 

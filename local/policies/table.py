@@ -1,9 +1,9 @@
 """The nftables table that keeps NetworkPolicies, and how the kernel gets it.
 
 Packets between pods are seen in `forward`, behind kube-proxy's translation of Services: policies are about pods. What a
-pod sends to the node itself, as to the API server, is seen in `input`. What the node sends is seen nowhere: the
+pod sends to the node itself, such as to the API server, is seen in `input`. What the node sends is not seen: the
 kubelet's probes and the API server's calls of webhooks reach every pod, as with every network plugin. Both come after
-kube-proxy's filter, which says at once that a Service has no pods, while who is refused here hears nothing.
+kube-proxy's filter, which at once rejects calls to a Service without pods, while packets refused here are dropped.
 """
 
 import subprocess
@@ -14,7 +14,7 @@ from local.policies.rules import DIRECTIONS, HeldPods
 
 TABLE: Final = "ml-loop-policies"
 REFUSED: Final = "refused"
-"""Set of the connections refused in the last hour: who called whom, by what protocol, at which port."""
+"""The set of connections refused in the last hour: source, destination, protocol and port."""
 
 BASE: Final = """\
 add table ip {table}
@@ -82,7 +82,7 @@ class Kernel:
 def script(groups: Sequence[HeldPods], addresses: Iterable[str]) -> str:
     """The commands of nft that make the rules, after those of the last time were taken out.
 
-    A group's chain is gone to from `egress` or `ingress`, so that its `return` leads on to the next direction.
+    `egress` and `ingress` use `goto` to a group's chain, so that its `return` leads on to the next direction.
     """
     lines = [REPLACED.format(table=TABLE, refused=REFUSED).rstrip()]
     members: dict[str, list[str]] = {direction: [] for direction in DIRECTIONS}

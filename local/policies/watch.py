@@ -1,4 +1,4 @@
-"""Pods, namespaces and policies, followed: listed once, then every change as the API server tells it."""
+"""Pods, namespaces and policies, followed: listed once, then changed as the API server tells."""
 
 import json
 import logging
@@ -57,7 +57,9 @@ class Followed(threading.Thread):
         return answer["metadata"]["resourceVersion"]
 
     def _watch(self, version: str) -> str | None:
-        """Follows changes until the API server ends it. The version to go on from; None where all is to be listed."""
+        """Follows changes until the API server ends the watch. Returns the version to go on from; None to list all
+        again.
+        """
         query = {"watch": "true", "resourceVersion": version, "allowWatchBookmarks": "true"}
         response = self._request([*query.items(), ("timeoutSeconds", str(RENEWED))])
         try:

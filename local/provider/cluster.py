@@ -1,4 +1,4 @@
-"""The connection to one cluster: kubeconfig, discovery, the verbs the provider uses, errors that a user can act on."""
+"""The connection to one cluster: kubeconfig, discovery, the provider's verbs, and errors that a user can act on."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class ClusterClient:
         self._lock = threading.Lock()
 
     def get(self, manifest: Json) -> Json | None:
-        """The live object, or None where there is none."""
+        """The live object; None where there is none."""
         try:
             return self.request("GET", self.path(manifest))
         except ApiError as error:
@@ -118,7 +118,7 @@ class ClusterClient:
         return f"{_root(api_version)}{scope}/{plural}/{quote(metadata['name'])}"
 
     def _resource(self, api_version: str, kind: str) -> tuple[str, bool]:
-        """Plural and scope; a kind not seen yet is asked for again, as a CRD may have come since."""
+        """Plural and scope; a kind not seen before is asked for again, as its CRD may be new."""
         with self._lock:
             if kind not in self._served.get(api_version, {}):
                 self._served[api_version] = self._discover(api_version)

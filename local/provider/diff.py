@@ -42,7 +42,7 @@ def _item(items: list[Any], index: int) -> Any:
 
 
 def under(path: str, field: str) -> bool:
-    """Whether the path is the field, inside it, or holds it."""
+    """Whether the path is the field, is inside it, or contains it."""
     return path == field or path.startswith((f"{field}.", f"{field}[")) or field.startswith(f"{path}.")
 
 
@@ -52,7 +52,9 @@ def replacing(changes: Changes, fields: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def delete_first(old: Json, new: Json) -> bool:
-    """Whether a replacement would collide with what it replaces: same namespace, same name, and not a name of ours."""
+    """Whether a replacement would collide with what it replaces: same namespace, same name, and a name that was not
+    generated.
+    """
     before, after = reveal(old.get("metadata") or {}), reveal(new.get("metadata") or {})
     if not isinstance(after, dict) or has_unknown(after.get("name")):
         return False
@@ -78,7 +80,9 @@ def owned(given: Any, live: Any) -> Any:
 
 
 def _owned_list(given: list[Any], live: list[Any]) -> list[Any]:
-    """By name, as others may put items between ours; by place where names repeat, as mounts of one volume do."""
+    """A list's items by name, as others may put items between ours; by position where names repeat, as for mounts of
+    one volume.
+    """
     by_name = {item["name"]: item for item in live if isinstance(item, dict) and "name" in item}
     ours = [isinstance(item, dict) and item.get("name") in by_name for item in given]
     if given and all(ours) and len(by_name) == len(live):

@@ -19,7 +19,7 @@ class EngineLog:
         self._log(message, urn, ephemeral=False)
 
     def progress(self, message: str, urn: str) -> None:
-        """What a resource is doing now, shown beside it until the next word."""
+        """What a resource is doing now, shown beside it until the next message."""
         self._log(message, urn, ephemeral=True)
 
     def _log(self, message: str, urn: str, *, ephemeral: bool) -> None:

@@ -72,7 +72,7 @@ def _check_annotations(metadata: Json) -> None:
 
 
 def imported(live: Json) -> Json:
-    """Inputs for an object that no program described yet: the live one without what the API server writes."""
+    """Inputs for an object that no program has described: the live object without what the API server writes."""
     written = {"creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"}
     metadata = {key: value for key, value in live["metadata"].items() if key not in written}
     return conceal_secret_body({k: v for k, v in live.items() if k != "status"} | {"metadata": metadata})

@@ -15,7 +15,7 @@ from local.provider.values import Json, with_string_data
 from local.provider.waiting import NotReadyError, Report, Waiter, seconds
 
 PATIENCE = 60.0
-"""Seconds to wait at create for what another resource of the stack brings: a CRD, a namespace, a webhook's pods."""
+"""Seconds that a create waits for what another resource of the stack brings: a CRD, a namespace, a webhook's pods."""
 PATCH_FORCE = "pulumi.com/patchForce"
 REPLACE_UNREADY = "pulumi.com/replaceUnready"
 PROPAGATION = "pulumi.com/deletionPropagationPolicy"
@@ -50,7 +50,9 @@ class Objects:
         self.waiter = Waiter(self.cluster, self.canceled)
 
     def try_create(self, manifest: Json) -> None:
-        """Lets the API server judge, except where it cannot yet: no cluster, CRD or namespace, a name still taken."""
+        """Lets the API server judge the create, except where it cannot yet: no cluster, CRD or namespace, or a name
+        still taken.
+        """
         try:
             self.cluster.try_create(manifest)
         except ClusterError:
@@ -113,7 +115,7 @@ class Objects:
                 raise ObjectError(explain(manifest, error)) from None
 
     def refused_in_place(self, manifest: Json, changes: Changes) -> tuple[str, ...]:
-        """The changed paths that the API server takes for immutable; empty where it cannot be asked."""
+        """The changed paths that the API server considers immutable; empty where it cannot be asked."""
         try:
             self.cluster.apply(manifest, dry_run=True, force=True)
         except ClusterError:
@@ -126,7 +128,9 @@ class Objects:
         return ()
 
     def wants_replacement(self, manifest: Json) -> bool:
-        """Whether `pulumi.com/replaceUnready` applies: a Job that is not complete. Nobody else is asked."""
+        """Whether `pulumi.com/replaceUnready` applies: a Job that is not complete. Other kinds are never replaced for
+        it.
+        """
         if _annotation(manifest, REPLACE_UNREADY) != "true" or manifest["kind"] != "Job":
             return False
         try:
@@ -136,7 +140,7 @@ class Objects:
         return live is not None and not self.waiter.verdict(live).ready
 
     def _apply(self, manifest: Json, known: Json, *, dry_run: bool = False) -> Json:
-        """Takes a field from another manager only by order, or where a refresh has shown the user its live value."""
+        """Takes a field from another manager only on request, or where a refresh has shown the user its live value."""
         force = {"true": True, "false": False}.get(_annotation(manifest, PATCH_FORCE), self.force)
         try:
             return self.cluster.apply(manifest, dry_run=dry_run, force=force)
@@ -178,7 +182,7 @@ def _annotation(manifest: Json, name: str) -> str:
 
 
 def may_pass(error: ApiError) -> bool:
-    """Refusals that end by themselves while a stack comes up."""
+    """Whether a refusal ends by itself while a stack comes up."""
     text = str(error)
     return (
         isinstance(error, NotServedError)

@@ -121,9 +121,9 @@ RULES: dict[tuple[str, str], Callable[[Json], Readiness]] = {
 
 
 def unready_probes(pod: Json) -> Iterator[tuple[str, Json]]:
-    """(container, its HTTP readiness probe) of those that run and are not ready.
+    """(container, its HTTP readiness probe) of the containers that run and are not ready.
 
-    The port is a number: the API server's way to a pod knows no names of ports, and Kubernetes 1.35 panics over one.
+    The port is a number: the API server's proxy to a pod knows no port names, and Kubernetes 1.35 panics over one.
     """
     states = {each["name"]: each for each in (pod.get("status") or {}).get("containerStatuses") or []}
     for container in pod["spec"]["containers"]:

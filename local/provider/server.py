@@ -56,11 +56,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self.objects = Objects(ClusterAccess())
 
     def Handshake(self, request: pb.ProviderHandshakeRequest, context: Any) -> pb.ProviderHandshakeResponse:
-        """What this provider can take; before Configure."""
+        """What this provider supports; comes before Configure."""
         return pb.ProviderHandshakeResponse(accept_secrets=True)
 
     def GetPluginInfo(self, request: empty_pb2.Empty, context: Any) -> plugin_pb2.PluginInfo:
-        """The version whose place is taken."""
+        """The version of the plugin whose place is taken."""
         return plugin_pb2.PluginInfo(version=VERSION)
 
     def CheckConfig(self, request: pb.CheckRequest, context: Any) -> pb.CheckResponse:
@@ -68,7 +68,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return pb.CheckResponse(inputs=request.news)
 
     def DiffConfig(self, request: pb.DiffRequest, context: Any) -> pb.DiffResponse:
-        """Another cluster is another provider, with objects of its own: by the identifier where there is one."""
+        """Another cluster, known by its identifier where there is one, is another provider with objects of its own."""
         old, new = decode(request.old_inputs), decode(request.news)
         changes = diff.changed_paths(old, new)
         known_by = ("clusterIdentifier",) if "clusterIdentifier" in new else ("context", "cluster")
@@ -122,7 +122,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             return _difference(changes, replaces, delete_first=bool(replaces) and diff.delete_first(old, new))
 
     def Create(self, request: pb.CreateRequest, context: Any) -> pb.CreateResponse:
-        """A preview asks the API server's opinion where there is one."""
+        """A preview asks the API server where there is one."""
         inputs = decode(request.properties)
         with self._sentences(context, inputs):
             clear = reveal(inputs)
@@ -174,7 +174,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     @contextmanager
     def _sentences(self, context: Any, inputs: Json, known_id: str = "") -> Generator[None]:
-        """Ends the call with a sentence, without secrets, for everything that a user or a cluster can cause."""
+        """Ends the call with a sentence without secrets for everything that a user or a cluster can cause."""
         try:
             yield
         except UnreadyError as error:
@@ -184,7 +184,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
 
 def _located(request: Any, given: Json) -> Json:
-    """Enough of a manifest to find the object: by the state's word where there is one, else by type and id."""
+    """Enough of a manifest to find the object: from the state where it has one, else by type and id."""
     clear = reveal(given or decode(request.properties))
     api_version, kind = (clear["apiVersion"], clear["kind"]) if clear.get("kind") else kinds.of_type(_type(request))
     namespace, _, name = request.id.rpartition("/")

@@ -31,7 +31,7 @@ class WaitExpression:
     """None: any value will do."""
 
     def met(self, live: Json) -> bool:
-        """Whether any value at the path is the wanted one, letter case aside."""
+        """Whether any value at the path is the wanted one, ignoring case."""
         found: list[Any] = [live]
         for step in self.steps:
             found = [value for item in found for value in _follow(item, step)]
@@ -41,7 +41,7 @@ class WaitExpression:
 
 
 def parse(annotation: str) -> tuple[WaitExpression, ...]:
-    """Raises ValueError, a sentence, for an expression that is neither form."""
+    """The expression. Raises ValueError, with a sentence, for one of neither form."""
     try:
         texts = json.loads(annotation)
     except ValueError:

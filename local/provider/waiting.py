@@ -62,7 +62,9 @@ class Waiter:
             raise NotReadyError(f"is not gone: {verdict.reason}")
 
     def verdict(self, live: Json) -> Readiness:
-        """What the annotations ask for, else the rule of the kind; kinds without a rule are ready once they exist."""
+        """The readiness by the annotations, else by the rule of the kind; kinds without a rule are ready once they
+        exist.
+        """
         annotations = live["metadata"].get("annotations") or {}
         if annotations.get(SKIP_AWAIT) == "true":
             return READY
@@ -107,7 +109,7 @@ class Waiter:
             pause = min(pause * 1.5, 2)
 
     def _trouble(self, manifest: Json) -> str | None:
-        """The first pod of the workload with a reason not to run."""
+        """Why the first of the workload's pods that does not run does not."""
         selector = ((manifest.get("spec") or {}).get("selector") or {}).get("matchLabels")
         if manifest["kind"] == "Job":
             selector = {"batch.kubernetes.io/job-name": manifest["metadata"]["name"]}
@@ -122,7 +124,7 @@ class Waiter:
         return trouble or (None if pods else self._refusal(manifest))
 
     def _unready(self, pod: Json) -> str | None:
-        """What a running container that is not ready answers to its probe; None where all are, or none says so."""
+        """How a running container that is not ready answers its probe; None where all are ready or none says why."""
         name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
         for container, probe in readiness.unready_probes(pod):
             try:
@@ -132,7 +134,7 @@ class Waiter:
             except ApiError as error:
                 if error.code == HTTPStatus.SERVICE_UNAVAILABLE:
                     return f"pod {name}, container {container} is not ready: {error}"
-            except (ClusterError, ValueError):  # asked on the side: nobody answers, or it is ready by now, in words
+            except (ClusterError, ValueError):  # asked in passing: no answer, or it is ready by now
                 continue
         return None
 
@@ -162,7 +164,7 @@ class Waiter:
 
 
 def _held_by(live: Json) -> str:
-    """What keeps an object from going away, in the words of its finalizers and of a Namespace's conditions."""
+    """What keeps an object from going away: its finalizers, or a Namespace's conditions."""
     finalizers = live["metadata"].get("finalizers") or (live.get("spec") or {}).get("finalizers") or []
     said = [
         item["message"]

@@ -22,7 +22,7 @@ _AROUND: Final[dict[str, Any]] = {
     "artifacts": {"kind": "aws-s3", "region": "eu-west-1"},
     "kafka": {"kind": "bundled"},
 }
-"""The least stack around a model, for the rules that span settings."""
+"""The smallest stack around a model, for the rules that span settings."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ class ModelFolder:
 
     @property
     def requirements(self) -> Path | None:
-        """The file, where it asks for anything."""
+        """The requirements file, where it names any requirement."""
         file = self.path / "requirements.txt"
         lines = file.read_text().splitlines() if file.exists() else []
         return file if any(line.strip() and not line.lstrip().startswith("#") for line in lines) else None

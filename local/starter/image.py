@@ -1,7 +1,7 @@
 """`make image`: a model's Dockerfile built without Docker, by buildah, for the built-in cluster or for a registry.
 
-What buildah keeps lies in the cache folder. The image that the Dockerfile begins with is the project's own, from the
-layers that `make up` has built; where there are none, or another is named, it is pulled from a registry.
+Buildah's store is in the cache folder. The image that the Dockerfile begins with is the project's own, from the
+layers that `make up` has built; where there are none, or another image is named, it is pulled from a registry.
 """
 
 import os
@@ -30,7 +30,7 @@ LOOP = next(image for image in IMAGES if image.name == "loop")
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What is asked for."""
+    """What `make image` is asked for."""
 
     folder: ModelFolder
     registry: str = ""
@@ -72,7 +72,7 @@ class Build:
         return self.reference
 
     def _base(self) -> str:
-        """Has the base in buildah's store under its own name."""
+        """Puts the base into buildah's store under its own name."""
         if self._order.base:
             return f"{self._from}, as asked"
         if not all(digest_file(layer_tar(layer, self._paths)).exists() for layer in LOOP.layers):
@@ -101,7 +101,7 @@ class Build:
             )
 
     def _pulling(self) -> tuple[str, ...]:
-        """What this machine has built is never asked of a registry; another base is, where it is not here yet."""
+        """An image built here is never pulled from a registry; another base is, unless it is here already."""
         if self._from.startswith(f"{REGISTRY}/"):
             return ("--pull-never",)
         return ("--pull=missing", *unencrypted(self._from))
@@ -125,7 +125,7 @@ class Build:
         return self.reference
 
     def write_settings(self) -> str:
-        """The reference, where people and stacks look for it."""
+        """Writes the reference to where people and stacks look for it."""
         file = self._order.folder.path / SETTINGS
         file.write_text(with_image(file.read_text(), self.reference))
         if not self._order.stack:
@@ -145,11 +145,11 @@ class Build:
         return folder
 
     def _buildah(self, *arguments: str) -> str:
-        # From where it keeps things: it makes names of images of their paths, which must not begin with a dot.
+        # Run in its store: it names images after their paths, which must not begin with a dot.
         return run("buildah", *arguments, env=self._environment(), cwd=self._store)
 
     def _environment(self) -> Mapping[str, str]:
-        """Its store is on the disk that has room for it."""
+        """Buildah's environment: its store is on the disk that has room for it."""
         self._store.mkdir(parents=True, exist_ok=True)
         storage, run_root, graph_root = (self._store / name for name in ("storage.conf", "run", "store"))
         storage.write_text(f'[storage]\ndriver = "overlay"\nrunroot = "{run_root}"\ngraphroot = "{graph_root}"\n')
@@ -157,5 +157,5 @@ class Build:
 
 
 def unencrypted(reference: str) -> tuple[str, ...]:
-    """Buildah's option for a registry of this machine, which need not speak TLS."""
+    """Buildah's option for a registry on this machine, which need not speak TLS."""
     return ("--tls-verify=false",) if reference.startswith(("127.0.0.1:", "localhost:")) else ()

@@ -19,7 +19,7 @@ _NAME: Final = TypeAdapter[str](ModelName)
 
 
 class ModelKind(StrEnum):
-    """What there is to start from: the folders of `starter/kinds`."""
+    """The kinds of models to start from: the folders of `starter/kinds`."""
 
     CLASSIFICATION = "classification"
     """Answers a probability for each class."""
@@ -30,7 +30,7 @@ class ModelKind(StrEnum):
 
 
 def make(name: str, kind: str, folder: Path | None) -> Path:
-    """The new folder. Raises StepError where the name, the kind or the folder cannot be taken."""
+    """Makes the new folder. Raises StepError where the name, the kind or the folder cannot be used."""
     checked(name)
     if kind not in list(ModelKind):
         raise StepError(f"KIND is {kind!r}; expected one of {', '.join(ModelKind)}")
@@ -57,7 +57,7 @@ def make(name: str, kind: str, folder: Path | None) -> Path:
 
 
 def checked(name: str) -> None:
-    """Raises StepError where the name is none that the settings take."""
+    """The name. Raises StepError for one that the settings would refuse."""
     try:
         _NAME.validate_python(name)
     except ValidationError as error:
@@ -67,7 +67,7 @@ def checked(name: str) -> None:
 
 
 def package_of(name: str) -> str:
-    """What Python calls its code: with an ending, so that no library is called the same."""
+    """The name of its Python package: with an ending, so that no library has the same name."""
     return f"{name.replace('-', '_')}_model"
 
 
@@ -80,7 +80,7 @@ def renamed(code: str, kind: str, package: str) -> str:
 
 
 def spoken(text: str, words: dict[str, str]) -> str:
-    """The text with the model's own words in place of those in capitals."""
+    """The text with the model's own words in place of the placeholders in capitals."""
     return re.sub(
         "|".join(rf"\b{word}" for word in sorted(words, key=len, reverse=True)), lambda at: words[at[0]], text
     )

@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import Final
 
 FILES: Final = (Path("/etc/pip.conf"), Path("~/.pip/pip.conf"), Path("~/.config/pip/pip.conf"))
-"""Where pip looks on Linux, the later ones above the earlier ones."""
+"""Where pip looks on Linux; later files win over earlier ones."""
 KEYS: Final = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout", "retries")
-"""What holds inside an image as well. Folders of this machine do not."""
+"""Settings that also hold inside an image. Folders of this machine do not."""
 AUTHORITIES: Final = Path("/etc/ssl/certs/ca-certificates.crt")
 IN_BUILD: Final = "/run/certificates.crt"
 
 
 def secrets(scratch: Path, shell: Mapping[str, str], files: Sequence[Path] = FILES) -> list[str]:
-    """Options of `buildah bud`: the secret `pip`, a pip.conf, and `certificates`, whom this machine trusts."""
+    """Options of `buildah bud`: the secret `pip`, a pip.conf, and `certificates`, the authorities that this machine
+    trusts.
+    """
     found = configparser.ConfigParser(interpolation=None)
     found.read([path.expanduser() for path in files], encoding="utf-8")
     given = {key: found["global"][key] for key in KEYS if found.has_option("global", key)}

@@ -21,11 +21,11 @@ from starter.plan import DETECTOR, Progress, Station, Trial
 
 FOREIGN = ("MLFLOW_", "ML_LOOP_", "PYTHON", "VIRTUAL_ENV")
 SHOWN = 20
-"""Last lines of the log, where a station fails."""
+"""How many last lines of the log are shown where a station fails."""
 
 
 def run(folder: ModelFolder, paths: Paths, console: Console, shell: Mapping[str, str]) -> int:
-    """0 where the model passes everywhere. Raises StepError where it cannot be tried."""
+    """Tries the model. Returns 0 where it passes everywhere. Raises StepError where it cannot be tried."""
     trial = trial_of(folder, shell)
     log = paths.cache / f"try-{folder.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ def run(folder: ModelFolder, paths: Paths, console: Console, shell: Mapping[str,
 
 
 def trial_of(folder: ModelFolder, shell: Mapping[str, str]) -> Trial:
-    """What is tried. Raises StepError where a secret of the settings is not in the shell."""
+    """The trial of a folder. Raises StepError where a secret of the settings is not in the shell."""
     training = folder.settings.training
     if missing := [name for name in training.secrets if name not in shell]:
         raise StepError(
@@ -94,7 +94,7 @@ def drift_of(drift: Drift | None) -> dict[str, object] | None:
 
 
 def python(folder: ModelFolder) -> list[str]:
-    """The loop's Python, with what the model's requirements add."""
+    """The loop's Python, with the model's requirements added."""
     if folder.requirements is None:
         return [str(REPOSITORY / "images" / "loop" / ".venv" / "bin" / "python")]
     project = ("--project", str(REPOSITORY / "images" / "loop"), "--frozen", "--all-groups", "--no-sync")

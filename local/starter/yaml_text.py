@@ -31,8 +31,8 @@ def _with_image(text: str, model: Node, image: str) -> str:
 def with_model(text: str, name: str, settings: str, image: str) -> str:
     """A stack's file with this image for a model.
 
-    A model that is not there yet gets its settings as `model.yaml` has them; of one that is, nothing else changes: what
-    is in production is decided in the stack's file.
+    A model that is not there yet gets the settings of `model.yaml`. Of an existing one, nothing else changes: what is
+    in production is decided in the stack's file.
     """
     settings = with_image(settings, image)
     root = yaml.compose(text)

@@ -1,7 +1,7 @@
 """What is left out of Go tools before they are built: clients of services that the built-in cluster does not have.
 
-A cut takes lines, blocks or files away and puts no code in. The compiler finds an import that is not used and a name
-that is not there, `cut` a pattern that nothing matches: a new version is built with the cuts that were meant, or not.
+A cut removes lines, blocks or files and adds no code. The compiler finds an unused import and a missing name, and `cut`
+a pattern without a match: a new version is built with the cuts that were meant, or not at all.
 """
 
 import re
@@ -15,16 +15,17 @@ from local.steps import StepError
 
 @dataclass(frozen=True, kw_only=True)
 class Cut:
-    """A file of the module that is left out, or what is left out of it."""
+    """A file of the module that is left out, or parts of one."""
 
     file: str
     gone: tuple[str, ...] = ()
-    """Patterns that a line begins with after its indentation. It goes with what is indented below it, and the bracket
-    that closes that: an import, an element, a statement, a function. None: the file goes."""
+    """Patterns that a line begins with after its indentation. The line is removed with what is indented below it and
+    its closing bracket: an import, an element, a statement, a function. None: the file is removed.
+    """
 
 
 def imports(*paths: str) -> tuple[str, ...]:
-    """Patterns of Go imports, whatever they are called."""
+    """Patterns of Go imports, whatever names they get."""
     return tuple(rf'(\S+ )?"{re.escape(path)}"' for path in paths)
 
 
@@ -121,7 +122,7 @@ CUTS: Final[Mapping[str, tuple[Cut, ...]]] = {
             gone=(*imports(f"{WORKFLOWS}/hdfs"), r"if art\.HDFS != nil {"),
         ),
     ),
-    # The manager asks this package for the names of protocols alone.
+    # The manager takes only names of protocols from this package.
     "kserve": tuple(Cut(file=f"pkg/agent/storage/{client}.go") for client in ("azure", "gcs", "https", "s3", "utils")),
     "pulumi": (
         Cut(
@@ -148,7 +149,7 @@ CUTS: Final[Mapping[str, tuple[Cut, ...]]] = {
             gone=(*imports(f"{PULUMI}/cmd/pulumi/cloud"), r"cloud\.NewAPICmd\(\),"),
         ),
     ),
-    # Its own tests of itself, with which it compares other stores.
+    # Its tests of itself, with which it compares other stores.
     "versitygw": (
         Cut(file="cmd/versitygw/test.go"),
         Cut(file="cmd/versitygw/main.go", gone=(r"testCommand\(\),",)),
@@ -170,7 +171,7 @@ def apply(cuts: Sequence[Cut], source: Path) -> None:
 
 
 def cut(text: str, of: Cut) -> str:
-    """The text without what is gone."""
+    """The text without what is removed."""
     patterns = {pattern: re.compile(pattern) for pattern in of.gone}
     missing = dict.fromkeys(of.gone)
     lines = text.splitlines(keepends=True)

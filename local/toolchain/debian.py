@@ -31,7 +31,7 @@ def install() -> str | None:
 
 
 def provide(wanted: Mapping[str, str]) -> str | None:
-    """Installs what is missing; nothing else on the machine is changed."""
+    """Installs what is missing, and changes nothing else on the machine."""
     packages = missing(wanted)
     if not packages:
         return None

@@ -25,7 +25,7 @@ def environment() -> dict[str, str]:
     """The environment of every Go command: static binaries, no stamps of version control or paths.
 
     The linker drops what debuggers read, so the compiler is told not to write it; and most compilers end before they
-    have collected any memory. Caches are our own, and go once all is built, unless the user's environment names some.
+    collect any garbage. Caches are our own, and go once all is built, unless the user's environment names some.
     """
     flags = "-buildvcs=false -trimpath -modcacherw -gcflags=all=-dwarf=false"
     memory = {"GOGC": "off", "GOMEMLIMIT": "1536MiB"}
@@ -58,7 +58,7 @@ def go(arguments: list[str], folder: Path) -> str:
 
 
 def module_folder(tool: GoTool, work: Path) -> Path:
-    """Where the module's source lies: manifests are read there too."""
+    """Where the module's source is, from which manifests are read, too."""
     return Path(go(["list", "-m", "-f", "{{.Dir}}", tool.module], prepared(tool, work)).strip())
 
 
@@ -75,12 +75,12 @@ def prepared(tool: GoTool, work: Path) -> Path:
 
 
 def downloaded(tool: GoTool, folder: Path) -> Path:
-    """The module's folder in the module cache, downloaded if need be."""
+    """The module's folder in the module cache, downloaded if necessary."""
     return Path(json.loads(go(["mod", "download", "-json", f"{tool.module}@{tool.version}"], folder))["Dir"])
 
 
 def repair(tool: GoTool, folder: Path) -> None:
-    """Replaces a module by a copy: with the symbolic links that its zip lost, and without what is cut."""
+    """Replaces a module by a copy with the symbolic links that its zip lost, and without what is cut."""
     source = downloaded(tool, folder)
     cuts = CUTS.get(tool.name, ())
     copy = folder / f"source-{tool.version}-{key_of(repr(tool), repr(cuts))[:12]}"
@@ -124,7 +124,7 @@ def linked_modules(tool: GoTool, paths: Paths) -> list[Path]:
 
 
 def modules_of(packages: Sequence[str], tags: str, folder: Path) -> list[Path]:
-    """Folders of the modules that packages and all that they import belong to, but for the one being built."""
+    """Folders of the modules of packages and all their imports, without the module being built."""
     listed = "{{with .Module}}{{if not .Main}}{{.Dir}}{{end}}{{end}}"
     lines = go(["list", "-deps", f"-tags={tags}", "-f", listed, *packages], folder).splitlines()
     return sorted({Path(line) for line in lines if line})
@@ -138,7 +138,7 @@ def build(tool: GoTool, paths: Paths) -> None:
 
 
 def compile_into(target: Path, packages: Mapping[str, str], flags: Sequence[str], folder: Path) -> None:
-    """Builds packages (path → name of its binary) in one go, so that one is linked while another is compiled."""
+    """Builds packages (path → name of the binary) at once, so that one is linked while another is compiled."""
     with TemporaryDirectory(dir=target, prefix=".build-") as unfinished:
         if len(packages) == 1:
             (package, binary), *_ = packages.items()
@@ -152,7 +152,7 @@ def compile_into(target: Path, packages: Mapping[str, str], flags: Sequence[str]
 
 
 def package_path(tool: GoTool, package: str) -> str:
-    """What the Go command calls a package of the table."""
+    """The Go command's name for a package of the table."""
     return {".": tool.module, OWN: "."}.get(package, f"{tool.module}/{package}")
 
 

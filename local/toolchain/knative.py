@@ -1,7 +1,7 @@
 """Builds the command that judges models in Knative mode by KServe's and Knative's own code. For tests only.
 
 Its module, `local/go/knative`, requires the KServe that is pinned in `gotools`, with the Knative Serving that this one
-is made with; after a change of that pin take over what `local/go/tools/kserve/go.mod` replaces, and run `go mod tidy`.
+is made with; after a change of that pin, copy the replaces of `local/go/tools/kserve/go.mod` and run `go mod tidy`.
 """
 
 from typing import Any, Final
@@ -19,7 +19,7 @@ COMMAND: Final = "knative-pods"
 
 def build(paths: Paths) -> None:
     """Builds the command into the cache's bin folder; a cut-off build leaves no half-written binary."""
-    # The flags of the other Go programs: what KServe's manager was built of is not built again.
+    # The flags of the other Go programs: packages that KServe's manager was built from are not built again.
     compile_into(paths.bin, {".": COMMAND}, ["-tags=", "-ldflags", "-s -w"], MODULE)
 
 

@@ -13,7 +13,7 @@ VERSION: Final = "v1.35.8"
 """Must be the version that `local/go/go.mod` requires: the binary reports it, and clients act on it."""
 COMMANDS: Final = ("kubernetes", "pause", "podsecurity")
 LINKS: Final = (("kubectl", "kubernetes"),)
-"""The binary is kubectl when it is called so."""
+"""Links to the binary, which is kubectl when it is called by that name."""
 PACKAGES: Final = tuple(f"./cmd/{command}" for command in COMMANDS)
 
 

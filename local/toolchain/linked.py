@@ -1,7 +1,7 @@
 """`python -m local.toolchain.linked`: writes which packages of modules with advisories the Go programs link.
 
 Maintainers only, after `versions.advisories.extract` or a change of a go.sum or a cut: it reads the modules themselves.
-A hole in a package that no program imports is in none of them.
+A hole in a package that no program imports affects none of them.
 """
 
 import json

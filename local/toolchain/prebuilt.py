@@ -1,4 +1,4 @@
-"""Programs built once, in wheels of a folder (`ML_LOOP_WHEELS`): taken by key and hash instead of being built again.
+"""Programs built before, in a folder of wheels (`ML_LOOP_WHEELS`): taken by key and hash instead of being built again.
 
 `prebuilt.json` pins, for each program, the key of its build and the hash of each binary: builds are the same byte for
 byte with the same Go. `make wheels` writes it and the wheels, `make verify-wheels` builds anew and compares.
@@ -25,11 +25,11 @@ PINS: Final = Path(__file__).with_name("prebuilt.json")
 
 @dataclass(frozen=True, kw_only=True)
 class BuildPin:
-    """What a program's build came to."""
+    """What a program's build resulted in."""
 
     key: str
     go: str
-    """The Go that built it: another one makes other bytes."""
+    """The Go that built it; another version makes other bytes."""
     sha256: Mapping[str, str]
     """Binary → hash."""
 
@@ -49,7 +49,7 @@ def wheel_name(program: str, key: str) -> str:
 
 
 def wheel_of(program: Program) -> tuple[Path, BuildPin] | None:
-    """The wheel that has what would be built, with its pin; none where no folder is named or nothing in it fits."""
+    """The wheel with what would be built, and its pin; None where no folder is named or nothing in it fits."""
     folder, pin = os.environ.get(VARIABLE), pins().get(program.name)
     if not folder or pin is None or pin.key != program.key():
         return None
@@ -81,7 +81,7 @@ def provide(program: Program, paths: Paths) -> str:
 
 
 def unpack(wheel: Path, pin: BuildPin, target: Path) -> None:
-    """Takes the pinned binaries, and nothing else; one with another hash is never seen in the bin folder."""
+    """Takes only the pinned binaries; one with another hash never appears in the bin folder."""
     with zipfile.ZipFile(wheel) as archive, TemporaryDirectory(dir=target, prefix=".wheel-") as unfinished:
         members = {Path(name).name: name for name in archive.namelist() if ".data/scripts/" in name}
         for binary, expected in pin.sha256.items():

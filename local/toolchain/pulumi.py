@@ -1,4 +1,6 @@
-"""The Pulumi CLI and its plugins: what is installed is used; else the CLI is built, and plugins are stood in for."""
+"""The Pulumi CLI and its plugins: what is installed is used; else the CLI is built, and stand-ins take the plugins'
+place.
+"""
 
 import os
 import re
@@ -46,7 +48,7 @@ def link(found: Path, paths: Paths) -> str:
 
 
 def provide_plugins(paths: Paths) -> str:
-    """Links what stands in for plugins that cannot be had; the note says so, because the two are not the same."""
+    """Links the stand-ins for plugins that cannot be installed. The note says so, because the two are not the same."""
     folder = plugins(paths)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -89,7 +91,9 @@ def home(paths: Paths) -> Path:
 
 
 def environment(paths: Paths, python: str) -> dict[str, str]:
-    """What the CLI and the plugins it starts see. The passphrase is a file, never an argument or a variable's value."""
+    """The environment of the CLI and of the plugins that it starts. The passphrase is in a file, never in an argument
+    or a variable.
+    """
     search = [str(plugins(paths)), str(paths.bin), os.environ.get("PATH", "")]
     return {
         "PATH": os.pathsep.join(search),

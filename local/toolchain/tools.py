@@ -7,9 +7,9 @@ Every entry has a module of ours in `local/go/tools/<name>` whose go.mod and go.
 from dataclasses import dataclass, field
 
 OWN = "./"
-"""Instead of a package within the module: the command whose `main.go` lies beside our go.mod."""
+"""Stands in place of a package of the module for the command whose `main.go` is beside our go.mod."""
 STAGING = ("api", "apimachinery", "apiserver", "client-go", "component-base", "kms", "metrics")
-"""Modules that Kubernetes releases with each version of its own, and metrics-server is built from."""
+"""Modules that Kubernetes releases with each of its versions, and that metrics-server is built from."""
 NEWER_THAN_KUBERNETES = (
     "github.com/davecgh/go-spew v1.1.2-0.20180830191138-d8f796af33cc",
     "github.com/go-openapi/jsonreference v0.21.0",
@@ -18,7 +18,9 @@ NEWER_THAN_KUBERNETES = (
     "golang.org/x/exp v0.0.0-20250106191152-7588d65b2ba8",
     "golang.org/x/time v0.11.0",
 )
-"""What metrics-server asks for and Kubernetes does not: a third of its packages depends on these, and would differ."""
+"""Requirements of metrics-server that Kubernetes does not have: a third of its packages depends on them, and would
+differ.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +43,7 @@ class GoTool:
     requires: tuple[str, ...] = field(default=(), repr=False)
     """Modules that must be at least as new: `path version`."""
     excludes: tuple[str, ...] = field(default=(), repr=False)
-    """Requirements of others that do not count: `path version`. Not replaces, by which a package is another one."""
+    """Requirements of others that do not count: `path version`. Replaces would not do, as they change packages."""
     links: dict[str, str] = field(default_factory=dict[str, str])
     """Symbolic links that module zips drop: path in the module → its target, restored before the build."""
     blanks: tuple[str, ...] = ()
@@ -81,7 +83,7 @@ TOOLS = {
             licence="Apache-2.0",
             commands={OWN: "metrics-server"},
             ldflags="-X k8s.io/client-go/pkg/version.gitVersion=v0.8.0",
-            # Written for 0.33; with the cluster's own version, what both programs are made of is compiled once.
+            # Written for 0.33; with the cluster's own version, the packages of both programs are compiled once.
             requires=(*(f"k8s.io/{name} v0.35.8" for name in STAGING), "go.etcd.io/etcd/server/v3 v3.6.16"),
             excludes=NEWER_THAN_KUBERNETES,
         ),

@@ -23,7 +23,7 @@ def exported() -> str:
 
 
 def key() -> str:
-    """Of the lock itself, so that a start with everything built asks no other program."""
+    """A key over the lock itself, so that a start with everything built runs no other program."""
     return key_of(GROUP, REPOSITORY / "uv.lock")
 
 

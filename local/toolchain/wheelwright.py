@@ -26,7 +26,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def programs(names: Sequence[str]) -> list[Program]:
-    """Those of the built-in cluster, or the named ones."""
+    """All programs of the built-in cluster, or the named ones."""
     tools = [of_tool(tool) for tool in TOOLS.values() if tool.commands and tool.name not in ELSEWHERE]
     found = [program for program in (KUBERNETES, *tools) if program.name in names or not names]
     if unknown := set(names) - {program.name for program in found}:
@@ -41,7 +41,7 @@ def go_version() -> str:
 
 
 def is_built(program: Program, paths: Paths) -> bool:
-    """Whether `make up` left what would be built now."""
+    """Whether `make up` left what would now be built."""
     marker = paths.steps / f"build-{program.name}"
     return marker.exists() and marker.read_text() == program.key()
 
@@ -87,7 +87,7 @@ def digest(content: bytes) -> str:
 
 
 def make(folder: Path, names: Sequence[str], paths: Paths) -> int:
-    """Packs what is built, and says of what is not why there is no wheel."""
+    """Packs what is built, and says of the rest why there is no wheel."""
     folder.mkdir(parents=True, exist_ok=True)
     found = pins()
     missing = 0
@@ -104,7 +104,7 @@ def make(folder: Path, names: Sequence[str], paths: Paths) -> int:
 
 
 def verify(names: Sequence[str]) -> int:
-    """Builds pinned programs again in a folder and with a compiler's cache of their own, and compares the bytes."""
+    """Builds pinned programs again, in a folder and with a compiler cache of their own, and compares the bytes."""
     wrong = 0
     for program in programs(names):
         pin = pins().get(program.name)

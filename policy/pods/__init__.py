@@ -1,1 +1,3 @@
-"""The pods that the stack leads to as they will run: of workloads, and of what each operator makes of its kinds."""
+"""The pods that the stack leads to, as they will run: those of workloads, and those that operators make from their
+kinds.
+"""

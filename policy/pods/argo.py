@@ -80,7 +80,7 @@ def workflow_pods(spec: Any, path: str, namespace: str | None, stack: Stack) -> 
 
 
 def _templates(spec: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Templates, those written inline in steps and tasks too."""
+    """All templates, also those written inline in steps and tasks."""
     for template_path, template in elements(get(spec, "templates"), f"{path}.templates"):
         yield template_path, template
         for task_path, task in elements(get(template, "dag", "tasks"), f"{template_path}.dag.tasks"):
@@ -189,7 +189,7 @@ def sensor_triggers(manifest: Manifest) -> Iterator[tuple[str, Any]]:
 
 
 def event_bus_pods(manifest: Manifest) -> Iterator[PodTemplate]:
-    """The server's pods; none for an exotic bus, which is somebody else's server."""
+    """The server's pods; none for an exotic bus, whose server is not the operator's."""
     for path, parts in (
         (
             "jetstream",

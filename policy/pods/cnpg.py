@@ -44,7 +44,7 @@ def _container_context(cluster: Manifest | None) -> Any:
 def postgres_pods(manifest: Manifest) -> Iterator[PodTemplate]:
     """An instance of a Cluster; its join, backup, import and recovery Jobs have the same contexts."""
     own = get(manifest, "spec", "podSecurityContext")
-    # A pod context of one's own keeps the operator's seccomp profile, not its runAsNonRoot.
+    # A Cluster's own pod context keeps the operator's seccomp profile, not its runAsNonRoot.
     context = (
         own if isinstance(own, Unknown) else {"seccompProfile": _profile(manifest), **(own or {"runAsNonRoot": True})}
     )
@@ -67,7 +67,7 @@ def postgres_pods(manifest: Manifest) -> Iterator[PodTemplate]:
 
 
 def pooler_pods(manifest: Manifest, stack: Stack) -> Iterator[PodTemplate]:
-    """The user's template, with the operator's contexts on the pod and on its own two containers."""
+    """A pooler's pod: the user's template, with the operator's contexts on the pod and on its own two containers."""
     template = get(manifest, "spec", "template")
     namespace, name = get(manifest, "metadata", "namespace"), get(manifest, "spec", "cluster", "name")
     cluster = stack.find("postgresql.cnpg.io/Cluster", namespace, str(name))

@@ -15,7 +15,7 @@ from policy.rule import Stack
 
 MODE_ANNOTATION = "serving.kserve.io/deploymentMode"
 KNATIVE_MODES = ("Knative", "Serverless")
-# Keys of a predictor that are a framework's own spelling of `model`.
+# Keys of a predictor that are frameworks' own spellings of `model`.
 FRAMEWORKS = (
     "sklearn",
     "xgboost",
@@ -53,7 +53,7 @@ def knative_mode(manifest: Manifest) -> bool:
 def secure_pod_defaults(stack: Stack) -> bool:
     """Whether Knative Serving fills in what user containers leave out.
 
-    Its config is what the stack installs, else the option `knativeFeatures`.
+    Its config is that of the Knative in the stack, else the option `knativeFeatures`.
     """
     features = [
         get(serving, "spec", "config", "features") for serving in stack.manifests("operator.knative.dev/KnativeServing")
@@ -151,9 +151,9 @@ def _storage_uris(component: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def _storage_initializer(uri: Any, uri_path: str, stack: Stack) -> tuple[str, Any]:
-    """The container that fetches the model: the one of the storage container that serves the URI.
+    """The container that fetches the model: that of the storage container that serves the URI.
 
-    Nothing among the resources serves it: upstream's own initializer, which has no security context.
+    If none of the resources does, it is upstream's own initializer, which has no security context.
     """
     for storage in stack.manifests("serving.kserve.io/ClusterStorageContainer"):
         container = get(storage, "spec", "container")
@@ -175,7 +175,9 @@ def _serves(supported: Any, uri: Any) -> bool:
 
 
 def runtime_pods(manifest: Manifest) -> Iterator[PodTemplate]:
-    """What no InferenceService can mend: the runtime's containers below a pod that sets what pods can."""
+    """The runtime's containers, in a pod that sets all that pods can: what is wrong in it, no InferenceService can
+    mend.
+    """
     spec = get(manifest, "spec")
     context = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
     pod = spec if isinstance(spec, Unknown) else {**(spec or {}), "securityContext": context}
@@ -183,7 +185,7 @@ def runtime_pods(manifest: Manifest) -> Iterator[PodTemplate]:
 
 
 def storage_container_pods(manifest: Manifest) -> Iterator[PodTemplate]:
-    """The container by itself: in Knative mode nothing else sets the context of what the webhook injects."""
+    """A storage container by itself: in Knative mode nothing else sets the context of what the webhook injects."""
     pod = {"initContainers": [get(manifest, "spec", "container")]}
     yield PodTemplate({}, pod, {"pod.initContainers[0]": "spec.container"}, part=True)
 

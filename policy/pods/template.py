@@ -1,4 +1,4 @@
-"""A pod that an object leads to, and where each of its parts comes from."""
+"""A pod that an object leads to, and the field that each of its parts comes from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,9 @@ class PodTemplate:
     injected: frozenset[str] = frozenset()
     """Containers that the operator adds by itself."""
     part: bool = False
-    """Another object completes the pod: an InferenceService its runtime's, a chart the one of an Application."""
+    """Whether another object completes the pod: an InferenceService that of its runtime, a chart that of an
+    Application.
+    """
 
     def source(self, text: str) -> str:
         """The text of a message with each path in the pod replaced by its source, the most specific one."""

@@ -1,4 +1,6 @@
-"""The pods that an object leads to, as they will run: those it spells out, and those an operator builds from it."""
+"""The pods that an object leads to, as they will run: those that it spells out, and those that an operator builds from
+it.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -106,7 +108,7 @@ def _application(manifest: Manifest) -> Iterator[PodTemplate]:
 
 
 def _image(values: Any) -> dict[str, Any]:
-    """The image of a chart's `image.repository`, `tag` and `digest`; none where the chart's own is left."""
+    """The image of a chart's `image.repository`, `tag` and `digest`; none where the chart's own is kept."""
     parts = [get(values, key) for key in ("repository", "tag", "digest")]
     if unknown := [part for part in parts if isinstance(part, Unknown)]:
         return {"image": unknown[0]}

@@ -35,7 +35,7 @@ ADVISORIES = (
 
 
 def advisories(chart: str, version: str) -> Iterator[ChartAdvisory]:
-    """What is known of that chart in that version; nothing of a version that is none."""
+    """What is known of that chart in that version; nothing where it is not a version."""
     if EXACT_VERSION.fullmatch(version):
         yield from (each for each in ADVISORIES if each.chart == chart and _key(version) < _key(each.fixed))
 

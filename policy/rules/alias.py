@@ -1,7 +1,7 @@
-"""The alias `production` moves through the promotion's identity, and back through that of whoever watches it.
+"""The alias `production` moves through the promotion's identity, and back through that of the watch over it.
 
-MLflow lets every writer set every alias (mlflow#24742), so identity and network decide. What manifests show of it: pods
-that run either do so as its service account, and no other pod runs as it.
+MLflow lets every writer set every alias (mlflow#24742), so identity and network decide. Manifests must show that pods
+which run either do so as its service account, and that no other pod does.
 """
 
 import re
@@ -17,7 +17,7 @@ IDENTITIES = {
     "promotion": ("-promote", re.compile(r"\bloop[. ](\S+\.)?promote\b")),
     "watch of the aliases": ("-aliases", re.compile(r"\bloop[. ](watch-|\S+\.)aliases\b")),
 }
-"""What may move it → its account's suffix, and its command: `python3 -m loop promote`, or the module behind it."""
+"""Who may move it → the account's suffix, and the command: `python3 -m loop promote`, or the module behind it."""
 
 
 def promotion_identity(resource: Resource, stack: Stack) -> Iterator[Violation]:

@@ -1,4 +1,4 @@
-"""Buckets are private, versioned, encrypted and answer over TLS alone, by resources beside them."""
+"""Buckets are private, versioned, encrypted and answer over TLS alone, as resources beside them say."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -83,7 +83,7 @@ def bucket_violations(resource: Resource, stack: Stack) -> Iterator[Violation]:
 
 
 def _guards(companion: Resource, bucket: Resource) -> bool:
-    """By the output it was made from, or by the name, where the name is known."""
+    """Whether it guards the bucket, by the output that it was made from, or by the name where that is known."""
     name = get(bucket.manifest, "bucket")
     return bucket.urn in companion.references.get("bucket", ()) or (
         isinstance(name, str) and get(companion.manifest, "bucket") == name

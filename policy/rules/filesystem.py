@@ -9,7 +9,7 @@ from policy.violation import Violation
 
 
 def writable_roots(resource: Resource, stack: Stack) -> Iterator[Violation]:
-    """Containers that may write their root; those of charts, and those that operators inject, are not our own."""
+    """Containers that may write their root; containers of charts and those that operators inject are not our own."""
     if resource.from_chart:
         return
     for pod in pods(resource.kind, resource.manifest, stack):

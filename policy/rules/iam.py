@@ -1,4 +1,5 @@
-"""Least privilege on AWS: policies of roles, users and groups name actions and resources, trust names who it is.
+"""Least privilege on AWS: policies of roles, users and groups name actions and resources, trust policies name who is
+trusted.
 
 Policies of a key, a bucket or a queue are not judged: there `*` as the resource means the one that has the policy.
 """
@@ -19,7 +20,7 @@ REMEDY = "list what is used"
 
 
 def iam_wildcards(resource: Resource, _stack: Stack) -> Iterator[Violation]:
-    """What a policy allows by `*` or by leaving out; roles that everyone may take; AWS' own policies of full access."""
+    """What a policy allows by `*` or by omission; roles that everyone may take; AWS's own policies of full access."""
     manifest = resource.manifest
     if resource.type in POLICIES:
         yield from _open(resource, "policy", get(manifest, "policy"))

@@ -16,7 +16,7 @@ TAG = re.compile(r"[^@\s]+:(?P<tag>[\w][\w.-]*)")
 
 
 def images(resource: Resource, stack: Stack) -> Iterator[tuple[str, str | None, Any]]:
-    """(field, container, reference) of each image the object names. An absent one is the operator's choice."""
+    """(field, container, reference) of each image the object names. An absent image is the operator's choice."""
     for pod in pods(resource.kind, resource.manifest, stack):
         for path, container in containers(pod):
             if (image := get(container, "image")) is not None:

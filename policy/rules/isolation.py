@@ -1,4 +1,4 @@
-"""In the stack's namespaces nobody talks to anybody until a NetworkPolicy says so."""
+"""In the stack's namespaces no pod talks to another until a NetworkPolicy says so."""
 
 from collections.abc import Iterator
 

@@ -27,7 +27,7 @@ def label_violations(resource: Resource, stack: Stack) -> Iterator[Violation]:
                 required, remedy = "a pinned version such as v1.35", f"set it to {PINNED_VERSION}"
                 yield Violation(resource.name, f"{field}-version]", version, required, remedy)
     elif resource.kind in WORKLOADS or resource.kind in OPERATED:
-        # An Application's pods are elsewhere than itself.
+        # An Application's pods are in another namespace than itself.
         path = ("spec", "destination") if resource.kind == "argoproj.io/Application" else ("metadata",)
         namespace = get(resource.manifest, *path, "namespace")
         if namespace is None or "/Cluster" in resource.kind:

@@ -44,7 +44,7 @@ def pin_violations(versions: ModuleType | object, allowed: frozenset[str] = ALLO
 
 
 def _check(resource: Resource, _stack: Stack) -> Iterator[Violation]:
-    """Once a stack: at the resource that stands for it."""
+    """Runs once for a stack: at the resource that stands for it."""
     if resource.type == "pulumi:pulumi:Stack":
         import versions  # noqa: PLC0415 - the program's own, found only where the pack runs beside it
 

@@ -1,4 +1,4 @@
-"""Least privilege: roles name groups, resources, verbs and objects; nobody is bound to cluster-admin."""
+"""Least privilege: roles name groups, resources, verbs and objects; no account is bound to cluster-admin."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -27,12 +27,13 @@ def wildcards(resource: Resource) -> Iterator[Violation]:
 
 
 def unnamed(resource: Resource) -> Iterator[Violation]:
-    """Rights on every object of a kind where the verbs take a name; a right to any Secret is a right to all of them."""
+    """Rights on all objects of a kind although verbs take names. A right to any Secret is a right to all of them."""
     for path, rule in elements(get(resource.manifest, "rules"), "rules") if resource.kind in ROLES else ():
         verbs, resources, names = (
             [value for _, value in elements(get(rule, key), key)] for key in ("verbs", "resources", "resourceNames")
         )
-        # `create` has no name yet, so a rule beside it (get, create, update of a lease) can't have one either.
+        # `create` has no name yet, so a rule with other verbs beside it (get, create, update of a lease) can't have one
+        # either.
         nameable = any(verb in NAMED_VERBS for verb in verbs) and not any(verb in NAMELESS_VERBS for verb in verbs)
         if not names and ("secrets" in resources or nameable):
             remedy = "list the names"

@@ -21,7 +21,7 @@ REMEDY = "keep it in a Secret and refer to it with valueFrom.secretKeyRef"
 
 
 def plain_secrets(resource: Resource, stack: Stack) -> Iterator[Violation]:
-    """Values that are credentials by their name or by their shape."""
+    """Values that are credentials by name or by shape."""
     for pod in pods(resource.kind, resource.manifest, stack):
         for path, container in containers(pod):
             for field, name, value in _texts(container, path):
@@ -62,7 +62,7 @@ def _secret(name: Any, value: Any) -> bool:
 
 
 def _document(text: str) -> Any:
-    """A JSON text is judged by what it holds: KServe keeps the names of Secrets under `credentials`."""
+    """A JSON text is judged by its contents: KServe keeps the names of Secrets under `credentials`."""
     try:
         return json.loads(text)
     except ValueError:

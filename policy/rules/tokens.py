@@ -1,6 +1,6 @@
-"""A token for the API server only where rights come with it, one a pod, and for an hour at most.
+"""A token for the API server only where it has rights, one for each pod, and valid for an hour at most.
 
-Kubernetes hands one to every pod unless the pod or its account says no.
+Kubernetes hands one to every pod unless the pod or its account declines it.
 """
 
 from collections.abc import Iterator
@@ -15,16 +15,16 @@ from policy.violation import Violation
 
 KEY = "automountServiceAccountToken"
 SPELLING = (*WORKLOADS, "serving.kserve.io/InferenceService", "serving.knative.dev/Service")
-"""Kinds whose pods say themselves whether they get a token."""
+"""Kinds whose pods themselves say whether they get a token."""
 EVENTS = ("argoproj.io/EventSource", "argoproj.io/Sensor")
 """Kinds whose pods get what their account says, and have no way to mount a token themselves."""
 FOLLOWING = (
     *(f"argoproj.io/{kind}" for kind in ("ClusterWorkflowTemplate", "CronWorkflow", "Workflow", "WorkflowTemplate")),
     *EVENTS,
 )
-"""Kinds whose pods get what their account says. The pods of all other kinds have an account of the operator's."""
+"""Kinds whose pods get what their account says. Pods of all other kinds run as an account of the operator's."""
 HOUR = 3600
-"""Seconds; what the API server gives where none are named."""
+"""Seconds; a token's life by the API server's default."""
 
 
 def unearned_tokens(resource: Resource, stack: Stack) -> Iterator[Violation]:
@@ -78,7 +78,7 @@ def _projected(pod: PodTemplate) -> Iterator[tuple[str, Any]]:
 
 
 def _switch(resource: Resource, field: str, found: Any, rights: bool | Unknown, required: str) -> Iterator[Violation]:
-    """Judges what an account or a pod says of its token."""
+    """Judges what an account or a pod says about its token."""
     if found is not False and not (found is True and rights is True):
         shown = rights if found is True and isinstance(rights, Unknown) else found
         yield Violation(resource.name, field, shown, required, "set it to false")

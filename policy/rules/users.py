@@ -1,7 +1,7 @@
 """Own pods say as whom they run: users and groups above 0, whatever their images say.
 
-Restricted is content with `runAsNonRoot`. But the group of a process that names none is 0, and files that root's group
-may write are many.
+Restricted asks only for `runAsNonRoot`. But a process without a group has group 0, and many files are writable by
+root's group.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ REMEDY = "name one, such as 65532"
 
 
 def unnamed_users(resource: Resource, stack: Stack) -> Iterator[Violation]:
-    """Users and groups that are root's, or that the image decides on; those of charts and operators are theirs."""
+    """Users and groups that are root's, or that the image decides on; those of charts and operators are not judged."""
     for pod in pods(resource.kind, resource.manifest, stack):
         if resource.from_chart or pod.part:
             continue

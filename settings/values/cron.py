@@ -36,7 +36,7 @@ _STANDARD = (_MINUTES, _HOURS, _DAYS, _MONTHS, _WEEKDAYS)
 class _Dialect(NamedTuple):
     fields: Sequence[_Field]
     stepped_star: bool
-    """Whether */2 restricts as little as * does, where a day must match its date, its weekday, or either."""
+    """Whether */2 restricts as little as * where a day must match its date, its weekday, or either."""
 
 
 _ARGO = _Dialect(_STANDARD, stepped_star=False)
@@ -94,7 +94,7 @@ def _values(text: str, field: _Field, dialect: _Dialect) -> set[int]:
 
 
 def _ever(days: Set[int], months: Set[int], weekdays: Set[int]) -> bool:
-    """Whether there is such a day: robfig also takes the 30th of February, and then waits for ever."""
+    """Whether there is such a day: robfig also accepts the 30th of February, and then waits forever."""
     either_will_do = _STAR not in days and _STAR not in weekdays
     return either_will_do or any(min(days - {_STAR}) <= _LONGEST_MONTH.get(month, 31) for month in months - {_STAR})
 
@@ -107,7 +107,7 @@ def _check(expression: str, dialect: _Dialect) -> None:
     if expression in _DESCRIPTORS:
         return
     if every := _EVERY.fullmatch(expression):
-        # What is shorter than a second, robfig starts each second.
+        # robfig rounds less than a second up to a second.
         if not 1 <= _seconds(every[1]) < _LONGEST:
             raise ValueError
         return

@@ -14,7 +14,7 @@ _RESERVED = re.compile(
     r"(ML_LOOP|KAFKA|MLFLOW_TRACKING|MLFLOW_REGISTRY|MLFLOW_EXPERIMENT|KUBERNETES|ARGO)_.*"
     r"|MLFLOW_RUN_ID|K_SERVICE|K_CONFIGURATION|K_REVISION|PORT|PATH|HOME|PYTHONPATH|PYTHONHOME|LD_PRELOAD"
 )
-"""What the pods of the loop are told by, or find their own programs and addresses with; Knative's, too."""
+"""Variables by which the loop's pods are configured, or find their programs and addresses; Knative's, too."""
 
 
 def _not_the_loop_s_own(name: str) -> str:

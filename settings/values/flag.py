@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, StrictBool
 
 
 def _read(value: object) -> object:
-    """Pulumi's own two spellings, no others: what reads the configuration elsewhere knows no more."""
+    """Pulumi's own two spellings only: other readers of the configuration know no others."""
     return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
 

@@ -23,7 +23,7 @@ ImageReference = Annotated[
 ]
 
 EXAMPLE: Final = "recommender"
-"""The example model's image, among those of the stack: no reference, as each stack builds or pins its own."""
+"""The name of the example model's image: not a reference, as each stack builds or pins its own."""
 
 TrainingImage = Annotated[
     str,

@@ -37,7 +37,7 @@ OtherNamespace = Annotated[
     Field(pattern=rf"^{_LABEL}$", max_length=63),
     Allowed("the name of a namespace", "Write it as `kubectl get namespaces` prints it"),
 ]
-"""A namespace of somebody else, in which this stack makes nothing."""
+"""A namespace that is not the stack's, and in which it makes nothing."""
 
 ModelName = Annotated[
     str,

@@ -10,7 +10,7 @@ from settings.problem import Allowed
 
 
 def within(interval: Interval) -> Any:
-    """What pydantic is to know of a number in the interval."""
+    """The interval as pydantic's constraints."""
     return Field(strict=True, ge=interval.ge, gt=interval.gt, lt=interval.lt, allow_inf_nan=False)
 
 

@@ -11,7 +11,7 @@ from settings.problem import Allowed
 _NUMBER = r"\+?([0-9]+\.?[0-9]*|\.[0-9]+)"
 _EXPONENT = r"[eE][+-]?[0-9]{1,3}"
 _CPU = rf"^{_NUMBER}([numkMGTPE]?|{_EXPONENT})$"
-# Without a unit, or in thousandths, only what is a million at least: 20 would be twenty bytes.
+# Without a unit, or in thousandths, at least a million: 20 would be twenty bytes.
 _SIZE = rf"^({_NUMBER}([KMGTPE]i|[kMGTPE]|{_EXPONENT})|\+?[0-9]{{7,}}(\.[0-9]*)?m?)$"
 
 _UNITS = {
@@ -19,7 +19,7 @@ _UNITS = {
     **{f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTPE", start=1)},
 }
 _LARGEST = 2**63 - 1
-"""Kubernetes cuts off what is more, without a word."""
+"""Kubernetes silently caps more."""
 
 
 def amount(quantity: str) -> Decimal:
@@ -56,7 +56,7 @@ Size = Annotated[
     ),
     Allowed("a size with a unit, such as 20Gi", "Append one of Ki, Mi, Gi, Ti or Pi"),
 ]
-"""Bytes. A number without unit is taken from 1 MiB on: Kubernetes reads `20` as twenty bytes."""
+"""Bytes. A number without a unit is accepted from 1 MiB on: Kubernetes reads `20` as twenty bytes."""
 
 Cpu = Annotated[
     str,

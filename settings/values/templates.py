@@ -1,4 +1,4 @@
-"""Texts that reach a template of Argo's or KServe's, which would fill in what stands between `{{` and `}}`."""
+"""Texts that reach a template of Argo or KServe, which would replace what is between `{{` and `}}`."""
 
 from typing import Annotated, TypeVar
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def untemplated(value: T) -> T:
-    """The value, which no template reads anything into. Raises ValueError."""
+    """The value, if no template would change it. Raises ValueError."""
     if isinstance(value, str) and "{{" in value:
         raise ValueError
     return value

@@ -1,4 +1,4 @@
-"""URIs of data, in any scheme that a training's code knows: `s3://`, `abfss://container@account`, `dbfs:/`."""
+"""URIs of data, in any scheme that a training's code may know: `s3://`, `abfss://container@account`, `dbfs:/`."""
 
 import re
 from typing import Annotated

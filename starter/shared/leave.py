@@ -1,4 +1,4 @@
-"""What the loop asks a training and an evaluation to leave: nothing of it is your model's."""
+"""What the loop asks every training and every evaluation to leave, whatever the model."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from mlflow.models import infer_signature
 from mlflow.sklearn import log_model
 
 REFERENCE_ROWS = 2000
-"""How many training rows are kept, with which predictions are compared later."""
+"""How many training rows are kept, to compare predictions with later."""
 
 
 def data(columns: list[str]) -> pd.DataFrame | None:
@@ -29,7 +29,7 @@ def data(columns: list[str]) -> pd.DataFrame | None:
 
 
 def parameters(usual: Mapping[str, Any]) -> dict[str, Any]:
-    """`training.parameters`, over what is usual."""
+    """`training.parameters`, over the defaults."""
     return {**usual, **json.loads(os.environ.get("ML_LOOP_PARAMETERS") or "{}")}
 
 
@@ -62,7 +62,7 @@ def model(fitted: Any, features: pd.DataFrame, given: Mapping[str, Any], rows: p
 
 
 def metrics(values: Mapping[str, float], rows: pd.DataFrame) -> None:
-    """What was measured, and on which rows: the gate compares versions on the same ones only."""
+    """What was measured, and on which rows: the gate compares versions only on the same rows."""
     _output("metrics.json", json.dumps(values))
     _output("data_fingerprint", fingerprint(rows))
 

@@ -28,13 +28,13 @@ def documents(folder: Path) -> Iterator[tuple[Mapping[str, Any], str]]:
     """Every OSV document below a folder, and the day of its last change."""
     for path in sorted(p for p in folder.rglob("*") if p.suffix in {".json", ".yaml", ".yml"}):
         text = path.read_text()
-        read: Any = json.loads(text) if path.suffix == ".json" else yaml.load(text, LOADER)  # noqa: S506  # a safe one
+        read: Any = json.loads(text) if path.suffix == ".json" else yaml.load(text, LOADER)  # noqa: S506  # a safe loader
         if isinstance(read, dict) and "affected" in read:
             yield read, changed(read, path)
 
 
 def changed(document: Mapping[str, Any], path: Path) -> str:
-    """When it was published, by itself or by its file: golang/vulndb leaves that to its publisher."""
+    """When it was last changed, by its own word or by its file's date: golang/vulndb does not say."""
     told = str(document.get("modified", ""))[:10]
     return told if told > "2000" else datetime.fromtimestamp(path.stat().st_mtime, UTC).date().isoformat()
 

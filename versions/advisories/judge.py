@@ -1,4 +1,4 @@
-"""What of the pins has a published hole, as pure functions over what was read."""
+"""Which pins have a published hole, as pure functions over what was read."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Excepted:
 
     __pydantic_config__ = ConfigDict(extra="forbid", str_min_length=1)
     place: str
-    """Path of what pins it, `*` for any part."""
+    """Path of the file that pins it, with `*` for any part."""
     package: str
     advisories: frozenset[str]
     """Identifiers; an alias such as a CVE counts as well."""

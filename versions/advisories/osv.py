@@ -12,7 +12,7 @@ Interval = Mapping[str, str]
 
 
 def semantic(version: str) -> SemanticVersion:
-    """A version of a Go module, or a text of Bitnami's (`18.4`); what was built (`+incompatible`) has no order."""
+    """A version of a Go module, or a text of Bitnami's (`18.4`); build metadata (`+incompatible`) does not count."""
     return SemanticVersion.parse(version.removeprefix("v"), optional_minor_and_patch=True)
 
 
@@ -21,9 +21,9 @@ PARSERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "Bitnami": semantic,
     "PyPI": PythonVersion,
 }
-"""Ecosystem of OSV → what orders its versions. Others' advisories are not read."""
+"""OSV ecosystem → what orders its versions. Advisories of other ecosystems are not read."""
 KINDS: Final = ("fixed", "last_affected", "introduced")
-"""Events that end or begin an interval, in the order in which they count at one version."""
+"""Events that end or begin an interval, in the order in which they apply at one version."""
 
 
 def parser(ecosystem: str) -> Callable[[str], Any]:
@@ -69,7 +69,7 @@ def _within(version: Any, interval: Interval, parse: Callable[[str], Any]) -> bo
 
 
 def advisories(document: Mapping[str, Any], wanted: Callable[[str, str], bool]) -> Iterator[Advisory]:
-    """What an OSV document says of each package that is wanted (ecosystem, name); nothing once it is withdrawn."""
+    """What an OSV document says of each package that is wanted (ecosystem, name); nothing for a withdrawn document."""
     for entry in () if document.get("withdrawn") else document["affected"]:
         package = entry.get("package", {})
         parse = PARSERS.get(package.get("ecosystem", ""))

@@ -26,11 +26,11 @@ class Pinned:
     ecosystem: str
     name: str
     version: str
-    """Without the `v` of Go's."""
+    """The version without Go's `v`."""
 
 
 def pinned(repository: Path = REPOSITORY) -> list[Pinned]:
-    """All of them, sorted."""
+    """All pins, sorted."""
     tracked = [path for path in repository.glob("**/uv.lock") if ".venv" not in path.parts]
     python = (pin for path in tracked for pin in python_packages(path, repository))
     modules = (pin for path in repository.glob("local/go/**/go.sum") for pin in go_modules(path, repository))
@@ -65,9 +65,9 @@ def programs() -> Iterator[Pinned]:
 
 
 def named(known_as: str, version: str, place: str) -> Pinned:
-    """A pin of `ecosystem:name`, and a version or a tag that begins with one."""
+    """The pin for `ecosystem:name` and a version, or a tag that begins with one."""
     ecosystem, _, name = known_as.partition(":")
     if ecosystem == "Bitnami":
-        # Tags say more (`18.4-system-trixie`), which is no earlier version, as a semantic version's would be.
+        # Tags say more (`18.4-system-trixie`), which does not make it an earlier version, as in semantic versioning.
         version = re.match(r"v?\d+(\.\d+)*", version)[0]  # pyright: ignore[reportOptionalSubscript]
     return Pinned(place=place, ecosystem=ecosystem, name=name, version=version.removeprefix("v"))

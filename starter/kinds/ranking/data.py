@@ -1,6 +1,6 @@
 """Rows of the model: the CSV that the settings name, else 400 made-up searches with ten results each. Put yours here.
 
-One row per result of a search; a search's rows follow each other, and its name is in the column GROUP.
+There is one row for each result of a search. A search's rows follow each other, with its name in the column GROUP.
 """
 
 import numpy as np
