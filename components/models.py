@@ -11,6 +11,7 @@ from components.kit.images import image
 from components.kit.options import depending_on
 from components.model import ModelLoopArgs, model_loop
 from components.monitoring.outcome_intake import OutcomeIntake, OutcomeIntakeArgs
+from components.monitoring.training_watch import TrainingWatch, TrainingWatchArgs
 from components.platform.operators import Operators
 from components.serving.gateway import Gateway
 from components.serving.model_storage import ModelStorage, ModelStorageArgs
@@ -49,6 +50,11 @@ def model_loops(
         return {}
     StepResults("step-results", StepResultsArgs(namespace=namespace), opts)
     loop_image = image(stack, ImageName.LOOP)
+    TrainingWatch(
+        "training-watch",
+        TrainingWatchArgs(namespace=namespace, loop_image=loop_image),
+        depending_on(opts, operators.argo_workflows),
+    )
     storage = ModelStorageArgs(
         namespace=stack.namespace, image=loop_image, tracking_url=mlflow.url, signing=stack.signing
     )

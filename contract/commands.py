@@ -92,6 +92,16 @@ class ReportFailure(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
+class WatchTrainings(Command):
+    """End trainings whose pods cannot start."""
+
+    NAME = "watch-trainings"
+
+    namespace: Annotated[str | None, "namespace of the Workflows; default: this pod's"] = None
+    port: Annotated[int, "port of /metrics, /healthz and /readyz"] = METRICS_PORT
+
+
+@dataclass(frozen=True, kw_only=True)
 class Fetch(Command):
     """Download a version to a folder, as KServe's storage initializer."""
 

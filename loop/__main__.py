@@ -17,6 +17,7 @@ MODULES: Final[Mapping[type[commands.Command], str]] = {
     commands.Register: "loop.training.register",
     commands.Stage: "loop.training.stage",
     commands.ReportFailure: "loop.training.failure",
+    commands.WatchTrainings: "loop.training.starting",
     commands.Fetch: "loop.serving.fetch",
     commands.Serve: "loop.serving.server",
     commands.Rollout: "loop.serving.rollout",

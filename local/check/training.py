@@ -5,25 +5,13 @@ from typing import Any, Final
 
 from components.training.metrics import ENDED
 from contract.names import Alias, GateResult, Tag
+from contract.starting import ENDED_BECAUSE, STUCK
 from local.check.answer import Answer, no, yes
 from local.check.live import RunningStack, eventually
 
 TRAINING_SECONDS: Final = 900.0
-STUCK: Final = {
-    "CreateContainerConfigError",  # a Secret, or a key of it, that is not there
-    "CreateContainerError",
-    "ErrImageNeverPull",
-    "ErrImagePull",
-    "ImageInspectError",
-    "ImagePullBackOff",
-    "InvalidImageName",
-    "RegistryUnavailable",
-    "Unschedulable",
-}
-"""Why a pod waits for what will not come by itself: messages of Argo's nodes begin with it.
-
-Argo ends no step for it (argo-workflows#4229): a template's `timeout` counts the work as well.
-"""
+WAITING: Final = STUCK | {"Unschedulable"}
+"""Why a pod waits that somebody should know of: Argo's nodes begin their message with it."""
 STUCK_LOOKS: Final = 20
 """How many looks at a stuck pod end the wait of `trains`. An image that is pulled at the second attempt is fine."""
 
@@ -96,7 +84,7 @@ def _stuck(workflow: dict[str, Any]) -> str | None:
     """The step whose pod does not start, and why; None where none is stuck."""
     for node in workflow.get("status", {}).get("nodes", {}).values():
         message = node.get("message", "")
-        if node.get("phase") == "Pending" and message.partition(":")[0] in STUCK:
+        if node.get("phase") == "Pending" and message.partition(":")[0] in WAITING:
             return f"{node['displayName']}: {message}"
     return None
 
@@ -110,4 +98,5 @@ def _name(workflow: dict[str, Any]) -> str:
 
 
 def _message(workflow: dict[str, Any]) -> str:
-    return workflow.get("status", {}).get("message") or "no message"
+    ended = workflow["metadata"].get("annotations", {}).get(ENDED_BECAUSE)
+    return ended or workflow.get("status", {}).get("message") or "no message"

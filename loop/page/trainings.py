@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from contract.names import Trigger
+from contract.starting import ENDED_BECAUSE, stuck
 from loop.page import words
 from loop.page.sources import Json
 from loop.page.versions import ListedVersion
@@ -59,7 +60,8 @@ def _training(found: Json, version: ListedVersion | None, *, asked: bool) -> Tra
     status, named = found.get("status", {}), _arguments(found)
     started = words.moment(status.get("startedAt")) or words.moment(found["metadata"]["creationTimestamp"])
     ended = words.moment(status.get("finishedAt"))
-    state, outcome = _outcome(status, version, asked=asked)
+    ended_because = found["metadata"].get("annotations", {}).get(ENDED_BECAUSE, "")
+    state, outcome = _outcome(status, version, ended_because, asked=asked)
     return TrainingRun(
         workflow=found["metadata"]["name"],
         started=started,
@@ -85,11 +87,11 @@ def _remembered(version: ListedVersion) -> TrainingRun:
     )
 
 
-def _outcome(status: Json, version: ListedVersion | None, *, asked: bool) -> tuple[RunState, str]:
+def _outcome(status: Json, version: ListedVersion | None, ended_because: str, *, asked: bool) -> tuple[RunState, str]:
     nodes = list(status.get("nodes", {}).values())
     phase = status.get("phase") or "Pending"
     if phase in {"Failed", "Error"}:
-        return RunState.FAILED, _failure(status, nodes)
+        return RunState.FAILED, ended_because or _failure(status, nodes)
     if phase == "Pending":
         return RunState.WAITING, "waits for its turn"
     if phase == "Running":
@@ -105,6 +107,8 @@ def _progress(nodes: Iterable[Json]) -> tuple[RunState, str]:
     steps = [each for each in nodes if each.get("type") in {"Pod", "Retry"}]
     if any("synchronizationStatus" in each and each.get("phase") == "Pending" for each in nodes):
         return RunState.WAITING, "waits for another training of the model"
+    if vain := next((each for each in steps if stuck(each.get("phase", ""), each.get("message", ""))), None):
+        return RunState.RUNNING, f"in step {_step(vain)}, which cannot start: {vain['message']}"
     at = next((each for each in steps if each.get("phase") in {"Running", "Pending"}), None)
     return RunState.RUNNING, f"in step {_step(at)}" if at else "between two steps"
 

@@ -15,6 +15,7 @@ from kubernetes.client.exceptions import ApiException
 
 from contract.commands import ReportFailure
 from contract.names import FAILURE_TAG, Env
+from contract.starting import ENDED_BECAUSE
 from loop.runtime import command, pod
 from loop.runtime.inference import api_client, said
 from loop.runtime.registry import Registry
@@ -45,7 +46,9 @@ def reason_of(workflow: str) -> str:
         )
     except ApiException as error:
         return f"failed, and its status cannot be read: {said(error)}"
-    return reason(found["items"][0].get("status", {}) if found["items"] else {})
+    (workflow,) = found["items"] or [{}]
+    ended = workflow.get("metadata", {}).get("annotations", {}).get(ENDED_BECAUSE)
+    return ended or reason(workflow.get("status", {}))
 
 
 def reason(status: dict[str, Any]) -> str:

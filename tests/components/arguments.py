@@ -10,6 +10,7 @@ from components.kit.pod import resources
 from components.monitoring.alias_watch import AliasWatchArgs
 from components.monitoring.detector import DriftMonitorArgs
 from components.monitoring.outcome_record import OutcomeRecordArgs
+from components.monitoring.training_watch import TrainingWatchArgs
 from components.serving.gateway import GatewayArgs
 from components.serving.model_storage import ModelStorageArgs
 from components.serving.promotion import PromotionArgs
@@ -216,6 +217,10 @@ def training_args() -> TrainingArgs:
         serving=True,
         logs=bucket(),
     )
+
+
+def training_watch_args() -> TrainingWatchArgs:
+    return TrainingWatchArgs(namespace="loop", loop_image=LOOP_IMAGE)
 
 
 def alias_watch_args() -> AliasWatchArgs:

@@ -15,6 +15,7 @@ from components.monitoring.alias_watch import AliasWatch
 from components.monitoring.detector import DriftMonitor
 from components.monitoring.outcome_intake import OutcomeIntake, OutcomeIntakeArgs
 from components.monitoring.outcome_record import OutcomeRecord
+from components.monitoring.training_watch import TrainingWatch
 from components.observability.alerts import Watched
 from components.observability.notifier import LoopNotifier, LoopNotifierArgs
 from components.observability.observability import Observability, ObservabilityArgs, Target
@@ -41,6 +42,7 @@ from components.tracking.login import OAuth2Proxy
 from components.tracking.mlflow import Mlflow
 from components.tracking.postgres import Postgres
 from components.tracking.route import MlflowRoute, MlflowRouteArgs
+from components.training.ended_trainings import EndedTrainings, EndedTrainingsArgs
 from components.training.step_results import StepResults, StepResultsArgs
 from components.training.training import Training, TrainingArgs
 from settings import KServeMode
@@ -64,6 +66,7 @@ from tests.components.arguments import (
     s3_bucket_args,
     serving_args,
     training_args,
+    training_watch_args,
     versitygw_args,
 )
 from tests.components.given import LOOP_IMAGE, MODEL_IMAGE, NAMESPACE, NATS_IMAGE, drift, kafka, providers, tracking
@@ -228,6 +231,8 @@ COMPONENTS: Mapping[str, Callable[[ResourceOptions], pulumi.ComponentResource]] 
     "streaming.asked": lambda opts: AskedBrokers("it", asked_args(), opts),
     "streaming.kafka": lambda opts: Kafka("it", kafka_args(), opts),
     "training.step_results": lambda opts: StepResults("it", StepResultsArgs(namespace="loop"), opts),
+    "training.ended_trainings": lambda opts: EndedTrainings("it", EndedTrainingsArgs(namespace="loop"), opts),
+    "monitoring.training_watch": lambda opts: TrainingWatch("it", training_watch_args(), opts),
     "training.training": trained,
     "serving.promotion": promoted,
     "observability.observability": observed,

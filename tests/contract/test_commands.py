@@ -33,6 +33,7 @@ from contract.commands import (
     Stage,
     Train,
     WatchAliases,
+    WatchTrainings,
 )
 from contract.drift import MIN_WINDOW, DriftReference, DriftSettings, DriftTest
 from contract.names import Alias
@@ -133,6 +134,7 @@ COMMANDS: Final[Mapping[type[Command], st.SearchStrategy[Command]]] = {
     Register: st.just(Register()),
     Stage: st.just(Stage()),
     ReportFailure: st.just(ReportFailure()),
+    WatchTrainings: st.builds(WatchTrainings, namespace=st.none() | TEXT, port=PORTS),
     Fetch: st.builds(Fetch, uri=PLACED, folder=PLACED),
     Evidence: st.builds(Evidence, model=TEXT, version=TEXT, link=st.none() | TEXT, output=st.none() | TEXT),
     Page: st.builds(Page, content=TEXT, scripts=TEXT, port=PORTS),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from components.events import nats, retraining
-from components.monitoring import alias_watch, detector
+from components.monitoring import alias_watch, detector, training_watch
 from components.observability import page
 from components.serving import promotion, serving
 from components.storage import versitygw
@@ -52,6 +52,7 @@ KINDS: Final = (
     kind(retraining.APP, "sensor"),
     kind(detector.APP),
     kind(alias_watch.APP),
+    kind(training_watch.APP),
     kind(page.APP),
     kind(serving.APP, Alias.STAGING),
     kind(training.APP, "train", TRAINED),

@@ -14,7 +14,7 @@ from local.check import serving
 from local.check.answer import Answer
 from local.check.live import Reply
 from local.paths import Paths
-from tests.local.check.asking import ask, waiting
+from tests.local.check.asking import ask, ended_because, waiting
 from tests.local.check.station import ALIASES, METRICS, PREDICT, Station, version, workflow
 
 FIRST = {"aliases": {"staging": "3"}, "weights": {"staging": 100}, "served": {"3": 1}}
@@ -76,6 +76,11 @@ def test_a_closed_loop_is_seven_times_yes_with_numbers() -> None:
             2,
             {"workflows": [workflow("m-train-9", "Failed", "2026-01-03T00:00:00Z")]},
             "the newest training, m-train-9, Failed: why",
+        ),
+        (
+            2,
+            {"workflows": [ended_because("step train cannot start: ErrImagePull: not found")]},
+            "the newest training, m-train-9, Failed: step train cannot start: ErrImagePull: not found",
         ),
         (
             2,

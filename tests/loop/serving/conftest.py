@@ -65,9 +65,13 @@ def broker() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def servers(fetched: Path, broker: str) -> Iterator[tuple[ModelServer, ModelServer]]:
-    """Version 1 of `books` twice, with a broker and with one that is down, started side by side."""
-    started = tuple(
-        ModelServer(fetched, {"KAFKA_BOOTSTRAP_SERVERS": address}) for address in (broker, f"127.0.0.1:{free_port()}")
+    """Version 1 of `books` twice, with a broker and with one that is down, started side by side.
+
+    The second goes on answering for as long as a test may take, once it is told to end: no look of it comes too late.
+    """
+    started = (
+        ModelServer(fetched, {"KAFKA_BOOTSTRAP_SERVERS": broker}),
+        ModelServer(fetched, {"KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port()}"}, drain_seconds=3600),
     )
     try:
         yield started[0].wait(), started[1].wait()

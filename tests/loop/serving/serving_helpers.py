@@ -84,12 +84,14 @@ class ModelServer:
 
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
+    drain_seconds: int = 1
     port: int = field(default_factory=free_port)
 
     def __post_init__(self) -> None:
         self.log = self.folder.parent / f"serve-{self.port}.log"
         self.url = f"http://127.0.0.1:{self.port}"
-        command = [sys.executable, "-m", "loop", "serve", "--model_name=books-production", "--drain_seconds=1"]
+        command = [sys.executable, "-m", "loop", "serve", "--model_name=books-production"]
+        command += [f"--drain_seconds={self.drain_seconds}"]
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
                 [*command, f"--model_dir={self.folder}", f"--port={self.port}"],

@@ -194,25 +194,34 @@ def test_a_pod_that_is_told_to_end_answers_until_its_clients_have_moved(no_broke
     statuses: list[int | str] = []
 
     def client() -> None:
-        while no_broker.process.poll() is None and "moved" not in statuses:
+        while "moved" not in statuses:
             try:
-                answer = httpx.post(f"{no_broker.url}/v1/models/books:predict", json=VALID)
-                statuses.append(answer.status_code)
-                if answer.headers.get("connection") == "close":  # a router moves to another pod
-                    statuses.append("moved")
-            except httpx.ConnectError:
-                statuses.append("refused")
+                answer = httpx.post(f"{no_broker.url}/v1/models/books:predict", json=VALID, timeout=60)
+            except httpx.TransportError as error:
+                statuses.append(type(error).__name__)
+                return
+            statuses.append(answer.status_code)
+            if answer.headers.get("connection") == "close":  # a router moves to another pod
+                statuses.append("moved")
 
-    thread = threading.Thread(target=client)
+    thread = threading.Thread(target=client, daemon=True)
     thread.start()
-    time.sleep(0.3)
+    while not statuses:  # it is in the middle of its requests
+        time.sleep(0.01)
     no_broker.process.send_signal(signal.SIGTERM)
-    time.sleep(0.4)
-    assert httpx.get(f"{no_broker.url}/v1/models/books").status_code == 503, "readiness must go false first"
-    assert httpx.get(f"{no_broker.url}/v2/health/live").status_code == 200, "liveness must not kill it while it drains"
-    thread.join(30)
-    assert no_broker.process.wait(30) == 0
+    thread.join(60)
     assert set(statuses) == {200, "moved"}, "every request must be answered until its client is told to move"
+    assert httpx.get(f"{no_broker.url}/v1/models/books", timeout=60).status_code == 503, "readiness must go false first"
+    alive = httpx.get(f"{no_broker.url}/v2/health/live", timeout=60)
+    assert alive.status_code == 200, "liveness must not kill it while it drains"
+    no_broker.process.send_signal(signal.SIGTERM)  # the second ends it at once
+    assert no_broker.process.wait(60) == 0
+
+
+def test_a_pod_that_is_told_to_end_ends_by_itself(server: ModelServer) -> None:
+    """The last test to use this server."""
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(60) == 0
 
 
 def test_a_model_that_cannot_load_ends_the_server_with_the_reason(

@@ -99,6 +99,14 @@ def test_a_status_that_cannot_be_read_is_recorded_as_a_failure_all_the_same(benc
     )
 
 
+def test_a_training_that_the_loop_has_ended_says_why_it_did(bench: Bench, workflows: Workflows) -> None:
+    ended = {"annotations": {"ml-loop.dev/ended-because": "step train cannot start: ErrImagePull: not found"}}
+    workflows.known = {"metadata": ended, **failed("workflow shutdown with strategy:  Stop")}
+    assert bench.step("report-failure")[1].splitlines()[0] == (
+        f"{bench.model}-train-1: step train cannot start: ErrImagePull: not found"
+    )
+
+
 def test_the_oldest_failure_is_told_first_and_what_succeeded_is_not() -> None:
     nodes = {
         "c": {

@@ -1,0 +1,167 @@
+"""A training whose pod cannot start is ended, and no other: what is sent to the API server, and when."""
+
+import json
+from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
+from threading import Thread
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from json_handler import JsonHandler
+from kubernetes import client
+
+from contract.starting import ENDED_BECAUSE
+from loop.training import starting
+from loop.training.failure import reason
+from loop.training.starting import PATIENCE, PERIOD, StartWatcher, Workflows
+
+MISSING: Final = 'ErrImagePull: failed to pull "registry.example.com/churn:9": not found'
+SENTENCE: Final = f"step train cannot start, and was given up after 90 s: {MISSING}"
+
+
+def training(name: str, message: str = MISSING, **more: Any) -> dict[str, Any]:
+    node = {"id": f"{name}-1", "type": "Pod", "displayName": "train(0)", "phase": "Pending", "message": message}
+    return {
+        "metadata": {"name": name, "resourceVersion": "7"},
+        "spec": {},
+        "status": {"nodes": {"retry": {"id": "r", "type": "Retry", "phase": "Running"}, node["id"]: node | more}},
+    }
+
+
+class ApiServer:
+    """Shows Workflows, and keeps what it is told to change of them."""
+
+    def __init__(self) -> None:
+        self.shown: list[dict[str, Any]] = []
+        self.asked: list[str] = []
+        self.changes: list[tuple[str, str, dict[str, Any]]] = []
+        self.refuses: set[str] = set()
+        outer = self
+
+        class Handler(JsonHandler):
+            def do_GET(self) -> None:
+                url = urlsplit(self.path)
+                outer.asked.append(parse_qs(url.query)["labelSelector"][0])
+                self.answer(200, {"items": outer.shown})
+
+            def do_PATCH(self) -> None:
+                name = self.path.rpartition("/")[2]
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                if name in outer.refuses:
+                    self.answer(409, {})
+                    return
+                outer.changes.append((name, self.headers["Content-Type"], body))
+                self.answer(200, {})
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def api() -> Iterator[ApiServer]:
+    server = ApiServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def watch(api: ApiServer, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> StartWatcher:
+    monkeypatch.setattr(starting, "api_client", lambda: client.ApiClient(client.Configuration(host=api.url)))
+    return StartWatcher(Workflows("loop"), clock)
+
+
+def look(watch: StartWatcher, clock: Clock, seconds: float) -> None:
+    """Look for so long."""
+    for _ in range(int(seconds / PERIOD) + 1):
+        watch.step()
+        clock.now += PERIOD
+
+
+def test_a_training_whose_image_cannot_be_pulled_ends_after_its_patience_and_says_why(
+    api: ApiServer, watch: StartWatcher, clock: Clock
+) -> None:
+    api.shown = [training("churn-train-1")]
+    look(watch, clock, PATIENCE - PERIOD)
+    assert api.changes == []
+    watch.step()
+    ((name, kind, change),) = api.changes
+    assert (name, kind) == ("churn-train-1", "application/merge-patch+json")
+    assert change == {
+        "metadata": {"resourceVersion": "7", "annotations": {ENDED_BECAUSE: SENTENCE}},
+        "spec": {"shutdown": "Stop"},
+    }
+    assert set(api.asked) == {"ml-loop.dev/model,workflows.argoproj.io/completed!=true"}
+
+
+def test_an_image_that_is_pulled_at_a_later_try_is_waited_for_and_begins_anew(
+    api: ApiServer, watch: StartWatcher, clock: Clock
+) -> None:
+    for shown in (training("churn-train-1"), training("churn-train-1", "", phase="Running")) * 3:
+        api.shown = [shown]
+        look(watch, clock, PATIENCE - 2 * PERIOD)
+    assert api.changes == []
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["Unschedulable: 0/3 nodes are available", "ContainerCreating", "PodInitializing", ""],
+)
+def test_what_may_yet_start_is_waited_for(api: ApiServer, watch: StartWatcher, clock: Clock, message: str) -> None:
+    api.shown = [training("churn-train-1", message)]
+    look(watch, clock, 3 * PATIENCE)
+    assert api.changes == []
+
+
+def test_a_training_that_ends_already_is_left_to_its_exit_handler(
+    api: ApiServer, watch: StartWatcher, clock: Clock
+) -> None:
+    api.shown = [training("churn-train-1") | {"spec": {"shutdown": "Stop"}}]
+    look(watch, clock, 3 * PATIENCE)
+    assert api.changes == []
+
+
+def test_one_that_the_api_server_refuses_to_end_keeps_none_of_the_others(
+    api: ApiServer, watch: StartWatcher, clock: Clock
+) -> None:
+    api.shown, api.refuses = [training("churn-train-1"), training("sales-train-1")], {"churn-train-1"}
+    look(watch, clock, PATIENCE)
+    assert [name for name, _, _ in api.changes] == ["sales-train-1"]
+    api.refuses.clear()
+    watch.step()
+    assert "churn-train-1" in {name for name, _, _ in api.changes}
+
+
+def test_it_is_ready_while_the_api_server_answers_and_alive_all_the_same(
+    api: ApiServer, watch: StartWatcher, clock: Clock
+) -> None:
+    assert watch.ready() == (False, "the API server shows no trainings")
+    watch.step()
+    assert watch.ready()[0]
+    api.close()
+    clock.now += 61
+    watch.step()
+    assert (watch.ready()[0], watch.alive()[0]) == (False, True)
+
+
+def test_without_the_sentence_the_failure_would_name_the_stop_alone() -> None:
+    stopped = {"displayName": "train(0)", "message": "workflow shutdown with strategy:  Stop", "phase": "Failed"}
+    assert reason({"nodes": {"a": stopped}}) == "train(0): workflow shutdown with strategy:  Stop"
