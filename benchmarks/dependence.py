@@ -6,45 +6,38 @@ In the loop's environment. Each year has a reference of its own: the rows just b
 import argparse
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
-from benchmarks.simulation import Scenario, interval, retrain
-from benchmarks.streams import Compared, autoregressive, compare
+from benchmarks.simulation import RULES, Scenario, interval, outcome, year
 from contract.drift import DriftSettings
-from loop.drift.statistics import YEAR
 
-HEAD = """\
-| half-life, rows | dial | false retrains a year | worst year | naive a year | windows worth too few rows |
-| ---: | ---: | ---: | ---: | ---: | ---: |"""
-
-
-def year(scenario: Scenario, half_life: float, random: np.random.Generator) -> Compared:
-    """A year without drift."""
-    rows = int(YEAR / scenario.window_seconds) * scenario.settings.window + scenario.reference_rows
-    stream = autoregressive(rows, len(scenario.settings.features), half_life, random)
-    return compare(scenario.settings, *np.split(stream, [scenario.reference_rows]))
+HEAD: Final = """\
+| features | half-life, rows | dial | years | false retrains a year | worst year | naive a year | looks worth too few |
+| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"""
+_OURS, _NAIVE = RULES[0], RULES[-1]
 
 
-def lines(scenario: Scenario, half_life: float, dials: Sequence[float], years: int, seed: int = 1) -> list[str]:
+def lines(scenario: Scenario, dials: Sequence[float], years: int, seed: int = 1) -> list[str]:
     """One for each dial, over the same years."""
-    random, seconds = np.random.default_rng(seed), scenario.window_seconds
-    settings = [replace(scenario.settings, false_retrains_per_year=dial) for dial in dials]
+    random = np.random.default_rng(seed)
+    dialled = [replace(scenario, settings=replace(scenario.settings, false_retrains_per_year=dial)) for dial in dials]
     blind, naive, retrains = [], [], np.zeros((len(dials), years), dtype=int)
     for number in range(years):
-        compared = year(scenario, half_life, random)
+        compared = year(scenario, random)
         blind.append(float(compared.blind.mean()))
-        naive.append(retrain(scenario, compared.naive < scenario.settings.p_value, seconds).retrains)
-        for at, dial in enumerate(settings):
-            drifted = compared.published(dial, seconds) < dial.p_value
-            retrains[at, number] = retrain(scenario, drifted, seconds).retrains
+        naive.append(outcome(scenario, _NAIVE, compared).retrains)
+        retrains[:, number] = [outcome(each, _OURS, compared).retrains for each in dialled]
     said = []
     for dial, counted in zip(dials, retrains, strict=True):
         low, high = interval(int(counted.sum()), years)
-        rate = f"{counted.mean():.2f} ({low:.2f} to {high:.2f})"
-        said.append(
-            f"| {half_life:g} | {dial:g} | {rate} | {counted.max()} | {np.mean(naive):.0f} | {np.mean(blind):.0%} |"
+        cells = (
+            *(len(scenario.settings.features), f"{scenario.half_life:g}", f"{dial:g}", years),
+            *(f"{counted.mean():.2f} ({low:.2f} to {high:.2f})", counted.max()),
+            *(f"{np.mean(naive):.0f}", f"{np.mean(blind):.0%}"),
         )
+        said.append(f"| {' | '.join(map(str, cells))} |")
     return said
 
 
@@ -57,15 +50,21 @@ def main() -> None:
     parser.add_argument("--years", type=int, default=10)
     parser.add_argument("--half-life", type=float, nargs="+", default=[0, 10, 100, 1000], help="in rows")
     parser.add_argument("--dial", type=float, nargs="+", default=[1, 12], help="false retrains a year")
-    parser.add_argument("--features", type=int, default=1)
+    parser.add_argument("--features", type=int, nargs="+", default=[1])
     parser.add_argument("--window", type=int, default=1000)
+    parser.add_argument("--every", type=int, help="rows from one look to the next (default: a quarter of the window)")
     parser.add_argument("--reference-rows", type=int, default=1000)
+    parser.add_argument("--predictions-per-hour", type=float, default=1000.0)
     given = parser.parse_args()
-    names = tuple(f"feature {n}" for n in range(1, given.features + 1))
-    scenario = Scenario(DriftSettings(features=names, window=given.window), reference_rows=given.reference_rows)
     print(HEAD, flush=True)
-    for half_life in given.half_life:
-        print(*lines(scenario, half_life, given.dial, given.years), sep="\n", flush=True)
+    for features in given.features:
+        names = tuple(f"feature {n}" for n in range(1, features + 1))
+        settings = DriftSettings(features=names, window=given.window, every=given.every)
+        for half_life in given.half_life:
+            scenario = Scenario(
+                settings, given.predictions_per_hour, reference_rows=given.reference_rows, half_life=half_life
+            )
+            print(*lines(scenario, given.dial, given.years), sep="\n", flush=True)
 
 
 if __name__ == "__main__":

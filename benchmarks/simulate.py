@@ -11,11 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import dependence, streams
-from benchmarks.simulation import RULES, Floats, RuleOutcome, Scenario, delays, interval, retrain, year
+from benchmarks import streams
+from benchmarks.simulation import RULES, RuleOutcome, Scenario, delays, interval, outcome, year
+from benchmarks.streams import Floats
 from contract import flags
 from contract.drift import DriftSettings, DriftTest
 from loop.drift.decision import Outcome, sight
+from loop.drift.dependence import too_dependent, worth
 from loop.drift.statistics import rows_needed, smallest_distance
 
 
@@ -35,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--years", type=int, default=1, help="years without drift, each with a reference of its own")
     parser.add_argument("--trials", type=int, default=200, help="drifts whose delay is measured")
     parser.add_argument(
-        "--autocorrelation", type=float, metavar="ROWS", help="instead: rows whose correlation halves every so many"
+        "--autocorrelation", type=float, default=0.0, metavar="ROWS", help="rows in which their correlation halves"
     )
     parser.add_argument(
         "--stream", type=Path, metavar="FILE", help="instead: the rows of a CSV file; its first ones are the reference"
@@ -47,8 +49,7 @@ def _parser() -> argparse.ArgumentParser:
 def _scenario(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> Scenario:
     least = {"features": 1, "years": 1, "trials": 1, "reference_rows": 30, "predictions_per_hour": 0.1}
     for name, lowest in (least | {"autocorrelation": 0}).items():
-        given = getattr(arguments, name)
-        if given is not None and not given >= lowest:
+        if not lowest <= getattr(arguments, name) < np.inf:
             flag = "--" + name.replace("_", "-")
             parser.error(f"{flag} is {getattr(arguments, name)}; it must be at least {lowest}.")
     if arguments.test is not DriftTest.KS:
@@ -58,7 +59,8 @@ def _scenario(parser: argparse.ArgumentParser, arguments: argparse.Namespace) ->
         settings = flags.read(DriftSettings, arguments, features=names)
     except ValueError as error:
         parser.error(str(error))
-    return Scenario(settings, arguments.predictions_per_hour, arguments.reference_rows, arguments.cooldown)
+    half_life = arguments.autocorrelation
+    return Scenario(settings, arguments.predictions_per_hour, arguments.reference_rows, arguments.cooldown, half_life)
 
 
 def table(years: list[dict[str, RuleOutcome]], late: dict[str, Floats]) -> str:
@@ -92,28 +94,32 @@ def table(years: list[dict[str, RuleOutcome]], late: dict[str, Floats]) -> str:
 
 
 def sees(scenario: Scenario) -> str:
-    """The smallest shift that independent rows can show with these settings, and the window that 0.5 sigma takes."""
-    settings, tests, rows = scenario.settings, len(scenario.settings.features), scenario.reference_rows
-    elapsed = settings.stride / scenario.predictions_per_hour * 3600
-    smallest = float(smallest_distance(settings, rows, settings.window, tests, elapsed))
-    needed = float(rows_needed(settings, rows, 1.0, tests, elapsed))
-    each = Outcome("a feature", 0.0, 1.0, smallest=smallest, needed=needed)
+    """The smallest shift that rows of the scenario can show with these settings, and the window for 0.5 sigma."""
+    settings, tests, inflated = scenario.settings, len(scenario.settings.features), scenario.inflation
+    elapsed, reference = scenario.stride_seconds, scenario.reference_rows / inflated
+    smallest = float(smallest_distance(settings, reference, settings.window / inflated, tests, elapsed))
+    needed = float(rows_needed(settings, reference, inflated, tests, elapsed))
+    blind = worth(settings.window, inflated) if too_dependent(settings.window, inflated) else ""
+    each = Outcome("a feature", 0.0, 1.0, reason=blind, smallest=smallest, needed=needed)
     return f"With a look each {settings.stride} rows: {sight([each])}."
 
 
 def played(scenario: Scenario, rows: Floats) -> str:
-    """What a recorded stream would have started, beside the naive rule, and which of its windows drifted."""
-    settings, seconds = scenario.settings, scenario.window_seconds
-    compared = streams.compare(settings, *np.split(rows, [scenario.reference_rows]))
-    values, lines = compared.published(settings, seconds), []
-    for name, found in (("this detector", values), ("naive p < threshold", compared.naive)):
-        drifted = found < settings.p_value
-        retrains, windows = retrain(scenario, drifted, seconds).retrains, drifted.any(axis=1).sum()
-        lines.append(f"{name:<20}{windows:>6} of {len(drifted)} windows drift, {retrains} retrains")
-    lines.append(f"windows worth too few independent rows: {compared.blind.mean():.0%}")
-    for at in np.flatnonzero((values < settings.p_value).any(axis=1)):
-        first = scenario.reference_rows + at * settings.window + 1
-        which = [name for name, value in zip(settings.features, values[at], strict=True) if value < settings.p_value]
+    """What a recorded stream would have started, beside the naive rule, and at which looks it has drifted."""
+    settings, compared = (
+        scenario.settings,
+        streams.compare(scenario.settings, *np.split(rows, [scenario.reference_rows])),
+    )
+    lines: list[str] = []
+    for rule in (RULES[0], RULES[-2]):
+        drifted = rule.drifted(scenario, compared)
+        retrains, looks = outcome(scenario, rule, compared).retrains, drifted.any(axis=1).sum()
+        lines.append(f"{rule.name:<20}{looks:>6} of {len(drifted)} looks drift, {retrains} retrains")
+    lines.append(f"looks worth too few independent rows: {compared.blind.mean():.0%}")
+    drifted = RULES[0].drifted(scenario, compared)
+    for at in np.flatnonzero(drifted.any(axis=1)):
+        first = scenario.reference_rows + at * settings.stride + 1
+        which = [name for name, found in zip(settings.features, drifted[at], strict=True) if found]
         lines.append(f"rows {first} to {first + settings.window - 1}: {', '.join(which)}")
     return "\n".join(lines)
 
@@ -136,21 +142,21 @@ def _streamed(parser: argparse.ArgumentParser, arguments: argparse.Namespace) ->
 
 
 def _simulated(scenario: Scenario, arguments: argparse.Namespace) -> str:
-    settings = scenario.settings
-    head = (
+    settings, random = scenario.settings, np.random.default_rng(arguments.seed)
+    blind: list[float] = []
+    years: list[dict[str, RuleOutcome]] = []
+    for _ in range(arguments.years):
+        compared = year(scenario, random)
+        blind.append(float(compared.blind.mean()))
+        years.append({rule.name: outcome(scenario, rule, compared) for rule in RULES})
+    late = delays(scenario, arguments.shift, arguments.trials, random)
+    return (
+        f"{arguments.years} year(s) without drift, then {arguments.trials} drifts of {arguments.shift:g} sigma each.\n"
         f"{len(settings.features)} features, {scenario.predictions_per_hour:g} predictions/h, "
         f"windows of {settings.window}, reference of {scenario.reference_rows}, "
-        f"dial {settings.false_retrains_per_year:g}/year, cooldown {scenario.cooldown}.\n{sees(scenario)}\n\n"
+        f"dial {settings.false_retrains_per_year:g}/year, cooldown {scenario.cooldown}.\n{sees(scenario)}\n"
+        f"Looks worth too few independent rows: {np.mean(blind):.0%}.\n\n{table(years, late)}"
     )
-    if arguments.autocorrelation is not None:
-        dials = [settings.false_retrains_per_year]
-        lines = dependence.lines(scenario, arguments.autocorrelation, dials, arguments.years, arguments.seed)
-        return "\n".join([f"{arguments.years} year(s) without drift.\n{head}{dependence.HEAD}", *lines])
-    random = np.random.default_rng(arguments.seed)
-    years = [year(scenario, random) for _ in range(arguments.years)]
-    late = delays(scenario, arguments.shift, arguments.trials, random)
-    drifts = f"{arguments.trials} drifts of {arguments.shift:g} sigma each"
-    return f"{arguments.years} year(s) without drift, then {drifts}.\n{head}{table(years, late)}"
 
 
 def main() -> int:

@@ -1,40 +1,26 @@
 """A year of one model's predictions in virtual time, decided by the code that decides in the pods.
 
-Features are independent and normal; drift moves the mean of the first one. That is all a KS test can see: it depends
-on ranks only. A year takes seconds because windows are sums of blocks, whose ranks against the reference are counted
-once.
+Features are normal and independent of each other, their rows depend on each other as the scenario says, and drift moves
+the mean of the first one. That is all a KS test can see: it depends on ranks only.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 from scipy.stats import chi2
 
+from benchmarks.streams import Compared, Floats, autoregressive, compare_each
 from contract.drift import DriftSettings
-from loop.drift.statistics import (
-    YEAR,
-    adjusted_p_value,
-    histograms,
-    ks_distances,
-    ks_p_value,
-    places,
-    reference_p_value,
-)
+from loop.drift.statistics import YEAR, adjusted_p_value
 from loop.retraining.decision import TOGETHER, Event, Hold, decide
 
-Floats = NDArray[np.float64]
-
-SLIDES: Final = 4
-"""Looks per window of the naive sliding detector."""
-_CHUNK: Final = 500
-"""Looks at a time; a multiple of SLIDES, so that each tumbling window is within one."""
-_NORMAL: Final = ndtri((np.arange(2**16) + 0.5) / 2**16)
-"""A standard normal's quantiles: drawing from them is ten times faster than drawing normals, and as good for ranks."""
+PATIENCE: Final = 12
+"""Windows after which a drift counts as missed."""
 _START: Final = datetime(2001, 1, 1, tzinfo=UTC)
 
 
@@ -46,86 +32,64 @@ class Scenario:
     predictions_per_hour: float = 1000.0
     reference_rows: int = 1000
     cooldown: timedelta = timedelta(hours=6)
+    half_life: float = 0.0
+    """Rows in which the correlation of two rows halves; 0: they are independent."""
 
     @property
-    def block(self) -> int:
-        return self.settings.window // SLIDES
+    def stride_seconds(self) -> float:
+        """From one look to the next."""
+        return self.settings.stride / self.predictions_per_hour * 3600
 
     @property
-    def window_seconds(self) -> float:
-        return self.settings.window / self.predictions_per_hour * 3600
+    def looks_per_year(self) -> int:
+        return int(YEAR / self.stride_seconds)
 
     @property
-    def block_seconds(self) -> float:
-        return self.block / self.predictions_per_hour * 3600
-
-    @property
-    def blocks_per_year(self) -> int:
-        return int(YEAR / self.block_seconds)
+    def inflation(self) -> float:
+        """Rows for an independent one."""
+        kept = 0.5 ** (1 / self.half_life) if self.half_life else 0.0
+        return (1 + kept) / (1 - kept)
 
 
 @dataclass(frozen=True)
 class DecisionRule:
-    """A way to decide: p-values (looks, features) from KS distances, at each block (sliding) or at each window."""
+    """A way to decide: p-values (looks, features) of looks that are so many seconds apart."""
 
     name: str
-    p_values: Callable[[Scenario, Floats], Floats]
-    sliding: bool = False
+    p_values: Callable[[Scenario, Compared, float], Floats]
+    whole: bool = False
+    """It looks at whole windows, each row once, whatever `every` says."""
+
+    def drifted(self, scenario: Scenario, compared: Compared) -> NDArray[np.bool_]:
+        looks = self.every(scenario)
+        seen = self.p_values(scenario, compared.every(looks), looks * scenario.stride_seconds)
+        return seen < scenario.settings.p_value
+
+    def every(self, scenario: Scenario) -> int:
+        """Of how many looks it takes one."""
+        return scenario.settings.looks if self.whole else 1
 
 
-def _adjusted(scenario: Scenario, distances: Floats, *, any_reference: bool = True) -> Floats:
-    rows, features = scenario.block * SLIDES, len(scenario.settings.features)
-    p_values = ks_p_value(distances, scenario.reference_rows, rows)
-    if any_reference:
-        p_values = np.maximum(p_values, reference_p_value(distances, scenario.reference_rows, rows, features))
-    return adjusted_p_value(p_values, distances, features, scenario.block_seconds * SLIDES, scenario.settings)
+def _published(scenario: Scenario, compared: Compared, elapsed: float) -> Floats:
+    return compared.published(scenario.settings, elapsed)
 
 
-def _naive(scenario: Scenario, distances: Floats) -> Floats:
-    return ks_p_value(distances, scenario.reference_rows, scenario.block * SLIDES)
+def _any_reference(scenario: Scenario, compared: Compared, elapsed: float) -> Floats:
+    tests = len(scenario.settings.features)
+    return adjusted_p_value(compared.naive, compared.distances, tests, elapsed, scenario.settings)
+
+
+def _naive(_scenario: Scenario, compared: Compared, _elapsed: float) -> Floats:
+    return compared.naive
 
 
 RULES: Final = (
-    DecisionRule("this detector", _adjusted),
-    DecisionRule(
-        "without the reference bound", lambda scenario, distances: _adjusted(scenario, distances, any_reference=False)
-    ),
-    DecisionRule("naive p < threshold, tumbling", _naive),
-    DecisionRule("naive p < threshold, sliding", _naive, sliding=True),
+    DecisionRule("this detector", _published),
+    DecisionRule("this detector, whole windows", _published, whole=True),
+    DecisionRule("without steps 2 and 3", _any_reference),
+    DecisionRule("naive p < threshold", _naive),
+    DecisionRule("naive, whole windows", _naive, whole=True),
 )
-
-
-def distances(
-    scenario: Scenario,
-    blocks: int,
-    features: int,
-    random: np.random.Generator,
-    *,
-    onset: float | None = None,
-    shift: float = 0.0,
-) -> Floats:
-    """KS distance of the window that ends with each block, per feature: (blocks - SLIDES + 1, features).
-
-    The first feature's mean moves by `shift` standard deviations from block `onset` on (a fraction is within a block).
-    """
-    columns = []
-    for feature in range(features):
-        reference = np.sort(random.standard_normal(scenario.reference_rows))
-        own = places(reference, reference)
-        before = np.searchsorted(reference, _NORMAL).astype(np.int32)
-        after = np.searchsorted(reference, _NORMAL + shift).astype(np.int32)
-        change = int((blocks if onset is None or feature > 0 else onset) * scenario.block)
-        found = []
-        for first in range(0, blocks - SLIDES + 1, _CHUNK):
-            size = (min(_CHUNK, blocks - SLIDES + 1 - first) + SLIDES - 1, scenario.block)
-            drawn = random.integers(0, len(_NORMAL), size, dtype=np.uint16)
-            drifted = max(0, change - first * scenario.block)
-            bins = np.concatenate([before[drawn.ravel()[:drifted]], after[drawn.ravel()[drifted:]]]).reshape(size)
-            counts = histograms(bins, scenario.reference_rows)
-            windows = np.cumsum(sum(counts[i : size[0] - SLIDES + 1 + i] for i in range(SLIDES)), axis=1)[:, :-1]
-            found.append(ks_distances(own, windows, None, scenario.block * SLIDES))
-        columns.append(np.concatenate(found))
-    return np.stack(columns, axis=1)
 
 
 @dataclass(frozen=True)
@@ -164,28 +128,41 @@ def interval(events: int, years: int) -> tuple[float, float]:
     return low / years, float(chi2.ppf(0.975, 2 * events + 2)) / 2 / years
 
 
-def year(scenario: Scenario, random: np.random.Generator) -> dict[str, RuleOutcome]:
-    """One reference, one year without drift: what each rule's events led to, by the rule's name."""
-    found = distances(scenario, scenario.blocks_per_year, len(scenario.settings.features), random)
-    results = {}
-    for rule in RULES:
-        step = 1 if rule.sliding else SLIDES
-        drifted = rule.p_values(scenario, found[::step]) < scenario.settings.p_value
-        results[rule.name] = retrain(scenario, drifted, step * scenario.block_seconds)
-    return results
+def columns(scenario: Scenario, rows: int, features: int, random: np.random.Generator) -> Iterator[tuple[Floats, ...]]:
+    """(reference, stream) of each feature: the reference are the rows just before the stream, in their order."""
+    for _ in range(features):
+        drawn = autoregressive(scenario.reference_rows + rows, scenario.half_life, random)
+        yield tuple(np.split(drawn, [scenario.reference_rows]))
+
+
+def year(scenario: Scenario, random: np.random.Generator) -> Compared:
+    """One reference and a year without drift."""
+    settings = scenario.settings
+    rows = (scenario.looks_per_year - 1) * settings.stride + settings.window
+    drawn = columns(scenario, rows, len(settings.features), random)
+    return compare_each(settings, ((reference, stream) for reference, stream in drawn))
+
+
+def outcome(scenario: Scenario, rule: DecisionRule, compared: Compared) -> RuleOutcome:
+    """What a rule's events in all looks led to."""
+    return retrain(scenario, rule.drifted(scenario, compared), rule.every(scenario) * scenario.stride_seconds)
 
 
 def delays(scenario: Scenario, shift: float, trials: int, random: np.random.Generator) -> dict[str, Floats]:
-    """Seconds from a drift's onset to the first event about its feature, per trial; infinite when 12 windows miss."""
-    blocks, found = 14 * SLIDES, {rule.name: np.full(trials, np.inf) for rule in RULES}
+    """Seconds from a drift's onset to the first event about its feature, by the rule's name: (trials,).
+
+    Each trial has a reference of its own; infinite where `PATIENCE` windows miss.
+    """
+    window, found = scenario.settings.window, {rule.name: np.full(trials, np.inf) for rule in RULES}
     for trial in range(trials):
-        onset = SLIDES + random.random() * SLIDES
-        looks = distances(scenario, blocks, 1, random, onset=onset, shift=shift)
-        ends = np.arange(SLIDES, blocks + 1)
+        onset = math.ceil(window * (1 + random.random()))  # a drift knows nothing of when anybody looks
+        ((reference, stream),) = columns(scenario, window * (2 + PATIENCE), 1, random)
+        stream[onset:] += shift
+        compared = compare_each(scenario.settings, [(reference, stream)])
         for rule in RULES:
-            step = 1 if rule.sliding else SLIDES
-            seen = rule.p_values(scenario, looks[::step])[:, 0] < scenario.settings.p_value
-            late = ends[::step][seen & (ends[::step] >= onset)]
+            drifted = rule.drifted(scenario, compared)[:, 0]
+            ends = window + scenario.settings.stride * rule.every(scenario) * np.arange(len(drifted))
+            late = ends[drifted & (ends > onset)]
             if len(late):
-                found[rule.name][trial] = (late[0] - onset) * scenario.block_seconds
+                found[rule.name][trial] = (late[0] - onset) / scenario.predictions_per_hour * 3600
     return found

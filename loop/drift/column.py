@@ -65,11 +65,7 @@ class ReferenceColumn:
 
     def inflation(self, placed: Floats) -> float:
         """Rows of a window for an independent one: what the window shows, and not less than the reference did."""
-        return float(self.inflations(self.places(placed[None]))[0])
-
-    def inflations(self, found: Places) -> Floats:
-        """The same for each of windows (k, n)."""
-        return np.maximum(self.own_inflation, inflation_of(self.levels(found)))
+        return max(self.own_inflation, float(inflation_of(self.levels(self.places(placed[None])))[0]))
 
     def broken(self, placed: Floats) -> str:
         """Why no model can learn from the column as it comes; empty where it can.

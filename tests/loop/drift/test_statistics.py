@@ -55,11 +55,15 @@ def test_values_without_ties_need_only_one_search(reference: list[int], window: 
     np.testing.assert_array_equal(found.at_most, np.searchsorted(ordered, values, "right"))
 
 
-def test_distance_without_ties_needs_only_one_count() -> None:
+@pytest.mark.parametrize("tied", [0, 1])
+def test_values_are_counted_once_where_none_is_tied(tied: int) -> None:
     random = np.random.default_rng(1)
     reference, windows = np.sort(random.standard_normal(333)), random.standard_normal((20, 100))
-    own, (at_most, below) = places(reference, reference), cumulative_counts(333, places(reference, windows))
-    np.testing.assert_allclose(ks_distances(own, at_most, None, 100), ks_distances(own, at_most, below, 100))
+    windows[:tied, :tied] = reference[5]
+    at_most, below = cumulative_counts(333, places(reference, windows))
+    assert (at_most is below) == (not tied)
+    found = ks_distances(places(reference, reference), at_most, below, 100)
+    assert found == pytest.approx([ks_2samp(reference, each).statistic for each in windows])
 
 
 @pytest.mark.parametrize(("m", "n"), [(1000, 1000), (1000, 500), (200, 333)])
@@ -133,8 +137,8 @@ def test_bound_over_references_holds_for_most_references_where_the_plain_p_value
     plain, bounded = [], []
     for _ in range(80):
         reference = np.sort(random.random(m))
-        at_most, _ = cumulative_counts(m, places(reference, windows))
-        found = ks_distances(places(reference, reference), at_most, None, n)
+        counts = cumulative_counts(m, places(reference, windows))
+        found = ks_distances(places(reference, reference), *counts, n)
         plain.append((ks_p_value(found, m, n) < level).mean())
         bounded.append((reference_p_value(found, m, n, 1) < level).mean())
     assert np.mean(np.array(bounded) > level) <= BAD_REFERENCE, "more references break the dial than may"
