@@ -1,7 +1,7 @@
 """Cooldown violations in a million drift events: `python3 -m benchmarks.cooldown [EVENTS]`, in the loop's environment.
 
-Others ask between a Lease's reading and its writing, API servers' clocks differ by up to 40 seconds, events are
-delivered again to the same and to other workflows, and pods die before or after a write and try again hours later.
+Other pods ask between the reading and the writing of a Lease, API servers' clocks differ by up to 40 seconds, events
+are delivered again to the same and to other workflows, and pods die before or after a write and try again hours later.
 """
 
 import random
@@ -25,7 +25,7 @@ class Gone(Exception):  # noqa: N818  # not an error of the code under test
 
 
 class World:
-    """The Leases, and everybody who asks for them."""
+    """The Leases, and all pods that ask for them."""
 
     def __init__(self, dice: random.Random, competition: float = 0.03) -> None:
         self.dice, self.competition, self.now = dice, competition, START
@@ -95,7 +95,7 @@ class World:
 
 
 def run(world: World, events: int) -> World:
-    """Let so many events happen, five minutes apart on average."""
+    """Lets so many events happen, five minutes apart on average."""
     while world.events < events:
         world.now += timedelta(seconds=world.dice.expovariate(1 / 300))
         world.step()

@@ -20,7 +20,7 @@ _OURS, _NAIVE = RULES[0], RULES[-1]
 
 
 def lines(scenario: Scenario, dials: Sequence[float], years: int, seed: int = 1) -> list[str]:
-    """One for each dial, over the same years."""
+    """One line for each accepted rate, over the same years."""
     random = np.random.default_rng(seed)
     dialled = [replace(scenario, settings=replace(scenario.settings, false_retrains_per_year=dial)) for dial in dials]
     blind, naive, retrains = [], [], np.zeros((len(dials), years), dtype=int)

@@ -1,8 +1,8 @@
 """Predictions per second of the detector on one core: `python3 -m benchmarks.detector`, in the detector's environment.
 
-Everything but the network: messages are parsed, put into windows, compared by KSDrift, adjusted and encoded; a consumer
-in memory hands them out as Kafka's client does, a thousand at a time. The baseline is what comes to mind first:
-alibi-detect's `predict` for each message, on the last `window` rows that are parsed already.
+All but the network is measured: messages are parsed, put into windows, compared by KSDrift, adjusted and encoded; a
+consumer in memory hands them out as Kafka's client does, a thousand at a time. The baseline is the obvious way:
+alibi-detect's `predict` for each message, on the last `window` rows, already parsed.
 """
 
 import json
@@ -71,7 +71,7 @@ def measure(features: int, window: int) -> str:
     normal = random.normal(size=(REFERENCE, features))
     sent = messages(random, rows, features)
     ours = rows / detect(normal, sent, window)
-    tracemalloc.start()  # NumPy's arrays are traced, too; it makes everything slow, so nothing is timed beside it
+    tracemalloc.start()  # NumPy's arrays are traced, too; tracing is slow, so nothing is timed meanwhile
     detect(normal, sent[: 2 * window], window)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()

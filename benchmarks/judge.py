@@ -1,4 +1,4 @@
-"""`python -m benchmarks.judge`: how often chance alone condemns a version that is as the one before, by simulation.
+"""`python -m benchmarks.judge`: how often chance alone condemns a version that equals the one before, by simulation.
 
 The judge promises one in 10 000 looks (`ALPHA`). Needs: the loop's environment (`images/loop`).
 """
@@ -15,7 +15,7 @@ from loop.promotion.predictions import Sample, Value
 from loop.promotion.traffic import Traffic
 
 Draw = Callable[[np.random.Generator, int, float], list[Value]]
-"""Predictions to so many requests; the last number is 1 by day and 0.2 at night, when the rare is rarer."""
+"""Draws predictions for so many requests; the last number is 1 by day and 0.2 at night, when rare classes are rarer."""
 
 
 def scores(random: np.random.Generator, rows: int, _hour: float) -> list[Value]:
@@ -31,7 +31,7 @@ def labels(count: int) -> Draw:
 
 
 def batches(random: np.random.Generator, rows: int, _hour: float) -> list[Value]:
-    """What is left of batches whose rows are alike: one row of each."""
+    """What counts of batches whose rows are alike: one row of each."""
     return np.repeat(random.normal(size=-(-rows // 20)), 20)[::20].tolist()
 
 
@@ -49,13 +49,13 @@ PROMISES: Final[dict[str, tuple[Draw, int, int, float]]] = {
 
 
 def answered(random: np.random.Generator, rows: int, failed: int, refused: int) -> Traffic:
-    """Answers of 20 ms on average, most of them quicker and a few ten times as slow."""
+    """Answers of 20 ms on average, most of them faster and a few ten times as slow."""
     seconds = 0.02 * random.lognormal(-0.5, 1.0, rows)
     return Traffic(rows, failed, refused, float(seconds.sum()), float((seconds**2).sum()), rows)
 
 
 def condemned(which: str, looks: int, seed: int) -> int:
-    """How many of so many looks at an equal version end with a verdict against it."""
+    """How many looks at an equal version end with a verdict against it."""
     draw, new, old, hour = PROMISES[which]
     random = np.random.default_rng(seed)
 

@@ -1,5 +1,6 @@
-"""Clients that keep one HTTP connection each and send the same request again and again: little work, so that the server
-is what is measured."""
+"""Clients that each keep one HTTP connection and repeat one request: they do little work, so that the server is
+measured.
+"""
 
 import asyncio
 import re

@@ -1,8 +1,8 @@
 """What the page of the loop costs: `images/loop/.venv/bin/python -m benchmarks.page`.
 
 Starts its server in a process of its own, with sources that answer at once and as much as `MODELS` models would, and
-prints the time of each screen, as a multiple of a file's of the same run; then the process's memory, and what it uses
-of a core while nobody looks.
+prints the time of each screen, as a multiple of a static file's in the same run; then the process's memory, and its
+share of a core while no one looks.
 """
 
 import asyncio
@@ -72,7 +72,7 @@ def version(number: int) -> dict[str, Any]:
 
 
 def world() -> Mapping[str, bytes]:
-    """Path → what the sources answer there."""
+    """Path → what the sources answer at it."""
     kinds = {
         "workflows": [workflow(number, run) for number in range(MODELS) for run in range(RUNS)],
         "pods": [pod(number, slot) for number in range(MODELS) for slot in ("production", "staging")],

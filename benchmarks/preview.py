@@ -1,8 +1,8 @@
 """How long a preview takes, and how much of it is the policy pack: `python -m benchmarks.preview [STACK]`.
 
-Each stack is previewed empty, in a state of its own, against the built-in cluster, which must be up. Its operators are
-taken as there (`install: false`), its store as S3-compatible and its database without backups, so that neither Helm nor
-a cloud is asked, nor a kind that the built-in cluster lacks.
+Each stack is previewed empty, in a state of its own, against the built-in cluster, which must be up. Its operators
+count as installed (`install: false`), its store is S3-compatible and its database has no backups, so that no Helm, no
+cloud and no kind that the built-in cluster lacks is needed.
 """
 
 import sys

@@ -1,9 +1,9 @@
 """The record's pace on one core: `python3 -m benchmarks.record [SECONDS]`, in the loop's environment.
 
 A stream of 10 000 predictions and 1 000 outcomes a second, SECONDS of them (tens), goes through the recorder into files
-on this machine, and is read back and joined. What is told is CPU time, as other programs may share the core. Baselines
-of the same run: the same messages parsed as JSON and nothing else, as whoever reads the topics must at least; and the
-join by pandas instead of DuckDB. No broker and no S3 take part.
+on this machine, and is read back and joined. It reports CPU time, as other programs may share the core. Baselines in
+the same run: parsing the same messages as JSON, the least that any reader of the topics must do; and the join by pandas
+instead of DuckDB. No broker and no S3 take part.
 """
 
 import json
@@ -35,7 +35,7 @@ START = datetime(2026, 11, 27, tzinfo=UTC)
 
 
 class PartitionOffset(NamedTuple):
-    """As confluent_kafka's TopicPartition."""
+    """Like confluent_kafka's TopicPartition."""
 
     topic: str
     partition: int
@@ -44,7 +44,7 @@ class PartitionOffset(NamedTuple):
 
 
 class RecordedMessage(NamedTuple):
-    """As confluent_kafka's."""
+    """Like confluent_kafka's Message."""
 
     name: str
     number: int
@@ -139,7 +139,7 @@ def main() -> int:
         def record() -> None:
             while consumer.at < len(messages):
                 recorder.step()
-            recorder.step()  # what is full is written by the next step
+            recorder.step()  # full stretches are written by the next step
 
         parsing = taken(lambda: [json.loads(each.body) for each in messages])
         archiving = taken(record)

@@ -2,11 +2,11 @@
 
     images/loop/.venv/bin/python benchmarks/serving.py [--requests 2000] [--rounds 3] [--stack recommender]
 
-With `--stack` the model is that one's version in staging, and its address in the running stack is asked besides:
-through gateway, split and capture, on the machine that the clients are on. `make env` says where MLflow is.
-One run, one machine, one row per request. All servers run at once and are asked by turns: a busy machine is busy for
-each. MLServer runs in an environment that `uv` makes for it. The broker is librdkafka's own, in this process.
-Prints a Markdown table: the median of the rounds, and how many times as many answers as the named baseline.
+With `--stack` the model is that model's version in staging, and its address in the running stack is measured as well:
+through gateway, split and capture, on the clients' own machine. `make env` says where MLflow is. One run, one machine,
+one row per request. All servers run at once and are asked in turn, so that a busy machine is busy for each. MLServer
+runs in an environment that `uv` makes for it. The broker is librdkafka's own, in this process. Prints a Markdown table:
+the median of the rounds, and how many times as many answers as the named baseline.
 """
 
 import argparse
@@ -90,7 +90,7 @@ class Served:
         return Load(self.host, self.port, self.path, json.dumps(self.body).encode())
 
     def start(self, stack: ExitStack) -> None:
-        """Until it answers; it ends with the stack."""
+        """Starts the server and waits until it answers; it ends with the exit stack."""
         log = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
         process = subprocess.Popen(
             self.command, cwd=self.folder, env=os.environ | dict(self.environment), stdout=log, stderr=log
@@ -160,7 +160,7 @@ def mlflows(asked: AskedModel) -> Served:
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(asked.folder), "-p", str(port)]
     body = {"dataframe_split": {"columns": asked.columns, "data": [asked.row]}}
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # of uvicorn, which it calls by name
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # uvicorn's folder, which it calls by name
     return Served(
         "MLflow's scoring server",
         [*command, "--env-manager", "local"],
@@ -252,7 +252,7 @@ def main() -> None:
 
 
 def measure(servers: list[Served], clients: int, requests: int, rounds: int, bare: Callable[[], object]) -> None:
-    """By turns: the bare model, then each server, and that again."""
+    """In turn: the bare model, then each server, and again."""
     rates: dict[str, list[float]] = {}
     loads = {server.name: server.load() for server in servers}
     alone: list[float] = []

@@ -1,7 +1,7 @@
 """False retrains in a year, and the delay under a drift: `python3 -m benchmarks.simulate`, in the loop's environment.
 
-What the settings mean, before they run. Virtual time, the detector's statistics and the cooldown's decision: a year of
-predictions takes seconds.
+Shows what settings mean before they are used. In virtual time, with the detector's statistics and the cooldown's
+decision: a year of predictions takes seconds.
 """
 
 import argparse

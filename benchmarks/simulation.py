@@ -102,7 +102,7 @@ class RuleOutcome:
 
 
 def retrain(scenario: Scenario, drifted: NDArray[np.bool_], step_seconds: float) -> RuleOutcome:
-    """Put the events of (looks, features) through the two holds of the cooldown, in virtual time."""
+    """Puts the events of (looks, features) through the two holds of the cooldown, in virtual time."""
     holds: dict[str, Hold] = {}
     model_hold: Hold | None = None
     retrains = refused = 0

@@ -1,8 +1,8 @@
 """What modules that are compiled into the image save at each start of a pod: `.venv/bin/python -m benchmarks.start`.
 
 Each command of the loop's image is imported in a new process, in the loop's environment: with the compiled modules that
-are there, and, the baseline, without any, as in an image that has none and a pod that can write none. In turn, after a
-round that compiles and warms the disk's cache. Prints medians of the processor time, and their ratio.
+are there, and, as the baseline, without any, as in an image that has none and a pod that can write none. Both take
+turns, after a round that compiles and warms the disk's cache. Prints medians of the processor time, and their ratio.
 """
 
 import os

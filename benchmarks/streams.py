@@ -1,7 +1,7 @@
 """The detector's verdict at each look at a stream of numbers, many looks at a time.
 
-The statistics are the detector's own, those of dependent rows included. What is not looked at here: columns that have
-broken, seasons, and other tests than KS.
+The statistics are the detector's own, those of dependent rows included. Not covered: broken columns, seasons, and tests
+other than KS.
 """
 
 import csv
@@ -35,7 +35,7 @@ class Compared:
     naive: Floats
     """P-values of the test alone."""
     p_values: Floats
-    """Raw, of the finite reference and of dependent rows; 1 where the rows are worth too few."""
+    """Raw p-values, for the finite reference and dependent rows; 1 where the rows are worth too few."""
     effective_rows: Floats
     blind: NDArray[np.bool_]
     """Whether the rows are worth too few for any verdict."""
@@ -95,13 +95,13 @@ def _looks(column: ReferenceColumn, settings: DriftSettings, values: Floats) -> 
 def autoregressive(rows: int, half_life: float, random: np.random.Generator) -> Floats:
     """A stationary normal process, (rows,): the correlation of two rows halves every `half_life` rows.
 
-    Half-life 0 are independent rows.
+    Half-life 0 means independent rows.
     """
     noise = random.standard_normal(rows)
     if half_life == 0:
         return noise
     kept = 0.5 ** (1 / half_life)
-    noise[1:] *= math.sqrt(1 - kept**2)  # the first row is drawn from what all of them are distributed as
+    noise[1:] *= math.sqrt(1 - kept**2)  # the first row is drawn from the distribution of all of them
     return np.asarray(lfilter([1.0], [1.0, -kept], noise))
 
 

@@ -1,4 +1,4 @@
-"""`python -m demo`: the parts of `make demo` that run beside the stack's own driver, each by itself.
+"""`python -m demo`: the parts of `make demo` that run outside the stack's driver, each a command of its own.
 
 External: the model's address, MLflow, Kafka, the cluster and the record, as the environment names them.
 """
@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def begin(given: argparse.Namespace) -> None:
-    """From the first row to a version that waits."""
+    """Plays from the first row to a version that waits."""
     events, versions = DriftEvents(given.model), SeenVersions(given.model)
     served = versions.production()
     if served is None:
@@ -47,7 +47,7 @@ def begin(given: argparse.Namespace) -> None:
 
 
 def rest(given: argparse.Namespace) -> None:
-    """From there to the last row."""
+    """Plays from there to the last row."""
     play, versions = kept(given.state), SeenVersions(given.model)
     play.approved = versions.production() == play.proposed
     _player(given, play, DriftEvents(given.model), versions).rest()
@@ -68,7 +68,7 @@ def _player(given: argparse.Namespace, play: Play, events: DriftEvents, versions
 
 
 def tell(given: argparse.Namespace) -> None:
-    """The table and the picture, from the record and MLflow."""
+    """Makes the table and the picture, from the record and MLflow."""
     play, record = kept(given.state), objects.folder(os.environ[Env.RECORD])
     deadline, asked = time.monotonic() + RECORDED_SECONDS, len(play.steps) * ROWS
     while len(rows := story.recorded(record, play)) < asked:
@@ -89,12 +89,12 @@ def _events(play: Play) -> str:
 
 
 def clear(given: argparse.Namespace) -> None:
-    """Takes the model out of MLflow, and its record away. It must have left the stack."""
+    """Removes the model from MLflow, and its record. It must have left the stack."""
     client = MlflowClient()
     for found in client.search_registered_models(f"name = '{given.model}'"):
         client.delete_registered_model(found.name)
     for experiment in client.search_experiments(filter_string=f"name = '{given.model}'"):
-        # What is deleted keeps its name, and the next demo needs it.
+        # A deleted experiment keeps its name, which the next demo needs.
         client.rename_experiment(experiment.experiment_id, f"{given.model} of a demo, {experiment.experiment_id}")
         client.delete_experiment(experiment.experiment_id)
     record = objects.folder(os.environ[Env.RECORD])

@@ -1,4 +1,4 @@
-"""The client's side: who asks for predictions at the model's address, and says later what became of them."""
+"""The client's side: it asks for predictions at the model's address, and later says what became of them."""
 
 import json
 import time
@@ -17,15 +17,15 @@ BATCH: Final = 50
 """Rows of a request."""
 CLIENTS: Final = 4
 PATIENCE: Final = 90.0
-"""Seconds in which a request is sent again."""
+"""Seconds for which a request is sent again."""
 
 
 class UnansweredError(Exception):
-    """The address has not answered for as long as anybody waits. One sentence."""
+    """The address has not answered for `PATIENCE` seconds. One sentence."""
 
 
 class AnsweredRows:
-    """What came back for some rows, in their order."""
+    """The answers to some rows, in their order."""
 
     def __init__(self, scores: Sequence[float], versions: Sequence[str]) -> None:
         self.scores, self.versions = list(scores), list(versions)
@@ -48,7 +48,7 @@ class ModelAddress:
         )
 
     def tell(self, outcomes: Sequence[int], name: str) -> None:
-        """Says what became of the rows of `ask`: it has come to Kafka when this returns."""
+        """Says what became of the rows of `ask`: Kafka has it when this returns."""
         said = [{"id": f"{name}-{at // BATCH:02}/{at % BATCH}", "outcome": each} for at, each in enumerate(outcomes)]
         _post(self._outcome, {"outcomes": said}, {})
 
@@ -59,7 +59,7 @@ class ModelAddress:
 
 
 def _post(url: str, body: Any, headers: dict[str, str]) -> tuple[Any, Any]:
-    """What 200 brings. Anything that may pass is tried again."""
+    """The answer with status 200. Anything that may pass is tried again."""
     sent = json.dumps(body).encode()
     deadline, problem = time.monotonic() + PATIENCE, ""
     while time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""The picture of the story: AUC by step of each way, and when the loop saw and did what."""
+"""The picture of the story: the AUC of each way by step, and what the loop saw and did when."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +16,7 @@ COLORS: Final = dict(zip(WAYS, ("#8a8f98", "#c98b2b", "#1f6feb"), strict=True))
 def draw(found: pd.DataFrame, play: Play, file: Path) -> None:
     """As SVG and as PNG beside each other."""
     mpl.use("svg")
-    from matplotlib import pyplot as plt  # noqa: PLC0415  # by the backend that was chosen
+    from matplotlib import pyplot as plt  # noqa: PLC0415  # with the backend chosen above
 
     figure, axes = plt.subplots(figsize=(9, 4.4), layout="constrained")
     shift = [number for number, name in phase(play).items() if name.startswith("shift")]

@@ -27,7 +27,7 @@ class StoppedError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Player:
-    """Who plays, and where."""
+    """The model that is played with, and the programs that watch it."""
 
     play: Play
     address: ModelAddress
@@ -37,7 +37,7 @@ class Player:
     namespace: str
     model: str
     seconds: float
-    """Of a step."""
+    """Seconds of a step."""
     say: Callable[[str], Any] = print
 
     def until_proposed(self) -> None:
@@ -49,7 +49,7 @@ class Player:
             raise StoppedError("all rows were played and no version waits: see the numbers above, and `make logs`")
 
     def rest(self) -> None:
-        """Plays what is left, and says what became of the last."""
+        """Plays what is left, and says what became of the last step."""
         while len(self.play.steps) < STEPS:
             self._step()
         self._tell()
@@ -121,7 +121,7 @@ class Player:
         self.play.keep()
 
     def _wait(self, training: SeenTraining) -> None:
-        """The clock stands until it has ended."""
+        """Stops the clock until the training has ended."""
         self.play.began[training.name] = len(self.play.steps) - 1
         self._tell()
         self.say(f"    training: {training.name}; the clock of the census stands meanwhile")

@@ -1,4 +1,4 @@
-"""What the loop does meanwhile, as anybody may see it: events of `ml.drift`, trainings, versions."""
+"""What the loop does meanwhile, as anyone can see it: events of `ml.drift`, trainings, versions."""
 
 import json
 import os
@@ -28,7 +28,7 @@ class DriftEvents:
         return self._consumer.get_watermark_offsets(TopicPartition(DRIFT_TOPIC, 0), timeout=30)[1]
 
     def since(self, offset: int) -> tuple[list[dict[str, Any]], int]:
-        """Those that tell of something, and the next offset."""
+        """The events that report something, and the next offset."""
         end, found = self.end(), list[dict[str, Any]]()
         self._consumer.assign([TopicPartition(DRIFT_TOPIC, 0, offset)])
         while offset < end and (message := self._consumer.poll(10)) is not None:
@@ -43,7 +43,7 @@ class DriftEvents:
             told = event["model"] == self._model and event["p_value"] < event["threshold"]
             return [event] if told and event["kind"] in (EventKind.DRIFT, EventKind.PERFORMANCE) else []
         except (ValueError, TypeError, KeyError):
-            return []  # whose else it is
+            return []  # another model's
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class SeenTraining:
     phase: str
     message: str
     trains: bool
-    """Whether its cooldown has let it train."""
+    """Whether its cooldown let it train."""
 
     @property
     def ended(self) -> bool:
@@ -62,7 +62,7 @@ class SeenTraining:
 
 
 def trainings(namespace: str, model: str) -> list[SeenTraining]:
-    """Those that events have started, the oldest first."""
+    """The trainings that events have started, oldest first."""
     config.load_kube_config()
     found: Any = client.CustomObjectsApi().list_namespaced_custom_object(
         "argoproj.io",
@@ -95,12 +95,12 @@ class SeenVersions:
         return None if found is None else str(found)
 
     def of(self, workflow: str) -> str | None:
-        """The version that a training made and the gate let pass."""
+        """The version of a training that passed the gate."""
         for each in self._client.search_model_versions(f"name = '{self._model}'"):
             if each.tags.get(Tag.WORKFLOW) == workflow and each.tags.get(Tag.GATE) == GateResult.PASSED:
                 return str(each.version)
         return None
 
     def gate(self, version: str) -> Mapping[str, Any]:
-        """What the gate wrote."""
+        """The gate's report."""
         return json.loads(self._client.get_model_version(self._model, version).tags.get(Tag.GATE_REPORT, "{}"))

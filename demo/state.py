@@ -1,4 +1,4 @@
-"""What a play remembers between its parts: an approval comes in between, from another program."""
+"""What a play remembers between its parts, as another program approves in between."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -6,25 +6,25 @@ from pathlib import Path
 from typing import Final
 
 FIRST_ROW: Final = 128_000
-"""Of the census from 2016 on: late in 2017, some 5,600 rows before the people in group quarters."""
+"""First row played, of the census from 2016 on: late in 2017, some 5,600 rows before the people in group quarters."""
 ROWS: Final = 1000
-"""Of a step: five days of the census."""
+"""Rows of a step: five days of the census."""
 STEPS: Final = 22
 MONTH: Final = 6
-"""Steps of a month: the census has some 5,800 rows a month."""
+"""Steps in a month: the census has some 5,800 rows a month."""
 
 
 @dataclass
 class PlayedStep:
-    """A thousand people who were asked about."""
+    """A thousand people for whom predictions were asked."""
 
     number: int
     began: float
     """Seconds since 1970."""
     in_group_quarters: float
-    """Their share."""
+    """Share of the people in group quarters."""
     told: bool = False
-    """Whether what became of them has been said."""
+    """Whether their outcomes have been sent."""
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Play:
 
     file: Path
     tag: str
-    """What the ids of its requests begin with."""
+    """Prefix of the ids of its requests."""
     served: str
     """The version in production when it began."""
     offset: int
@@ -48,7 +48,7 @@ class Play:
     proposed: str = ""
     """The version that waits; empty: none does."""
     approved: bool = False
-    """Whether somebody has put it into production."""
+    """Whether it was put into production."""
 
     @property
     def trained_after(self) -> int | None:

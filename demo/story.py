@@ -1,8 +1,8 @@
-"""The story in numbers: what was answered, read back from the record, and what two other ways would have answered.
+"""The story in numbers: the answers, read back from the record, and those that two other ways would have given.
 
 "Never retrained": the version that production began with, loaded from MLflow, answers every row of the record.
 "Monthly": each month a model is trained on the rows that the loop would have trained on then, and answers from the next
-step on where it is not worse on the rows held out, as by the gate.
+step on if it is not worse on the held-out rows, as for the gate.
 """
 
 import json
@@ -49,7 +49,7 @@ def recorded(record: ObjectFolder, play: Play) -> pd.DataFrame:
 
 
 def counterfactual(rows: pd.DataFrame, play: Play, model: str) -> pd.DataFrame:
-    """The same lines with what the other ways would have answered."""
+    """The same lines, with the answers of the other ways."""
     first: Any = mlflow.pyfunc.load_model(f"models:/{model}/{play.served}")
     never = np.asarray(first.predict(rows[data.FEATURES]))[:, 1]
     monthly, serving = np.array(never), Answering(lambda some: np.asarray(first.predict(some[data.FEATURES]))[:, 1])
@@ -66,7 +66,7 @@ def counterfactual(rows: pd.DataFrame, play: Play, model: str) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Answering:
-    """A model, by what it says of rows."""
+    """A model, by its answers to rows."""
 
     answer: Callable[[pd.DataFrame], NDArray[np.float64]]
 
@@ -82,7 +82,7 @@ def _scores(model: Pipeline) -> Callable[[pd.DataFrame], NDArray[np.float64]]:
 
 
 def phase(play: Play) -> Mapping[int, str]:
-    """Of each step: people in group quarters are most of it, or it is before or after those."""
+    """The phase of each step: most of its people live in group quarters, or it is before or after those."""
     shift = [each.number for each in play.steps if each.in_group_quarters > 0.5]
     first, last = min(shift), max(shift)
     trained = play.trained_after if play.trained_after is not None else last
@@ -95,7 +95,7 @@ def phase(play: Play) -> Mapping[int, str]:
 
 @dataclass(frozen=True)
 class Cell:
-    """An AUC with its standard error; None where too few rows say it."""
+    """An AUC with its standard error; None where there are too few rows."""
 
     found: measures.Measurement | None
 
@@ -104,7 +104,7 @@ class Cell:
 
 
 def table(rows: pd.DataFrame, play: Play) -> list[list[str]]:
-    """Lines of words: a head, and one for each way; for the version that waits, its share of the requests."""
+    """Lines of cells: a head, and one for each way; for the waiting version, on its share of the requests."""
     in_phase = rows["step"].map(dict(phase(play)))
     ways = {each: rows.assign(answer=rows[each]) for each in WAYS}
     if play.proposed and not play.approved:

@@ -221,7 +221,7 @@ def _serving(watched: Watched) -> list[Alert]:
 
 
 def _skew(here: str) -> str:
-    """Versions are a label where they are served, and the value where the registry is read: `count_values` converts it."""
+    """Versions are a label where they are served, a value where the registry is read: `count_values` converts it."""
     served = f"count by (namespace, model, slot, version) ({metrics.SERVED.name}{{{here}}})"
     known = f"group by (namespace, model) ({metrics.ALIAS_VERSION.name}{{{here}}})"
     named = (

@@ -1,9 +1,9 @@
 """Answers of people in Massachusetts to the American Community Survey, 2015 to 2018, in the order of its files.
 
 Data: US Census Bureau, public use microdata, as the Python package `nannyml` (Apache-2.0) carries it: 68,785 people of
-2015 and 208,892 of 2016 to 2018, 16 columns, and whether each was employed. In the files of 2017 and 2018 people in
-group quarters (dormitories, prisons, homes) stand together: some 11,000 rows, from the end of the one to the beginning
-of the other. The package's code never runs: its files are read where they lie.
+2015 and 208,892 of 2016 to 2018, 16 columns, and whether each was employed. Between the files of 2017 and 2018, people
+in group quarters (dormitories, prisons, homes) follow each other: some 11,000 rows, from the end of one to the
+beginning of the other. The package's code never runs: its files are read in place.
 """
 
 import importlib.util
@@ -18,7 +18,7 @@ FEATURES: Final = [
     "AGEP",  # age in years
     "SCHL",  # schooling
     "MAR",  # marital status
-    "RELP",  # relationship to whom the household is named after; 16 and 17: in group quarters
+    "RELP",  # relationship to the householder; 16 and 17: in group quarters
     "DIS",  # disability
     "ESP",  # employment of parents
     "CIT",  # citizenship
@@ -41,13 +41,13 @@ OUTCOME: Final = "@outcome"
 
 
 def first() -> pd.DataFrame:
-    """Who the service was made for: people of 2015 in households. Features and label."""
+    """The people for whom the service was made: those of 2015 in households. Features and label."""
     rows = _typed(pd.read_parquet(_file("reference")))
     return rows[~rows[HOUSEHOLD].isin(GROUP_QUARTERS)].reset_index(drop=True)
 
 
 def later() -> pd.DataFrame:
-    """Everybody of 2016 to 2018, in the order of the files."""
+    """All people of 2016 to 2018, in the order of the files."""
     rows = pd.read_parquet(_file("analysis")).merge(pd.read_parquet(_file("analysis_target")), on="id")
     return _typed(rows)
 
@@ -59,13 +59,13 @@ def given() -> pd.DataFrame | None:
 
 
 def split(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Training rows and held-out rows, of those that no loop has split: every fifth."""
+    """Training rows and held-out rows, where the loop has not split them: every fifth is held out."""
     held_out = rows.index % 5 == 0
     return rows[~held_out], rows[held_out]
 
 
 def _typed(rows: pd.DataFrame) -> pd.DataFrame:
-    """Age a number, all other columns codes: texts."""
+    """The rows with their types: age is a number, all other columns are codes, as texts."""
     codes = dict.fromkeys((each for each in FEATURES if each != AGE), "str")
     return rows[[*FEATURES, LABEL]].astype({AGE: "float64", LABEL: "int64"} | codes)
 

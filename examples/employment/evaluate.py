@@ -21,9 +21,9 @@ def main() -> None:
     output = Path(os.environ["ML_LOOP_OUTPUT"])
     outcome = rows[data.LABEL].to_numpy()
     (output / "metrics.json").write_text(json.dumps({"auc": float(roc_auc_score(outcome, score))}), "utf-8")
-    # By which the gate tells a difference from chance.
+    # The gate tells differences from chance by these rows.
     pd.DataFrame({"outcome": outcome, "prediction": score}).to_csv(output / "rows.csv", index=False)
-    if fresh is None:  # else the loop says it
+    if fresh is None:  # for fresh rows the loop says it
         digest = hashlib.sha256(rows.to_csv(index=False).encode()).hexdigest()
         (output / "data_fingerprint").write_text(digest, "utf-8")
 

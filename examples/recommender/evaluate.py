@@ -1,6 +1,6 @@
 """`python3 -m examples.recommender.evaluate`: the evaluate command of the contract, on the held-out households.
 
-`auc`: how often a product that was bought scores above one that was not. `hit_rate`: how often the product the
+`auc`: how often a product that was bought scores above one that was not. `hit_rate`: how often the product that the
 household bought is the first of its shelf. The rows are left, too, so that the gate can look at each kind of product.
 """
 

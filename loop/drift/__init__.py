@@ -1,4 +1,4 @@
-"""Drift: compare what a model is asked with what it was trained on, and say so on Kafka.
+"""Drift: compares what a model is asked with what it was trained on, and publishes the result to Kafka.
 
 Pure and without I/O: `statistics`, `settings`, `window`. With I/O: `reference` (MLflow), `detector` (Kafka), `health`
 (HTTP). Imported in two environments (the detector's has NumPy 1, pydantic 1 and MLflow 2): standard library, NumPy

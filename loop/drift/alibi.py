@@ -34,7 +34,7 @@ MOST_PERMUTATIONS = 100_000
 
 
 def make(settings: DriftSettings, columns: Sequence[ReferenceColumn]) -> "Univariate | Mmd":
-    """The test that the settings ask for, ready for windows as the columns place them."""
+    """The test that the settings ask for, ready for windows of values as the columns place them."""
     match settings.test:
         case DriftTest.KS:
             return Univariate(settings, columns, Library(columns))
@@ -43,7 +43,7 @@ def make(settings: DriftSettings, columns: Sequence[ReferenceColumn]) -> "Univar
 
 
 class Library:
-    """KSDrift of numbers and ChiSquareDrift of categories, column by column, made when they are first asked."""
+    """KSDrift for numbers and ChiSquareDrift for categories, column by column, each made when it is first asked."""
 
     def __init__(self, columns: Sequence[ReferenceColumn]) -> None:
         self._columns = columns
@@ -62,8 +62,8 @@ class Library:
 class Mmd:
     """MMDDrift: one p-value for all features, each scaled by the reference's mean and standard deviation.
 
-    A permutation tells nothing of rows that depend on each other, so only so many are compared as are independent:
-    every second, or every tenth. A value that is missing counts as the reference's mean, a category as one of so many
+    A permutation says nothing about rows that depend on each other, so only as many are compared as are independent:
+    every second, or every tenth. A missing value counts as the reference's mean, a category as one of several
     coordinates that are 0 or 1.
     """
 
@@ -84,7 +84,7 @@ class Mmd:
         return np.where(np.isinf(points), np.nan, points)
 
     def __call__(self, placed: Rows, elapsed: float) -> list[Outcome]:
-        """A first look with few permutations ends what is far from drift: it only takes rejections away."""
+        """A first look with few permutations ends what is far from drift: it can only remove rejections."""
         total = len(placed)
         inflated = max(column.inflation(values) for column, values in zip(self._columns, placed.T, strict=True))
         rows = self._points(placed[:: max(1, round(inflated))])
@@ -115,7 +115,8 @@ class MMDDriftNumpy(BaseMMDDrift):
         squared = cdist(self.x_ref, self.x_ref, "sqeuclidean")
         m = len(squared)
         middle = m + (m * m - m) // 2 - 1  # upstream's median: without the zeros of the diagonal
-        # Over half of the pairs equal, as rare categories do: one standard deviation instead of no distance at all.
+        # Where over half of the pairs are equal, as with rare categories: one standard deviation instead of no
+        # distance.
         self._two_variances = float(np.partition(squared, middle, axis=None)[middle]) or 1.0
         self._k_xx = self._kernel(squared)
 
@@ -128,7 +129,7 @@ class MMDDriftNumpy(BaseMMDDrift):
     def score(  # pyright: ignore[reportIncompatibleMethodOverride]  # upstream takes lists, of texts, too
         self, x: Rows, permutations: int = SCREEN
     ) -> tuple[float, float, float]:
-        """(p-value, MMD^2, MMD^2 above which it were drift); the same for the same window, whenever it is asked."""
+        """(p-value, MMD^2, MMD^2 above which it would be drift); always the same for the same window."""
         x_ref, x = self.preprocess(x)
         m, n = len(x_ref), len(x)
         k_xy = self.kernel_matrix(x_ref, x)
@@ -142,7 +143,7 @@ class MMDDriftNumpy(BaseMMDDrift):
 
 
 def _memberships(m: int, n: int, permutations: int, random: np.random.Generator) -> Iterator[Rows]:
-    """Random choices of n of m + n rows, as zeros and ones, some hundreds at a time."""
+    """Random choices of n of m + n rows, as zeros and ones, a few hundred at a time."""
     for start in range(0, permutations, 500):
         z = np.zeros((min(500, permutations - start), m + n), dtype=np.float32)
         chosen = np.argpartition(random.random(z.shape, dtype=np.float32), n - 1, axis=1)[:, :n]

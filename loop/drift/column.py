@@ -1,6 +1,6 @@
-"""One watched column of the reference: what its rows are worth, its bins, and whether a window of it has broken: pure.
+"""One watched column of the reference: what its rows are worth, its bins, and whether it is broken in a window. Pure.
 
-Numbers are compared by their order. What is no number has no order: there the shares of categories are compared.
+Numbers are compared by their order, other values by the shares of categories.
 """
 
 from collections.abc import Mapping
@@ -20,11 +20,11 @@ Floats = NDArray[np.float64]
 CHANCE: Final = 1e-6
 """A column is broken when it is less likely than this to hold one value only."""
 LEAST_SHARE: Final = 0.01
-"""Categories that fewer of the reference's rows have count as one, together with those that no row has."""
+"""Categories with a smaller share of the reference's rows count as one, together with those that no row has."""
 
 
 def filled(rows: Floats) -> Floats:
-    """What is missing as a value above all others: a distribution function counts it like any other."""
+    """Missing values as a value above all others, which a distribution function counts like any other."""
     return np.where(np.isnan(rows), np.inf, rows)
 
 
@@ -32,7 +32,9 @@ class ReferenceColumn:
     """The reference's values of one feature, in the training's order; NaN where there is none."""
 
     sets = 1
-    """How many differences of probabilities are bounded one by one; a distribution function's are bounded at once."""
+    """How many differences of probabilities are bounded one by one; those of a distribution function are bounded at
+    once.
+    """
 
     def __init__(self, values: Floats) -> None:
         self.values = self.placed(values)
@@ -40,11 +42,11 @@ class ReferenceColumn:
         self.sorted = np.sort(self.values)
         self._own = places(self.sorted, self.sorted)
         self.own_inflation = float(inflation_of(self.levels(self.places(self.values[None])), steady=True)[0])
-        """Rows of the reference for an independent one."""
+        """How many of the reference's rows are worth one independent row."""
         self.effective_rows = len(values) / self.own_inflation
 
     def placed(self, values: Floats) -> Floats:
-        """Values as they are compared: of one window, or of several."""
+        """Values of one window, or of several, as they are compared."""
         return filled(values)
 
     def coordinates(self, placed: Floats) -> Floats:
@@ -56,7 +58,7 @@ class ReferenceColumn:
         return places(self.sorted, placed)
 
     def levels(self, found: Places) -> Floats:
-        """The ranks of windows (k, n) by which their rows depend on each other."""
+        """The ranks of windows (k, n) by which the dependence of their rows is measured."""
         return ranks(len(self.sorted), found)
 
     def distances(self, placed: Floats, found: Places) -> Floats:  # noqa: ARG002  # categories need the values
@@ -64,14 +66,14 @@ class ReferenceColumn:
         return ks_distances(self._own, *cumulative_counts(len(self.sorted), found), found.below.shape[1])
 
     def inflation(self, placed: Floats) -> float:
-        """Rows of a window for an independent one: what the window shows, and not less than the reference did."""
+        """How many of a window's rows are worth one independent row: as the window shows, at least the reference's."""
         return max(self.own_inflation, float(inflation_of(self.levels(self.places(placed[None])))[0]))
 
     def broken(self, placed: Floats) -> str:
         """Why no model can learn from the column as it comes; empty where it can.
 
-        One value and no other, or none at all, is what a sensor, a join or a form says that has failed. A column that
-        often had that value may have it throughout by chance.
+        A failed sensor, join or form gives one value only, or none at all. A column that often had that value may have
+        it throughout by chance.
         """
         if not (placed == placed[0]).all():
             return ""
@@ -108,7 +110,7 @@ class ReferenceColumn:
 class CategoryColumn(ReferenceColumn):
     """A column whose values are categories, each a code: they are compared by their places, the most frequent first.
 
-    Behind the frequent ones are two places more: of the rare and the unseen ones, and of no value.
+    Two places follow the frequent ones: one for rare and unseen categories, one for no value.
     """
 
     def __init__(self, codes: Floats, labels: Mapping[float, str]) -> None:

@@ -1,7 +1,7 @@
-"""What the values of a prediction are called, and of which kind they are: the columns of the version that answered.
+"""The names and kinds of a prediction's values: the columns of the version that answered.
 
-Messages are lists. Which column a value is of is in the signature of the message's own version, and versions with other
-columns, or the same in another order, answer side by side: nothing is read by position across versions.
+Messages are lists. Only the signature of the message's own version says which column a value belongs to: versions with
+other columns, or the same ones in another order, answer side by side, so nothing is read by position across versions.
 """
 
 import logging
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 ASK_AGAIN_SECONDS: Final = 30.0
 MOST_UNKNOWN: Final = 20
-"""Versions that may be unknown at a time before no more are asked for: anybody can write a number into a message."""
+"""Versions that may be unknown at a time before no more are looked up: any client can write a number into a message."""
 _VERSION: Final = re.compile(r"[1-9][0-9]{0,9}")
 
 
@@ -32,7 +32,7 @@ class Kind(StrEnum):
     BOOLEAN = "boolean"
     TEXT = "text"
     OTHER = "other"
-    """Nothing that can be compared value by value: dates, lists, objects."""
+    """What cannot be compared value by value: dates, lists, objects."""
 
 
 _KINDS: Final = {
@@ -59,14 +59,14 @@ class Columns:
 
     kinds: Mapping[str, Kind]
     named: bool = True
-    """The signature names them. Else their names are those of the reference's header, by position."""
+    """Whether the signature names them. Otherwise the reference's header does, by position."""
 
     @classmethod
     def numbers(cls, names: tuple[str, ...]) -> "Columns":
         return cls(dict.fromkeys(names, Kind.NUMBER))
 
     def under(self, header: Sequence[str]) -> "Columns":
-        """The same by the names of a reference's header, where the signature has none."""
+        """The columns under the names of a reference's header, where the signature has none."""
         if self.named or len(header) != len(self.kinds):
             return self
         return Columns(dict(zip(header, self.kinds.values(), strict=True)))

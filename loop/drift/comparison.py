@@ -1,4 +1,6 @@
-"""A window against the references at hand: production's, and where that has drifted, the one that waits in staging."""
+"""A window against the available references: that of production and, where that finds drift, that of the version which
+waits in staging.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -36,7 +38,7 @@ class Side:
 
 
 class Comparison:
-    """The tests of one model. Each is made once for a reference, which takes longer than a window does."""
+    """The tests of one model. Each is made once for a reference, as that takes longer than comparing a window."""
 
     def __init__(self, settings: DriftSettings, columns: Callable[[str], Columns | None], make_test: MakeTest) -> None:
         self._settings, self._columns, self._make_test = settings, columns, make_test
@@ -87,12 +89,12 @@ class Comparison:
 
 
 def as_32_bits(rows: Rows, columns: Iterable[int]) -> Rows:
-    """Rows whose numbers in those columns are no finer than 32 bits, so that what was equal before a cast is again."""
+    """Rows with the numbers in those columns rounded to 32 bits, so that what was equal before a cast is so again."""
     return np.stack(as_32_bits_each(list(rows.T), columns), axis=1)
 
 
 def as_32_bits_each(values: Sequence[Rows], columns: Iterable[int]) -> list[Rows]:
-    """The same column by column, however long each is."""
+    """The same, column by column, whatever their lengths."""
     chosen = set(columns)
-    with np.errstate(over="ignore"):  # beyond 32 bits is above all others, like what is missing
+    with np.errstate(over="ignore"):  # what exceeds 32 bits is above all others, like a missing value
         return [each.astype(np.float32).astype(np.float64) if n in chosen else each for n, each in enumerate(values)]

@@ -22,11 +22,11 @@ class Outcome(NamedTuple):
     reason: str = ""
     """Why this is no drift, however small the p-value; empty: it may be."""
     effective_rows: float | None = None
-    """Independent rows that the window's are worth."""
+    """How many independent rows the window's rows are worth."""
     smallest: float | None = None
     """The least distance that would be drift of such a window."""
     needed: float | None = None
-    """Rows of a window that would show half a standard deviation; infinite where none would."""
+    """How many rows a window must have to show half a standard deviation; infinite where no number would do."""
 
 
 class Span(NamedTuple):
@@ -43,7 +43,9 @@ class Span(NamedTuple):
 
 
 def event_id(model: str, feature: str, reference_version: str, offsets: tuple[tuple[int, int], ...]) -> str:
-    """The same for the same window of the same feature against the same reference: a redelivery is no second event."""
+    """The same id for the same window of the same feature against the same reference: a redelivery is not a second
+    event.
+    """
     return hashlib.sha256(repr((model, feature, reference_version, offsets)).encode()).hexdigest()[:EVENT_ID_LENGTH]
 
 
@@ -79,10 +81,10 @@ def drifted(outcomes: list[Outcome], elapsed: float, settings: DriftSettings) ->
 def known(
     found: list[Outcome], beside: list[Outcome], version: str, elapsed: float, settings: DriftSettings
 ) -> list[Outcome]:
-    """What was found, with the drift that `version` was trained on said to be known.
+    """What was found, with the drift that `version` was trained on marked as known.
 
-    `beside` are the same tests against that version's reference. It knows a window when its test would have seen a
-    distance like the one to production, and sees none: a test that cannot see explains nothing.
+    `beside` are the same tests against that version's reference. The version knows a window if its test could have seen
+    a distance like the one to production, and sees none: a test that cannot see explains nothing.
     """
     tests = len(found)
     return [
@@ -113,7 +115,9 @@ def _published(outcome: Outcome, tests: int, elapsed: float, settings: DriftSett
 
 
 def sight(outcomes: list[Outcome]) -> str:
-    """What waits for an approval, and what tests like the last window's can see: the smallest shift, and where none."""
+    """What waits for an approval, and what tests like the last window's can see: the smallest shift, or that they see
+    none.
+    """
     waits = [f"{each.feature} has drifted, but {each.reason}" for each in outcomes if each.kind is EventKind.KNOWN]
     closed = [each for each in outcomes if each.reason and each.kind is not EventKind.KNOWN]
     seen = {each.feature: each.smallest for each in outcomes if each.smallest is not None and each not in closed}
@@ -131,7 +135,7 @@ def sight(outcomes: list[Outcome]) -> str:
 
 
 def _half_sigma(outcomes: list[Outcome]) -> list[str]:
-    """Where 0.5 sigma goes unseen: the window that would see it, or that none would beside this reference."""
+    """Where 0.5 sigma goes unseen: the window that would show it, or that none would with this reference."""
     needed = {
         each.feature: each.needed
         for each in outcomes

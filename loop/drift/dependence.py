@@ -16,11 +16,11 @@ from loop.drift.statistics import Places
 Floats = NDArray[np.float64]
 
 BLOCKS: Final = 16
-"""Parts of a sample whose means are compared with each other."""
+"""The number of parts of a sample whose means are compared with each other."""
 CLEAR: Final = 2.0
 """The means of so few blocks differ by up to this much by chance."""
 LEAST_EFFECTIVE: Final = 25.0
-"""Dependent rows worth fewer show so little of their own dependence that nothing can be said of them."""
+"""Dependent rows that are worth fewer show too little of their own dependence for any verdict."""
 
 
 def ranks(reference_rows: int, found: Places) -> Floats:
@@ -29,12 +29,12 @@ def ranks(reference_rows: int, found: Places) -> Floats:
 
 
 def inflation(scores: Floats, *, steady: bool = False) -> Floats:
-    """Rows for one independent row, at least 1: (k,) from scores of rows in their order, (k, n).
+    """How many rows are worth one independent row, at least 1: (k,) from scores of rows in their order, (k, n).
 
-    The largest of two estimates. The first is that of a process whose rows depend on the one before only, from its
-    correlation with the bias of small samples taken away (Marriott & Pope 1954) and one standard error added. The
-    second takes any process: variance of the means of blocks, from the differences between neighbours (von Neumann
-    1941), as a drift that begins within a window makes one large difference, and not one for each pair. A `steady`
+    The largest of two estimates. The first is that of a process whose rows depend only on the row before, from its
+    correlation, corrected for the bias of small samples (Marriott & Pope 1954) and with one standard error added. The
+    second holds for any process: variance of the means of blocks, from the differences between neighbours (von Neumann
+    1941), as a drift that begins within a window makes one large difference instead of one for each pair. A `steady`
     sample has no drift in it: there the means are compared with each other, which sees slower processes.
     """
     n = scores.shape[-1]
@@ -60,7 +60,7 @@ def inflation_of(level: Floats, *, steady: bool = False) -> Floats:
 
 
 def too_dependent(rows: int, inflated: ArrayLike) -> NDArray[np.bool_]:
-    """Whether so many rows are worth too few for any verdict."""
+    """Whether these rows are worth too few for any verdict."""
     inflated = np.asarray(inflated, dtype=float)
     return (inflated > 2) & (rows / inflated < LEAST_EFFECTIVE)
 

@@ -80,7 +80,7 @@ class Detector:
         self.last_step = clock()
 
     def assigned(self, consumer: Any, partitions: list[Any]) -> None:
-        """Start at the bookmarks of the partitions given; what was open is read again."""
+        """Start at the bookmarks of the assigned partitions; what was open is read again."""
         marks = {}
         for kept in consumer.committed(partitions, timeout=30.0):
             if kept.offset < 0:
@@ -99,7 +99,7 @@ class Detector:
         self._windows = Windows(self._settings.stride, self._settings.looks)
 
     def step(self, timeout: float = 0.5) -> float:
-        """Read what there is, at most 1000 messages, and close the windows that are complete.
+        """Read what there is, at most 1000 messages, and close complete windows.
 
         Returns the seconds until the next step.
         """
@@ -124,7 +124,7 @@ class Detector:
         return 0.0
 
     def alive(self) -> tuple[bool, str]:
-        """Not alive when reading or comparing has hung; a broker or an MLflow that is away is no reason to restart."""
+        """Not alive when reading or comparing hangs; a broker or an MLflow that is away is no reason to restart."""
         still = self._clock() - self.last_step
         return still < STUCK_SECONDS, f"last read {still:.0f} s ago"
 
@@ -167,7 +167,7 @@ class Detector:
     def _compare(self, windows: Windows) -> list[bytes]:
         reference = self._watcher.reference
         assert reference is not None  # noqa: S101  # rows are parsed with it
-        rows = sorted(windows.rows, key=lambda row: row.at)  # partitions come in any order between them
+        rows = sorted(windows.rows, key=lambda row: row.at)  # partitions come in any order
         times = [row.at for row in rows]
         start, end = times[0], times[-1]
         horizon = windows.horizon(self._clock() + CLOCK_SKEW)
@@ -188,7 +188,7 @@ class Detector:
         return [event.encode() for event in found]
 
     def _note(self, outcomes: list[Outcome], waiting: str) -> None:
-        """What of it is known to the version that waits, which columns have broken, and how little it can see."""
+        """Logs which drift the waiting version knows, which columns are broken, and how little the test can see."""
         for outcome in outcomes:
             waits = outcome.kind is EventKind.KNOWN
             metrics.KNOWN_BY.labels(self._model, outcome.feature).set(float(waiting) if waits else 0)

@@ -1,4 +1,4 @@
-"""The last looks, kept for the page that draws them: counts by bin, and no rows."""
+"""The last looks, kept for the page that draws them: counts by bin, not rows."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The reference that predictions are compared with: rows that a training kept, read column by column: pure.
+"""The reference that predictions are compared with: the rows that a training kept, read column by column. Pure.
 
 A training whose data has seasons keeps more files beside `reference/window.csv`: `reference/month-01.csv` to
 `month-12.csv`, or `reference/weekday-1.csv` (Monday) to `weekday-7.csv`, with the same header; a season without a file
@@ -37,13 +37,13 @@ class Reference:
 
     version: str
     columns: Columns
-    """Those of a prediction."""
+    """The columns of a prediction."""
     rows: Mapping[str, Sequence[NDArray[np.float64]]]
     """Season -> the watched features' values, in the training's order. `ALWAYS` is there. NaN: no value."""
     answers: Kind = Kind.NUMBER
     """Kind of the model's answers, where they are watched."""
     labels: Mapping[float, str] = field(default_factory=dict[float, str])
-    """What the codes of texts stand for."""
+    """The texts that codes stand for."""
 
     def season(self, wanted: str) -> str:
         return wanted if wanted in self.rows else ALWAYS
@@ -126,7 +126,7 @@ def _values(lines: list[list[str]], at: int, kind: Kind, name: str, where: str) 
 
 
 def _answers(version: str, text: str | None) -> tuple[Kind, list[Any]]:
-    """The kind of a version's answers to its reference rows, and each of them."""
+    """The kind of a version's answers to its reference rows, and the answers themselves."""
     where = f"The {ANSWERS_ARTIFACT} of version {version}"
     if text is None:
         raise BadReferenceError(

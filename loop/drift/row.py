@@ -18,7 +18,7 @@ from loop.drift.values import READERS, Read, read_number
 CLOCK_SKEW: Final = 300.0
 """Seconds that a row's `at` may be ahead of the detector's clock."""
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
-"""What is said to be older was dated by no clock that is set: 1970 is one that has just been switched on."""
+"""The earliest believable time: an older one comes from a clock that is not set, such as 1970 after switching on."""
 _NUMBERS: Final = frozenset({float, int})
 
 
@@ -27,7 +27,7 @@ class MalformedError(ValueError):
 
 
 class UnknownVersionError(ValueError):
-    """A prediction of a version whose columns are unknown, or are not those that are watched; the text says which."""
+    """A prediction of a version whose columns are unknown, or lack a watched one; the text says which."""
 
 
 class Row(NamedTuple):
@@ -35,12 +35,12 @@ class Row(NamedTuple):
 
     at: float
     features: tuple[float, ...]
-    """Codes where the column is no number; NaN where there is no value, or none of the column's kind."""
+    """Codes where the column is not a number; NaN where there is no value, or none of the column's kind."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a version has the watched features, and how each is read. Behind its columns stands its answer."""
+    """Where a version has the watched features, and how each is read. Its answer follows its columns."""
 
     width: int
     readers: tuple[tuple[int, Read], ...]
@@ -55,12 +55,12 @@ class Layout:
 
     @cached_property
     def _numbers(self) -> tuple[int, ...]:
-        """Positions where all that is watched are numbers; else none."""
+        """The positions, if all that is watched are numbers; else none."""
         plain = all(read is read_number for _, read in self.readers)
         return tuple(position for position, _ in self.readers) if plain else ()
 
     def read(self, values: list[Scalar]) -> tuple[float, ...]:
-        """The watched ones of a row's values with the answer behind them; rows of finite numbers, the most, at once."""
+        """The watched ones of a row's values and its answer; rows of finite numbers, which most are, at once."""
         if self._numbers:
             found = [values[position] for position in self._numbers]
             if _NUMBERS.issuperset(map(type, found)):
@@ -79,7 +79,7 @@ class Layouts:
         self._kinds, self._columns = kinds, columns
         self._known: dict[str, Layout] = {}
         self.singles = frozenset(n for n, kind in enumerate(kinds.values()) if kind is Kind.SINGLE)
-        """Features that the reference, or some version, has in 32 bits."""
+        """Features that the reference or a version has in 32 bits."""
 
     def __call__(self, version: str) -> Layout | None:
         if version in self._known:
@@ -119,7 +119,7 @@ def parse(value: bytes | None, model: str, layout: Callable[[str], Layout | None
 
 
 def _loads(value: bytes) -> Any:
-    """Like `json.loads`, which decides where orjson, five times faster, takes neither NaN nor half a character."""
+    """Like `json.loads`, which decides in the cases that orjson, five times faster, refuses: NaN, half a character."""
     try:
         return orjson.loads(value)
     except orjson.JSONDecodeError:

@@ -22,10 +22,10 @@ YEAR: Final = 365.25 * 24 * 3600.0
 """Seconds."""
 
 HALF_SIGMA: Final = 0.5
-"""The shift, in standard deviations, that what a window can see is told by."""
+"""The shift, in standard deviations, by which it is said what a window can see."""
 
 BAD_REFERENCE: Final = 0.05
-"""Share of references that may be so unlucky a draw that they break the dial."""
+"""Share of references that may be such unlucky draws that they exceed the accepted rate."""
 
 
 def histograms(bins: NDArray[Any], reference_rows: int) -> Counts:
@@ -35,14 +35,14 @@ def histograms(bins: NDArray[Any], reference_rows: int) -> Counts:
 
 
 class Places(NamedTuple):
-    """Where values are among those of a sorted reference: how many of it are below each, and how many at most it."""
+    """Where values are in a sorted reference: how many of its values are below each, and how many at most."""
 
     below: NDArray[np.intp]
     at_most: NDArray[np.intp]
 
 
 def places(reference: Floats, values: Floats) -> Places:
-    """Takes values of any shape. The search takes most of a look's time: values without ties are sought once.
+    """Places values of any shape. The search takes most of a look's time, so values without ties are searched once.
 
     Where none is tied, both are the same array.
     """
@@ -90,7 +90,7 @@ def ks_p_value(distance: ArrayLike, reference_rows: int, rows: int) -> Floats:
 
 
 def allowance(reference_rows: ArrayLike, features: int, sets: ArrayLike = 1) -> Floats:
-    """How far a reference may be from the truth in any of the features, but for the unluckiest `BAD_REFERENCE`.
+    """How far a reference may be from the truth in any of the features, except the unluckiest `BAD_REFERENCE`.
 
     `sets` is 1 for a distribution function, and for shares the number of categories, bounded one by one.
     """
@@ -101,7 +101,7 @@ def allowance(reference_rows: ArrayLike, features: int, sets: ArrayLike = 1) -> 
 def reference_p_value(
     distance: ArrayLike, reference_rows: ArrayLike, rows: ArrayLike, features: int, sets: ArrayLike = 1
 ) -> Floats:
-    """Largest p-value of a distance over all references but the unluckiest `BAD_REFERENCE` of them.
+    """Largest p-value of a distance over all references except the unluckiest `BAD_REFERENCE` of them.
 
     One reference serves a year of windows, so its own sampling error returns in each of them: averaged over
     references the two-sample p-value is right, but an unlucky reference would trigger many times. Massart's bound,
@@ -115,7 +115,7 @@ def reference_p_value(
     return np.minimum(1.0, ways * np.exp(-2 * np.asarray(rows, dtype=float) * own**2))
 
 
-def smallest_distance(  # noqa: PLR0917  # those of reference_p_value, and what the level is made of
+def smallest_distance(  # noqa: PLR0917  # the arguments of reference_p_value, and what the level depends on
     settings: DriftSettings,
     reference_rows: ArrayLike,
     rows: ArrayLike,
@@ -123,7 +123,7 @@ def smallest_distance(  # noqa: PLR0917  # those of reference_p_value, and what 
     elapsed: float,
     sets: ArrayLike = 1,
 ) -> Floats:
-    """The least distance that is published as drift of a window; 1 or more where none can be.
+    """The least distance of a window that is published as drift; 1 or more where none can be.
 
     Rows are effective ones: `reference_p_value` and `alpha` solved for the distance.
     """
@@ -134,7 +134,7 @@ def smallest_distance(  # noqa: PLR0917  # those of reference_p_value, and what 
     return np.maximum(settings.min_effect, allowance(reference_rows, features, sets) + own)
 
 
-def rows_needed(  # noqa: PLR0917  # those of smallest_distance, turned around
+def rows_needed(  # noqa: PLR0917  # the arguments of smallest_distance, inverted
     settings: DriftSettings,
     reference_rows: ArrayLike,
     inflated: ArrayLike,
@@ -144,8 +144,8 @@ def rows_needed(  # noqa: PLR0917  # those of smallest_distance, turned around
 ) -> Floats:
     """Rows of a window that would show a shift of half a standard deviation as drift; infinite where none would.
 
-    Of use where the window is smaller: a larger one is looked at more seldom and may spend more on each look, so that
-    so many rows are enough, and a few less may be.
+    Of use where the window is smaller: a larger one is looked at less often and may spend more on each look, so that
+    many rows suffice, and slightly fewer may.
     """
     shown = 2 * ndtr(HALF_SIGMA / 2) - 1
     level = float(alpha(settings, features, elapsed))
@@ -157,7 +157,7 @@ def rows_needed(  # noqa: PLR0917  # those of smallest_distance, turned around
 
 
 def deviations(distance: ArrayLike) -> Floats:
-    """The shift of a normal feature's mean, in standard deviations, whose KS distance it is."""
+    """The shift of a normal feature's mean, in standard deviations, that has this KS distance."""
     return 2 * ndtri((1 + np.minimum(1.0, np.asarray(distance, dtype=float))) / 2)
 
 
@@ -178,9 +178,9 @@ def alpha(settings: DriftSettings, tests: int, elapsed: ArrayLike) -> Floats:
 def adjusted_p_value(
     p_value: ArrayLike, effect: ArrayLike, tests: int, elapsed: ArrayLike, settings: DriftSettings
 ) -> Floats:
-    """P-value to publish: below `settings.p_value` exactly when `p_value` is below `alpha` and the effect matters.
+    """The p-value to publish: below `settings.p_value` exactly when `p_value` is below `alpha` and the effect matters.
 
-    Bonferroni's multiplication turned around: p * threshold / alpha, at most 1; 1 below the effect floor, and 1 when
+    Bonferroni's multiplication, inverted: p * threshold / alpha, at most 1; 1 below the effect floor, and 1 when
     no time has passed. Monotone in p, never smaller than p, always a number that JSON can carry.
     Source of adjusted p-values: Wright (1992), Biometrics 48(4).
     """

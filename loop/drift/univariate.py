@@ -14,7 +14,7 @@ from loop.drift.statistics import reference_p_value, rows_needed, smallest_dista
 
 
 class Confirmed(NamedTuple):
-    """What the library's own test says of a column."""
+    """What the library's own test says about a column."""
 
     distance: float
     p_value: float
@@ -25,11 +25,11 @@ Confirm = Callable[[int, Floats], Confirmed]
 
 
 class Univariate:
-    """A test for each column. Each is looked at by the bound of its kind, which is cheap and nearly always the larger
-    p-value; where that would be drift, the library's own test is asked, and the larger of both is said.
+    """A test for each column. Each is judged by the bound of its kind, which is cheap and nearly always the larger
+    p-value. Where that would be drift, the library's own test is asked, and the larger of both counts.
 
-    What is missing counts as a value above all others, or as a category of its own, so that a share of missing values
-    that changes is a distance like any other, in the same test.
+    Missing values count as a value above all others, or as a category of their own, so that a changing share of them is
+    a distance like any other, in the same test.
     """
 
     def __init__(self, settings: DriftSettings, columns: Sequence[ReferenceColumn], confirm: Confirm) -> None:
@@ -39,7 +39,7 @@ class Univariate:
         self._inflations = np.array([column.own_inflation for column in columns])
 
     def __call__(self, placed: Floats, elapsed: float) -> list[Outcome]:
-        """`placed` is a window as `ReferenceColumn.placed` has it: (n, columns)."""
+        """`placed` is a window as `ReferenceColumn.placed` returns it: (n, columns)."""
         columns, total, tests = self._columns, len(placed), len(self._columns)
         windows = list(np.ascontiguousarray(placed.T)[:, None])
         found = [column.places(values) for column, values in zip(columns, windows, strict=True)]

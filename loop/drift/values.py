@@ -1,6 +1,7 @@
-"""Values of a prediction, and cells of a reference, as the comparison takes them: numbers, or codes of what is none.
+"""Values of a prediction, and cells of a reference, as the comparison takes them: numbers, or codes for other values.
 
-A text's code is its hash: the same in every reference and for every version, so that rows outlive a change of either.
+A text's code is its hash: it is the same in every reference and for every version, so that rows outlive a change of
+either.
 """
 
 import hashlib
@@ -16,18 +17,18 @@ from loop.drift.column import CategoryColumn, ReferenceColumn
 from loop.drift.columns import Kind
 
 Read = Callable[[object], float]
-"""A value of a message as it is compared."""
+"""Reads a message's value as it is compared."""
 
 MISSING: Final = math.nan
 LONGEST: Final = 100
-"""Characters of a text that tell it from others."""
+"""How many characters of a text tell it from others."""
 _MOST_CODES: Final = 10_000
-"""Texts whose codes are kept at a time: anybody can write texts."""
+"""How many texts' codes are kept at a time: any client can write texts."""
 _codes: dict[str, float] = {}
 
 
 def code(text: str) -> float:
-    """A text's: 48 bits, which a float holds, so that a thousand texts share one once in a billion columns."""
+    """A text's code: 48 bits, which a float holds. Of a thousand texts two share one in one of a billion columns."""
     text = text[:LONGEST]
     found = _codes.get(text)
     if found is None:
@@ -48,12 +49,12 @@ def read_boolean(value: object) -> float:
 
 
 def read_text(value: object) -> float:
-    """An empty text is none: a CSV file does not tell them apart."""
+    """An empty text counts as missing: a CSV file does not tell them apart."""
     return code(value) if isinstance(value, str) and value else MISSING
 
 
 def read_presence(value: object) -> float:
-    """Reads a value that can be compared with nothing: only whether it is there."""
+    """Reads of a value that cannot be compared only whether it is there."""
     return MISSING if value is None or value == "" else 1.0
 
 
@@ -70,7 +71,7 @@ _BOOLEANS: Final = {"true": True, "1": True, "1.0": True, "false": False, "0": F
 
 
 def cell(kind: Kind, text: str) -> Any:
-    """What a cell of CSV stands for, as pandas writes it. Raises ValueError where its kind does not take it."""
+    """The value of a CSV cell as pandas writes it. Raises ValueError where it is not of the kind."""
     if not text or kind in {Kind.TEXT, Kind.OTHER}:
         return text or None
     if kind is not Kind.BOOLEAN:

@@ -1,7 +1,7 @@
 """Where a model's reference comes from: the rows that a training run kept in MLflow.
 
-The run of the version in `production` counts, of `staging` before there is one; that of a version which waits in
-`staging` is kept, too.
+The run of the version in `production` counts; before there is one, that of `staging`. The reference of a version that
+waits in `staging` is kept, too.
 """
 
 import csv
@@ -25,7 +25,7 @@ ANSWERS: Final = PurePosixPath(ANSWERS_ARTIFACT).name
 
 
 def aliases_of(client: Any, model: str) -> Mapping[str, str]:
-    """Alias -> version; none of a model that is not registered. Raises when MLflow fails."""
+    """Alias -> version; empty for a model that is not registered. Raises when MLflow fails."""
     from mlflow.exceptions import MlflowException  # noqa: PLC0415  # seconds to import, and not needed to test the rest
 
     try:
@@ -51,8 +51,9 @@ def fetch(client: Any, model: str, version: str, features: tuple[str, ...]) -> R
 
 
 def columns_of(client: Any, model: str, version: str) -> Columns | None:
-    """The columns of any version. Without a signature they are its reference's, which training has compared; where the
-    signature has no names they are called as in the reference."""
+    """The columns of any version. Without a signature they are those of its reference, which training has compared;
+    where the signature has no names, the reference names them.
+    """
     found = _signature(client, model, version)
     if found is not None and found.named:
         return found
@@ -64,7 +65,9 @@ def columns_of(client: Any, model: str, version: str) -> Columns | None:
 
 
 def _signature(client: Any, model: str, version: str) -> Columns | None:
-    """None where the version's model has no signature, or MLflow does not hand it out; raises while MLflow is away."""
+    """The signature; None where the version's model has none, or MLflow does not hand it out. Raises while MLflow is
+    away.
+    """
     from mlflow.exceptions import MlflowException  # noqa: PLC0415
     from requests import HTTPError  # noqa: PLC0415
 
@@ -97,7 +100,7 @@ def _texts(client: Any, version: Any) -> dict[str, str]:
 
 
 class Watcher:
-    """Keeps the newest reference at hand, in a thread, so that a slow MLflow never stops the reading of predictions."""
+    """Keeps the newest reference ready, in a thread, so that a slow MLflow never stops the reading of predictions."""
 
     def __init__(self, client: Any, model: str, features: tuple[str, ...]) -> None:
         self._client, self._model, self._features = client, model, features
@@ -105,12 +108,12 @@ class Watcher:
         self._stopped = threading.Event()
         self.reference: Reference | None = None
         self.waiting: Reference | None = None
-        """That of a version in staging which is newer than production, and waits for its approval."""
+        """The reference of a version in staging that is newer than production and waits for approval."""
         self._unusable = ""
         self.problem = "has not asked MLflow yet"
-        """What is wrong with the reference at hand, in words; empty when nothing is."""
+        """What is wrong with the current reference, in words; empty when nothing is."""
         self.aliases: Mapping[str, str] | None = None
-        """Alias -> version, as MLflow last said; None: it has not answered yet."""
+        """Alias -> version, by MLflow's last answer; None: it has not answered yet."""
 
     @property
     def version(self) -> str | None:
@@ -120,25 +123,25 @@ class Watcher:
 
     @property
     def waiting_version(self) -> str | None:
-        """The version in `staging`, where it is newer than `production`: after a rollback it waits for nothing."""
+        """The version in `staging`, where it is newer than `production`: after a rollback it does not wait."""
         known = self.aliases or {}
         production, staging = known.get(Alias.PRODUCTION), known.get(Alias.STAGING)
         return staging if production and staging and int(staging) > int(production) else None
 
     @property
     def no_version(self) -> bool:
-        """MLflow answered, and the model has no version in production or staging yet."""
+        """Whether MLflow has answered that the model has no version in production or staging yet."""
         return self.aliases is not None and self.version is None
 
     def columns(self, version: str) -> Columns | None:
-        """Those of a version that has answered; None: unknown, for now. Asks MLflow about each version once."""
+        """The columns of a version that has answered; None: unknown, for now. Asks MLflow about each version once."""
         for reference in (self.reference, self.waiting):
             if reference is not None and version == reference.version:
                 return reference.columns
         return self._versions.columns(version)
 
     def refresh(self) -> None:
-        """Ask MLflow once. Keeps the reference there is when it cannot be asked, or gives none that can be used."""
+        """Ask MLflow once. Keeps the current reference when MLflow cannot be asked, or has none that can be used."""
         try:
             self.aliases = aliases_of(self._client, self._model)
             version = self.version
@@ -161,7 +164,9 @@ class Watcher:
         return found
 
     def _of_staging(self) -> Reference | None:
-        """None also where it cannot be used: then no drift is known to it, and each is published."""
+        """The reference of staging; None also where it cannot be used: then it knows no drift, and all drift is
+        published.
+        """
         version = self.waiting_version
         if version is None or version == self._unusable:
             return None

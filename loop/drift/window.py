@@ -1,4 +1,4 @@
-"""Sliding windows over Kafka partitions, pure: each look has the same rows whatever restarts and redeliveries do.
+"""Sliding windows over Kafka partitions, pure: each look has the same rows, whatever is restarted or redelivered.
 
 The stream is cut into steps of so many rows, and a look is about the last few steps. What survives a restart is one
 bookmark per partition, stored with the group's committed offset: where the oldest step starts that the next look needs,
@@ -40,7 +40,7 @@ class Bookmark(NamedTuple):
             horizon, end, steps = state.get("horizon"), state.get("end"), state.get("steps", [])
         except (ValueError, AttributeError, RecursionError):
             return cls(offset)
-        # A bookmark is no more to be believed than a message: a horizon that is no time would silence the detector.
+        # A bookmark is believed no more than a message: a horizon that is not a time would silence the detector.
         timely = isinstance(horizon, int | float) and not isinstance(horizon, bool) and math.isfinite(horizon)
         counted = isinstance(steps, list) and all(type(step) is int and step >= 0 for step in steps)
         ends = tuple(offset + step for step in steps) if counted and steps == sorted(steps) else ()
@@ -48,11 +48,11 @@ class Bookmark(NamedTuple):
 
     @property
     def ends(self) -> tuple[int, ...]:
-        """First offsets of each step whose messages are known already."""
+        """The first offset of each step whose messages are known already."""
         return self.steps if self.end is None else (*self.steps, self.end)
 
     def after(self, low: int) -> "Bookmark":
-        """The same where what is below `low` is gone from Kafka."""
+        """The bookmark when everything below `low` is gone from Kafka."""
         return self if low <= self.start else self._replace(start=low, steps=tuple(max(s, low) for s in self.steps))
 
 
@@ -62,7 +62,7 @@ class Windows:
 
     step: int
     looks: int = 1
-    """Steps that a window has."""
+    """Steps in a window."""
     bookmarks: dict[int, Bookmark] = field(default_factory=dict)
     kept: list[list[Row]] = field(default_factory=list)
     """Rows of the complete steps, the oldest first."""
@@ -80,16 +80,16 @@ class Windows:
 
     @property
     def rows(self) -> list[Row]:
-        """Those of the window that ends with the open step."""
+        """The rows of the window that ends with the open step."""
         return [row for step in (*self.kept, self.open) for row in step]
 
     @property
     def full(self) -> bool:
-        """Whether the open step ends a look: the first steps of all do not."""
+        """Whether the open step ends a look: the very first steps do not."""
         return len(self.kept) >= self.looks - 1 or any(mark.end is not None for mark in self.bookmarks.values())
 
     def horizon(self, latest: float) -> float | None:
-        """The newest of the bookmarks; `latest` is what no clock of today may have passed.
+        """The newest horizon of the bookmarks; `latest` is what no correct clock can have passed.
 
         A horizon beyond it was set while the clock was wrong, and until then every look would spend nothing.
         """
@@ -129,7 +129,7 @@ class Windows:
         return max(self._next.get(partition, 0), self.bookmarks[partition].start)
 
     def keep(self) -> bool:
-        """Close the open step where it was complete before a restart: nothing is to be said or committed of it."""
+        """Close the open step if it was complete before a restart: nothing is to be published or committed for it."""
         if all(len(self.kept) >= len(mark.steps) for mark in self.bookmarks.values()):
             return False
         self._keep()
@@ -166,14 +166,14 @@ class Windows:
 
 
 def _even(mark: Bookmark, steps: int, *, interrupted: bool) -> Bookmark:
-    """The bookmark with as many steps as the others: of a partition that was silent, or that a tool has reset."""
+    """The bookmark of a partition that was silent or reset by a tool, with as many steps as the others."""
     ends = (mark.start,) * (steps - len(mark.steps)) + mark.steps
     end = mark.end if mark.end is not None or not interrupted else max((mark.start, *ends))
     return mark._replace(steps=ends, end=end)
 
 
 def _moved(mark: Bookmark, horizon: float | None, gone: int) -> Bookmark:
-    """The bookmark behind its last step, without the first ones that no look needs any more."""
+    """The bookmark after its last step, without the first steps, which no look needs any more."""
     ends = mark.ends
     start = ends[gone - 1] if gone else mark.start
     return Bookmark(start, horizon, None, ends[gone:])

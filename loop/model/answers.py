@@ -16,7 +16,7 @@ from kserve.utils.numpy_codec import from_np_dtype
 from numpy.typing import NDArray
 
 _DEEPEST: Final = 100
-"""Levels of an answer; what lies deeper is null. JSON writers stop at 254."""
+"""Levels of an answer; deeper values are null. JSON writers stop at 254."""
 _EXACT_JSON: Final = (-(2**63), 2**64 - 1)
 """Integers that the JSON writer takes; larger ones are given as text."""
 
@@ -46,7 +46,7 @@ def per_row(result: Any, rows: int) -> list[Any]:
 
 
 def plain(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911  # a list of kinds, each a line
-    """Anything as JSON has it: a number that is not finite is null, keys are text, and an unknown value is its text."""
+    """Anything as JSON: a number that is not finite is null, keys are texts, a value of unknown kind is its text."""
     if isinstance(value, bool | np.bool_):
         return bool(value)
     if value is None or (isinstance(value, str) and type(value) is str):
@@ -77,7 +77,7 @@ def tensors(answers: list[Any], result: Any) -> list[dict[str, Any]]:
 
 
 def same(one: Any, other: Any, tolerance: float = 1e-5) -> bool:
-    """Whether two answers are the same, but for the last digits that another order of additions changes."""
+    """Whether two answers are the same, except for the last digits that another order of additions changes."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(same(one[key], other[key], tolerance) for key in one)
     if isinstance(one, list) and isinstance(other, list):
@@ -125,7 +125,7 @@ def _null_where(missing: NDArray[np.bool_], array: NDArray[Any]) -> Any:
 
 
 def _records(frame: pd.DataFrame, depth: int) -> list[Any]:
-    """A frame's rows as objects. Labels that are the same once they are text get their place as a suffix."""
+    """A frame's rows as objects. Labels that are equal as texts get their position as a suffix."""
     names: list[str] = []
     for at, label in enumerate(frame.columns):
         name = _key(label)

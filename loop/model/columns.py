@@ -70,7 +70,7 @@ class Column:
         return self._objects([null if cell is None else self._one(at, cell) for at, cell in enumerate(cells)], cells)
 
     def refuse_missing(self, cells: tuple[Any, ...]) -> None:
-        """Refuse a null where the column takes none."""
+        """Refuses a null where the column takes none."""
         if not self.nullable and None in cells:
             raise RejectedError(f"{self._place(cells.index(None))} is missing (null)")
 
@@ -90,7 +90,7 @@ class Column:
         return array, array.tolist()
 
     def _plain(self, kind: type[np.generic], given: tuple[Any, ...]) -> bool:
-        """Whether all are numbers in range, at the speed of numpy. Only a column with others is read one by one."""
+        """Whether all are numbers in range, at numpy's speed. Only a column with other values is read one by one."""
         if not set(map(type, given)) <= {int, float}:
             return False
         try:
@@ -107,7 +107,7 @@ class Column:
         )
 
     def _refuse(self, kind: type[np.generic], cells: tuple[Any, ...]) -> None:
-        """Raise for the first that is no number of this kind; return if there is none."""
+        """Raises for the first value that is not a number of this kind."""
         for at, cell in enumerate(cells):
             if cell is None:
                 continue
@@ -129,7 +129,7 @@ class Column:
 
     @staticmethod
     def _objects(typed: Row, cells: tuple[Any, ...]) -> tuple[Any, Row]:
-        """An array of Python objects, one for each row whatever they are, and what came."""
+        """An array of Python objects, one for each row, and the values as they came."""
         return np.fromiter(typed, object, len(typed)), list(cells)
 
 

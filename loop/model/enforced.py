@@ -1,11 +1,11 @@
-"""The signature as MLflow's own enforcement is to read it."""
+"""The signature as MLflow's own enforcement should read it."""
 
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 
 
 def widened(signature: ModelSignature) -> ModelSignature:
-    """The same with optional integers as doubles, which is what pandas makes of integers with missing values.
+    """The signature with optional integers as doubles, which is what pandas makes of integers with missing values.
 
     MLflow refuses them: https://mlflow.org/docs/latest/ml/model/signatures/#handling-integers-with-missing-values
     """

@@ -14,4 +14,4 @@ class UnservableError(Exception):
 
 
 class MisfitError(ValueError):
-    """A value that its type does not take. The message ends a sentence that begins with the value's place."""
+    """A value that its type does not accept. The message ends a sentence that begins with the value's position."""

@@ -23,17 +23,17 @@ _log = logging.getLogger(__name__)
 _AGENTS: Final = {f"mlflow.pyfunc.loaders.{kind}" for kind in ("chat_agent", "chat_model", "responses_agent")}
 """MLflow's own protocols for language models: one conversation at a time, optional fields absent when not given."""
 KNOWN_ROWS: Final = 20
-"""First rows of a reference that a model is tried with, so that training and each server learn the same of it."""
+"""First rows of a reference that a model is tried with, so that training and each server learn the same about it."""
 _TRIED: Final = 3
 """How many of those rows show whether a model takes several at once."""
 _JOINED: Final = (2, 3, 5, 16, 64)
-"""Rows that are asked together to see whether a model answers them as alone, to the last bit."""
+"""Rows that are asked together to see whether a model answers them as it does alone, to the last bit."""
 _MOST_COLUMNS: Final = 100
-"""Columns that are asked one by one whether they may be null."""
+"""The most columns that are tried one by one with null."""
 _CATEGORIES: Final = (DataType.integer, DataType.long, DataType.boolean)
-"""What may be pandas' categories besides text."""
+"""Types besides text that may be pandas' categories."""
 _CHOSEN_FROM: Final = 6
-"""Of so many of those columns each choice is tried."""
+"""For up to so many such columns every choice is tried."""
 
 
 class ServableModel:
@@ -53,12 +53,14 @@ class ServableModel:
         self.by_row: bool | None = True if self.agent else None
         """The model takes one row, or one document, at a time; None: not known yet."""
         self._unwraps = False
-        """A model that takes one row at a time answers it with a list of one answer."""
+        """Whether a model that takes one row at a time answers it with a list of one answer."""
         self.joins = False
-        """Rows are answered the same together as alone, bit for bit, so that requests may be asked together."""
+        """Whether rows are answered the same together as alone, bit for bit, so that requests may be asked together."""
 
     def try_example(self) -> bool:
-        """Ask with the example that was logged with the model; whether there is one. Raises what the model raises."""
+        """Asks with the example that was logged with the model. Returns whether there is one. Raises what the model
+        raises.
+        """
         example = self._model.input_example
         if example is None:
             return False
@@ -70,7 +72,7 @@ class ServableModel:
         return True
 
     def try_rows(self, rows: list[Any]) -> None:
-        """Ask with rows that the model knows, and learn how it wants them. Raises what the model raises."""
+        """Asks with rows that the model knows, and learns how it wants them. Raises what the model raises."""
         rows = rows[:KNOWN_ROWS]
         few = [rows[at * len(rows) // _TRIED] for at in range(_TRIED)]
         if self.check.rows(few).uneven:
@@ -106,20 +108,20 @@ class ServableModel:
     def _one_at_a_time(self, rows: list[Any]) -> bool:
         try:
             answers.per_row(self._ask(self.check.rows(rows)), len(rows))
-        except Exception as several:  # each model has its own way to say that it takes one row only
+        except Exception as several:  # each model has its own error for more than one row
             try:
                 results = [self._ask(self.check.rows([row])) for row in rows]
             except Exception:  # noqa: BLE001
                 raise several from None  # it takes no row at all
             if any(answers.plain(result) in ([], {}, None) for result in results):
                 raise several from None
-            # Else each is a forecast of so many steps, or one text.
+            # Otherwise each is a forecast of several steps, or one text.
             self._unwraps = all(_is_one(result) for result in results)
             return True
         return False
 
     def _answers_alike(self, rows: list[Any]) -> bool:
-        """Whether rows asked together, in groups of several sizes, are answered as each of them alone."""
+        """Whether rows asked together, in groups of several sizes, are answered as each of them is alone."""
         rows = rows[: max(_JOINED[:3])]
         try:
             alone = [self.answer(self.check.rows([row]))[0][0] for row in rows]
@@ -135,9 +137,9 @@ class ServableModel:
     def _learn_categories(self, rows: list[Any]) -> None:
         """Give a model that refuses its text, integers or booleans as such those that it learned as pandas' categories.
 
-        LightGBM and XGBoost know the categories of a column by name. What tells them by their place answers a row
-        otherwise alone than among others, which training refuses. Which columns are categories LightGBM only counts: of
-        several choices that a model takes none is guessed.
+        LightGBM and XGBoost know the categories of a column by name. A model that tells them by their position answers
+        a row differently alone than among others, which training refuses. LightGBM says only how many columns are
+        categories: of several choices that a model accepts, none is guessed.
         """
         text = [column for column in self.check.columns if column.kind is DataType.string]
         other = [column for column in self.check.columns if column.kind in _CATEGORIES][:_CHOSEN_FROM]
@@ -166,7 +168,7 @@ class ServableModel:
     def _learn_series(self, rows: list[Any]) -> None:
         """Give a model its one column of text as a series where it gives no answer for each row of a frame.
 
-        scikit-learn's vectorizers take the names of a frame's columns for documents: one answer, whatever is asked.
+        scikit-learn's vectorizers take the names of a frame's columns for documents: one answer for all rows.
         """
         (kind, *others) = [column.kind for column in self.check.columns] or [None]
         if kind is not DataType.string or others or self.check.hinted or self.agent or self._answers_each(rows):
@@ -191,9 +193,9 @@ class ServableModel:
         return True
 
     def _learn_nulls(self, rows: list[Any]) -> None:
-        """Which columns may be null, and as what: the model is asked, as its signature does not say.
+        """Learns which columns may be null, and as what: the model is asked, as its signature does not say.
 
-        One that raises, or answers null, takes none there.
+        If it raises or answers null, the column takes none.
         """
         columns = self.check.columns
         if not columns or self.check.hinted or self.agent:
@@ -208,7 +210,7 @@ class ServableModel:
                 column.null = next((null for null in (np.nan, None) if self._answers(row, [at], null)), np.nan)
 
     def _try_null(self, row: list[Any], places: list[int]) -> bool:
-        """Let these columns take null if the model answers them so."""
+        """Lets these columns take null if the model answers such rows."""
         columns: list[Column] = [self.check.columns[at] for at in places]
         for column in columns:
             column.takes_null = True

@@ -57,7 +57,7 @@ def _fields(header: list[str], check: InputCheck) -> dict[str, Column]:
 
 
 def _object(fields: dict[str, Column], row: list[Any]) -> dict[str, Any]:
-    """What is missing and optional is left out, as a client would."""
+    """An object without its missing optional fields, as a client would send it."""
     cells = zip(fields.items(), row, strict=True)
     return {name: cell for (name, field), cell in cells if cell is not None or field.required}
 
@@ -90,7 +90,7 @@ def _csv(path: Path, check: InputCheck, most: int | None) -> tuple[list[str], li
         for number, line in enumerate(lines, start=2):
             if len(rows) == most:
                 break
-            if not line and len(header) != 1:  # a last line that is empty
+            if not line and len(header) != 1:  # an empty last line
                 continue
             if len(line) != len(header):
                 raise BadRowsError(
@@ -134,7 +134,7 @@ def _converter(part: object) -> Callable[[str], Any]:
     if kind is DataType.boolean:
         return _boolean
     if part.required:
-        return str  # an empty text is one
+        return str  # an empty text is a value
     return lambda text: text or None
 
 
@@ -161,7 +161,7 @@ def _structure(text: str) -> Any:
     except ValueError:
         pass
     try:
-        return ast.literal_eval(text)  # what pandas writes of a list or a dict
+        return ast.literal_eval(text)  # what pandas writes for a list or a dict
     except (ValueError, SyntaxError):
         return text
 

@@ -1,4 +1,4 @@
-"""Requests against the model's signature: what passes is typed as the model was trained, what fails gets a reason."""
+"""Requests against the model's signature: what passes is typed as in training, what fails gets a reason."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ _V2_TYPES: Final = {
     DataType.boolean: "BOOL",
 }
 _PROTOCOL: Final = {"binary_data_output", "content_type"}
-"""Parameters of a v2 request that are the protocol's or its clients', and no model's."""
+"""Parameters of a v2 request that belong to the protocol or its clients and not to a model."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ class Batch:
 
     rows: list[Row]
     made: Callable[[], Any]
-    """Makes the model's input: requests that are asked together need none of their own."""
+    """Makes the model's input, which requests that are asked together do not each need."""
     params: dict[str, Any] | None = None
     raw: list[Any] = field(default_factory=list)
     """The rows as they came, each as good as a request of its own."""
     arrays: list[Any] = field(default_factory=list)
-    """The columns as the model takes them, where a frame or a matrix is all it takes."""
+    """The columns as the model takes them, where it takes a frame or a matrix."""
     uneven: bool = False
     """The rows of a tensor differ in shape: each is asked by itself."""
 
@@ -65,14 +65,14 @@ class InputCheck:
         self.named = signature.inputs.has_input_names()
         self.hinted = bool(getattr(signature, "_is_signature_from_type_hint", False))
         self.leaves_out = False
-        """Optional columns that no row has are left out of the frame, as agents want, and not filled with nulls."""
+        """Whether optional columns that no row has are left out of the frame, as agents want, instead of being null."""
         self.series = False
-        """The only column is handed on by itself, to a model of texts that knows no frames."""
+        """Whether the only column is handed on by itself, to a model of texts that knows no frames."""
         self.parts: list[Column] | list[Tensor] = self.tensors or self.columns
         self.by_name: dict[str, Any] = {part.name: part for part in self.parts}
         self._nested = any(part.nested for part in self.columns)
         self.lone = len(self.columns) == 1 and not self.tensors and self._nested
-        """The only column holds lists, objects or anything: a row is its value, and no list of one."""
+        """Whether the only column holds lists, objects or anything: a row is then its value, not a list of one."""
 
     def metadata(self) -> list[dict[str, Any]]:
         """The inputs as v2 model metadata lists them."""
@@ -165,7 +165,7 @@ class InputCheck:
         )
         inner = tuple(shape[1:])
         fits = inner in ((), (1,)) if scalar else row_shape is None or _fits(inner, row_shape)
-        # An empty list is a value; among more dimensions, a size of 0 would let a few bytes name any number of lists.
+        # An empty list is a value; with more dimensions, a size of 0 would let a few bytes name any number of lists.
         if not shape or shape[0] < 1 or not fits or (min(inner, default=1) < 1 and inner != (0,)):
             expected = ["rows", 1] if scalar else expected
             said = "[" + ", ".join(map(str, expected)) + "]"
@@ -209,7 +209,7 @@ class InputCheck:
         return Batch(features, lambda: model_input, params, raw)
 
     def joined(self, batches: list[Batch]) -> Batch:
-        """Several requests of the same params as one. Raises ValueError where the model takes them in other types."""
+        """Several requests of the same params as one. Raises ValueError where their types differ."""
         raw, params = [row for batch in batches for row in batch.raw], batches[0].params
         if not self._plain:
             return self.rows(raw, params, unlimited=True)
@@ -221,7 +221,7 @@ class InputCheck:
 
     @property
     def _plain(self) -> bool:
-        """The model's input is made of the columns alone, and no value of them can still be refused."""
+        """Whether the model's input is made of the columns alone, and none of their values can still be refused."""
         text = any(part.categorical for part in self.columns)
         return not (self.tensors or self.hinted or self.leaves_out or self._nested or text)
 
@@ -278,7 +278,7 @@ def _parts(schema: Schema) -> tuple[list[Column], list[Tensor]]:
     if len(tensors) == 1 and not schema.has_input_names():
         kind = next((kind for kind, numpy in NUMPY.items() if numpy is tensors[0].dtype.type), None)
         if kind is not None and len(tensors[0].shape) == 1 and tensors[0].width and tensors[0].fixed == -1:
-            # A matrix: each of its columns is told apart, and may be watched.
+            # A matrix: each of its columns has a name, and may be watched.
             return [column(at, ColSpec(kind)) for at in range(tensors[0].width)], []
     return [column(at, spec) for at, spec in enumerate(schema.inputs) if isinstance(spec, ColSpec)], tensors
 

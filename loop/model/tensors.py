@@ -1,4 +1,4 @@
-"""One tensor of a signature: its rows from nested lists, in the type and shape that the model was logged with."""
+"""One tensor of a signature: its rows from nested lists, in the type and shape with which the model was logged."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -56,7 +56,7 @@ class Tensor:
         return np.stack(parts)
 
     def published(self, array: NDArray[Any]) -> list[list[Any]]:
-        """Each row as a flat list: the columns that a reference of the same shape has."""
+        """Each row as a flat list: the columns of a reference of the same shape."""
         if self.differ(array):
             return [self.published(each[None])[0] for each in array]
         if self.dtype == np.float32:  # shortest text, as in `loop.model.columns`
@@ -64,7 +64,7 @@ class Tensor:
         return array.reshape(len(array), -1).tolist() if self.dtype.kind != "M" else array.astype(str).tolist()
 
     def differ(self, array: NDArray[Any]) -> bool:
-        """Whether these typed rows differ in shape, so that no model can be asked them at once."""
+        """Whether these typed rows differ in shape, so that they cannot be asked at once."""
         return array.dtype.kind == "O" and array.ndim == 1 and len(array) > 0 and isinstance(array[0], np.ndarray)
 
     def _at_once(self, rows: list[Any]) -> NDArray[Any] | None:

@@ -30,7 +30,7 @@ _KINDS: Final[dict[type, str]] = {
 }
 _LARGEST: Final = sys.float_info.max
 _EXACT: Final = 2**53
-"""Integers up to here are exact as float64, the type that pandas gives integers with missing values."""
+"""Integers up to this are exact as float64, the type that pandas gives to integers with missing values."""
 FLOATS: Final[dict[DataType, type[np.floating]]] = {DataType.double: np.float64, DataType.float: np.float32}
 INTEGERS: Final[dict[DataType, type[np.integer]]] = {DataType.long: np.int64, DataType.integer: np.int32}
 NUMPY: Final[dict[DataType, type[np.generic]]] = {**FLOATS, **INTEGERS, DataType.boolean: np.bool_}
@@ -44,7 +44,7 @@ def kind_of(value: object) -> str:
 
 
 def typed(kind: Type, value: Any) -> Any:
-    """A value as the model gets it within a list or an object, or alone. Raises MisfitError."""
+    """A value as the model gets it, alone or within a list or an object. Raises MisfitError."""
     if isinstance(kind, DataType):
         return _SCALARS[kind](value)
     if isinstance(kind, Array):
@@ -178,7 +178,7 @@ def joined(misfit: object) -> str:
 
 
 def as_hinted(kind: Type, value: Any) -> Any:
-    """A value that has passed, as a function with a type hint wants it: of what JSON lacks, as Python has it."""
+    """A value that has passed, as a function with a type hint wants it: Python's own type for what JSON lacks."""
     if kind is DataType.datetime and value is not None:
         return pd.Timestamp(moment(value)).to_pydatetime()
     return data(value) if kind is DataType.binary and value is not None else value

@@ -3,7 +3,7 @@
     predictions/date=2026-11-27/ml.predictions-0-00000000000000001200.parquet
     outcomes/date=2026-11-27/ml.outcomes-0-00000000000000000340.parquet
 
-A file is named by where its stretch begins, so that whoever writes a stretch again writes the same files. What a model
+A file is named by where its stretch begins, so that writing a stretch again writes the same files. What a model
 was asked and what it answered are JSON texts: columns come and go with versions, and a file's schema never does.
 """
 
@@ -24,7 +24,7 @@ from contract.outcomes import ObservedOutcome
 
 
 class RowKind(StrEnum):
-    """What a file's rows are, and the folder that it is in."""
+    """What a file's rows are, and the name of its folder."""
 
     PREDICTIONS = "predictions"
     OUTCOMES = "outcomes"
@@ -95,7 +95,7 @@ def decoded(data: bytes) -> pa.Table:
 
 
 def day_of(name: str) -> datetime | None:
-    """The day of a file of the record, in UTC; None for anything else."""
+    """The day of a file of the record, in UTC; None for any other name."""
     parts = name.split("/")
     if len(parts) != 3 or parts[0] not in set(RowKind) or not parts[1].startswith("date="):
         return None
@@ -106,6 +106,6 @@ def day_of(name: str) -> datetime | None:
 
 
 def within(name: str, since: datetime, until: datetime) -> bool:
-    """Whether a file may have rows from `since` on and before `until`."""
+    """Whether a file may hold rows from `since` on and before `until`."""
     day = day_of(name)
     return day is not None and day < until and day + timedelta(days=1) > since

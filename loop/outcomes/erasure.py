@@ -1,7 +1,7 @@
 """`python3 -m loop erase`: take a user's rows out of a model's record.
 
 By an account that may read, replace and delete. What Kafka still has of the last days is not touched, and may be
-recorded after this: run it again once the topics' retention has passed. Running it again erases what is new.
+recorded afterwards: run it again once the topics' retention has passed. Running it again erases what is new.
 """
 
 import os
@@ -30,7 +30,7 @@ class Erased(NamedTuple):
 
 
 def erase(record: ObjectFolder, user_id: str) -> Erased:
-    """What was erased. Outcomes go first: whose they are, the predictions alone say."""
+    """Erases a user's rows. Outcomes go first, as only the predictions say whose they are."""
     ids = set[str]()
     for name in record.names(f"{RowKind.PREDICTIONS}/"):
         table = decoded(record.get(name))
@@ -42,7 +42,9 @@ def erase(record: ObjectFolder, user_id: str) -> Erased:
 
 
 def _of_trainings(record: ObjectFolder, ids: set[str]) -> dict[str, int]:
-    """Workflow → rows that were set down for it. Manifests keep their hashes: who trains by them anew is refused."""
+    """Workflow → rows that were set down for it. Manifests keep their hashes, so that training on changed rows is
+    refused.
+    """
     erased = dict[str, int]()
     for name in list(record.names(f"{TRAININGS}/")):
         if not name.endswith(".parquet"):
@@ -57,7 +59,7 @@ def _of_trainings(record: ObjectFolder, ids: set[str]) -> dict[str, int]:
 
 
 def _without(record: ObjectFolder, kind: RowKind, theirs: pc.Expression) -> int:
-    """Replaces the files that hold such rows by what is left of them; returns how many rows that were."""
+    """Replaces the files that hold such rows by what is left of them. Returns how many rows were removed."""
     erased = 0
     for name in list(record.names(f"{kind}/")):
         table = decoded(record.get(name))

@@ -4,7 +4,7 @@
     trainings/<uid of the workflow>/held_out.parquet    the newest fifth, which no training of this workflow is given
     trainings/<uid of the workflow>/manifest.json       their numbers and hashes; written last
 
-A workflow whose manifest is there has its rows: whoever asks again, after a pod has died, finds the same. What
+A workflow whose manifest exists has its rows: a step that is repeated after a pod has died finds the same. What
 is recorded or corrected meanwhile is the next training's.
 """
 
@@ -28,9 +28,9 @@ from loop.runtime.objects import ObjectFolder, ObjectStoreError
 from loop.runtime.registry import Registry, RegistryError
 
 SHARE: Final = 5
-"""One row of so many is held out: the newest ones."""
+"""One row out of so many is held out: the newest ones."""
 Names = Callable[[str], Sequence[str] | None]
-"""Version → what its columns are called; None: it is not known any more."""
+"""Version → the names of its columns; None: no longer known."""
 
 
 def freeze(record: ObjectFolder, given: Freeze, uid: str, names: Names, now: datetime) -> Manifest:
@@ -39,7 +39,7 @@ def freeze(record: ObjectFolder, given: Freeze, uid: str, names: Names, now: dat
     if f"{folder}/{MANIFEST}" in list(record.names(f"{folder}/")):
         return Manifest.from_json(record.get(f"{folder}/{MANIFEST}").decode())
     since = now - given.recent
-    # Those of the last moments may not be recorded yet: they are the next training's.
+    # The last rows may not be recorded yet: they belong to the next training.
     asked = join.read(record, RowKind.PREDICTIONS, since, now)
     said = join.read(record, RowKind.OUTCOMES, since - given.delay, now)
     rows = named(join.joined(asked, said), given, names, now)

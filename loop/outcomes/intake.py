@@ -2,7 +2,7 @@
 
 An answer of 200 means that Kafka has all outcomes of the request. After anything else the client sends all of them
 again: an outcome that comes twice counts once. Whether there was such a prediction is not asked here, for an outcome
-may come before it; whoever joins the two counts what does not fit.
+may come before it; the join counts outcomes without a prediction.
 """
 
 import os
@@ -30,7 +30,7 @@ TAKEN = counter(metrics.OUTCOMES_TAKEN)
 
 MAX_BODY: Final = 1024 * 1024
 _DISCARDED: Final = 32 * 1024 * 1024
-"""Bytes of a body that are read though they are too many: a client that still sends sees a reset, not the answer."""
+"""Bytes of an oversized body that are still read: a client that is still sending would see a reset, not the answer."""
 
 
 def application(models: Sequence[str], publish: Callable[[str, Sequence[tuple[bytes, bytes]]], bool]) -> Starlette:

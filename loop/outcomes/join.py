@@ -1,4 +1,4 @@
-"""The record read back: predictions with what became of them, by SQL that any engine runs over the same files."""
+"""The record read back: predictions with what became of them, by SQL that any engine can run over the same files."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -26,7 +26,7 @@ SELECT asked.id, asked.version, asked.asked_at, asked.tenant, asked.user_id, ask
 FROM asked LEFT JOIN said ON said.id = asked.id
 ORDER BY asked.asked_at, asked.kafka_partition, asked.kafka_offset
 """
-"""Each prediction once, the first of its id; of several outcomes of an id the one said last."""
+"""Each prediction once, the first of its id; of several outcomes of an id, the last one."""
 UNKNOWN: Final = """
 SELECT count(DISTINCT id) FROM outcomes WHERE id NOT IN (SELECT id FROM predictions) AND known_at < ?
 """

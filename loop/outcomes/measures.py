@@ -1,7 +1,7 @@
-"""How well answers were: the metrics that can be computed of a prediction and its outcome, each with its error.
+"""How well answers were: the metrics that can be computed from predictions and outcomes, each with its error.
 
 A metric's error is that of consecutive blocks of rows left out in turn (the block jackknife): rows that resemble their
-neighbours count for fewer, as they should. Source: Künsch (1989), Annals of Statistics 17(3).
+neighbours thus count for fewer. Source: Künsch (1989), Annals of Statistics 17(3).
 """
 
 import json
@@ -19,13 +19,13 @@ from contract.messages import number
 
 BLOCKS: Final = 50
 MIN_ROWS: Final = 100
-"""Fewer rows with an outcome say nothing."""
+"""The fewest rows with an outcome that say anything."""
 Values = NDArray[Any]
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """A metric of some rows."""
+    """A metric of these rows."""
 
     value: float
     error: float
@@ -72,12 +72,12 @@ def pairs(rows: Sequence[Mapping[str, Any]]) -> tuple[Values, Values]:
 
 
 def _answer(predictions: list[Any]) -> Any:
-    """A row's answer: the last of several, which of two classes' probabilities is the second's."""
+    """A row's answer: the last of several values; of two classes' probabilities that is the second one's."""
     return predictions[-1] if predictions else None
 
 
 def measure(name: str, outcomes: Values, answers: Values) -> Measurement | None:
-    """None where the rows do not determine it: too few, or all of one class."""
+    """The metric of the rows; None where they do not determine it: too few, or all of one class."""
     find, rows = MEASURES[name], len(outcomes)
     if rows < MIN_ROWS:
         return None
@@ -94,13 +94,13 @@ def measure(name: str, outcomes: Values, answers: Values) -> Measurement | None:
 
 
 def fall(name: str, promised: float, found: Measurement) -> float:
-    """How much worse it is than promised, as a share of that; below 0 where it is better."""
+    """How much worse it is than promised, as a share of the promise; below 0 where it is better."""
     worse = found.value - promised if name in LOSSES else promised - found.value
     return worse / abs(promised) if promised else worse
 
 
 def p_value(name: str, promised: float, found: Measurement, least: float) -> float:
-    """How likely a fall like this one is where the true one is at most `least`: one-sided."""
+    """How likely such a fall is where the true one is at most `least`: one-sided."""
     worse = fall(name, promised, found) - least
     error = found.error / abs(promised) if promised else found.error
     if error <= 0:

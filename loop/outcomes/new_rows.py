@@ -1,4 +1,4 @@
-"""How many rows have got their outcome in time, counted over the spans that were judged: every so many are news."""
+"""How many rows have got their outcome in time, counted over the judged spans: every so many of them are an event."""
 
 import json
 from typing import Final
@@ -6,11 +6,11 @@ from typing import Final
 from loop.runtime.objects import ObjectFolder
 
 FOLDER: Final = "performance"
-"""Of the objects that say what was found in a span: `performance/<begin of the span>.json`."""
+"""Folder of the objects that say what was found in a span: `performance/<begin of the span>.json`."""
 
 
 class LabelledRows:
-    """Counts those of the spans before; each span's object is read once."""
+    """Counts the rows of earlier spans; each span's object is read once."""
 
     def __init__(self, record: ObjectFolder) -> None:
         self._record, self._joined = record, dict[str, int]()
@@ -28,6 +28,6 @@ class LabelledRows:
             try:
                 found = json.loads(self._record.get(name))["outcomes"]["joined"]
             except (ValueError, TypeError, KeyError):
-                found = 0  # an object of somebody else's
+                found = 0  # an object that is not the watch's
             self._joined[name] = found if type(found) is int and found > 0 else 0
         return self._joined[name]

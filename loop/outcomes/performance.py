@@ -1,9 +1,9 @@
 """`python3 -m loop watch-performance`: how good a model's answers were, once their outcomes are known.
 
 Time is cut into spans of equal length. A span is judged when each of its predictions has its outcome, or when the delay
-has passed: earlier, the outcomes that come quickly would stand for all. What was found is an object beside the record,
-`performance/<begin of the span>.json`; a span that has one is judged. Its events are published before it is written,
-and have the same ids whenever that is: whoever reads them twice reads them as one.
+has passed: judged earlier, outcomes that come quickly would stand for all. What was found is an object beside the
+record, `performance/<begin of the span>.json`; a span that has one is judged. Its events are published before the
+object is written, and always have the same ids: readers count a repeated one once.
 """
 
 import hashlib
@@ -42,10 +42,10 @@ FAILURES = counter(metrics.PERFORMANCE_FAILURES)
 
 YEAR: Final = timedelta(days=365.25)
 GRACE: Final = timedelta(seconds=30)
-"""After the end of a span, and of what the recorder takes to write it."""
+"""Wait after the end of a span, on top of what the recorder takes to write it."""
 STUCK_SECONDS: Final = 900.0
 MOST: Final = 1000
-"""Spans that are looked back at, at most."""
+"""The most spans that are looked back at."""
 
 
 class UnpublishedError(Exception):
@@ -54,7 +54,7 @@ class UnpublishedError(Exception):
 
 @dataclass(frozen=True)
 class Promises:
-    """What the gate measured of the versions that serve."""
+    """What the gate measured for the versions that serve."""
 
     production: str | None
     """The version; None: there is none."""
@@ -74,7 +74,7 @@ def promises(registry: Registry, model: str) -> Promises:
 
 
 def promised(tags: Mapping[str, str]) -> Mapping[str, float]:
-    """What the gate measured of a version: metric → value. Nothing, where its report cannot be read."""
+    """What the gate measured for a version: metric → value. Empty where its report cannot be read."""
     try:
         report = json.loads(tags.get(Tag.GATE_REPORT, "{}"))
         return {each["metric"]: float(each["candidate"]) for each in report.get("metrics", [report])}
@@ -100,7 +100,7 @@ class PerformanceWatch:
         self.last_step = clock()
 
     def step(self) -> float:
-        """Judge what can be judged. Returns the seconds until the next look."""
+        """Judges the spans that can be judged. Returns the seconds until the next look."""
         self.last_step = self._clock()
         try:
             for begin in self._open():
@@ -120,7 +120,7 @@ class PerformanceWatch:
         return True, self._problem or "watching"
 
     def _open(self) -> Iterator[datetime]:
-        """Spans that have ended, have predictions and are not judged, the oldest first."""
+        """Spans that have ended, have predictions and are not judged yet, oldest first."""
         every, now = self._given.every, datetime.fromtimestamp(self._clock(), UTC)
         days = [day for name in self._record.names(f"{RowKind.PREDICTIONS}/") if (day := day_of(name)) and day < now]
         if not days:
@@ -139,7 +139,7 @@ class PerformanceWatch:
         asked = join.read(self._record, RowKind.PREDICTIONS, begin, end)
         said = join.read(self._record, RowKind.OUTCOMES, begin - given.delay, now + timedelta(days=1))
         rows = [dict(row, state=join.state(row, given.delay, now)) for row in join.joined(asked, said)]
-        if not rows:  # nor is there anything to say of predictions without an id, which no outcome can name
+        if not rows:  # nothing can be said about predictions without an id, which no outcome can name
             self._empty.add(begin)
             return
         if any(row["state"] == "waiting" for row in rows):

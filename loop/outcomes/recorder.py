@@ -1,8 +1,8 @@
 """`python3 -m loop record`: archive a model's predictions and outcomes as Parquet.
 
 Nothing is lost and nothing is written twice, whatever ends the process. A stretch of a partition is written in three
-steps: its end is committed beside its start, its files are put, its end is committed as the next start. Whoever finds
-the end beside the start reads exactly that stretch again, and puts the same files under the same names.
+steps: its end is committed beside its start, its files are put, its end is committed as the next start. A process that
+finds the end beside the start reads exactly that stretch again, and puts the same files under the same names.
 """
 
 import json
@@ -32,7 +32,7 @@ RECORDED = counter(metrics.RECORDED)
 FAILURES = counter(metrics.RECORD_FAILURES)
 
 STRETCH: Final = 10_000
-"""Messages of a partition that are written together at most."""
+"""The most messages of a partition that are written together."""
 STUCK_SECONDS: Final = 300.0
 PAUSE: Final = 5.0
 """Seconds until a store that refused is asked again."""
@@ -49,7 +49,7 @@ class TopicConsumer(Protocol):
 
 @dataclass
 class Stretch:
-    """What has been read of a partition and is not yet recorded."""
+    """What has been read of a partition but not recorded yet."""
 
     start: int | None = None
     """Offset that it begins at; None until it is known."""
@@ -97,13 +97,13 @@ class Recorder:
         consumer.assign(partitions)
 
     def revoked(self, _consumer: Any, partitions: list[Any]) -> None:
-        """The process that gets them reads again what is not committed."""
+        """Forgets what is not committed: the process that gets the partitions reads it again."""
         gone = {(each.topic, each.partition) for each in partitions}
         self._open = {place: stretch for place, stretch in self._open.items() if place not in gone}
         self._read = deque(each for each in self._read if (each.topic(), each.partition()) not in gone)
 
     def step(self, timeout: float = 0.5) -> float:
-        """Read what there is and record what is due. Returns the seconds until the next step."""
+        """Reads what there is and records what is due. Returns the seconds until the next step."""
         self.last_step = now = self._clock()
         try:
             for place, stretch in list(self._open.items()):
@@ -126,7 +126,7 @@ class Recorder:
         return still < STUCK_SECONDS, f"last read {still:.0f} s ago"
 
     def ready(self) -> tuple[bool, str]:
-        """A store that is away is no reason to be taken from anybody: it is said, and counted."""
+        """Ready even while the store is away, which is logged and counted."""
         return True, self._problem or "recording"
 
     def _due(self, stretch: Stretch, now: float) -> bool:
@@ -175,7 +175,7 @@ class Recorder:
 
 
 def _until(metadata: str | None) -> int | None:
-    """What is committed is believed no more than a message."""
+    """The committed end, which is believed no more than a message."""
     try:
         until = json.loads(metadata or "{}").get("until")
     except (ValueError, AttributeError, RecursionError):

@@ -1,6 +1,6 @@
-"""How the page asks its sources: each question once for all who look, for a moment, and never for long.
+"""How the page asks its sources: each question once for all viewers, with short-lived answers and a short limit.
 
-A source that does not answer is no failure of the page: what it was asked is then `Away`, with the reason.
+A source that does not answer is not a failure of the page: the answer is then `Away`, with the reason.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ T = TypeVar("T")
 FRESH: Final = 3.0
 """Seconds for which an answer is used again."""
 TIMEOUT: Final = 3.0
-"""Seconds until a source that says nothing is away."""
+"""Seconds until a silent source counts as away."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Away:
 
 @dataclass(frozen=True)
 class Told(Generic[T]):
-    """What a source has answered."""
+    """A source's answer."""
 
     value: T
 
@@ -49,7 +49,7 @@ class Answers:
     async def ask(
         self, source: str, question: str, ask: Callable[[], Awaitable[T]], fresh: float = FRESH
     ) -> "Told[T] | Away":
-        """The answer, from memory while it is fresh. Those who ask the same at once wait for the same."""
+        """The answer, from memory while it is fresh. Those who ask the same at once wait for one answer."""
         key = f"{source} {question}"
         until, known = self._known.get(key, (0.0, None))
         if known is not None and self.clock() < until:

@@ -1,4 +1,4 @@
-"""Pictures as SVG: a shape and its words for those who do not see it. Colours are the style sheet's."""
+"""Pictures as SVG: a shape, and its words for those who do not see it. Its colours are in the style sheet."""
 
 from collections.abc import Sequence
 from html import escape
@@ -9,7 +9,7 @@ WIDTH, HEIGHT = 240, 40
 
 
 def share_bar(parts: Sequence[tuple[str, float]], label: str) -> Markup:
-    """A whole and its parts: class of each, and its share in percent."""
+    """A whole and its parts: the CSS class of each, and its share in percent."""
     at, drawn = 0.0, list[str]()
     for kind, percent in parts:
         drawn.append(f'<rect class="{escape(kind)}" x="{at:.2f}" y="0" width="{max(percent, 0):.2f}" height="8"/>')
@@ -81,6 +81,6 @@ def _svg(
 ) -> Markup:
     aspect = ' preserveAspectRatio="none"' if stretched else ""
     shape = f'class="{kind}" viewBox="0 0 {width:g} {height:g}"{aspect}'
-    return Markup(  # noqa: S704  names are escaped, all else are our numbers
+    return Markup(  # noqa: S704  names are escaped, all else is our numbers
         f'<svg {shape} role="img" aria-label="{escape(label)}">{"".join(drawn)}</svg>'
     )

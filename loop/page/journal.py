@@ -14,11 +14,11 @@ PATCH: Final = {"Content-Type": "application/merge-patch+json"}
 
 
 class JournalError(RuntimeError):
-    """The journal cannot be read or written now."""
+    """The journal cannot be read or written at the moment."""
 
 
 class Journal(Protocol):
-    """Keys of notices that were told, by model. Methods raise JournalError."""
+    """Keys of the notices that were told, by model. Methods raise JournalError."""
 
     async def read(self) -> dict[str, set[str]]: ...
 

@@ -19,7 +19,7 @@ class Links:
         return f"{PAGE_PATH}/live/models/{quote(model, safe='')}"
 
     def registry(self, model: str) -> str:
-        """MLflow's page of the model; empty where people have no address of it."""
+        """MLflow's page of the model; empty where people cannot reach MLflow."""
         return self._mlflow and f"{self._mlflow}/#/models/{quote(model, safe='')}"
 
     def version(self, model: str, number: str) -> str:

@@ -1,4 +1,4 @@
-"""What the detector says of each watched column: how far the last window was from the reference, and what it knows."""
+"""What the detector says about each watched column: how far the last window was from the reference, what is known."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -48,7 +48,7 @@ class WatchedColumn:
 
     @property
     def limits(self) -> list[float | None]:
-        """From which distance each of them would have been drift; None where no distance would."""
+        """The distance from which each look would have been drift; None where no distance would."""
         return [look.smallest if look.smallest and look.smallest < 1 else None for look in self.looks]
 
     @property
@@ -77,7 +77,7 @@ class Monitored:
     open_rows: float
     window: int
     unread: Mapping[str, float] = field(default_factory=dict[str, float])
-    """Messages that were left out, by why."""
+    """Messages that were left out, by reason."""
     columns: tuple[WatchedColumn, ...] = ()
 
     @property

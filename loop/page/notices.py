@@ -1,4 +1,4 @@
-"""What people are told of a model, out of what its screen shows."""
+"""What people are told about a model, from what its screen shows."""
 
 import hashlib
 from collections.abc import Iterator
@@ -13,9 +13,9 @@ from loop.page.trainings import RunState
 from loop.page.waiting import candidate
 
 ENDED: Final = (RunState.PASSED, RunState.REJECTED, RunState.FAILED, RunState.DONE)
-"""A refused training has trained nothing, and each drift may bring many."""
+"""The states told of: a refused training has trained nothing, and each drift may bring many."""
 HISTORY: Final = (NoticeKind.TRAINING, NoticeKind.TAKEN_BACK)
-"""Kinds that stay true for ever: a notifier that is new tells none of those that it finds."""
+"""Kinds that stay true forever: a new notifier does not tell those that it finds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,20 +25,20 @@ class Notice:
     kind: NoticeKind
     model: str
     about: str
-    """What tells it from the model's other notices of the kind: a workflow, a version, a column."""
+    """What distinguishes it from the model's other notices of the kind: a workflow, a version, a column."""
     occasion: str = ""
-    """Tells one drift of a column from a later one."""
+    """Distinguishes one drift of a column from a later one."""
     text: str
     """One sentence."""
 
     @property
     def key(self) -> str:
-        """What is remembered of it while it lasts."""
+        """The key by which it is remembered while it lasts."""
         return _digest(self.kind, self.model, self.about)
 
     @property
     def id(self) -> str:
-        """The same however often it is sent, so that a receiver that gets it twice can tell."""
+        """The same however often it is sent, so that a receiver can recognize a repetition."""
         return f"msg_{_digest(self.key, self.occasion)}"
 
 
@@ -47,7 +47,7 @@ def _digest(*parts: str) -> str:
 
 
 def notices(screen: Screen, content: PageContent) -> list[Notice]:
-    """All that holds of a model now. What a source that is away would tell is missing."""
+    """All notices that hold for a model now, without what a source that is away would tell."""
     return [*_trainings(screen), *_taken_back(screen), *_approval(screen, content), *_drift(screen)]
 
 

@@ -1,7 +1,7 @@
 """`python3 -m loop notify`: tells a webhook what the page shows, each thing once, and again until it is taken.
 
-Nothing of the loop waits for it. A notice is written down after it was taken: one whose answer was lost comes twice,
-under the same id.
+Nothing in the loop waits for it. A notice is recorded after it was taken: one whose answer was lost comes twice, under
+the same id.
 """
 
 import asyncio
@@ -53,7 +53,7 @@ class Notifier:
     webhook: Callable[[], Webhook]
     """The webhook as the Secrets have it now. Raises WebhookError."""
     looked: float = 0.0
-    """When it did so last, by the monotonic clock."""
+    """When it last looked, by the monotonic clock."""
     trouble: str = ""
     """What keeps it from telling anything; empty: nothing."""
 
@@ -76,7 +76,7 @@ class Notifier:
         content = self.content()
         for model in content.models:
             found = await screen(model, content, self.sources)
-            # Without one of them, what came of a training is told by half.
+            # With one of them missing, the outcome of a training would be half told.
             if not {KUBERNETES, MLFLOW} & {each.source for each in found.away}:
                 await self.telling.tell(model.name, notices(found, content), content, webhook)
 
@@ -104,13 +104,13 @@ class Notifier:
 
 
 def notifier(given: Notify) -> Notifier:
-    """As a pod runs it. Raises ValueError for what the Secrets or the content must not hold."""
+    """The notifier as a pod runs it. Raises ValueError for what the Secrets or the content must not hold."""
     content = reader(Path(given.content))
 
     def webhook() -> Webhook:
         return Webhook.read(Path(given.webhook), signed=given.signed)
 
-    webhook()  # A Secret that is wrong from the start ends the pod with a sentence, where whoever waits for it looks.
+    webhook()  # A Secret that is wrong from the start ends the pod with a sentence, which `up` shows.
     telling = Telling(
         KubernetesJournal(kubernetes(), content().namespace),
         httpx.AsyncClient(timeout=TIMEOUT, trust_env=False),
@@ -121,7 +121,7 @@ def notifier(given: Notify) -> Notifier:
 
 
 async def _run(given: Notify) -> None:
-    """Until SIGTERM, or until one of the two ends by itself."""
+    """Runs until SIGTERM, or until one of the two ends by itself."""
     told = notifier(given)
     config = uvicorn.Config(
         told.app(),

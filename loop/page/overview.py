@@ -29,7 +29,7 @@ class ModelRow:
     training: TrainingRun | None
     """The newest."""
     waits: int
-    """How much waits for a human; what only the detector knows, or the watch of the aliases, is on its screen."""
+    """How much waits for a human; what only the detector or the alias watch knows is on its screen."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,7 @@ async def overview(content: PageContent, sources: Sources) -> Overview:
 async def _staged(
     models: Sequence[PageModel], known: Mapping[str, Registered], sources: Sources
 ) -> Mapping[str, Told[Json] | Away]:
-    """By model, the version that may wait to be put into production."""
+    """Model → the version that may wait to be put into production."""
     aliases = {model.name: known[model.name].aliases for model in models if model.name in known}
     numbers = {
         model.name: number

@@ -1,4 +1,4 @@
-"""How good a model's answers were, by the outcomes that came back: of the last span that was judged."""
+"""How good a model's answers were, by the outcomes that came back, in the last judged span."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from loop.page.sources import Series
 from loop.page.versions import ListedVersion
 
 NORMAL_95 = 1.96
-"""Standard errors to each side of a value, which the truth is within in 19 of 20 cases."""
+"""Standard errors to each side of a value within which the truth is in 19 of 20 cases."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ class Performed:
     high: float | None
     """The interval of 95 %; None: its error is not known."""
     promised: float | None
-    """What the gate measured; None: it is not known any more."""
+    """What the gate measured; None: no longer known."""
     p_value: float | None
     fell: bool
 
@@ -32,7 +32,7 @@ class Outcomes:
     """What came back."""
 
     states: tuple[tuple[str, float], ...]
-    """Predictions of the span by what became of their outcomes."""
+    """The span's predictions by the state of their outcomes."""
     performed: tuple[Performed, ...]
 
 

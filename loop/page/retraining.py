@@ -18,11 +18,11 @@ class FeatureCooldown:
 
     feature: str
     until: datetime | None
-    """When drift of it may train again."""
+    """When its drift may start a training again."""
     active: bool
     refusals: int
     fruitless: int
-    """Trainings in a row that gained nothing, each of which doubled it."""
+    """Trainings in a row that gained nothing, each of which doubled the cooldown."""
     failures: int
 
 
@@ -36,12 +36,12 @@ class Account:
     promoted: int
     taken_back: int
     gain: float | None
-    """Mean gain of those that passed and were compared, in the gate's first metric; None: none was."""
+    """Mean gain of those that passed and were compared, in the gate's first metric; None: none were."""
     metric: str
 
 
 def cooldowns(leases: Iterable[Json], model: str, features: Sequence[str], now: datetime) -> list[FeatureCooldown]:
-    """Cooldowns of the model's features that have trained; the whole model's, which lasts minutes, is left out."""
+    """Cooldowns of the features whose drift has started a training, without the model's own, which lasts minutes."""
     found = [_cooldown(each, now) for each in leases if _is_of(each, model)]
     known = {each.feature: each for each in found}
     return [known[name] for name in features if name in known]

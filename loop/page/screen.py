@@ -41,7 +41,7 @@ class Screen:
     ledger: Sequence[Account]
     signature: Mapping[str, list[Json]] | None
     outcomes: Outcomes | None
-    """None: nothing watches performance, or its watch has not been heard."""
+    """None: nothing watches performance, or its watch has not answered."""
     away: Sequence[Away]
 
     @property
@@ -70,7 +70,7 @@ class Screen:
 
     @property
     def gate(self) -> str:
-        """What it asks for, in words."""
+        """What the gate asks for, in words."""
         asked = json.loads(self.model.gate)
         return ", ".join(f"{each['metric']} of {Direction(each['direction']).asks} {each['bound']:g}" for each in asked)
 
@@ -80,8 +80,8 @@ class Screen:
 
 
 async def screen(model: PageModel, content: PageContent, sources: Sources) -> Screen:
-    """Asks all sources at once; none waits for another, but for a pod's address and a version's model."""
-    away: dict[str, Away] = {}  # by source: once is enough, for whatever it was asked in vain
+    """Asks all sources at once; none waits for another, except for a pod's address and a version's model."""
+    away: dict[str, Away] = {}  # once by source, whatever it was asked in vain
     now = datetime.now(UTC)
 
     def taken(found: Told[T] | Away, otherwise: T) -> T:
@@ -149,7 +149,7 @@ def _pods(pods: Sequence[Json], app: str, instance: str, role: str | None = None
 
 
 async def _exported(source: str, pods: Sequence[Json], sources: Sources) -> Told[list[Series] | None] | Away:
-    """What the one pod of a watcher exports; None where no pod of it is ready."""
+    """What a watcher's one pod exports; None where no pod of it is ready."""
     found = await sources.metrics(source, pods[:1], PORTS[DETECTOR])
     return found if isinstance(found, Away) else Told(found.value[0] if found.value else None)
 

@@ -1,7 +1,7 @@
-"""`python3 -m loop page`: the page of the loop, for browsers. It answers what it reads and changes nothing.
+"""`python3 -m loop page`: the page of the loop, for browsers. It shows what it reads and changes nothing.
 
-What it shows was written by others, and is text: templates escape it all, and the browser is told to load nothing but
-the page's own style and script.
+Others wrote what it shows: templates escape all of it, and the browser is told to load only the page's own style and
+script.
 """
 
 import hashlib
@@ -62,7 +62,7 @@ class Site:
         self._content = self._known()
 
     def _known(self) -> PageContent:
-        """What the stack says of itself now."""
+        """What the stack says about itself now."""
         found = self._content = self._read()
         shared: dict[str, Any] = {
             "content": found,
@@ -115,7 +115,7 @@ class Site:
         return self._page("model.html", model=model, parts={name: part for name, (part, _) in parts.items()})
 
     async def changes(self, request: Request) -> Response:
-        """The parts that are not as the browser has them; nothing where all are."""
+        """The parts that differ from what the browser has; nothing where none does."""
         model = self._model(request)
         if model is None:
             return self.missing(request)
@@ -136,7 +136,7 @@ class Site:
         return self._page("missing.html", status=404, asked=request.url.path)
 
     async def _parts(self, model: PageModel) -> dict[str, tuple[Markup, str]]:
-        """Each part's HTML, and the stamp by which a change is known."""
+        """Each part's HTML, and a stamp that changes with it."""
         found = await screen.screen(model, self._content, self._sources)
         made: dict[str, tuple[Markup, str]] = {}
         for name in STATIONS:
@@ -160,7 +160,7 @@ class Site:
 
 
 def scripts(folder: Path) -> dict[str, bytes]:
-    """The browser's script, out of the jar that brings it; none where there is no jar: the page is then not live."""
+    """The browser's script from the jar that brings it; empty without the jar: the page then does not update itself."""
     for jar in sorted(folder.glob("htmx*.jar")):
         with zipfile.ZipFile(jar) as archive:
             name = next(each for each in archive.namelist() if each.endswith(f"/dist/{SCRIPT}"))
@@ -169,7 +169,7 @@ def scripts(folder: Path) -> dict[str, bytes]:
 
 
 def reader(file: Path) -> Callable[[], PageContent]:
-    """What the file holds, read again once it is another: the kubelet replaces it while the page runs."""
+    """The file's content, read again once the file has changed: the kubelet replaces it while the page runs."""
     known: tuple[int, PageContent] | None = None
 
     def read() -> PageContent:

@@ -1,4 +1,4 @@
-"""A model's two services as people read them: what each is to serve, what its pods do serve, how well."""
+"""A model's two services as people read them: what each should serve, what its pods do serve, and how well."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ SLOTS = (Alias.PRODUCTION, Alias.STAGING)
 
 @dataclass(frozen=True, kw_only=True)
 class Slot:
-    """One of the two."""
+    """One of the two services."""
 
     name: str
     known: bool
@@ -24,20 +24,20 @@ class Slot:
     served: tuple[str, ...]
     """The versions that its pods serve; more than one during a rollout, or when something is wrong."""
     weight: int | None
-    """Percent of the requests; None: it gets none by itself."""
+    """Percent of the requests; None: it gets none through the split."""
     pods: int
     ready: int
     requests: float
-    """Since its pods have started, as all numbers here."""
+    """Requests since its pods started, like all numbers here."""
     errors: float | None
     """Share of the requests that failed on our side; None: there were no requests."""
     median: float | None
     p95: float | None
-    """Seconds; None: nothing was answered."""
+    """95 % of the answers took at most so many seconds; None: nothing was answered."""
 
     @property
     def skew(self) -> bool:
-        """Whether its pods serve something else than its alias names."""
+        """Whether its pods serve something other than its alias names."""
         return self.known and bool(self.served) and self.served != ((self.wanted,) if self.wanted else ())
 
     @property
@@ -67,7 +67,7 @@ def slot(
     pods: Sequence[Json],
     exported: Sequence[Sequence[Series]],
 ) -> Slot:
-    """One service, from its pods and what those that are ready export. `aliases` are None where nobody knows them."""
+    """One service, from its pods and what the ready ones export. `aliases` are None where they are not known."""
     every = [each for pod in exported for each in pod]
     requests, failed = _requests(every)
     buckets = _buckets(every)
@@ -87,13 +87,13 @@ def slot(
 
 
 def _requests(found: Iterable[Series]) -> tuple[float, float]:
-    """All, and those that failed on our side: the caller's own mistakes are 4xx."""
+    """All requests, and those that failed on our side: a caller's own mistakes are 4xx."""
     counts = [(each.value, each.labels.get("code", "")) for each in found if each.name == metrics.REQUESTS.name]
     return sum(value for value, _ in counts), sum(value for value, code in counts if code.startswith("5"))
 
 
 def _buckets(found: Iterable[Series]) -> list[tuple[float, float]]:
-    """Upper bound and how many answers took no longer, over all pods and versions."""
+    """(upper bound, how many answers took no longer), over all pods and versions."""
     counts: dict[float, float] = defaultdict(float)
     for each in found:
         if each.name == metrics.ANSWERS.buckets:
@@ -102,7 +102,7 @@ def _buckets(found: Iterable[Series]) -> list[tuple[float, float]]:
 
 
 def quantile(buckets: Sequence[tuple[float, float]], share: float) -> float | None:
-    """As Prometheus reads it: evenly spread within a bucket; the last bound where it lies beyond."""
+    """The quantile as Prometheus computes it: evenly spread within a bucket; the last bound where it is above that."""
     if not buckets or not buckets[-1][1]:
         return None
     rank, below, counted = share * buckets[-1][1], 0.0, 0.0

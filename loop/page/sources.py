@@ -1,4 +1,4 @@
-"""Where the page reads: Kubernetes' objects of the loop, MLflow's registry and runs, and what the loop's pods say.
+"""Where the page reads: Kubernetes' objects of the loop, MLflow's registry and runs, and what the loop's pods export.
 
 By HTTP alone: the clients of Kubernetes and MLflow would take ten times the page's memory. Nothing is written.
 """
@@ -31,13 +31,13 @@ SERVERS: Final = "The model servers"
 ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 API: Final = "/api/2.0/mlflow"
 MOST_VERSIONS: Final = 50
-"""Of one model, the newest."""
+"""The most versions of one model, the newest."""
 SIGNATURE_FRESH: Final = 600.0
-"""A version's signature never changes."""
+"""Seconds: a version's signature never changes."""
 VERSION_FRESH: Final = 30.0
-"""What the list asks of a version changes once in its life, when a promotion takes it back."""
+"""Seconds: what the list asks about a version changes once in its life, when a promotion takes it back."""
 LOOKS_FRESH: Final = 15.0
-"""A window takes longer, and the answer is long where many columns are watched."""
+"""Seconds: a window takes longer, and the answer is long where many columns are watched."""
 SAMPLE: Final = re.compile(r"^(?P<name>\w+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)", re.MULTILINE)
 LABEL: Final = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 OBJECTS: Final[Mapping[str, str]] = {
@@ -47,7 +47,7 @@ OBJECTS: Final[Mapping[str, str]] = {
     "leases": "coordination.k8s.io/v1",
     "pods": "v1",
 }
-"""What is listed, and in which group."""
+"""The kinds that are listed, and their groups."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,14 @@ class Series:
 
 
 class Sources:
-    """All that the page asks. Each method returns what was found, or that the source is away."""
+    """All that the page asks. Each method returns what was found, or `Away`."""
 
     def __init__(self, kubernetes: httpx.AsyncClient, mlflow: httpx.AsyncClient, pods: httpx.AsyncClient) -> None:
         self._kubernetes, self._mlflow, self._pods = kubernetes, mlflow, pods
         self._answers = Answers()
 
     async def objects(self, kind: str, namespace: str, model: str | None = None) -> Told[list[Json]] | Away:
-        """Objects of one kind in the namespace; of one model, where the kind's objects are labelled so."""
+        """Objects of one kind in the namespace, or those that are labelled as the model's."""
         group = OBJECTS[kind]
         root = "/api" if group == "v1" else "/apis"
         query = {"labelSelector": f"{MODEL_LABEL}={model}"} if model else {}
@@ -133,14 +133,14 @@ class Sources:
         return next(each for each in replies if isinstance(each, Away))
 
     async def looks(self, pods: Sequence[Json]) -> Told[Sequence[Look]] | Away:
-        """What a detector saw in its last windows, oldest first: of the first pod, and nothing where there is none."""
+        """What a detector saw in its last windows, oldest first: from the first pod; nothing where there is none."""
         if not pods:
             return Told(())
 
         async def ask() -> Sequence[Look]:
             reply = await self._pods.get(f"http://{address(pods[0])}:{METRICS_PORT}{LOOKS_PATH}")
             if reply.status_code == HTTPStatus.NOT_FOUND:
-                return ()  # of an older image, which keeps none
+                return ()  # an older image keeps none
             reply.raise_for_status()
             found = LooksAnswer.parse(reply.content)
             if isinstance(found, Malformed):
@@ -160,7 +160,7 @@ class Sources:
 
 def clients(environment: Mapping[str, str] = os.environ) -> Sources:
     """The sources as a pod reaches them."""
-    # One for all: by itself each client would read the world's authorities, which is a fifth of the page's memory.
+    # One for all: each client would load all public authorities by itself, a fifth of the page's memory.
     trusted = _trusted()
     return Sources(
         kubernetes(environment, trusted),
@@ -170,7 +170,7 @@ def clients(environment: Mapping[str, str] = os.environ) -> Sources:
 
 
 def kubernetes(environment: Mapping[str, str] = os.environ, trusted: ssl.SSLContext | None = None) -> httpx.AsyncClient:
-    """A client of the API server; each request needs `authorization`."""
+    """A client of the API server; each request must have `authorization`."""
     host, port = environment["KUBERNETES_SERVICE_HOST"], environment["KUBERNETES_SERVICE_PORT"]
     here = f"[{host}]" if ":" in host else host
     return httpx.AsyncClient(base_url=f"https://{here}:{port}", verify=trusted or _trusted(), trust_env=False)
@@ -192,7 +192,7 @@ def address(of: Json) -> str:
 
 
 def ready(of: Json) -> bool:
-    """Whether the kubelet calls the pod so, and it is not about to end."""
+    """Whether the kubelet considers the pod ready, and it is not about to end."""
     conditions = of.get("status", {}).get("conditions", [])
     well = any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
     return well and "deletionTimestamp" not in of["metadata"]
@@ -222,7 +222,7 @@ def series(text: str) -> list[Series]:
 
 
 def signature(text: str) -> dict[str, list[Json]]:
-    """From an MLmodel file: its signature's values are JSON in one line each, quoted as YAML quotes."""
+    """The signature in an MLmodel file: its values are JSON, in one line each, in YAML's quotes."""
     found: dict[str, list[Json]] = {}
     block = text.partition("\nsignature:\n")[2]
     for key in ("inputs", "outputs"):
@@ -241,7 +241,7 @@ async def _json(
 
 
 def _token() -> str:
-    """Read each time: the kubelet renews it."""
+    """The token, read each time, as the kubelet renews it."""
     return (ACCOUNT / "token").read_text("utf-8").strip()
 
 

@@ -1,4 +1,4 @@
-"""What is told now, what was told before, and what has to be tried again."""
+"""What is to be told now, what was told before, and what has to be tried again."""
 
 import logging
 import random
@@ -18,7 +18,7 @@ from loop.page.webhook import Webhook, body
 
 LOG: Final = logging.getLogger("notify")
 GONE: Final = 3600.0
-"""Seconds after which what no longer holds is forgotten. A drift that comes back by then is the same drift."""
+"""Seconds after which what no longer holds is forgotten. Drift that comes back earlier is the same drift."""
 FIRST_PAUSE: Final = 5.0
 LONGEST_PAUSE: Final = 600.0
 
@@ -31,7 +31,7 @@ class Pending:
     since: datetime
     tries: int = 0
     due: float = 0.0
-    """When it is sent next, by the monotonic clock."""
+    """When it is next sent, by the monotonic clock."""
 
     def failed(self, now: float) -> None:
         pause = min(FIRST_PAUSE * 2**self.tries, LONGEST_PAUSE)
@@ -41,7 +41,7 @@ class Pending:
 
 @dataclass
 class Telling:
-    """What people are told of all models."""
+    """What people are told about all models."""
 
     journal: Journal
     client: httpx.AsyncClient
@@ -49,16 +49,16 @@ class Telling:
     shape: NoticeFormat
     clock: Callable[[], float] = time.monotonic
     failing_since: float | None = None
-    """Since when nothing was taken, by the clock; None: the last attempt succeeded, or there was none."""
+    """Since when nothing was taken, by the monotonic clock; None: the last attempt succeeded, or there was none."""
     _told: dict[str, set[str]] | None = None
     """None: the journal was not read yet."""
     _seen: dict[str, float] = field(default_factory=dict[str, float])
     _pending: dict[str, Pending] = field(default_factory=dict[str, Pending])
     _unwritten: set[str] = field(default_factory=set[str])
-    """Models whose keys the journal has not."""
+    """Models whose keys are not in the journal yet."""
 
     async def tell(self, model: str, found: Iterable[Notice], content: PageContent, webhook: Webhook) -> None:
-        """Send what is new of a model. All its sources have answered. Raises JournalError."""
+        """Sends what is new about a model, whose sources have all answered. Raises JournalError."""
         now, holding = self.clock(), {each.key: each for each in found}
         told = await self._known(model, holding.values())
         self._seen.update(dict.fromkeys(holding, now))
@@ -76,7 +76,7 @@ class Telling:
             self._unwritten.discard(model)
 
     async def _known(self, model: str, holding: Iterable[Notice]) -> set[str]:
-        """The keys of what was told of a model. Of one that was never looked at, its history counts as told."""
+        """The keys of what was told about a model. If it was never looked at, its history counts as told."""
         if self._told is None:
             self._told = await self.journal.read()
             self._seen = {key: self.clock() for keys in self._told.values() for key in keys}

@@ -1,4 +1,4 @@
-"""Trainings as people read them: why each was started, what came of it, in a sentence."""
+"""Trainings as people read them: why each was started, and what came of it, in a sentence."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class RunState(StrEnum):
 
     RUNNING = "running"
     WAITING = "waiting"
-    """It waits for another of the model, or for its turn."""
+    """It waits for another training of the model, or for its turn."""
     PASSED = "passed"
     REJECTED = "rejected"
     """Its version was refused by its gate, or taken back."""
@@ -29,7 +29,7 @@ class RunState(StrEnum):
     """The cooldown refused it: nothing was trained."""
     FAILED = "failed"
     DONE = "done"
-    """It succeeded, and no version is known of it."""
+    """It succeeded, but no version of it is known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,9 @@ class TrainingRun:
 
 
 def trainings(workflows: Sequence[Json], versions: Sequence[ListedVersion] | None) -> list[TrainingRun]:
-    """The cluster's, and those that only the registry remembers; newest first. None: the registry was not asked."""
+    """The cluster's trainings, and those that only the registry remembers; newest first. None: the registry was not
+    asked.
+    """
     made = {each.workflow: each for each in versions or () if each.workflow}
     live = [_training(each, made.get(each["metadata"]["name"]), asked=versions is not None) for each in workflows]
     known = {each.workflow for each in live}

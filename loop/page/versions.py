@@ -23,7 +23,7 @@ class Measure:
     """`at least 0.7`, or `at most 3`."""
     production: float | None
     gain: float | None
-    """How much better it is than production; None: it was compared with nothing."""
+    """How much better it is than production; None: it was not compared."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +36,9 @@ class ListedVersion:
     model_id: str
     aliases: tuple[str, ...]
     passed: bool | None
-    """None: no gate has seen it."""
+    """Whether it passed its gate; None: no gate has seen it."""
     reason: str
-    """Why the gate let it pass, or did not."""
+    """Why the gate let it pass, or refused it."""
     measures: tuple[Measure, ...]
     compared_with: str | None
     trigger: str
@@ -47,7 +47,7 @@ class ListedVersion:
     data: str
     commit: str
     rejected: str
-    """Why it was taken back; empty: it was not."""
+    """Why it was taken back; empty: it was not taken back."""
     promoted: str
     """When it was left in production; empty: it never was."""
 
@@ -59,7 +59,7 @@ class ListedVersion:
 
     @property
     def verdict(self) -> str:
-        """Its gate's first metric beside its verdict."""
+        """Its gate's verdict with the first metric."""
         if self.passed is None:
             return "no gate has seen it"
         word = "passed" if self.passed else "did not pass"
@@ -68,11 +68,11 @@ class ListedVersion:
 
 @dataclass(frozen=True, kw_only=True)
 class Registered:
-    """What the registry says of a model besides its versions."""
+    """What the registry says about a model besides its versions."""
 
     aliases: Mapping[str, str]
     approved: str | None
-    """What the last promotion left in production."""
+    """The version that the last promotion left in production."""
     promotion: str | None
     """The version of a promotion that is under way."""
 
@@ -93,7 +93,7 @@ def _under_way(tag: str | None) -> str | None:
 
 
 def versions(found: Sequence[Json], aliases: Mapping[str, str]) -> list[ListedVersion]:
-    """Newest first."""
+    """The versions, newest first."""
     made = [_version(each, aliases) for each in found]
     return sorted(made, key=lambda each: -int(each.number) if each.number.isdecimal() else 0)
 
@@ -124,7 +124,7 @@ def _version(found: Json, aliases: Mapping[str, str]) -> ListedVersion:
 
 
 def _logged_model(found: Json) -> str:
-    """A list of versions names the model that was logged in their source alone; empty where that is something else."""
+    """The id of the logged model: lists of versions have it in `source` alone; empty where that is something else."""
     scheme, _, name = str(found.get("source", "")).partition("models:/")
     return name if not scheme and re.fullmatch(r"m-[0-9a-f]+", name) else ""
 
@@ -154,7 +154,7 @@ def _float(value: Any) -> float | None:
 
 
 def _object(text: str | None) -> Json:
-    """A tag's JSON object; empty for anything else, as anybody may have written it."""
+    """A tag's JSON object; empty for anything else, as any client may have written the tag."""
     try:
         found = json.loads(text or "{}")
     except ValueError:

@@ -1,4 +1,4 @@
-"""What waits for a human, each with the command or the link that does it; and what is being done without one."""
+"""What waits for a human, each with the command or the link that does it; and what proceeds without one."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Urgency(StrEnum):
     """How the page marks it."""
 
     DECIDE = "decide"
-    """A human is asked to decide; nothing is wrong."""
+    """A human has to decide; nothing is wrong."""
     MEND = "mend"
     """Something is wrong, and the loop cannot mend it by itself."""
 
@@ -29,14 +29,14 @@ class Task:
     what: str
     why: str
     command: str | None = None
-    """What one types; None: the link says it."""
+    """What to type; None: the link leads there."""
     link: str | None = None
     linked: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """What is known of a model; parts whose source is away are None, and ask for nothing."""
+    """What is known about a model; parts whose source is away are None, and raise no task."""
 
     model: PageModel
     registered: Registered | None = None
@@ -45,11 +45,11 @@ class Known:
     slots: tuple[Slot, ...] = ()
     monitored: Monitored | None = None
     unexplained: bool = False
-    """Whether `production` names what no promotion has put there."""
+    """Whether `production` names a version that no promotion has put there."""
 
 
 def tasks(known: Known, content: PageContent) -> list[Task]:
-    """What is wrong first."""
+    """All tasks; what is wrong comes first."""
     found = [*_mended(known, content), *_decided(known, content)]
     return sorted(found, key=lambda each: each.urgency is Urgency.DECIDE)
 
@@ -66,7 +66,7 @@ def candidate(known: Known) -> ListedVersion | None:
 
 def _decided(known: Known, content: PageContent) -> Iterator[Task]:
     if known.registered and known.registered.promotion:
-        return  # it is being decided already
+        return  # a decision is under way already
     version = candidate(known)
     if version is None:
         return

@@ -19,12 +19,12 @@ from loop.page.notices import Notice
 
 PREFIX: Final = "whsec_"
 LEAST_KEY: Final = 24
-"""Bytes, by the specification."""
+"""The fewest bytes of a key, by the specification."""
 IN_CLUSTER: Final = (".svc", ".svc.cluster.local")
 
 
 class WebhookError(ValueError):
-    """What the Secret holds is not a webhook; the text says why, and never shows it."""
+    """The Secret does not hold a webhook; the text says why, and never shows its content."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Webhook:
 
     @classmethod
     def read(cls, folder: Path, *, signed: bool) -> "Webhook":
-        """From the files that the Secrets' keys are. Raises WebhookError."""
+        """The webhook in the files of the Secrets' keys. Raises WebhookError."""
         return cls(_url(_text(folder / URL_FILE)), _signer(_text(folder / SIGNING_FILE)) if signed else None)
 
     def headers(self, notice: Notice, body: bytes, at: datetime) -> Mapping[str, str]:
@@ -52,9 +52,9 @@ class Webhook:
         return {**named, "webhook-signature": self.signer.sign(notice.id, at, body.decode())}
 
     async def post(self, client: httpx.AsyncClient, notice: Notice, body: bytes, at: datetime) -> str | None:
-        """None: it was taken; else why it was not, without the address, which may be a credential."""
+        """Sends a notice. None: it was taken; else why not, without the address, which may be a credential."""
         try:
-            # Streamed, as nothing is read but the status.
+            # Streamed, as only the status is read.
             headers = dict(self.headers(notice, body, at))
             async with client.stream("POST", self.url, content=body, headers=headers) as reply:
                 taken, said = reply.is_success, f"it answers {reply.status_code} {reply.reason_phrase}".rstrip()
@@ -66,7 +66,7 @@ class Webhook:
 
 
 def body(notice: Notice, shape: NoticeFormat, content: PageContent, at: datetime) -> bytes:
-    """The notice as JSON. `at` is when it was first seen: a repetition is the same, byte by byte."""
+    """The notice as JSON. `at` is when it was first seen: a repetition is the same, byte for byte."""
     path = Links(content).screen(notice.model).removeprefix("/loop/")
     link = content.url and f"{content.url}{path}"
     return json.dumps(
@@ -92,7 +92,7 @@ def _slack(notice: Notice, link: str | None) -> Mapping[str, str]:
 
 
 def _escaped(text: str) -> str:
-    """The three characters that Slack reads as markup of its own: a stranger's text links and calls nobody."""
+    """Escapes the three characters of Slack's markup, so that a stranger's text makes no links and mentions."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 

@@ -39,7 +39,7 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def short(text: str) -> str:
-    """A number in a text with two digits that count; what is no number, as it is."""
+    """A text with two significant digits, if it is a number; any other text as it is."""
     try:
         return number(float(text), 2)
     except ValueError:
@@ -56,14 +56,14 @@ def count(value: float) -> str:
 
 
 def share(value: float | None) -> str:
-    """A share as percent; a small one keeps two digits that count."""
+    """A share as percent; a small one keeps two significant digits."""
     if value is None:
         return NOTHING
     return f"{100 * value:.2g} %" if 0 < value < 0.1 else f"{100 * value:.0f} %"
 
 
 def time_of(seconds: float | None) -> str:
-    """How long an answer takes."""
+    """How long an answer takes, in words."""
     if seconds is None:
         return NOTHING
     return f"{1000 * seconds:.3g} ms" if seconds < 1 else f"{seconds:.2f} s"

@@ -1,10 +1,10 @@
 """`python3 -m loop watch-aliases`: what the aliases name as metrics, and whether a promotion explains `production`.
 
 What a promotion has left in production is kept at the registered model (`PRODUCTION_TAG`), which its identity alone may
-write: so nothing here has to be told when the settings move on, and a promotion under way (`PROMOTION_TAG`) is no
-surprise. With `--heal` an alias that somebody moved by hand is put back, and the service with it.
+write: so the watch need not be told when the settings change, and knows of a promotion under way (`PROMOTION_TAG`).
+With `--heal` an alias that was moved by hand is put back, and the service with it.
 
-Needs: nothing but MLflow. To heal also `get` and `patch` on the production InferenceService, and in MLflow the right to
+Needs: only MLflow; to heal also `get` and `patch` on the production InferenceService, and in MLflow the right to
 put `production` back.
 """
 
@@ -31,11 +31,11 @@ _log = logging.getLogger(__name__)
 PERIOD: Final = 20.0
 """Seconds between two looks."""
 AGAIN: Final = 5.0
-"""Seconds until the second look at what is to be healed: an answer may mix two moments."""
+"""Seconds until the second look at what is to be healed, as one answer may mix two moments."""
 STALE: Final = 60.0
-"""Seconds without an answer of MLflow's from which nobody can rely on what is shown."""
+"""Seconds without an answer from MLflow after which what is shown cannot be relied on."""
 STUCK: Final = 300.0
-"""Seconds without a look from which the process hangs."""
+"""Seconds without a look after which the process counts as hanging."""
 ALIAS = gauge(metrics.ALIAS_VERSION)
 UNEXPLAINED = gauge(metrics.UNEXPLAINED)
 HEALED = counter(metrics.HEALED)
@@ -49,7 +49,7 @@ class PinnedService(Protocol):
         ...
 
     def tell(self, pin: Pin | None, at: str | None = None) -> None:
-        """Tells it, unless it has changed since `at`. Raises RolloutError."""
+        """Tells it which version to serve, unless it has changed since `at`. Raises RolloutError."""
         ...
 
 
@@ -82,7 +82,9 @@ class Seen:
 
 
 class AliasWatcher:
-    """Looks at the aliases of one model. `service` is told what to serve when `production` is put back; None: never."""
+    """Looks at the aliases of one model. `service` is told what to serve when `production` is put back; None: it never
+    is.
+    """
 
     def __init__(
         self,
@@ -99,7 +101,7 @@ class AliasWatcher:
         HEALED.labels(model)  # shown as 0 from the start
 
     def step(self) -> float:
-        """Look once, heal what was wrong twice. Returns the seconds until the next look."""
+        """Looks once, and heals what was wrong twice. Returns the seconds until the next look."""
         self._looked = self._clock()
         try:
             return self._look()
@@ -122,7 +124,7 @@ class AliasWatcher:
             self._say(logging.INFO, now)
             return PERIOD
         self._say(logging.WARNING, f"{now}, and the last promotion left {_name(seen.left)}")
-        # A promotion under way knows better, and where none has ended there is nothing to put back.
+        # A promotion under way knows better; without an ended one there is nothing to put back.
         if self._service is None or seen.change is not None or seen.left is None:
             return PERIOD
         if twice:
@@ -148,7 +150,7 @@ class AliasWatcher:
         )
 
     def _say(self, level: int, text: str) -> None:
-        """Once, until all is well again."""
+        """Says it once, until all is well again."""
         if text not in self._told:
             _log.log(level, text)
         self._told.add(text)
@@ -160,7 +162,7 @@ class AliasWatcher:
         return still < STUCK, f"last look {still:.0f} s ago"
 
     def ready(self) -> tuple[bool, str]:
-        """Ready while MLflow answers: otherwise what is shown is of the past."""
+        """Ready while MLflow answers: otherwise what is shown is outdated."""
         return self._clock() - self._answered < STALE, self._state
 
 

@@ -1,9 +1,9 @@
 """`python3 -m loop canary`: serve the version that has just been staged, watch it, and take it back if it is worse.
 
 It is compared with the version in production, and what was seen is kept as tags (`CANARY`). One that fails is tagged
-rejected and loses `staging` to the version in production; before the first of these, to the newest version below it
-that passed and was not rejected; where there is none, nothing is staged. One that could not be seen loses it, too, and
-is not rejected.
+rejected and loses `staging` to the version in production; before there is one, to the newest earlier version that
+passed and was not rejected; where there is none, nothing is staged. A version of which nothing could be seen loses it,
+too, but is not rejected.
 
 Needs: what a rollout needs of the staging service, port 8080 of the production servers, and in MLflow the rights of the
 gate.
@@ -22,7 +22,7 @@ from loop.runtime.inference import InferenceService, api_client
 from loop.runtime.registry import Registry
 
 UNJUDGED: Final = f"{CANARY}unjudged"
-"""Tag of a version that lost staging as nothing could be seen of it: why. It may be staged again."""
+"""Tag of a version that lost staging because nothing could be seen of it: why. It may be staged again."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,14 @@ class CanaryRun:
     def run(self) -> None:
         """Raises TakenBackError when the version was taken back, and RolloutError where no server can load it.
 
-        What was served before stays then. Anything else says nothing of the version.
+        What was served before then stays. Any other exception says nothing about the version.
         """
         tags = self.registry.resolve(self.model, self.number).tags
         if reason := tags.get(Tag.REJECTED):
             self._take_back(reason)  # a pod died on the way back
         staged = self._named(Alias.STAGING)
         if staged != self.number and (reason := tags.get(UNJUDGED)):
-            self._take_back(reason)  # likewise
+            self._take_back(reason)  # a pod died on the way back, as above
         if staged:
             self.staging.serve(staged)
         if staged != self.number:

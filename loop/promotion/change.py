@@ -1,4 +1,4 @@
-"""What a promotion keeps at the registered model while it is under way: what it takes to finish it, or to go back."""
+"""What a promotion keeps at the registered model while it is under way: what is needed to finish it, or to go back."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -15,16 +15,16 @@ class Change:
 
     to: str
     origin: str | None
-    """The version in production before; None: none was."""
+    """The version that was in production before; None: there was none."""
     previous: str | None
-    """What had the alias `previous` before."""
+    """The version that had the alias `previous` before."""
     since: str
     traffic: Traffic | None
     """What the servers of `origin` had counted by then; None where `to` is not compared with it."""
     reason: str | None = None
     """Why the version is being taken back; None while it goes forward."""
     rejected: bool = False
-    """Whether that is a verdict on the version: then it goes live no more."""
+    """Whether that is a verdict on the version, which then never goes live again."""
 
     @classmethod
     def of(cls, model: RegisteredModel) -> "Change | None":

@@ -1,4 +1,4 @@
-"""How a promotion and a canary end: with a verdict, or knowing nothing, and never with a crash that looks like one."""
+"""How a promotion and a canary end: with a verdict, or without one, and never with a crash that looks like one."""
 
 import traceback
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def ended(act: Callable[[], None]) -> int:
         return command.end(str(error), EXIT_VERDICT)
     except RegistryError as error:
         return command.end(f"interrupted, to be tried again: {error}", EXIT_TRY_AGAIN)
-    except Exception as error:  # noqa: BLE001  whatever it is, it says nothing of the version
+    except Exception as error:  # noqa: BLE001  whatever it is, it says nothing about the version
         traceback.print_exc()
         return command.end(f"interrupted, to be tried again: {type(error).__name__}: {error}", EXIT_TRY_AGAIN)
     return 0

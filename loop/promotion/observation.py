@@ -23,17 +23,17 @@ from loop.runtime.inference import InferenceService, Pod
 from loop.runtime.kafka import client_settings
 
 LOOKBACK: Final = timedelta(minutes=10)
-"""How old a prediction may be to be compared."""
+"""How old a compared prediction may be."""
 MOST: Final = 10_000
-"""Rows of each version that are kept, the latest."""
+"""The most rows of each version that are kept: the latest."""
 LONGEST: Final = 100
 """Characters of a label; longer texts are no labels."""
 PATIENCE: Final = 30.0
-"""Seconds for Kafka to hand over what it has."""
+"""Seconds that Kafka has to hand over what it holds."""
 PAGE: Final = 4 * 2**20
-"""Bytes of a server's metrics. It publishes some ten thousand; one that says more wants the memory of who asks."""
+"""Bytes of a server's metrics. It publishes some ten thousand; one that sends more is after the reader's memory."""
 PAGE_SECONDS: Final = 10.0
-"""Until the end of its metrics."""
+"""Seconds until the end of its metrics."""
 Row = tuple[list[Scalar], list[Any]]
 """Features and predictions."""
 
@@ -70,13 +70,13 @@ class LiveLooks:
 
 
 def pods(service: InferenceService, version: str) -> list[Pod]:
-    """Those of the version's last rollout: in Knative mode an earlier revision of the same version may still run."""
+    """The pods of the version's last rollout: in Knative mode an earlier revision of the same version may still run."""
     newest = service.deployment(version)
     return [pod for pod in service.pods(version) if newest is None or pod.revision == newest.revision]
 
 
 def traffic(service: InferenceService, version: str) -> Traffic:
-    """What all servers of the version counted that are ready. Raises UnseenError when one of them does not answer."""
+    """What all ready servers of the version counted. Raises UnseenError when one of them does not answer."""
     http = urllib3.PoolManager(retries=1, timeout=5.0)
     return sum((_scraped(http, pod) for pod in pods(service, version) if pod.ready), Traffic())
 
@@ -109,7 +109,7 @@ def page(http: urllib3.PoolManager, url: str) -> str:
 
 
 def counted(text: str) -> Traffic:
-    """What a server's metrics say of its requests (`loop.serving.guard`). Raises UnseenError."""
+    """What a server's metrics say about its requests (`loop.serving.guard`). Raises UnseenError."""
     try:
         return _counted(text)
     except Exception as error:
@@ -147,7 +147,9 @@ def crashes(service: InferenceService, version: str) -> tuple[str, ...]:
 
 
 def published(model: str, versions: Iterable[str], messages: Iterable[bytes]) -> Published:
-    """The latest rows of each version; what is no prediction is skipped, as anybody may have written it."""
+    """The latest rows of each version; messages that are not predictions are skipped, as any client may have written
+    them.
+    """
     rows: dict[str, deque[Row]] = {version: deque(maxlen=MOST) for version in versions}
     requests: set[tuple[str, ...]] = set()
     skipped = 0
@@ -156,7 +158,7 @@ def published(model: str, versions: Iterable[str], messages: Iterable[bytes]) ->
         if isinstance(message, Malformed):
             skipped += 1
         elif message is not None and (kept := rows.get(message.version)) is not None:
-            # One row of each request: those of a batch are too much alike to count for more than one another.
+            # One row of each request: those of a batch are too much alike to count one by one.
             request = message.version, *message.request
             if request not in requests:
                 requests.add(request)
@@ -165,7 +167,7 @@ def published(model: str, versions: Iterable[str], messages: Iterable[bytes]) ->
 
 
 def sample(rows: Iterable[Row]) -> Sample:
-    """From (features, predictions) of each row. What is no number, such as a label, is its JSON."""
+    """The sample of these rows (features, predictions). What is not a number, such as a label, is its JSON."""
     kept = list(rows)
     outputs = tuple(tuple(map(_value, column)) for column in zip(*_answers([row for _, row in kept]), strict=True))
     return Sample(outputs, len({json.dumps(features) for features, _ in kept}))
@@ -188,7 +190,7 @@ def _value(value: object) -> Value:
 
 
 def _messages(since: datetime) -> Iterator[bytes]:
-    """All of the topic from `since` to its end of now. No offset is committed: nobody else's reading is disturbed."""
+    """All of the topic from `since` to its end of now. No offset is committed, so that no other reader is disturbed."""
     consumer = Consumer(
         client_settings(os.environ)
         | {"group.id": "ml-loop-promotion", "enable.auto.commit": False, "enable.partition.eof": True, "log_level": 2}
@@ -196,7 +198,7 @@ def _messages(since: datetime) -> Iterator[bytes]:
     try:
         topic = consumer.list_topics(PREDICTIONS_TOPIC, PATIENCE).topics[PREDICTIONS_TOPIC]
         if topic.error is not None and topic.error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-            raise KafkaException(topic.error)  # a topic that is not there holds nothing, one that is forbidden may
+            raise KafkaException(topic.error)  # a topic that does not exist holds nothing, a forbidden one may
         at = int(since.timestamp() * 1000)
         starts = consumer.offsets_for_times(
             [TopicPartition(PREDICTIONS_TOPIC, number, at) for number in topic.partitions], PATIENCE
@@ -204,7 +206,7 @@ def _messages(since: datetime) -> Iterator[bytes]:
         if broken := next((each.error for each in starts if each.error), None):
             raise KafkaException(broken)
         ends = {each.partition: consumer.get_watermark_offsets(each, PATIENCE)[1] for each in starts}
-        # The offset is -1 where nothing is as young.
+        # The offset is -1 where no message is that young.
         open_ones = {each.partition for each in starts if 0 <= each.offset < ends[each.partition]}
         consumer.assign([each for each in starts if each.partition in open_ones])
         while open_ones:

@@ -36,20 +36,20 @@ Say = Callable[[str], None]
 
 
 class PromotionError(TakenBackError):
-    """The version is not in production. One sentence for whoever merged the change."""
+    """The version is not in production. One sentence for the person who merged the change."""
 
 
 class Production(Protocol):
     """The production service, as a promotion uses it."""
 
     def serve(self, version: str) -> None:
-        """Returns once all servers serve the version; raises RolloutError, and what was served stays."""
+        """Returns once all servers serve the version. Raises RolloutError, and what was served stays."""
 
     def restore(self, version: str) -> None:
-        """Like `serve`, but whatever keeps the servers from it, this version is the one to come."""
+        """Like `serve`, but this version stays the one to serve even if the servers cannot take it up now."""
 
     def release(self) -> None:
-        """Leaves the service without a version of a rollout's, as it was before the first."""
+        """Leaves the service without a version, as it was before the first rollout."""
 
     def traffic(self, version: str) -> Traffic | None:
         """What its servers counted; None where they do not say."""
@@ -106,10 +106,12 @@ class PromotionRun:
     number: str
     say: Say = print
     patience: float = 900.0
-    """Seconds after its beginning from which a version that nobody could judge is taken back."""
+    """Seconds after its beginning when a version that could not be judged is taken back."""
 
     def run(self) -> None:
-        """Raises PromotionError when the version is refused or was taken back; anything else says nothing of it."""
+        """Raises PromotionError when the version is refused or was taken back; any other exception says nothing about
+        it.
+        """
         model = self.registry.model(self.model)
         if model is None:
             raise PromotionError(f"the registry has no model {self.model!r}: train and register one first")
@@ -179,7 +181,7 @@ class PromotionRun:
 
     def _begin(self, model: RegisteredModel, version: ModelVersion) -> Change:
         origin = model.aliases.get(Alias.PRODUCTION)
-        # A version that was in production is a way back: what it would be compared with may be what is wrong.
+        # A version that was in production is a way back: the version to compare it with may be what is wrong.
         compared = origin if Tag.PROMOTED not in version.tags else None
         traffic = self.service.traffic(compared) if compared else None
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -222,7 +224,7 @@ class PromotionRun:
         return turned
 
     def _take_back(self, change: Change) -> NoReturn:
-        """Always raises PromotionError."""
+        """Takes the version back. Always raises PromotionError."""
         if change.rejected and change.reason:
             self.registry.tag_version(self.model, change.to, Tag.REJECTED, change.reason)
         self._put_back(change)
@@ -245,7 +247,7 @@ class PromotionRun:
         self.registry.untag_model(self.model, PROMOTION_TAG)
 
     def _remember(self, model: RegisteredModel, version: str | None) -> None:
-        """Whoever looks after the alias takes this for what is to be in production."""
+        """Remembers, for the watch over the alias, what is to be in production."""
         if model.tags.get(PRODUCTION_TAG) == version:
             return
         if version:

@@ -1,6 +1,6 @@
 """`python3 -m loop evidence`: the pull request that would put a version into production, as text.
 
-Everything in it comes from the registry, which the pipeline wrote and no author of the pull request: what the version
+Everything in it comes from the registry, which the pipeline wrote and not the pull request's author: what the version
 was measured with and against, why it was trained, what the canary saw. Nothing is changed.
 """
 
@@ -40,7 +40,7 @@ class Proposal:
 
 
 def propose(registry: Registry, model: str, reference: str, link: str) -> Proposal | str:
-    """What speaks for a version, by number or alias; in words, why there is nothing to propose.
+    """What speaks for a version, by number or alias; or why there is nothing to propose.
 
     `link` is MLflow's address for readers. Raises RegistryError when there is no such version, and NotProposedError
     when it has not passed its gate.
@@ -95,7 +95,7 @@ def rows(version: ModelVersion, production: ModelVersion | None, link: str) -> l
 
 
 def evaluation(report: dict[str, Any], current: str | None) -> str:
-    """The gate's numbers; says so where production has moved since, as they then compare with another version."""
+    """The gate's numbers, and whether production has moved since, as they then compare with another version."""
     if "metric" not in report:
         return "no report of the gate on the version"
     compared = report.get("production_version")
@@ -115,7 +115,7 @@ def measured(numbers: dict[str, Any], compared: str | None) -> str:
 
 
 def same(version: ModelVersion, production: ModelVersion | None) -> str:
-    """What a human should know before he approves: that nothing new has been learnt."""
+    """What a human should know before approving: that nothing new has been learnt."""
     if production is None:
         return ""
     words = {Tag.DATA_FINGERPRINT: "data", Tag.SOURCE_COMMIT: "code", Tag.MODEL_DIGEST: "model"}
@@ -138,7 +138,7 @@ def cause(tags: dict[str, str]) -> str:
 
 
 def code(text: str) -> str:
-    """Text that is shown as it is, whatever a tag holds: no link, no mention, no end of the table's cell."""
+    """A tag's text shown literally: it makes no link and no mention, and does not end the table's cell."""
     return "`" + re.sub(r"[`|\s]+", " ", text).strip()[:200] + "`"
 
 

@@ -1,4 +1,4 @@
-"""What the servers of one version counted."""
+"""What the servers of a version counted."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -21,7 +21,7 @@ class Traffic:
     squares: float = 0.0
     """Sum of the squares of these times; 0 where the servers do not count it, as those of older images."""
     rows: int = 0
-    """Rows that were answered; 0 likewise."""
+    """Rows that were answered; 0 as above."""
 
     def __add__(self, other: "Traffic") -> "Traffic":
         return Traffic(
@@ -34,7 +34,7 @@ class Traffic:
         )
 
     def since(self, before: "Traffic") -> "Traffic | None":
-        """What came after `before`; None where a server has gone with its numbers."""
+        """What came after `before`; None where a server has gone and its numbers with it."""
         new = Traffic(
             self.answered - before.answered,
             self.failed - before.failed,
@@ -56,12 +56,13 @@ class Traffic:
 
     @property
     def spread(self) -> float:
-        """Variance of an answer's time over its mean squared; 1, as of times between events that come by chance, where
-        nothing is known of it."""
+        """Variance of an answer's time over its mean squared; 1, as for the times between random events, where it is
+        not known.
+        """
         mean = self.seconds / self.answered
         return max(0.0, self.squares / self.answered / mean**2 - 1) if self.squares and mean else 1.0
 
     @property
     def rows_each(self) -> float:
-        """Rows of a request on average; 1 where nothing is known of them."""
+        """Mean number of rows of a request; 1 where it is not known."""
         return max(1.0, self.rows / self.answered) if self.answered else 1.0

@@ -1,7 +1,7 @@
 """Watching a version that has just gone live, beside the one before it.
 
-A look that fails, for whatever reason, says nothing of the version: the next one is made. Once the time is up and the
-looks still fail, the version was not judged (`UnjudgedError`), and must not stay on trust.
+A look that fails, for whatever reason, says nothing about the version: the next one is made. If looks still fail once
+the time is up, the version was not judged (`UnjudgedError`), and must not stay.
 """
 
 import time
@@ -17,7 +17,7 @@ from loop.promotion.traffic import Traffic
 
 POLL_SECONDS: Final = 5.0
 GRACE_SECONDS: Final = 60.0
-"""What a watch is prolonged by for what could not be seen before its end."""
+"""By how much a watch is prolonged for what could not be seen before its end."""
 
 
 class UnjudgedError(Exception):
@@ -29,16 +29,16 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Baseline:
-    """The version before: its number, and what its servers had counted when the new one came."""
+    """The previous version: its number, and what its servers had counted when the new one came."""
 
     version: str
     traffic: Traffic | None
     now: Callable[[], Traffic | None] | None = field(default=None, compare=False)
-    """What they have counted by now, where they still serve: then only the same minutes are compared."""
+    """What they have counted by now, if they still serve: then only the same minutes are compared."""
 
     @property
     def counted(self) -> Traffic | None:
-        """What they counted in the minutes of the watch, or ever where they serve no more."""
+        """What they counted in the minutes of the watch; in all, where they no longer serve."""
         return self.traffic if self.now is None else (self.now() or Traffic()).since(self.traffic or Traffic())
 
 
@@ -62,7 +62,7 @@ class Watch:
     sleep: Callable[[float], None] = time.sleep
 
     def over(self, looks: Looks, version: str, before: Baseline | None, say: Callable[[str], None]) -> Verdict:
-        """Ends as soon as something speaks against the version. Raises UnjudgedError."""
+        """Watches, and ends as soon as something speaks against the version. Raises UnjudgedError."""
         say(f"watching version {version} for {self.seconds:.0f} s")
         deadline, told = self.clock() + self.seconds, ""
         while True:
@@ -87,7 +87,7 @@ class Watch:
     def _look(self, looks: Looks, version: str, before: Baseline | None, *, last: bool) -> Verdict:
         old = before and Observation(before.version, before.counted)
         new = Observation(version, crashes=looks.crashes(version))
-        if not new.crashes:  # a server that ended answers nothing, and what is known of it is enough
+        if not new.crashes:  # a server that ended does not answer, and what is known of it is enough
             new = replace(new, traffic=looks.traffic(version))
         verdict = judge(self.limits, new, old)
         if not last or verdict.failures:

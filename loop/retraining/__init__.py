@@ -1,1 +1,1 @@
-"""Retraining on drift, at most so often: the decision (`decision`, pure) and its Leases (`leases`, `cooldown`)."""
+"""Retraining on drift, limited by a cooldown: the decision (`decision`, pure) and its Leases (`leases`, `cooldown`)."""

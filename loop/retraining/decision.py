@@ -1,10 +1,10 @@
 """Whether a drift event may start a training: pure, and shared by the steps, the simulation and the tests.
 
-Two holds are taken one after the other, both by the same rule: the feature's, for the cooldown; then the model's, for
-the short time in which features that drift together belong to one training. Whoever is refused is dropped, never
-queued, and stays refused; whoever was granted stays granted, so that a repeated step or a repeated delivery decides
-nothing anew. How the training ended is settled once: one that failed gives its holds back, and one that gained nothing
-makes the feature's next hold longer.
+Two holds are taken one after the other, by the same rule: the feature's, for the cooldown; then the model's, for the
+short time in which features that drift together belong to one training. A refused event is dropped, never queued, and
+stays refused; a granted one stays granted, so that a repeated step or a repeated delivery decides nothing anew. How the
+training ended is settled once: one that failed gives its holds back, and one that gained nothing makes the feature's
+next hold longer.
 """
 
 import hashlib
@@ -18,20 +18,20 @@ CLOCK_SKEW: Final = timedelta(minutes=1)
 """How far the clocks of two API servers may be apart without a hold ending early; added to each hold."""
 
 TOGETHER: Final = timedelta(hours=1)
-"""Features of one model that drift within it share one training."""
+"""Features of one model that drift within this time share one training."""
 
 BACKOFF: Final = timedelta(minutes=5)
-"""Until the next attempt after a training that failed; doubled by each failure in a row, up to the cooldown."""
+"""Time until the next attempt after a failed training; doubled by each failure in a row, up to the cooldown."""
 
 DOUBLINGS: Final = 4
-"""Trainings in a row that gain nothing double the feature's cooldown so often at most."""
+"""How often, at most, trainings in a row that gain nothing double the feature's cooldown."""
 
 REMEMBERED: Final = 100
-"""Events that a hold remembers, of the granted and of the refused."""
+"""How many granted and how many refused events a hold remembers."""
 
 
 class Ending(StrEnum):
-    """How a training ended that drift asked for."""
+    """How a training that drift asked for ended."""
 
     GAINED = "gained"
     """With a version that is better than production on the same rows, or was compared with none."""
@@ -65,18 +65,18 @@ class Hold:
     refused: tuple[str, ...] = ()
     """Events refused, the last ones, newest last."""
     refusals: int = 0
-    """How many were refused, ever."""
+    """How many events were refused, ever."""
     settled: str = ""
-    """The run whose ending was the last one taken into account."""
+    """The run whose ending was last taken into account."""
     failures: int = 0
     """Trainings in a row that failed."""
     fruitless: int = 0
     """Trainings in a row that gained nothing."""
     retry: datetime | None = None
-    """Given back: the hold ends then, if not before."""
+    """When the hold ends because it was given back; None: it was not."""
 
     def length(self, cooldown: timedelta) -> timedelta:
-        """How long it lasts, where it is not given back."""
+        """How long it lasts unless it is given back."""
         return cooldown * 2 ** min(self.fruitless, DOUBLINGS)
 
     def until(self, cooldown: timedelta) -> datetime:
@@ -90,16 +90,16 @@ class Decision:
 
     granted: bool
     hold: Hold
-    """The hold to store; the very object that was given when there is nothing new to store."""
+    """The hold to store; the given object itself when there is nothing new to store."""
     until: datetime
     """When the hold ends."""
 
 
 def decide(hold: Hold | None, event: Event, now: datetime, length: timedelta) -> Decision:
-    """Give the hold to `event`, or refuse. `now` is the store's clock, not the caller's."""
+    """Gives the hold to `event`, or refuses it. `now` is the store's clock, not the caller's."""
     if hold is None:
         return _grant(Hold(event.id, event.feature, event.run, now), event, now, length)
-    now = max(now, hold.taken)  # a clock that is behind ends nothing early
+    now = max(now, hold.taken)  # a slow clock ends nothing early
     until = hold.until(length)
     if (hold.event, hold.run) == (event.id, event.run):
         renewed = hold if now == hold.taken else replace(hold, taken=now)  # its training may start only now
@@ -119,7 +119,7 @@ def _grant(hold: Hold, event: Event, now: datetime, length: timedelta) -> Decisi
 
 
 def settle(hold: Hold, run: str, ending: Ending, now: datetime, length: timedelta) -> Hold:
-    """What to remember of a training that ended; the very object where it is not the holder's, or settled already."""
+    """What to remember of an ended training; the given object where it is not the holder's, or settled already."""
     if hold.run != run or hold.settled == run:
         return hold
     match ending:
@@ -135,8 +135,8 @@ def settle(hold: Hold, run: str, ending: Ending, now: datetime, length: timedelt
 def lease_name(model: str, feature: str | None = None) -> str:
     """`retrain-<model>` or `retrain-<model>-<feature>`.
 
-    What is not plain lower-case letters and digits becomes a slug and a hash of the original, so that no two pairs
-    share a name: without it, feature `b` of model `a` would share one with model `a-b`.
+    Any name that is not plain lower-case letters and digits becomes a slug and a hash of the original, so that no two
+    pairs share a name: without it, feature `b` of model `a` would share one with model `a-b`.
     """
     return "-".join(["retrain", *(_slug(part) for part in (model, feature) if part is not None)])
 

@@ -40,12 +40,12 @@ class Store(Protocol):
     def read(self, name: str) -> Stored: ...
 
     def write(self, name: str, hold: Hold, version: str | None, length: timedelta) -> bool:
-        """Store if nobody did since `version` was read (None: if there is none); False otherwise."""
+        """Stores if no one did since `version` was read (None: if there is none). Returns False otherwise."""
         ...
 
 
 def take(store: Store, name: str, event: Event, length: timedelta) -> Decision:
-    """Decide about `event` and remember it, as if nobody else asked at the same time. Raises ContendedError."""
+    """Decides about `event` and remembers it, as if no one else asked at the same time. Raises ContendedError."""
     for attempt in range(ATTEMPTS):
         stored = store.read(name)
         decision = decide(stored.hold, event, stored.now, length)
@@ -56,7 +56,7 @@ def take(store: Store, name: str, event: Event, length: timedelta) -> Decision:
 
 
 def give_back(store: Store, name: str, run: str, ending: Ending, length: timedelta) -> Hold | None:
-    """Settle how the run ended that holds it; the hold, or None if there is none. Raises ContendedError."""
+    """Settles how the run that holds it ended. Returns the hold, or None if there is none. Raises ContendedError."""
     for attempt in range(ATTEMPTS):
         stored = store.read(name)
         if stored.hold is None:
@@ -109,7 +109,7 @@ class KubernetesStore:
 
 
 def of_namespace(namespace: str | None) -> KubernetesStore:
-    """The Leases of a namespace, or of this pod's, by the credentials at hand."""
+    """The Leases of a namespace, or of this pod's, by the credentials that are there."""
     from kubernetes import config  # noqa: PLC0415  # only where there is a cluster
 
     config.load_config()

@@ -1,7 +1,7 @@
 """`python3 -m loop ledger`: what a model's trainings cost and gained, by what started them, from the registry.
 
-A gain is the gate's own: candidate against production, on the same rows. Trainings that ended with an error have left
-no version, and are not in it. Nothing is changed.
+A gain is the gate's own: candidate against production, on the same rows. Trainings that ended with an error left no
+version, and are not in it. Nothing is changed.
 """
 
 import sys
@@ -30,7 +30,7 @@ class Entry:
     taken_back: bool
     promoted: bool
     gain: float | None
-    """None: it was compared with none in production."""
+    """None: it was not compared with a version in production."""
     seconds: float
     """How long its run took."""
 

@@ -1,7 +1,7 @@
-"""`python3 -m loop settle`: how a training that drift asked for has ended, for the cooldown of the next one.
+"""`python3 -m loop settle`: tells the cooldown how a training that drift asked for has ended.
 
-The last step of each granted training. One that ended with an error gives its holds back, after a while; one that
-gained nothing, by the gate's own numbers on the same rows, doubles the feature's cooldown; a gain makes it as it was.
+The last step of each granted training. A training that ended with an error gives its holds back after a while; one that
+gained nothing, by the gate's own numbers on the same rows, doubles the feature's cooldown; a gain resets it.
 """
 
 import json
@@ -17,11 +17,11 @@ from loop.runtime import command
 from loop.runtime.registry import Registry, RegistryError
 
 SUCCEEDED = "Succeeded"
-"""Argo's status of a workflow that ended well."""
+"""Argo's status of a workflow that succeeded."""
 
 
 def metric(tags: Mapping[str, str]) -> str:
-    """The gate's first; "unknown" of a version that no gate has seen."""
+    """The gate's first metric; "unknown" for a version that no gate has seen."""
     return str(json.loads(tags.get(Tag.GATE_REPORT, "{}")).get("metric", "unknown"))
 
 
@@ -51,7 +51,7 @@ def ending(succeeded: bool, tags: Mapping[str, str] | None) -> tuple[Ending, str
 
 
 def settled(store: Store, given: Settle, how: Ending) -> str:
-    """Remember it in both holds; when the feature may train again, in words."""
+    """Remembers it in both holds. Returns when the feature may train again, in words."""
     feature = give_back(store, lease_name(given.model, given.feature), given.run, how, given.cooldown)
     if how is Ending.FAILED:  # what drifted together belongs to this training, however long ago it began
         give_back(store, lease_name(given.model), given.run, how, given.cooldown)

@@ -1,7 +1,8 @@
-"""`python3 -m loop.runtime.brokers`: asks brokers that others run for what the loop needs, as one of its own clients.
+"""`python3 -m loop.runtime.brokers`: asks brokers that others run for what the loop needs, as a client with the loop's
+own account.
 
-A Job runs it before anything is connected: a topic or a right that is missing would only be
-found by the first prediction. Rights are told by the brokers themselves (KIP-430); what they do not tell is not judged.
+A Job runs it before anything is connected: a missing topic or right would only be found by the first prediction. The
+brokers themselves report rights (KIP-430); what they do not report is not judged.
 """
 
 import os
@@ -21,7 +22,7 @@ class BrokersError(Exception):
 
 
 def check(admin: Any, needs: Needs) -> None:
-    """Raises BrokersError, or what the client raises when nobody answers."""
+    """Raises BrokersError, or what the client raises when no broker answers."""
     if lacking := [*_topics(admin, needs), *_groups(admin, needs)]:
         raise BrokersError("; ".join(lacking))
 
@@ -56,7 +57,7 @@ def _groups(admin: Any, needs: Needs) -> Iterator[str]:
             found = answer.result()
         except KafkaException as error:
             if error.args[0].name() == "GROUP_ID_NOT_FOUND":
-                continue  # nobody has read in it yet, and its rights are not told
+                continue  # the group was never used, so its rights are not reported
             if error.args[0].name() != "GROUP_AUTHORIZATION_FAILED":
                 raise
             yield f"the loop's user must have {READ} on the group {group}"

@@ -1,7 +1,7 @@
 """`python3 -m loop bus-credentials`: a certificate and a password for the event bus, made once, into a Secret.
 
-The key never leaves the pod but for that Secret, which must exist: this command needs get and patch on that one object.
-What is in it already stays, so that the command may run any number of times.
+The key leaves the pod only for that Secret, which must exist: this command needs get and patch on that one object.
+What is in it already stays, so the command may run any number of times.
 """
 
 import base64
@@ -21,7 +21,7 @@ LIFETIME: Final = timedelta(days=3650)
 def credentials(host: str, now: datetime) -> Mapping[str, str]:
     """The Secret's data: `tls.crt` and `tls.key` for `host`, `username`, `password`, and both in `auth.yaml`.
 
-    The certificate is signed by itself and may sign nothing else: clients trust it and no authority.
+    The certificate is self-signed and may sign nothing else: clients trust it and no authority.
     """
     from cryptography import x509  # noqa: PLC0415  # --help need not wait for it
     from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415

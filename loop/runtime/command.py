@@ -14,17 +14,18 @@ from typing import Final
 from contract.names import EXIT_FAILED
 
 CRASHED: Final = 70
-"""Exit code of a command that met what it does not know (`EX_SOFTWARE` in sysexits.h): neither a failure nor a verdict.
+"""Exit code of a command that met an unexpected exception (`EX_SOFTWARE` in sysexits.h): neither a failure nor a
+verdict.
 
-Python itself ends with 1 then, which a workflow would not try again."""
+Python's own exit code, 1, would keep a workflow from trying again."""
 TERMINATION_LOG = Path("/dev/termination-log")
 """The kubelet mounts it into every container; what it holds becomes the container's termination message."""
 MOST_BYTES: Final = 4096
-"""The kubelet keeps no more of a termination message."""
+"""The most bytes that the kubelet keeps of a termination message."""
 
 
 def run(act: Callable[[], None], *said: type[Exception]) -> int:
-    """The exit code of a command that does `act`. Exceptions of the kinds `said` hold a sentence for the user."""
+    """Does `act`, and returns the exit code. Exceptions of the kinds `said` hold a sentence for the user."""
     end_on_sigterm()
     try:
         act()
@@ -34,19 +35,19 @@ def run(act: Callable[[], None], *said: type[Exception]) -> int:
 
 
 def end(sentence: str, code: int = EXIT_FAILED) -> int:
-    """Say why the command ends with this exit code."""
+    """Says why the command ends with this exit code."""
     print(f"error: {leave(sentence)}", file=sys.stderr)
     return code
 
 
 def crash(error: Exception) -> int:
-    """Say where a command broke, and what its exit code is."""
+    """Says where a command crashed. Returns its exit code."""
     traceback.print_exception(error)
     return end(f"crashed: {type(error).__name__}: {error}", CRASHED)
 
 
 def leave(sentence: str) -> str:
-    """Make the sentence the container's termination message. Returns it as one line."""
+    """Makes the sentence the container's termination message. Returns it as one line."""
     line = " ".join(sentence.split())
     if TERMINATION_LOG.exists():
         TERMINATION_LOG.write_text(line.encode()[:MOST_BYTES].decode(errors="ignore"), encoding="utf-8")
@@ -54,5 +55,7 @@ def leave(sentence: str) -> str:
 
 
 def end_on_sigterm() -> None:
-    """Python as process 1 of a container ignores the signal, and would be killed half a minute later."""
+    """Ends the process on SIGTERM: Python as process 1 of a container ignores it, and would be killed half a minute
+    later.
+    """
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))

@@ -1,6 +1,6 @@
 """What a version was registered with: one SHA-256 over the files of its model, one over those of its reference.
 
-Knows no MLflow: the detector's client is another one than the loop's.
+Does not import MLflow: the detector's client is not the loop's.
 """
 
 import hashlib
@@ -12,12 +12,12 @@ from typing import Final
 from contract.names import Tag
 
 LEFT_OUT: Final = "registered_model_meta"
-"""MLflow's client puts it beside every model that it downloads by its version."""
+"""A file that MLflow's client puts beside every model that it downloads by its version."""
 _WHAT: Final = {Tag.MODEL_DIGEST: "model", Tag.REFERENCE_DIGEST: "reference"}
 
 
 def digest(folder: Path) -> str:
-    """SHA-256, in hex, over the path and the SHA-256 of every file below the folder; one of nothing, too."""
+    """SHA-256, in hex, over the path and the SHA-256 of every file below the folder, also of an empty folder."""
     paths = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     whole = hashlib.sha256()
     for path in paths:
@@ -30,7 +30,7 @@ def digest(folder: Path) -> str:
 
 
 def difference(tags: Mapping[str, str], tag: Tag, found: str) -> str | None:
-    """What is wrong with content of this digest; None where it is the version's, or where no tag says which is."""
+    """What is wrong with content of this digest; None where it is the version's, or where no tag names a digest."""
     wanted = tags.get(tag, found)
     if wanted == found:
         return None

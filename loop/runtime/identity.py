@@ -1,7 +1,7 @@
-"""Who a pod is to MLflow: its service account, by a token that goes with every request.
+"""Who a pod is to MLflow: its service account, by a token sent with every request.
 
 MLflow's client loads the provider by the entry point in `images/loop/ml_loop.dist-info`, in every program of the image:
-the user's train command has it without doing anything.
+also in the user's train command, which need not do anything.
 """
 
 import os
@@ -13,7 +13,7 @@ from contract.names import Env
 
 
 class ServiceAccountToken(RequestHeaderProvider):
-    """Reads the file for each request: the kubelet replaces the token before it ends, every few minutes."""
+    """Reads the file for each request: the kubelet replaces the token before it expires."""
 
     def in_context(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]  # MLflow gives no types
         return bool(os.environ.get(Env.TRACKING_TOKEN_FILE))

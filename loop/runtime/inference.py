@@ -1,4 +1,4 @@
-"""An InferenceService as the loop uses it: what it is told to serve, its Deployment, its pods, their answers.
+"""An InferenceService as the loop uses it: what it should serve, its Deployment, its pods, their answers.
 
 The version is an annotation of the predictor, and the image it was trained in the image of the predictor's model, which
 KServe prefers to the runtime's in both modes. Both are set by server-side apply under a field manager of our own, so
@@ -30,11 +30,11 @@ class RolloutError(Exception):
 
 @dataclass(frozen=True)
 class Deployment:
-    """The predictor's Deployment: of what the client calls optional, what the API server always sends."""
+    """The predictor's Deployment, with the fields that the API server always sends."""
 
     generation: int
     wanted: int
-    """Pods."""
+    """Number of pods."""
     status: client.V1DeploymentStatus
     revision: str | None
     """Knative's name of it; None in Standard mode."""
@@ -42,7 +42,7 @@ class Deployment:
 
 @dataclass(frozen=True)
 class Pod:
-    """One of the predictor's pods, likewise."""
+    """One of the predictor's pods, with the fields that the API server always sends."""
 
     name: str
     status: client.V1PodStatus
@@ -50,7 +50,7 @@ class Pod:
 
     @property
     def ready(self) -> bool:
-        """Whether the kubelet calls it so."""
+        """Whether the kubelet considers it ready."""
         return any(c.type == "Ready" and c.status == "True" for c in self.status.conditions or [])
 
 
@@ -62,7 +62,7 @@ class InferenceService:
         self._http = urllib3.PoolManager(retries=False, timeout=2.0)
 
     def pinned(self) -> tuple[Pin | None, str]:
-        """What the running rollout serves, None before the first one; and the object's resource version.
+        """What the running rollout serves, None before the first rollout; and the object's resource version.
 
         Raises RolloutError: no such service.
         """
@@ -78,9 +78,9 @@ class InferenceService:
         return pin, found["metadata"]["resourceVersion"]
 
     def tell(self, pin: Pin | None, at: str | None = None) -> None:
-        """Own version and image with these values, or give them up (None).
+        """Takes ownership of version and image with these values, or gives it up (None).
 
-        With `at`, only if that is the resource version.
+        With `at`, only at that resource version.
         """
         expected = {} if at is None else {"resourceVersion": at}
         body = {
@@ -129,7 +129,7 @@ class InferenceService:
         ]
 
     def answers(self, pod: Pod) -> str | None:
-        """The version a pod says it serves; None when it does not answer."""
+        """The version that a pod says it serves; None when it does not answer."""
         url = f"http://{pod.status.pod_ip}:{SERVER_PORT}/v1/models/{self.model}"
         try:
             response = self._http.request("GET", url)
@@ -153,7 +153,7 @@ def _annotated(metadata: client.V1ObjectMeta | None, version: str) -> bool:
 
 
 def _made(deployment: client.V1Deployment) -> tuple[str, str]:
-    """Sorts Deployments by age. Knative numbers those that were made in one second."""
+    """Sorts Deployments by age, and those made in the same second by Knative's number."""
     metadata = deployment.metadata or client.V1ObjectMeta()
     return str(metadata.creation_timestamp or ""), metadata.name or ""
 
@@ -168,7 +168,7 @@ def said(error: ApiException) -> str:
 
 
 def api_client() -> ApiClient:
-    """From a pod's account, else from the kubeconfig. Raises ConfigException."""
+    """A client with a pod's account, else with the kubeconfig. Raises ConfigException."""
     try:
         config.load_incluster_config()
     except config.ConfigException:

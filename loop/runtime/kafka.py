@@ -17,13 +17,15 @@ _NAMED: Final = (
 
 
 def client_settings(environment: Mapping[str, str]) -> dict[str, Any]:
-    """librdkafka settings from `KAFKA_*`; only those named above, for Kubernetes adds KAFKA_PORT and the like."""
+    """librdkafka settings from `KAFKA_*`; only those named above, as Kubernetes adds KAFKA_PORT and the like."""
     named = {key: environment.get("KAFKA_" + key.replace(".", "_").upper()) for key in _NAMED}
     return {"bootstrap.servers": environment[Env.KAFKA]} | {key: value for key, value in named.items() if value}
 
 
 def bookmarked(group: str) -> dict[str, Any]:
-    """Settings of a consumer that commits its own bookmarks: commits are ours alone, nothing is skipped at first."""
+    """Settings of a consumer that commits its own bookmarks: only our own commits count, and reading starts at the
+    earliest message.
+    """
     return {
         "group.id": group,
         "enable.auto.commit": False,

@@ -1,12 +1,12 @@
-"""What a program of a pod says while it runs."""
+"""What a pod's program logs while it runs."""
 
 import logging
 
 
 def to_stderr() -> None:
-    """One line per event, with its time: for the program's start, before anything is logged.
+    """Logs one line per event, with its time; called at the program's start.
 
-    A library that tells each request does not: an address may be a credential.
+    Libraries do not log each request, as an address may be a credential.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)

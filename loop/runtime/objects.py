@@ -1,4 +1,4 @@
-"""ObjectFolder under names, in a folder of an S3 bucket or of this machine: `s3://BUCKET/FOLDER` or `file:///FOLDER`."""
+"""Objects under names, in a folder of an S3 bucket or of this machine: `s3://BUCKET/FOLDER` or `file:///FOLDER`."""
 
 import os
 from collections.abc import Iterator
@@ -10,27 +10,27 @@ AGAIN: Final = {"retries": {"mode": "standard", "max_attempts": 5}, "connect_tim
 
 
 class ObjectStoreError(Exception):
-    """The store has refused or not answered. The message says which and what for."""
+    """The store has refused or not answered. The message says which store, and for what."""
 
 
 class ObjectFolder(Protocol):
-    """What a folder of objects can do, as far as the account may. Each raises ObjectStoreError."""
+    """What a folder of objects can do, as far as the account may. Each method raises ObjectStoreError."""
 
     def put(self, name: str, data: bytes) -> None:
-        """Whole or not at all; what has the name already is replaced."""
+        """Stores the object whole or not at all, in place of one that has the name."""
         ...
 
     def get(self, name: str) -> bytes: ...
 
     def names(self, prefix: str = "") -> Iterator[str]:
-        """In order."""
+        """Names, in order."""
         ...
 
     def delete(self, name: str) -> None: ...
 
 
 def folder(uri: str) -> ObjectFolder:
-    """The folder at a URI. Credentials and endpoint of S3 are what boto3 finds in the environment."""
+    """The folder at a URI. boto3 finds credentials and endpoint in the environment."""
     url = urlsplit(uri)
     if url.scheme == "file" and not url.netloc:
         return _OnDisk(Path(url.path))

@@ -1,4 +1,4 @@
-"""What a rollout tells a service: the version it is to serve, and the image that the version was trained in."""
+"""What a rollout tells a service: the version that it should serve, and the image that the version was trained in."""
 
 from dataclasses import dataclass
 
@@ -21,6 +21,6 @@ class Pin:
 
 
 def pin(registry: Registry, model: str, number: str) -> Pin:
-    """What serves the version. One that the registry has no more is served as far as its servers still can."""
+    """What serves the version. A version that is gone from the registry is served as far as its servers still can."""
     found = registry.version(model, number)
     return Pin(number) if found is None else Pin.of(found)

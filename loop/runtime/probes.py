@@ -1,6 +1,6 @@
 """The addresses of a process that watches: /metrics, /healthz (is it alive), /readyz (does it work, in words).
 
-A process may have pages more, of JSON.
+A process may have further pages, of JSON.
 """
 
 import threading
@@ -10,13 +10,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 Check = Callable[[], tuple[bool, str]]
-"""Whether it is well, and one sentence for whoever asks."""
+"""Whether it is well, and one sentence for the reader."""
 Pages = Mapping[str, Callable[[], bytes]]
 """Path -> its JSON."""
 
 
 def serve(port: int, alive: Check, ready: Check, pages: Pages | None = None) -> ThreadingHTTPServer:
-    """Answer on all interfaces from a thread of its own."""
+    """Answers on all interfaces from a thread of its own."""
     there = dict(pages or {})
     known = ", ".join(["/metrics", "/healthz", *there]) + " or /readyz\n"
 

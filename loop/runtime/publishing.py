@@ -1,11 +1,11 @@
-"""Publishing to Kafka, and knowing that the brokers have it."""
+"""Publishing to Kafka, with confirmation by the brokers."""
 
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 PATIENCE: Final = 10.0
-"""Seconds that Kafka has to take what is published together."""
+"""Seconds that Kafka has to take messages that are published together."""
 
 
 class PublisherSink(Protocol):
@@ -16,13 +16,13 @@ class PublisherSink(Protocol):
 
 
 class Publisher:
-    """Publishes messages and waits until the brokers have them. Many threads may."""
+    """Publishes messages and waits until the brokers have them. Thread-safe."""
 
     def __init__(self, sink: PublisherSink, patience: float = PATIENCE) -> None:
         self._sink, self._patience = sink, patience
 
     def __call__(self, topic: str, messages: Sequence[tuple[bytes, bytes]]) -> bool:
-        """Whether Kafka has all of them: keys and values."""
+        """Publishes keys and values. Returns whether Kafka has all of them."""
         reports: list[bool] = []
         try:
             for key, value in messages:
@@ -33,5 +33,5 @@ class Publisher:
             return False
         deadline = time.monotonic() + self._patience
         while len(reports) < len(messages) and time.monotonic() < deadline:
-            self._sink.poll(0.02)  # another thread may be handed this one's reports
+            self._sink.poll(0.02)  # another thread may get this one's reports
         return len(reports) == len(messages) and all(reports)

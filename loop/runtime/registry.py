@@ -28,17 +28,17 @@ DEFAULT_PATIENCE: Final = 180.0
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 10.0
 SILENCE: Final = 60.0
-"""Seconds of one attempt from which MLflow did answer: a request that nobody answers ends after `TIMEOUT`."""
+"""An attempt that took longer, in seconds, was answered: a request without an answer ends after `TIMEOUT`."""
 TIMEOUT: Final = 30
 """Seconds that one request may take."""
 
 
 class RegistryError(Exception):
-    """One sentence for the user: what was asked of MLflow, and why it could not be had."""
+    """One sentence for the user: what was asked of MLflow, and why there was no answer."""
 
 
 class UnavailableError(RegistryError):
-    """What was asked for could not be had now, and may be had later."""
+    """What was asked for is not there now, but may be later."""
 
 
 class Registry:
@@ -57,10 +57,10 @@ class Registry:
         self.patience = float(os.environ.get(Env.PATIENCE) or DEFAULT_PATIENCE) if patience is None else patience
 
     def ask(self, call: Callable[[], T]) -> T:
-        """What `call` returns, tried again while it meets an MLflow that does not answer or an `UnavailableError`.
+        """What `call` returns; it is tried again while MLflow does not answer or it raises an `UnavailableError`.
 
-        Patience begins with the first failure, and again with one that broke off what had gone on for longer than an
-        MLflow that does not answer lets an attempt last: a download of many minutes is no silence.
+        Patience begins with the first failure, and anew when an attempt breaks off after lasting longer than an MLflow
+        that does not answer lets it: a download of many minutes is not silence.
         """
         deadline, pause = None, FIRST_PAUSE
         while True:
@@ -91,7 +91,7 @@ class Registry:
         return found[0] if found else None
 
     def bind_run(self, experiment: str, run_id: str, uid: str) -> None:
-        """Make the run the one of this workflow, if the experiment has it; that of an earlier attempt is no more."""
+        """Binds the run to this workflow, if it is in the experiment; the run of an earlier attempt no longer is."""
         run = self.run(run_id)
         if run is None or self.experiment(run.info.experiment_id) != experiment:
             return
@@ -128,7 +128,7 @@ class Registry:
         try:
             return self.ask(lambda: self.client.get_model_version_by_alias(name, alias))
         except MlflowException as error:
-            # The server says INVALID_PARAMETER_VALUE for an alias a known model does not have.
+            # The server answers INVALID_PARAMETER_VALUE for an alias that a known model does not have.
             if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST) or "alias" in str(error).lower():
                 return None
             raise
@@ -147,15 +147,17 @@ class Registry:
         return sorted(found, key=lambda version: int(version.version))
 
     def versions(self, name: str) -> list[ModelVersion]:
-        """All of a model's, oldest first."""
+        """All versions of a model, oldest first."""
         found = self.ask(lambda: self.client.search_model_versions(f"name = '{name}'"))
         return sorted(found, key=lambda version: int(version.version))
 
     def register(self, name: str, run_id: str, model_id: str, tags: Mapping[str, str], key: str) -> ModelVersion:
-        """The one version whose tag `key` has the value in `tags`: found, or made in a single call with all its tags.
+        """The one version whose tag `key` has the value in `tags`: it is found, or made in a single call with all its
+        tags.
 
         The answer to a create may be lost after the server stored it, and two pods of one step may overlap for a
-        moment, so each attempt searches first, and of two versions the younger loses the tag: training may delete none.
+        moment, so each attempt searches first, and of two versions the younger one loses the tag, as training may not
+        delete versions.
         """
 
         def find_or_create() -> ModelVersion:
@@ -193,20 +195,22 @@ class Registry:
         return [item.path for item in self.ask(lambda: self.client.list_artifacts(run_id, folder))]
 
     def download(self, uri: str, folder: Path) -> Path:
-        """Download `models:/…` or `runs:/…` below `folder`, through the server; the path of what was downloaded."""
+        """Download `models:/…` or `runs:/…` below `folder`, through the server. Returns the path of what was
+        downloaded.
+        """
         return Path(self.ask(lambda: artifacts.download_artifacts(artifact_uri=uri, dst_path=str(folder))))
 
     def reference(self, run_id: str, folder: Path) -> Path:
-        """Where all that the run keeps of its reference now lies below `folder`; nothing of a run that is gone."""
+        """Downloads the run's reference below `folder`. Returns its path, where nothing is if the run is gone."""
         kept = str(Path(REFERENCE_ARTIFACT).parent)
         if run_id and self.run(run_id) and self.run_artifacts(run_id, kept):
             return self.download(f"runs:/{run_id}/{kept}", folder)
         return folder / kept
 
     def digests(self, model_uri: str, run_id: str, look: Callable[[Path], None] = lambda _: None) -> dict[Tag, str]:
-        """The tags that bind a version to what the store holds of its model and of its run's reference now.
+        """The tags that bind a version to what the store now holds of its model and of its run's reference.
 
-        `look` is called with the folder of the model's files, for as long as they are there.
+        `look` is called with the folder of the model's files, while they are there.
         """
         with tempfile.TemporaryDirectory() as scratch:
             model, rest = Path(scratch) / "model", Path(scratch) / "run"
@@ -234,15 +238,17 @@ class Registry:
 
 
 def storable(text: str) -> str:
-    """The text as PostgreSQL takes it, which refuses NUL and half characters.
+    """The text without NUL and half characters, which PostgreSQL refuses.
 
-    What a hostile server died with goes into tags: one that cannot be written would keep its version in place.
+    Tags hold what a hostile server died with: one that cannot be written would keep its version in place.
     """
     return text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _unavailable(error: MlflowException | requests.RequestException | UnavailableError) -> bool:
-    """No answer, or a promise of a better one. MLflow's exceptions without a status of the server's count as 500."""
+    """Whether there was no answer, or a later one may be better. MLflow's exceptions without the server's status count
+    as 500.
+    """
     if isinstance(error, UnavailableError):
         return True
     if isinstance(error, MlflowException):
@@ -261,7 +267,7 @@ def _reason(error: Exception) -> str:
 
 @contextmanager
 def _sent_once() -> Generator[None, None, None]:
-    """Each attempt asks once: MLflow's client would re-send, for minutes and without a word, a lost create included."""
+    """Each attempt asks once: MLflow's client would silently re-send for minutes, even a lost create."""
     once = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": str(TIMEOUT)}
     before = {key: os.environ.get(key) for key in once}
     os.environ.update(once)

@@ -1,7 +1,7 @@
 """Who registered a version: OpenSSF's model signing over the files of its model, by a key of the gate's step alone.
 
-A signature is a Sigstore bundle that names every file with its SHA-256, and as its subject the model, so that it says
-nothing of another model's version. `model_signing verify` reads the same bundle.
+A signature is a Sigstore bundle that names every file with its SHA-256, and the model as its subject, so that it does
+not vouch for another model's version. `model_signing verify` reads the same bundle.
 """
 
 import base64
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from model_signing import hashing
 
 MOST: Final = 100_000
-"""Characters of a version's tag, as MLflow takes it: a model of some four hundred files."""
+"""The most characters that MLflow takes in a version's tag: enough for some four hundred files."""
 
 
 class SignatureError(Exception):
-    """One clause: why a model cannot be signed, or is not the one that was."""
+    """One clause: why a model cannot be signed, or is not the signed one."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Signatures:
         return cls(os.environ.get(Env.SIGNATURE_KEY, ""), os.environ.get(Env.SIGNATURE_REQUIRED) == "true")
 
     def refusal(self, tags: Mapping[str, str], folder: Path, model: str) -> str | None:
-        """What keeps a version of these tags and files from being used."""
+        """Why a version with these tags and files must not be used; None: it may."""
         signature = tags.get(Tag.SIGNATURE)
         if not self.public_key or (signature is None and not self.required):
             return None
@@ -71,7 +71,7 @@ def sign(folder: Path, key: Path) -> str:
 
 
 def verify(folder: Path, model: str, signature: str, public_key: str) -> None:
-    """Raises SignatureError where the signature is another key's, another model's, or one of other files."""
+    """Raises SignatureError where the signature is by another key, or of another model or other files."""
     from model_signing import verifying  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory() as scratch:

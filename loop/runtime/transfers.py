@@ -1,4 +1,4 @@
-"""How MLflow's clients move artifacts: read before MLflow itself is imported, which takes seconds."""
+"""How MLflow's clients move artifacts: set before MLflow is imported, which takes seconds."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""A process that watches: it steps until it is told to stop, and says at its addresses whether it works."""
+"""A process that watches: it steps until told to stop, and answers probes."""
 
 import signal
 import threading

@@ -1,7 +1,7 @@
 """Requests that wait while the model is busy are asked together: a frame of twenty rows costs hardly more than one.
 
-Nothing waits in order to be joined. One at a time, a request is asked at once; under load as many are joined as came
-meanwhile. Only models whose answers are the same together as alone, bit for bit, are asked so (`ServableModel.joins`).
+Nothing waits in order to be joined: a lone request is asked at once; under load, those that came meanwhile are joined.
+Only models whose answers are the same together as alone, bit for bit, are asked so (`ServableModel.joins`).
 """
 
 import asyncio
@@ -15,8 +15,9 @@ from loop.model.pyfunc import ServableModel
 from loop.model.requests import Batch
 
 QUICK: Final = 0.01
-"""Seconds. A model that took no longer the last time is asked on the event loop's own thread: to hand a request to
-another and back costs more than such an answer, and a health check waits no longer than for its own line."""
+"""Seconds. A model that last took no longer is asked on the event loop's own thread: handing a request to another
+thread and back costs more than such an answer, and health checks barely wait for it.
+"""
 Answered = tuple[list[Any], Any]
 """One JSON value per row, and what the model returned."""
 
@@ -28,7 +29,7 @@ class _Waiting:
 
 
 class Batcher:
-    """Asks the model one time after the other, as models need not be thread-safe."""
+    """Asks the model one batch after the other, as models need not be thread-safe."""
 
     def __init__(self, model: ServableModel, most: int) -> None:
         self._model, self._most = model, most if model.joins else 1
@@ -39,7 +40,7 @@ class Batcher:
         self._worker: asyncio.Task[None] | None = None
 
     async def answer(self, batch: Batch) -> Answered:
-        """Raises what the model raises on this request, whatever it does on others."""
+        """Answers one request. Raises what the model raises on it, whatever it raises on others."""
         loop = asyncio.get_running_loop()
         waiting = _Waiting(batch, loop.create_future())
         self._waiting.append(waiting)
@@ -66,7 +67,7 @@ class Batcher:
                     each.answered.set_result(result)
 
     def _next(self) -> list[_Waiting]:
-        """The first that waits, and with it those behind it of the same params, until there are `most` rows."""
+        """The first waiting request and those after it with the same params, up to `most` rows."""
         group = [self._waiting.popleft()]
         rows = len(group[0].batch.rows)
         while self._waiting:
@@ -81,7 +82,7 @@ class Batcher:
         began = time.perf_counter()
         try:
             return self._split(batches) if len(batches) > 1 else [self._alone(batches[0])]
-        except Exception:  # noqa: BLE001  # one of them is at fault, and each is told by itself
+        except Exception:  # noqa: BLE001  # one of them is at fault, and each gets its own answer
             return [self._alone(batch) for batch in batches]
         finally:
             self._seconds = time.perf_counter() - began

@@ -1,6 +1,6 @@
 """v2 requests whose tensors follow the JSON as bytes, as Triton's and KServe's clients send them, read into the JSON.
 
-So one check judges every request, whatever it came as. The header says how long the JSON is, and `binary_data_size` of
+One check thus judges every request. The header says how long the JSON is, and `binary_data_size` of
 each tensor how many of the bytes behind it are its own (the protocol's extension "binary tensor data").
 """
 
@@ -20,7 +20,7 @@ _SIZE: Final = "binary_data_size"
 
 
 def as_json(body: bytes, header: bytes) -> bytes:
-    """The same request with its tensors in the JSON. Raises RejectedError."""
+    """The request with its tensors in the JSON. Raises RejectedError."""
     length = int(header) if header.isdigit() else -1
     if not 0 < length <= len(body):
         raise RejectedError(
@@ -34,7 +34,7 @@ def as_json(body: bytes, header: bytes) -> bytes:
     rest = memoryview(body)[length:]
     inputs = request.get("inputs") if isinstance(request, dict) else None
     for tensor in inputs if isinstance(inputs, list) else []:
-        # What is no tensor is the SDK's to refuse, as in a request that is JSON throughout.
+        # The SDK refuses what is not a tensor, as in a request that is all JSON.
         if isinstance(tensor, dict) and isinstance(said := tensor.get("parameters"), dict) and _SIZE in said:
             rest = _read(tensor, said, rest)
     if rest:
@@ -43,7 +43,7 @@ def as_json(body: bytes, header: bytes) -> bytes:
 
 
 def _read(tensor: dict[str, Any], said: Mapping[str, Any], rest: memoryview) -> memoryview:
-    """Put a tensor's values where JSON has them; the bytes behind its own."""
+    """Puts a tensor's values where JSON has them. Returns the bytes that follow its own."""
     name, size = tensor.get("name"), said[_SIZE]
     if type(size) is not int or not 0 <= size <= len(rest):
         raise RejectedError(f"input {name!r} has {_SIZE} {size!r}, expected an integer from 0 to {len(rest)}")

@@ -1,4 +1,4 @@
-"""Whose a prediction is, and which: what a request says of itself beside its rows."""
+"""Whose a prediction is, and which one it is: what a request says about itself beside its rows."""
 
 import re
 import uuid
@@ -16,13 +16,14 @@ _REQUEST: Final = re.compile(r"[\x21-\x7e]{1,128}")
 
 @dataclass(frozen=True)
 class Caller:
-    """One request's tenant and user, as the gateway in front says, and its id."""
+    """A request's tenant and user, as the gateway in front says, and its id."""
 
     tenant: str
     user_id: str
     request_id: str
-    """The v2 body's `id`, else the header's, else one of ours: a gateway may give each request an id of its own, and a
-    client that says one in the body knows better."""
+    """The v2 body's `id`, else the header's, else one of ours: a gateway may give each request an id of its own, so a
+    client's id in the body comes first.
+    """
 
     @classmethod
     def of(cls, headers: Mapping[str, str], body_id: str | None = None) -> "Caller":

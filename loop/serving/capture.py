@@ -1,8 +1,8 @@
 """Publishing every prediction to Kafka without slowing an answer.
 
 `offer` takes constant time on the request's path: it hands the batch to a thread, or counts it as dropped when the
-queue is full. The thread encodes and produces; what the broker does not take in time is counted as lost. Nothing here
-blocks, retries on the request's path or raises into it.
+queue is full. The thread encodes and produces; messages that the broker does not take in time are counted as lost.
+Nothing here blocks, retries on the request's path or raises into it.
 """
 
 import logging
@@ -38,7 +38,7 @@ CAPACITY = 10_000
 """Rows waiting for the thread, and again messages waiting inside the Kafka client."""
 CLOSE_SECONDS = 5.0
 LARGEST = 900_000
-"""Bytes of a message, below Kafka's usual limit of 1 MB."""
+"""The most bytes of a message, below Kafka's usual limit of 1 MB."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Capture:
             try:
                 item = self._queue.get(timeout=0.2)
             except queue.Empty:
-                self._sink.poll(0)  # delivery reports come in here, also when no request does
+                self._sink.poll(0)  # delivery reports arrive here, also without requests
                 continue
             if item is None:
                 return
@@ -114,12 +114,12 @@ class Capture:
 
 
 def messages(prediction: AnsweredRequest, served: ServedModel, at: datetime) -> list[bytes]:
-    """One message per row. Whatever one of them holds, the others are published: the thread must outlive it."""
+    """One message per row. Whatever one of them holds, the others are published: no message may end the thread."""
     made: list[bytes] = []
     for number in range(min(len(prediction.rows), len(prediction.predictions))):
         try:
             made.append(_message(prediction, number, served, at))
-        except Exception as error:  # noqa: BLE001  # of the JSON writer, or of whatever object the model answered
+        except Exception as error:  # noqa: BLE001  # from the JSON writer, or from an object that the model answered
             UNPUBLISHABLE.inc()
             _log.warning("a prediction cannot be published: %s: %s", type(error).__name__, error)
     return made

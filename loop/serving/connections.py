@@ -1,7 +1,7 @@
-"""How many connections a server holds, and how long one may take to say what it wants.
+"""How many connections a server holds, and how long one may take to send a request.
 
-uvicorn sets no limit to either. Where there are too many, the one that has waited longest without a whole request makes
-room: whoever holds connections open keeps nobody out, least of all the kubelet's probes.
+uvicorn sets no limit to either. Where there are too many, the one that has waited longest without a whole request is
+closed: a client that holds connections open keeps no one out, least of all the kubelet's probes.
 """
 
 import asyncio
@@ -12,21 +12,21 @@ from uvicorn.config import HTTP_PROTOCOLS
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MOST: Final = 500
-"""Connections of one server."""
+"""The most connections of one server."""
 HEAD_SECONDS: Final = 10.0
-"""From its beginning to the end of its first request's headers. Later ones have uvicorn's time for idle connections."""
+"""From a connection's beginning to the end of its first request's headers. Later requests have uvicorn's idle time."""
 HEAD_BYTES: Final = 64 * 1024
-"""Of a request's line and headers, which are kept until they end: one more piece than that, and the connection ends."""
+"""The most bytes of a request's line and headers, which are kept until they end: more end the connection."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's, of which there are no more than `most`."""
+    """uvicorn's protocol, of which there are no more than `most`."""
 
     most = MOST
     head_seconds = HEAD_SECONDS
     head_bytes = HEAD_BYTES
     _numbers = itertools.count()
-    """In the order of their beginning: the loop's clock is the same for all that it takes up at once."""
+    """Numbers in the order of beginning: the loop's clock is the same for all connections that it accepts at once."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         super().connection_made(transport)
@@ -51,13 +51,13 @@ class BoundedProtocol(HttpToolsProtocol):
 
     @property
     def waits(self) -> bool:
-        """Whether nothing is being done for it: it has not said a whole request."""
+        """Whether nothing is being done for it, as it has not sent a whole request."""
         # None before the first request, whatever its type says.
         return not self.cycle or self.cycle.response_complete or self.cycle.more_body
 
     @property
     def ending(self) -> bool:
-        """Whether it is closed already, and leaves only in a moment."""
+        """Whether it is closed already, and about to go."""
         return self.transport.is_closing()
 
     def on_headers_complete(self) -> None:
@@ -71,5 +71,5 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 def bound() -> None:
-    """Have every server of this process use it: KServe's SDK makes uvicorn's configuration, and hands nothing on."""
+    """Makes every server of this process use it: KServe's SDK configures uvicorn, and passes no options on."""
     HTTP_PROTOCOLS["auto"] = f"{__name__}:{BoundedProtocol.__name__}"

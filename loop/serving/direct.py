@@ -1,6 +1,6 @@
-"""v1 predictions past the SDK's router: they are asked most, and its routing costs as much as a small model's answer.
+"""v1 predictions bypass the SDK's router: most requests are these, and routing costs as much as a small model's answer.
 
-Everything else goes to the SDK's application, and so does a body that is no JSON, which it refuses in its own words.
+Everything else goes to the SDK's application, and so does a body that is not JSON, which it refuses in its own words.
 The model is asked by the SDK's own call, which counts and times it (`request_predict_seconds`).
 """
 
@@ -38,7 +38,7 @@ class DirectPredictions:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         added: Mapping[str, str] = {}
         try:
-            # What the SDK's types do not say: a model that was made to returns the headers of its answer, too.
+            # The SDK's types do not say so, but a model may also return the headers of its answer.
             answer, added = await model(payload, headers=headers)  # pyright: ignore[reportGeneralTypeIssues, reportAssignmentType]
             status = 200
         except RejectedError as error:

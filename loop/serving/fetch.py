@@ -1,4 +1,4 @@
-"""KServe's storage initializer for `mlflow://`: download one model version, check it, note which it is.
+"""KServe's storage initializer for `mlflow://`: downloads one model version, checks it, and notes which it is.
 
 KServe calls it as `fetch URI /mnt/models`. While nothing has the alias, and while the registry is down, it waits and
 says so; a final answer (no such version, forbidden, disk full, not a model) ends it at once with one sentence, which is
@@ -30,14 +30,14 @@ from loop.serving.served import REFERENCE, ServedModel
 from loop.serving.uri import ModelRef
 
 PATIENCE = 300.0
-"""Seconds a new pod waits for a registry that is down before it fails and is restarted by the kubelet."""
+"""Seconds that a new pod waits for a registry that is down before it fails and the kubelet restarts it."""
 PAUSE = 2.0
 SAY_AGAIN = 60.0
-"""Seconds between two lines that say the same."""
+"""Seconds between two equal lines of the log."""
 
 
 def fetch(uri: str, folder: Path, patience: float = PATIENCE) -> ServedModel:
-    """Download the version `uri` names into `folder`; raises RegistryError, BadUriError."""
+    """Downloads the version that `uri` names into `folder`. Raises RegistryError, BadUriError."""
     ref = storage_uri.parse(uri)
     registry = Registry(patience)
     served = _resolved(registry, ref)
@@ -56,7 +56,7 @@ def fetch(uri: str, folder: Path, patience: float = PATIENCE) -> ServedModel:
 def _fetch_reference(registry: Registry, served: ServedModel, folder: Path, tags: Mapping[str, str]) -> None:
     """The rows of the training's reference, for the server to try the model with.
 
-    A version is served without, too, but not with another reference than it was registered with.
+    A version is served without them, too, but not with a reference other than the registered one.
     """
     target = folder / REFERENCE
     shutil.rmtree(target, ignore_errors=True)
@@ -75,7 +75,7 @@ def _fetch_reference(registry: Registry, served: ServedModel, folder: Path, tags
 
 
 def _resolved(registry: Registry, ref: ModelRef) -> ServedModel:
-    """The version `ref` means; waits for the first one of an alias, as long as that takes."""
+    """The version that `ref` names; waits for an alias's first version, however long that takes."""
     said, at = "", 0.0
     while True:
         try:
@@ -89,7 +89,7 @@ def _resolved(registry: Registry, ref: ModelRef) -> ServedModel:
 
 def _download(served: ServedModel, folder: Path, wanted: str, tags: Mapping[str, str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    # Beside the target first: a container killed half-way must not leave half a model for the next try to mix with.
+    # Beside the target first: a container killed half-way must not leave half a model for the next attempt.
     staging = Path(tempfile.mkdtemp(prefix=".fetch-", dir=folder))
     try:
         repository = get_artifact_repository(f"models:/{served.name}/{served.version}")
@@ -107,7 +107,7 @@ def _download(served: ServedModel, folder: Path, wanted: str, tags: Mapping[str,
             part.rename(target)
         served.write(folder)
     except MlflowException as error:
-        if "Errno 28" in str(error):  # MLflow's download threads hand over the text of an OSError only
+        if "Errno 28" in str(error):  # MLflow's download threads pass on only the text of an OSError
             raise RegistryError(
                 f"no space left in {folder} for {wanted}: give the pod more ephemeral storage"
             ) from error
@@ -121,7 +121,7 @@ def _download(served: ServedModel, folder: Path, wanted: str, tags: Mapping[str,
 
 
 def _files(repository: ArtifactRepository, path: str | None = None) -> Iterator[tuple[str, int]]:
-    """Every file of the model as (path, bytes), as the store lists it."""
+    """Every file of the model as (path, number of bytes), as the store lists it."""
     for entry in repository.list_artifacts(path):
         if entry.is_dir:
             yield from _files(repository, entry.path)
@@ -138,7 +138,7 @@ def _check_space(needed: int, folder: Path, wanted: str) -> None:
 
 
 def _verify(folder: Path, sizes: dict[str, int], served: ServedModel, wanted: str) -> None:
-    """The download is whole, is the run's the registry names, and can be served."""
+    """Checks that the download is complete, is of the run that the registry names, and can be served."""
     for path, size in sizes.items():
         file = folder / path
         if not file.is_file() or file.stat().st_size != size:

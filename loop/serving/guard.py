@@ -1,8 +1,8 @@
 """What stands before the KServe endpoints: limits, the version header, request counts, and a clean end.
 
-The SDK's app also offers loading and unloading models and CloudEvents, and reads binary tensors unchecked; these let
-anyone unload the model or turn a malformed request into a 500. Only the routes the loop needs pass, and binary tensors
-become JSON first.
+The SDK's app also offers loading and unloading models and CloudEvents, and reads binary tensors unchecked; these would
+let anyone unload the model, or turn a malformed request into a 500. Only the routes the loop needs pass, and binary
+tensors become JSON first.
 """
 
 import asyncio
@@ -26,15 +26,15 @@ ANSWERS_SQUARED = counter(metrics.ANSWERS_SQUARED)
 
 _PREDICT = re.compile(r"/v1/models/[^/]+:predict|/v2/models/[^/]+/infer")
 _DISCARDED = 32 * 1024 * 1024
-"""Bytes of a body that are read though they are too many: a client that still sends sees a reset, not the answer."""
+"""Bytes of an oversized body that are still read: a client that is still sending would see a reset, not the answer."""
 _BODY_SECONDS = 10.0
-"""Until the end of a body."""
+"""Seconds until the end of a body."""
 _ALIVE = {"/", "/metrics", "/v2/health/live"}
 """Answered until the end: a liveness probe must not kill a pod that is finishing its requests."""
 
 
 class RequestGuard:
-    """ASGI middleware; see the module's text."""
+    """ASGI middleware; see the module's docstring."""
 
     def __init__(self, app: ASGIApp, *, version: str, max_body: int, drain_seconds: float) -> None:
         self._app, self._version, self._max_body, self._drain_seconds = app, version, max_body, drain_seconds
@@ -56,7 +56,7 @@ class RequestGuard:
                     message["headers"].append((b"connection", b"close"))
                 if predict:
                     REQUESTS.labels(scope["path"][1:3], message["status"]).inc()
-                    if message["status"] == 200:  # an error is quick, and would flatter
+                    if message["status"] == 200:  # errors are quick, and would flatter the latency
                         seconds = time.perf_counter() - began
                         ANSWERS.labels(self._version).observe(seconds)
                         ANSWERS_SQUARED.labels(self._version).inc(seconds**2)
@@ -81,14 +81,14 @@ class RequestGuard:
             raise RejectedError("the server is shutting down", 503)
 
     async def _checked_body(self, scope: Scope, receive: Receive) -> Receive:
-        """Read the body up to the limit, and have the SDK read it as JSON whatever the client called it."""
+        """Reads the body up to the limit, and has the SDK read it as JSON whatever the client's content type."""
         headers = dict(scope["headers"])
         if any(name.startswith(b"ce-") for name in headers) or b"cloudevents" in headers.get(b"content-type", b""):
             raise RejectedError("CloudEvents are not accepted: send the JSON body of the v1 or v2 protocol", 415)
         json_length = headers.pop(binary.HEADER, None)
         if json_length is not None and scope["path"].startswith("/v1/"):
             raise RejectedError("binary tensors are the v2 protocol's: send them to /v2/models/NAME/infer", 415)
-        headers[b"content-type"] = b"application/json"  # curl's default is a form
+        headers[b"content-type"] = b"application/json"  # curl declares a form by default
         scope["headers"] = list(headers.items())
         declared = int(headers.get(b"content-length", b"0"))
         try:
@@ -123,13 +123,14 @@ class RequestGuard:
         return body
 
     def _drain_on_sigterm(self) -> None:
-        """On SIGTERM keep answering for a while: endpoints learn of a pod's end later than the pod does.
+        """On SIGTERM, keeps answering for a while: endpoints learn of a pod's end later than the pod does.
 
-        Called at the ASGI start-up, when uvicorn has set its own handlers; the second signal, or the time, is theirs.
+        Called at the ASGI start-up, when uvicorn has set its own handlers; the second signal, or the end of that time,
+        reaches them.
         """
         loop, stop = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
         if not callable(stop):
-            return  # without uvicorn the process just ends
+            return  # without uvicorn, the process just ends
 
         def drain(number: int, frame: FrameType | None) -> None:
             again, self._draining = self._draining, True
@@ -142,7 +143,7 @@ class RequestGuard:
 async def _refuse(send: Send, error: RejectedError) -> None:
     body = orjson.dumps({"error": str(error)})
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    if error.status in (408, 413):  # the rest of a body that is late, or larger than `_DISCARDED`, is not read
+    if error.status in (408, 413):  # the rest of a late body, or of one larger than `_DISCARDED`, is not read
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -1,4 +1,4 @@
-"""Which version a storage URI means, and what the registry's refusals mean: one sentence per cause."""
+"""Which version a storage URI names, and what the registry's refusals mean: one sentence per cause."""
 
 import os
 import re
@@ -13,11 +13,11 @@ from loop.serving.uri import ModelRef
 
 
 class NoVersionYetError(RegistryError):
-    """Nothing has the alias yet: a first training will give it to its version."""
+    """No version has the alias yet: a first training will set it."""
 
 
 def resolve(registry: Registry, ref: ModelRef) -> ServedModel:
-    """The version `ref` means now. An alias yields to the version its rollout pinned (`ML_LOOP_MODEL_VERSION`)."""
+    """The version that `ref` names now. One that a rollout pinned wins over an alias (`ML_LOOP_MODEL_VERSION`)."""
     pinned = os.environ.get(Env.MODEL_VERSION, "")
     if pinned and not pinned.isdecimal():
         raise RegistryError(f"{Env.MODEL_VERSION} is {pinned!r}, allowed is a version's number or nothing")
@@ -50,7 +50,7 @@ def _aliased(registry: Registry, ref: ModelRef) -> str:
 
 
 def refusal(error: MlflowException, wanted: str) -> RegistryError:
-    """What the registry will not answer otherwise the next time (a 4xx status), as one sentence."""
+    """A final refusal by the registry (a 4xx status), as one sentence."""
     detail = " ".join(str(error).split())
     body = re.search(r"Response body: '(.*)'", detail)
     verb = {401: "forbids reading", 403: "forbids reading", 404: "does not have"}.get(error.get_http_status_code())

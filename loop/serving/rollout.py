@@ -1,8 +1,8 @@
-"""A workflow step: make a service serve the version its alias names, or leave it as it was and say why.
+"""A workflow step: makes a service serve the version that its alias names, or leaves it as it was and says why.
 
 The resolved version becomes an annotation of the InferenceService's predictor, and the image that it was trained in the
 predictor's. KServe rolls the pods; each reads the annotation through the downward API, so all pods of one rollout load
-one version wherever the alias moves, and a new `training.image` reaches none of them before its version does.
+one version wherever the alias moves, and a new `training.image` reaches them only together with its version.
 
 Needs: `get` and `patch` on the InferenceService, `list` on Deployments and Pods, and port 8080 of the predictor's pods.
 """
@@ -26,7 +26,7 @@ POLL_SECONDS = 1.0
 
 
 def roll(service: InferenceService, pin: Pin, timeout: float, say: Callable[[str], None] = print) -> None:
-    """Roll to the version and wait until it answers; on failure put back what was there and raise RolloutError."""
+    """Rolls to the version and waits until it answers. On failure puts back what was there and raises RolloutError."""
     (before, _), version = service.pinned(), pin.version
     say(f"rolling from version {before.version if before else '(none)'} to {version}")
     service.tell(pin)
@@ -58,7 +58,7 @@ def _wait(service: InferenceService, version: str, timeout: float, say: Callable
 
 
 def _progress(service: InferenceService, deployment: Deployment | None, pods: list[Pod], version: str) -> str | None:
-    """What is still missing, None when nothing is."""
+    """What is still missing; None when nothing is."""
     if deployment is None:
         return "KServe has not given the Deployment the version yet"
     status, wanted = deployment.status, deployment.wanted
@@ -78,10 +78,10 @@ def _progress(service: InferenceService, deployment: Deployment | None, pods: li
 
 
 def _failures(pods: list[Pod]) -> Iterator[str]:
-    """Why containers ended: the sentence `fetch` and `serve` leave as their termination message."""
+    """Why containers ended: the sentence that `fetch` and `serve` leave as their termination message."""
     for pod in pods:
         for status in _statuses(pod):
-            for state in () if status.ready else (status.state, status.last_state):  # it may have ended badly before
+            for state in () if status.ready else (status.state, status.last_state):  # it may have failed before
                 ended = state.terminated if state else None
                 if ended and ended.exit_code != 0:
                     reason = (ended.message or f"{ended.reason}, exit code {ended.exit_code}").strip()

@@ -1,4 +1,4 @@
-"""What a serving pod serves: the note `fetch` leaves beside the model."""
+"""What a serving pod serves: the note that `fetch` leaves beside the model."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 
 NOTE = "served-model.json"
 REFERENCE = "served-reference"
-"""Folder of what `fetch` found of the training run's reference."""
+"""Folder with what `fetch` found of the training run's reference."""
 
 
 @dataclass(frozen=True)

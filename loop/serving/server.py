@@ -1,7 +1,7 @@
 """Model server: one MLflow model version behind KServe's v1 and v2 protocols.
 
 Ready only after the model has answered rows that it knows: its training's reference, else the example logged with it.
-Answers under the InferenceService's name and the registered model's.
+It answers under the InferenceService's name and the registered model's.
 `X-Tenant` and `X-User-Id` say whose prediction it is in `ml.predictions`, and `X-Request-Id` which.
 """
 
@@ -62,7 +62,7 @@ class PyfuncModel(Model):
         self._batch = batch
 
     def load(self) -> bool:
-        """Load the model and have it answer rows that it knows; raises LoadError."""
+        """Loads the model and has it answer rows that it knows. Raises LoadError."""
         try:
             self._model = ServableModel(self._folder, self._max_rows)
             self._try()
@@ -76,13 +76,13 @@ class PyfuncModel(Model):
         return self.ready
 
     def _try(self) -> None:
-        """Ask before any client does, with rows that the model knows: made-up ones say nothing of it."""
+        """Asks before any client does, with rows that the model knows: made-up ones would prove nothing."""
         if path := reference_of(self._folder):
             self._model.try_rows(reference.read(path, self._model.check, most=KNOWN_ROWS))
         elif not self._model.try_example():
             _log.warning("the model has neither an input example nor a reference: the first request is its first")
 
-    # The SDK hands what this returns to `predict`, whatever its own types say.
+    # The SDK passes what this returns to `predict`, whatever its types say.
     async def preprocess(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, payload: object, headers: Mapping[str, str]
     ) -> tuple[object, Batch, Caller]:
@@ -111,7 +111,7 @@ class PyfuncModel(Model):
         return {"predictions": answers}
 
     def _v2(self, request: InferRequest, caller: Caller, outputs: list[dict[str, Any]]) -> dict[str, Any]:
-        """The body of a v2 answer. The SDK's own writer knows numbers and text only, and makes a null the text None."""
+        """The body of a v2 answer. The SDK's own writer knows only numbers and texts, and writes a null as None."""
         if wanted := [each.name for each in request.request_outputs or []]:
             if unknown := sorted(set(wanted) - {each["name"] for each in outputs}):
                 raise RejectedError(f"the model has no outputs {unknown}; it has {[each['name'] for each in outputs]}")
@@ -132,7 +132,7 @@ async def _rejected(_request: Request, error: Exception) -> JSONResponse:
 
 
 async def _malformed(_request: Request, error: Exception) -> JSONResponse:
-    """FastAPI's list of v2 schema errors as one sentence."""
+    """FastAPI's list of v2 schema errors, as one sentence."""
     problems = error.errors() if isinstance(error, RequestValidationError) else []
     first = next((p for p in problems if p["loc"][-1] != "bytes"), {"loc": ("body",), "msg": str(error)})
     where = ".".join(str(part) for part in first["loc"] if part != "InferenceRequest")
@@ -146,7 +146,7 @@ async def _refused(_request: Request, error: Exception) -> JSONResponse:
 
 
 def _configure_logging() -> None:
-    """The SDK's, less a line per request and less a stack trace per client's mistake: metrics count those."""
+    """The SDK's logging without a line per request and a stack trace per client's mistake, which metrics count."""
     kserve.logging.configure_logging()
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
     logging.getLogger("kserve.trace").setLevel(logging.WARNING)
@@ -159,8 +159,8 @@ def _no_middlewares(_server: RESTServer, _app: FastAPI) -> None:
 
 
 def guard(version: str, max_body: int, drain_seconds: float, models: Mapping[str, Model] | None = None) -> None:
-    """Put the limits, the shape of refusals and the short way of v1 before the SDK's application."""
-    # The SDK times each request by two system calls for a log that is switched off here.
+    """Puts the limits, the shape of refusals and the direct way for v1 before the SDK's application."""
+    # The SDK times each request by two system calls, for a log that is switched off here.
     RESTServer._add_middlewares = _no_middlewares  # noqa: SLF001  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
     app.add_middleware(DirectPredictions, models={} if models is None else models)
     app.add_middleware(RequestGuard, version=version, max_body=max_body, drain_seconds=drain_seconds)
@@ -170,7 +170,7 @@ def guard(version: str, max_body: int, drain_seconds: float, models: Mapping[str
 
 
 def serve(given: Serve) -> None:
-    """Serve until SIGTERM; raises LoadError when the model cannot be served."""
+    """Serves until SIGTERM. Raises LoadError when the model cannot be served."""
     folder = Path(given.model_dir)
     try:
         served = ServedModel.read(folder)

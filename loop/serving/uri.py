@@ -1,4 +1,4 @@
-"""Storage URIs of registered models: what may stand in an InferenceService's `storageUri`.
+"""Storage URIs of registered models: what an InferenceService's `storageUri` may hold.
 
     mlflow://NAME@ALIAS     the version an alias names
     mlflow://NAME/VERSION   one version
@@ -35,7 +35,7 @@ class ModelRef:
 
 
 def parse(uri: str) -> ModelRef:
-    """Read a storage URI; raises BadUriError."""
+    """Reads a storage URI. Raises BadUriError."""
     match = _URI.fullmatch(uri)
     if match is None:
         raise BadUriError(f"storage URI {uri!r} is not of a known form: {ALLOWED}")

@@ -1,6 +1,7 @@
-"""Models that were logged by an older client or without a signature, brought to what the registry and the server take.
+"""Models that were logged by an older client or without a signature, brought to what the registry and the server
+accept.
 
-A client of MLflow 2 leaves its model among the run's artifacts, where nothing binds it to a version. Autologging leaves
+A client of MLflow 2 leaves its model among the run's artifacts, where nothing binds it to a version. Autologging logs
 some flavors without a signature.
 """
 
@@ -39,7 +40,7 @@ def of_mlflow_2(registry: Registry, run_id: str) -> str | None:
 
 
 def infer(registry: Registry, model_id: str, folder: Path, window: Path) -> None:
-    """Give a model without a signature the one that its reference rows and its answers to them show.
+    """Gives a model without a signature the one that its reference rows and its answers to them show.
 
     Raises TrainingError where the model does not answer these rows: nothing safe can be inferred then.
     """

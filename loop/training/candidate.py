@@ -17,7 +17,7 @@ from loop.training.step import TrainingError
 T = TypeVar("T")
 
 AT_ONCE: Final = 1000
-"""Rows of one request, as many as a server takes unless it is told otherwise."""
+"""Rows of one request: as many as a server takes by default."""
 ALONE: Final = 20
 """Rows that are also asked one by one."""
 
@@ -30,16 +30,18 @@ class Candidate:
         began = time.monotonic()
         self._model = self._told(f"the model must load as it is served ({folder.name})", lambda: _loaded(folder))
         self.seconds = time.monotonic() - began
-        """That loading took."""
+        """Seconds that loading took."""
         self.inputs = list(self._model.check.by_name)
         self.rows = self._read(window)
         self.answers: list[Any] = []
-        """What the model has answered to each of the rows, once it was judged."""
+        """The model's answer to each of the rows, once it was judged."""
         self.notes: list[str] = []
         """What is worth a line in the log."""
 
     def judge(self) -> None:
-        """It answers the rows as it will answer requests: alone as together, in JSON. Raises TrainingError."""
+        """Checks that it answers the rows as it will answer requests: in JSON, and together as alone. Raises
+        TrainingError.
+        """
         asked = f"the model must predict on the rows of {self._artifact}"
         self._told(asked, lambda: self._model.try_rows(self.rows))
         together = self._told(asked, lambda: self._ask(self.rows))
@@ -55,7 +57,7 @@ class Candidate:
 
     @property
     def columns(self) -> list[str]:
-        """Names of what is published of a row; none where not each column has a name of its own, as in a tensor."""
+        """Names of a row's published values; none where not every column has a name of its own, as in a tensor."""
         if self.ragged:
             return []
         (first,) = self._model.check.rows(self.rows[:1]).rows
@@ -63,7 +65,7 @@ class Candidate:
 
     @property
     def ragged(self) -> bool:
-        """The only input is a tensor whose rows may differ in shape."""
+        """Whether the only input is a tensor whose rows may differ in shape."""
         tensors = self._model.check.tensors
         return len(tensors) == 1 and -1 in tensors[0].shape
 
@@ -85,7 +87,7 @@ class Candidate:
         return orjson.loads(orjson.dumps(found))
 
     def _compare(self, together: list[Any]) -> None:
-        """Each row's answer must be its own: the server answers whatever rows a request brings together."""
+        """Each row's answer must depend on that row alone, as the server answers the rows of a request together."""
         places = range(0, len(self.rows), max(1, len(self.rows) // ALONE))
         for at in places:
             (alone,) = self._told(f"the model must answer row {at} alone", lambda at=at: self._ask([self.rows[at]]))
@@ -100,7 +102,7 @@ class Candidate:
             )
 
     def _read_by_value(self, together: list[Any]) -> None:
-        """A vectorizer of texts that is handed a frame answers its columns' names: the same, whatever the rows hold."""
+        """A vectorizer of texts that gets a frame answers the names of its columns, whatever the rows hold."""
         first, row = together[0], self.rows[0]
         differ = any(not answers.same(each, row) for each in self.rows)
         if differ and not self._model.agent and all(answers.same(each, first) for each in together):
@@ -136,7 +138,7 @@ def _short(answer: object) -> str:
 
 
 def _remedy(said: str) -> str:
-    """What helps where a library's own words do not say it."""
+    """What helps, where the library's own message does not say it."""
     if "categor" in said or "pandas dtypes must be" in said:  # LightGBM, XGBoost: MLflow hands on text, not categories
         return " (MLflow gives a model text, no pandas categories: encode them in a pipeline that is part of the model)"
     if said.endswith("is missing (null)"):

@@ -16,9 +16,9 @@ from loop.training import rows
 from loop.training.step import TrainingError
 
 LEVEL: Final = 0.95
-"""Share of intervals that hold the true difference; of all slices of a gate together."""
+"""Share of intervals that hold the true difference; for slices, of all those of a gate together."""
 REPLICATES: Final = 400
-"""From which the deviation is known to 4 %."""
+"""Enough replicates to know the deviation to 4 %."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,14 @@ class Pair:
             )
 
     def within(self, inside: "pd.Series[bool]") -> "Pair":
-        """Some of the rows."""
+        """The pair with some of the rows."""
         return Pair(self.candidate[inside], self.production[inside])
 
     def interval(self, metric: str, at_once: int = 1) -> Difference | None:
-        """Interval of the difference, at `LEVEL` for `at_once` of them together; None where the rows do not say.
+        """Interval of the difference, at `LEVEL` for `at_once` of them together; None where the rows do not tell.
 
-        By the replicates' deviation about what was measured: percentiles that hold for many slices at once would need
-        many thousands of replicates.
+        It is made of the replicates' deviation: percentiles that hold for many slices at once would need many thousands
+        of them.
         """
         if not rows.knows(self.candidate, metric):
             return None

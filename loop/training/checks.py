@@ -20,7 +20,9 @@ def finished_run(registry: Registry, run_id: str) -> None:
 
 
 def experiment(registry: Registry, run_id: str, name: str) -> None:
-    """MLflow registers no version from another experiment, whose files anybody may change: said now, not by a 403."""
+    """The run's experiment: MLflow registers no version from another one, whose files anyone may change. Said now, not
+    by a 403.
+    """
     run = registry.run(run_id)
     found = registry.experiment(run.info.experiment_id) if run else ""
     if found != name:
@@ -50,7 +52,7 @@ def logged_model(registry: Registry, run_id: str) -> LoggedModel:
     run = registry.run(run_id)
     outputs = run.outputs.model_outputs if run and run.outputs else []
     models = [registry.logged_model(output.model_id) for output in outputs]
-    # A log_model that raised leaves its model behind, as one that never became ready.
+    # A log_model that raised leaves behind a model that never became ready.
     models = [model for model in models if model.status == LoggedModelStatus.READY]
     named = [model for model in models if model.name == MODEL_ARTIFACT]
     if len(named) != 1:
@@ -73,7 +75,9 @@ def reference(registry: Registry, run_id: str) -> tuple[str, ...]:
 
 
 def watched(features: Sequence[str], columns: Sequence[str]) -> None:
-    """Every feature that the detector watches is a column. A model without named columns is served unwatched."""
+    """Checks that every feature that the detector watches is a column. A model without named columns is served
+    unwatched.
+    """
     if not features:
         return
     if not columns:

@@ -1,6 +1,6 @@
-"""Fresh rows for the image's commands: fetched from the record, compared with their hash, and laid into a file.
+"""Fresh rows for the image's commands: fetched from the record, compared with their hash, and put into a file.
 
-The commands find them as any data, by `ML_LOOP_DATA_URI`; the key that reads them reads this model's alone.
+The commands find them like any data, by `ML_LOOP_DATA_URI`; the key that reads them reads only this model's.
 """
 
 import hashlib
@@ -19,14 +19,14 @@ FOLDER: Final = Path("/tmp/ml-loop-data")  # noqa: S108  a pod's own
 
 @dataclass(frozen=True)
 class StepData:
-    """What a command is given."""
+    """The data that a command is given."""
 
     uri: str
     fingerprint: str | None = None
-    """SHA-256 of the file, where the loop has laid it there; None: the command says it."""
+    """SHA-256 of the file where the loop has put it there; None: the command says it."""
 
     def agreed(self, said: str, where: str) -> str:
-        """The fingerprint that counts: what the command says must be that of the rows it was given, or nothing."""
+        """The fingerprint that counts: the command must report that of the rows it was given, or none."""
         if self.fingerprint is None:
             return said
         if said not in ("", self.fingerprint):
@@ -38,7 +38,7 @@ class StepData:
 
 
 def given(part: str, folder: Path = FOLDER) -> StepData:
-    """The rows of this part, of this workflow; `training.dataUri`'s where fresh ones are not asked for, or too few."""
+    """This workflow's rows of this part; those of `training.dataUri` where fresh ones are not asked for, or too few."""
     source = optional(Env.TRAINING_ROWS)
     if not source:
         return StepData(optional(Env.DATA_URI))

@@ -1,11 +1,11 @@
-"""`python3 -m loop evaluate -- COMMAND`: measure one model with the image's evaluate command.
+"""`python3 -m loop evaluate -- COMMAND`: measures one model with the image's evaluate command.
 
 `ML_LOOP_MEASURED` says which: the candidate that the workflow's run has logged, or the version in production. A run's
-model is handed on by its own id: MLflow would first look for it among the run's artifacts, where an S3 store answers
+model is passed on by its own id: MLflow would first look for it among the run's artifacts, where an S3 store answers
 with an error that its clients retry for four minutes. The alias is resolved once, so the gate's report names the
-version that was measured. No such alias: nothing is run, and that is what the gate finds.
+version that was measured. Without that alias nothing is run, which the gate then finds.
 
-What was found goes to the run (`loop.training.evaluations`). Of the metrics, those that the gate asks for.
+What was found goes to the run (`loop.training.evaluations`), with those metrics that the gate asks for.
 """
 
 import json
@@ -68,7 +68,9 @@ def evaluate(command: Sequence[str]) -> None:
 
 
 def metrics(path: Path, needed: Sequence[str]) -> dict[str, float]:
-    """The metrics the evaluate command wrote: finite numbers, the needed ones among them. Raises `TrainingError`."""
+    """The metrics that the evaluate command wrote: finite numbers, including those that are needed. Raises
+    `TrainingError`.
+    """
     try:
         values = json.loads(path.read_text()) if path.is_file() else None
     except ValueError:

@@ -1,7 +1,7 @@
 """What an evaluation found, on its way to the gate: a tag of the workflow's run, which carries the workflow's uid.
 
 The tag is written with the rights of the model's own training, so that no other model's code can write it. The gate
-reads it as text from somebody else: whatever is no evaluation of this workflow is refused.
+does not trust it: whatever is not an evaluation of this workflow is refused.
 """
 
 import json
@@ -35,19 +35,19 @@ def run_of_workflow(registry: Registry, experiment: str) -> Run:
 
 
 def leave(registry: Registry, run: Run, measured: Measured, evaluation: Evaluation | None) -> None:
-    """Keep what was found of the model; None: there was no such version."""
+    """Keeps what was found about the model; None: there was no such version."""
     found = None if evaluation is None else vars(evaluation)
     text = json.dumps({"workflow": setting(Env.WORKFLOW_UID), "evaluation": found}, sort_keys=True)
     registry.tag_run(run.info.run_id, TAGS[measured], text)
 
 
 def keep_rows(registry: Registry, run: Run, measured: Measured, file: Path) -> None:
-    """Keep the evaluated rows at the run; their digest is part of the evaluation."""
+    """Keeps the evaluated rows at the run; their digest is part of the evaluation."""
     registry.ask(lambda: registry.client.log_artifact(run.info.run_id, str(file), _folder(measured)))
 
 
 def rows_of(registry: Registry, run: Run, measured: Measured, evaluation: Evaluation) -> pd.DataFrame | None:
-    """The rows that the evaluation was made on; None where it left none. Raises TrainingError for any others."""
+    """The rows that the evaluation was made on; None where it left none. Raises TrainingError for any other rows."""
     if evaluation.rows is None:
         return None
     run_id = run.info.run_id
@@ -67,7 +67,7 @@ def _folder(measured: Measured) -> str:
 
 
 def read(run: Run, measured: Measured) -> Evaluation | None:
-    """What `leave` kept in this workflow. Raises TrainingError where that is not what is there."""
+    """What `leave` kept in this workflow. Raises TrainingError for anything else."""
     tag, uid = TAGS[measured], setting(Env.WORKFLOW_UID)
     text = run.data.tags.get(tag, "")
     try:
@@ -83,7 +83,7 @@ def read(run: Run, measured: Measured) -> Evaluation | None:
 
 
 def _evaluation(found: object) -> Evaluation | None:
-    """Raises ValueError, KeyError or TypeError for anything else."""
+    """The evaluation in a tag. Raises ValueError, KeyError or TypeError for anything else."""
     match found:
         case None:
             return None

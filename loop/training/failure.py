@@ -1,7 +1,7 @@
 """`python3 -m loop report-failure`: a failed workflow's exit handler. Says why in MLflow and in the pod's status.
 
-Where there is a run, it gets the tag; before there is one, the registered model does. Each failure is one sentence
-already, written by the step that failed.
+Where there is a run, it gets the tag; before there is one, the registered model does. Each failure is already one
+sentence, written by the step that failed.
 
 Needs: `list` on Workflows. The sentences hold what a user's code said, so they are read from the workflow's status, not
 through a template: Argo's controller would evaluate what looks like an expression in them.
@@ -39,7 +39,7 @@ def report_failure() -> None:
 
 
 def reason_of(workflow: str) -> str:
-    """What the workflow's status says, or why it could not be read: that a run failed is recorded in any case."""
+    """What the workflow's status says, or why it could not be read: the failure is recorded in any case."""
     try:
         found = client.CustomObjectsApi(api_client()).list_namespaced_custom_object(
             "argoproj.io", "v1alpha1", pod.namespace(), "workflows", field_selector=f"metadata.name={workflow}"
@@ -52,9 +52,9 @@ def reason_of(workflow: str) -> str:
 
 
 def reason(status: dict[str, Any]) -> str:
-    """The failed nodes of a workflow's status with what they say, oldest first.
+    """The failed nodes of a workflow's status with their messages, oldest first.
 
-    A large workflow's nodes are compressed; its message alone is told then.
+    A large workflow's nodes are compressed; then only its own message is told.
     """
     nodes = [node for node in status.get("nodes", {}).values() if node.get("phase") in FAILED]
     nodes.sort(key=lambda node: (node.get("finishedAt") or "", node.get("displayName", "")))

@@ -1,7 +1,7 @@
-"""Does the candidate fit what will serve it: a server's memory and time to start, the packages of the image?
+"""Does the candidate fit its servers: their memory, their time to start, and the packages of the image?
 
-The step `train` runs in the image that serves the version, and has just loaded the model by the server's own code: what
-that took is what a server takes.
+The step `train` runs in the image that serves the version, and has just loaded the model by the server's own code: a
+server takes as much.
 """
 
 import re
@@ -18,7 +18,7 @@ _MIB = 2**20
 
 
 def server(seconds: float) -> str:
-    """What loading took, as a note. Raises TrainingError when it is more than a server has."""
+    """What loading took, as a note. Raises TrainingError if that is more than a server has."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     if optional(Env.SERVER_MEMORY) and peak > (limit := number(Env.SERVER_MEMORY)):
         raise TrainingError(
@@ -34,7 +34,7 @@ def server(seconds: float) -> str:
 
 
 def requirements(folder: Path) -> list[str]:
-    """What the model's requirements ask for and the image lacks or has otherwise, one note for each."""
+    """Requirements of the model that the image lacks or has in another version, one note for each."""
     file = folder / "requirements.txt"
     lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
     return [note for line in lines if (note := _difference(line.partition(" #")[0].strip()))]

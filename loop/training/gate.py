@@ -13,13 +13,13 @@ from loop.training.step import TrainingError, optional, setting
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What `evaluate` measured of one model: its version (None for a candidate), metrics, SHA-256 of the rows."""
+    """What `evaluate` measured for one model: its version (None for a candidate), metrics, SHA-256 of the rows."""
 
     version: str | None
     metrics: dict[str, float]
     data: str
     rows: str | None = None
-    """SHA-256 of the file of evaluated rows, where the evaluate command left one."""
+    """SHA-256 of the file of evaluated rows, if the evaluate command left one."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class GateDecision:
 
 @dataclass(frozen=True)
 class MetricFinding:
-    """What the gate says of one metric."""
+    """What the gate says about one metric."""
 
     passed: bool
     reason: str
@@ -49,7 +49,7 @@ def asked() -> tuple[Criterion, ...]:
 
 
 def sliced() -> Slices | None:
-    """Which groups the settings have compared one by one."""
+    """The groups that the settings have compared one by one."""
     try:
         return Slices.from_json(text) if (text := optional(Env.SLICES)) else None
     except ValueError as error:
@@ -65,7 +65,7 @@ def decide(
 ) -> GateDecision:
     """Pass if each metric is within its bound and not worse than production by more than its tolerance, nor in a group.
 
-    With the rows at hand (`pair`), worse is what chance does not explain: the whole interval of the difference.
+    With the rows (`pair`), a candidate is worse only beyond chance: by the whole interval of the difference.
 
     Raises `TrainingError` when the two were not measured on the same rows: then the comparison would mean nothing.
     """
@@ -80,7 +80,7 @@ def decide(
     told = findings if passed else [each for each in (*findings, *parts) if not each.passed]
     reason = "; ".join(each.reason for each in told)
     report: dict[str, object] = {
-        # The first metric's numbers stand for the version where one is shown only.
+        # The first metric's numbers stand for the version where only one is shown.
         **findings[0].numbers,
         "metrics": [each.numbers for each in findings],
         "data": candidate.data,
@@ -130,7 +130,7 @@ def _find(asked: Criterion, candidate: Evaluation, production: Evaluation | None
 
 
 def _value(asked: Criterion, evaluation: Evaluation, whose: str) -> float:
-    """The metric as it was measured: what is no number is not known, and what is not known does not pass."""
+    """The metric as it was measured; NaN, which does not pass, where that is not a number."""
     if asked.metric not in evaluation.metrics:
         known = ", ".join(sorted(evaluation.metrics)) or "none"
         raise TrainingError(f"the gate asks for metric {asked.metric!r}, and {whose} was measured with: {known}")

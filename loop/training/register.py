@@ -1,4 +1,5 @@
-"""`python3 -m loop register`: decide the gate, register the version with all that an audit asks, and stage what passed.
+"""`python3 -m loop register`: decides the gate, registers the version with all that an audit asks for, and stages what
+passed.
 
 A rejected candidate is registered too, tagged `rejected`: "why did that drift not lead to a new model?" is then
 answered by the registry itself, with numbers. `staging` does not move for it: only what passed is staged.
@@ -73,7 +74,7 @@ def _leave_unsigned(_folder: Path) -> None: ...
 
 
 def production(registry: Registry, name: str, run: Run) -> Evaluation | None:
-    """What was measured of the version in production; None where there is none, which the registry is asked itself."""
+    """What was measured for the version in production; None where there is none, which the registry itself is asked."""
     evaluation = evaluations.read(run, Measured.PRODUCTION)
     current = registry.alias(name, Alias.PRODUCTION)
     if evaluation is None and current is not None:
@@ -84,7 +85,7 @@ def production(registry: Registry, name: str, run: Run) -> Evaluation | None:
 
 
 def pair(registry: Registry, run: Run, candidate: Evaluation, production: Evaluation | None) -> Pair | None:
-    """The rows that both were measured on, where both evaluations left them."""
+    """The rows that both versions were measured on, if both evaluations left them."""
     if production is None:
         return None
     one = evaluations.rows_of(registry, run, Measured.CANDIDATE, candidate)
@@ -100,7 +101,7 @@ def report(name: str, version: str, gate: str, decision: GateDecision) -> None:
 
 
 def lineage() -> dict[str, str]:
-    """Tags that say where the version comes from. Raises `TrainingError` for a trigger without its evidence."""
+    """Tags that say where the version comes from. Raises `TrainingError` for a trigger without its event."""
     reason = trigger()
     tags: dict[str, str] = {Tag.IMAGE: setting(Env.IMAGE), Tag.TRIGGER: reason}
     if reason == Trigger.DRIFT:
@@ -111,7 +112,7 @@ def lineage() -> dict[str, str]:
 
 
 def source_commit(registry: Registry, run_id: str) -> dict[str, str]:
-    """The commit that the run names; nothing where it names none."""
+    """The commit that the run names; empty where it names none."""
     run = registry.run(run_id)
     commit = run.data.tags.get(GIT_COMMIT_TAG) if run else None
     return {Tag.SOURCE_COMMIT: commit} if commit else {}

@@ -1,4 +1,5 @@
-"""The evaluated rows: what an evaluate command may leave of each row it measured on, so that chance can be told.
+"""The evaluated rows: what an evaluate command may leave for each row that it measured on, so that differences can be
+told from chance.
 
 One line for each row, the same rows in the same order for every model. A metric is the mean of the column of its name,
 or one of `SCORES` of the columns `outcome` and `prediction`. All other columns are groups that the gate may slice by.
@@ -19,15 +20,15 @@ from loop.training.step import TrainingError
 OUTCOME: Final = "outcome"
 PREDICTION: Final = "prediction"
 MOST: Final = 200_000
-"""Rows; the gate draws them again a thousand times."""
+"""The most rows, as the gate draws them again a thousand times."""
 AGREES: Final = 1e-4
-"""How far a metric may be from what its rows say, of the metric itself."""
+"""How far a metric may be from what its rows say, as a share of the metric."""
 
 
 def auc(outcome: Any, prediction: Any) -> float:
     """The area under the ROC curve by ranks; scikit-learn's own takes twenty times as long, and is asked thousands of
     times. Raises ValueError for other than two outcomes."""
-    from scipy import stats  # noqa: PLC0415  # half a second, of which a gate without rows needs nothing
+    from scipy import stats  # noqa: PLC0415  # half a second, which a gate without rows saves
 
     negative, positive = np.unique(outcome)
     ones = int(np.sum(outcome == positive))
@@ -76,15 +77,15 @@ def digest(path: Path) -> str:
 
 
 def table(path: Path) -> pd.DataFrame:
-    """A file of rows as it was meant: an empty cell is a missing value, and of words `nan` alone."""
+    """A file of rows, in which only an empty cell and `nan` are missing values."""
     if path.suffix == ".parquet":
         return pd.read_parquet(path)
-    # Pandas' own list has `NA`, which is a region, and `None`, which is somebody's answer.
+    # Pandas' own list has `NA`, which is a region, and `None`, which may be an answer.
     return pd.read_csv(path, na_values=("", "nan", "NaN"), keep_default_na=False)
 
 
 def read(path: Path) -> pd.DataFrame:
-    """Raises TrainingError for what is no table of rows."""
+    """The table. Raises TrainingError for anything else."""
     try:
         frame = table(path)
     except Exception as error:
@@ -99,12 +100,12 @@ def read(path: Path) -> pd.DataFrame:
 
 
 def knows(frame: pd.DataFrame, metric: str) -> bool:
-    """Whether the rows say how large the metric is."""
+    """Whether the rows determine the metric."""
     return metric in frame or (metric in SCORES and {OUTCOME, PREDICTION} <= set(frame.columns))
 
 
 def score(columns: Mapping[str, Any] | pd.DataFrame, metric: str) -> float:
-    """The metric of these rows, which know it; NaN where they do not allow it, as an AUC of one class only."""
+    """The metric of these rows, which determine it; NaN where it has no value, such as an AUC of one class."""
     if metric in columns:
         return float(np.mean(np.asarray(columns[metric], float)))
     outcome, prediction = np.asarray(columns[OUTCOME]), np.asarray(columns[PREDICTION])
@@ -117,9 +118,9 @@ def score(columns: Mapping[str, Any] | pd.DataFrame, metric: str) -> float:
 
 
 def check(frame: pd.DataFrame, name: str, measured: Mapping[str, float], groups: Mapping[str, str]) -> None:
-    """The rows are those that were measured on, and know what the gate slices by. Raises TrainingError.
+    """Checks that the rows are those that were measured on, and have what the gate slices by. Raises TrainingError.
 
-    `groups` says of each column or metric that the rows must know which setting asks for it.
+    `groups` names the setting that asks for each column or metric that the rows must have.
     """
     for metric, value in measured.items():
         if not knows(frame, metric):
@@ -141,7 +142,7 @@ def check(frame: pd.DataFrame, name: str, measured: Mapping[str, float], groups:
 
 
 def missing(metric: str, asked: str) -> TrainingError:
-    """What is said where the gate needs rows and there are none."""
+    """The sentence where the gate needs rows and there are none."""
     return TrainingError(
         f"the evaluate command must write the evaluated rows to ${Env.OUTPUT}/{EVALUATED_ROWS[0]}, as {asked} "
         f"compares {metric} row by row: it wrote none"

@@ -1,7 +1,7 @@
 """The gate's slices: groups of rows in each of which a candidate may not be worse than the version in production.
 
-Better on average and worse for a region is not seen in a mean. Each group is compared by the paired bootstrap at a
-level that holds for all of them together (Bonferroni); one of too few rows is named, and not judged.
+A mean does not show a model that is better on average and worse for a region. Each group is compared by the paired
+bootstrap at a level that holds for all of them together (Bonferroni); one of too few rows is named but not judged.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from loop.training.chance import Difference, Pair
 from loop.training.step import TrainingError
 
 MOST: Final = 100
-"""Groups of one column."""
+"""The most groups of one column."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class SliceFinding:
 
 
 def compare(asked: Slices, direction: Direction, pair: Pair) -> list[SliceFinding]:
-    """Each group's finding, by column and value. Raises TrainingError for a column that is no grouping."""
+    """Each group's finding, by column and value. Raises TrainingError for a column that does not make groups."""
     groups = {
         (column, value): _rows(pair.candidate, column, value)
         for column in asked.by
@@ -76,7 +76,7 @@ def _find(asked: Slices, direction: Direction, name: str, pair: Pair, judged: in
 
 
 def worse_by(direction: Direction, interval: Difference) -> float:
-    """How much worse the candidate is at the least; negative where it may be better."""
+    """How much worse the candidate is at least; negative where it may be better."""
     return -max(direction.gain(end, 0.0) for end in (interval.low, interval.high))
 
 

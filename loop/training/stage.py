@@ -1,4 +1,5 @@
-"""`python3 -m loop stage`: move the alias `staging` to a registered version that passed its gate, and nothing else.
+"""`python3 -m loop stage`: moves the alias `staging` to a registered version that passed its gate, and does nothing
+else.
 
 The step `register` stages what it has registered in the same way; this command is for what was registered before.
 Idempotent; a late retry never moves `staging` back from a newer version.
@@ -13,7 +14,7 @@ from loop.training.step import TrainingError, run_step, setting
 
 
 def stage(registry: Registry, name: str, number: str) -> None:
-    """Raises TrainingError for a version that did not pass, or was taken back."""
+    """Stages the version. Raises TrainingError for one that did not pass, or was taken back."""
     version = registry.resolve(name, number)
     gate = version.tags.get(Tag.GATE, "none")
     if gate != GateResult.PASSED:

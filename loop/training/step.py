@@ -22,7 +22,7 @@ class TrainingError(Exception):
 
 
 def run_step(step: Callable[[], None]) -> int:
-    """The exit code of a step: what it refuses, and what MLflow refuses it, is a sentence for the user."""
+    """Runs a step, and returns its exit code. Its own refusals and MLflow's are sentences for the user."""
 
     def said() -> None:
         try:
@@ -49,7 +49,7 @@ def setting(name: Env) -> str:
 
 
 def one_of(name: Env, choices: type[StrEnum]) -> str:
-    """A required setting that is one of few. Raises `TrainingError` when it is none of them."""
+    """A required setting with few allowed values. Raises `TrainingError` for any other value."""
     given = setting(name)
     if given not in list(choices):
         raise TrainingError(f"{name} is {given!r}: it must be one of {', '.join(choices)}")
@@ -62,7 +62,7 @@ def trigger() -> str:
 
 
 def experiment() -> str:
-    """The experiment that training runs are in."""
+    """The experiment of training runs."""
     return os.environ.get("MLFLOW_EXPERIMENT_NAME") or setting(Env.MODEL)
 
 
@@ -89,10 +89,10 @@ def write_output(name: str, value: str) -> None:
 
 
 def run_user_command(name: str, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
-    """Run the image's command with the contract's environment. Raises `TrainingError` unless it ends with exit code 0.
+    """Runs the image's command with the contract's environment. Raises `TrainingError` unless it exits with 0.
 
-    Its output goes through as it comes; the last line of stderr is kept for the sentence, as that is where Python names
-    the exception. Says how long it took: the rest of the step's time is the loop's own.
+    Its output is passed through; the last line of stderr, where Python names the exception, is kept for the sentence.
+    Logs how long the command took, as the rest of the step's time is the loop's own.
     """
     last, began = "", time.monotonic()
     try:
@@ -111,7 +111,7 @@ def run_user_command(name: str, arguments: Sequence[str], environment: Mapping[s
             for line in process.stderr:
                 sys.stderr.write(line)
                 last = line.strip() or last
-        except BaseException:  # SIGTERM, too: whoever stops the step stops the command
+        except BaseException:  # SIGTERM, too: stopping the step stops the command
             process.terminate()
             raise
     print(f"the {name} command took {time.monotonic() - began:.1f} s", flush=True)

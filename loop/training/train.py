@@ -1,8 +1,8 @@
-"""`python3 -m loop train -- COMMAND`: run the image's train command, then check what it left behind (`trained.py`).
+"""`python3 -m loop train -- COMMAND`: runs the image's train command, then checks what it left behind (`trained.py`).
 
-The run is bound to the workflow in MLflow, where the next steps find it: of what the user's code writes to this pod,
-nothing is handed on.
-A retried step trains again, in a new run; only `register` makes versions, and it does so once per workflow.
+The run is bound to the workflow in MLflow, where the next steps find it: nothing that the user's code writes in this
+pod is passed on. A retried step trains again, in a new run; only `register` makes versions, and it does so once per
+workflow.
 """
 
 import json
@@ -45,12 +45,12 @@ def parameters() -> str:
 def train(command: Sequence[str]) -> None:
     trigger()  # an hour of training later, `register` would refuse it
     name, output = setting(Env.MODEL), output_folder()
-    # A retry finds what the killed attempt left: only this attempt's run may count.
+    # A retry may find what a killed attempt left: only this attempt's run counts.
     (output / RUN_ID_FILE).unlink(missing_ok=True)
     rows = data.given(TRAIN)
     environment: dict[str, str] = {Env.MODEL: name, Env.DATA_URI: rows.uri, Env.PARAMETERS: parameters()}
     given, uid = experiment(), setting(Env.WORKFLOW_UID)
-    # MLflow and what judges a model take seconds to import: meanwhile the command is at work.
+    # MLflow and the code that judges a model take seconds to import, while the command is at work.
     Thread(target=import_module, args=(CHECKS,), daemon=True).start()
     run_user_command("train", command, {**environment, "MLFLOW_EXPERIMENT_NAME": given})
     path = output / RUN_ID_FILE

@@ -26,7 +26,7 @@ from loop.training.step import optional
 def check_run(given: str, run_id: str, uid: str, rows: data.StepData) -> None:
     """Binds the run to the workflow and judges it. Raises `TrainingError`, `RegistryError` or `MlflowException`."""
     registry = Registry()
-    # Before it is judged: what it breaks is told at the run.
+    # Before it is judged, so that a broken rule is recorded at the run.
     registry.bind_run(given, run_id, uid)
     adopt(registry, run_id)
     _fingerprint(registry, run_id, rows)
@@ -35,7 +35,7 @@ def check_run(given: str, run_id: str, uid: str, rows: data.StepData) -> None:
 
 
 def _fingerprint(registry: Registry, run_id: str, rows: data.StepData) -> None:
-    """That of fresh rows, where the command leaves it to the loop."""
+    """The fingerprint of fresh rows, where the command leaves it to the loop."""
     run = registry.run(run_id)
     if run is None or rows.fingerprint is None:
         return
@@ -46,21 +46,21 @@ def _fingerprint(registry: Registry, run_id: str, rows: data.StepData) -> None:
 
 
 def adopt(registry: Registry, run_id: str) -> None:
-    """Take the model of an MLflow 2 client from the run's artifacts, where no model was logged as MLflow 3 does."""
+    """Takes the model of an MLflow 2 client from the run's artifacts, if no model was logged as MLflow 3 does."""
     run = registry.run(run_id)
     if run is not None and not (run.outputs and run.outputs.model_outputs) and adoption.of_mlflow_2(registry, run_id):
         print(f"model: taken from the run's artifact {MODEL_ARTIFACT}, as a client of MLflow 2 logs it")
 
 
 def name_source(registry: Registry, run_id: str) -> None:
-    """The commit that the image was built from, unless MLflow has found one itself."""
+    """Names the commit that the image was built from, unless MLflow found one itself."""
     run, commit = registry.run(run_id), optional(Env.SOURCE_COMMIT)
     if run is not None and commit and GIT_COMMIT_TAG not in run.data.tags:
         registry.tag_run(run_id, GIT_COMMIT_TAG, commit)
 
 
 def check(registry: Registry, run_id: str, given: str) -> None:
-    """Everything the contract asks of a training run. Raises `TrainingError`."""
+    """Checks everything that the contract asks of a training run. Raises `TrainingError`."""
     checks.finished_run(registry, run_id)
     checks.experiment(registry, run_id, given)
     print(f"data fingerprint: {checks.data_fingerprint(registry, run_id)}")
@@ -86,7 +86,7 @@ def check(registry: Registry, run_id: str, given: str) -> None:
 
 
 def as_csv(candidate: Candidate) -> str:
-    """The reference rows as the drift detector reads them: columns as they are published, under the inputs' names."""
+    """The reference rows as the drift detector reads them: the published columns, under the inputs' names."""
     if candidate.ragged:
         cells = [[orjson.dumps(row).decode()] for row in candidate.rows]
         return pd.DataFrame(cells, columns=pd.Index(candidate.inputs)).to_csv(index=False)
