@@ -31,9 +31,12 @@ class Histogram:
     """The inner edges of numbers: one bin more than edges, and then `(missing)`. Empty for anything but numbers."""
     reference: tuple[float, ...]
     window: tuple[float, ...]
+    reference_rows: int = 0
+    """Rows that the reference's shares are of; 0: not said."""
 
     def fields(self) -> Mapping[str, Any]:
-        return {"bins": self.bins, "edges": self.edges, "reference": self.reference, "window": self.window}
+        shares = {"reference": self.reference, "window": self.window}
+        return {"bins": self.bins, "edges": self.edges, **shares, "reference_rows": self.reference_rows}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,10 +49,13 @@ class Look:
     have been; None: not known."""
     histogram: Histogram | None = None
     """None for a test of all features together."""
+    own_p_value: float | None = None
+    """As if this were the only test ever made: before the dial made `event.p_value` of it. None: not known."""
 
     def fields(self) -> Mapping[str, Any]:
         histogram = self.histogram.fields() if self.histogram else None
-        return {**self.event.fields(), "smallest": self.smallest, "histogram": histogram}
+        own = {"smallest": self.smallest, "histogram": histogram, "own_p_value": self.own_p_value}
+        return {**self.event.fields(), **own}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,11 +85,12 @@ def _look(fields: Any) -> Look:
     event = DriftEvent.parse(json.dumps(fields).encode())
     if isinstance(event, Malformed):
         raise ValueError(event.reason)
-    smallest, histogram = fields["smallest"], fields["histogram"]
+    smallest, histogram, own = fields["smallest"], fields["histogram"], fields.get("own_p_value")
     return Look(
         event=event,
         smallest=None if smallest is None else float(smallest),
         histogram=None if histogram is None else _histogram(histogram),
+        own_p_value=None if own is None else float(own),
     )
 
 
@@ -93,6 +100,7 @@ def _histogram(fields: Any) -> Histogram:
         edges=tuple(map(float, fields["edges"])),
         reference=tuple(map(float, fields["reference"])),
         window=tuple(map(float, fields["window"])),
+        reference_rows=int(fields.get("reference_rows", 0)),
     )
     if not len(found.bins) == len(found.reference) == len(found.window):
         raise ValueError("a histogram has another number of bins than of shares")

@@ -146,6 +146,8 @@ class DriftEvent:
     """How many independent rows the window's rows are worth; None: not measured."""
     reason: str = ""
     """Why the p-value is 1 whatever the distance; empty: the p-value is the test's own."""
+    evidence: str = ""
+    """What was seen, packed (`contract.evidence`), of drift alone."""
 
     @property
     def drift(self) -> bool:
@@ -167,6 +169,7 @@ class DriftEvent:
             "kind": str(self.kind),
             **({} if self.effective_rows is None else {"effective_rows": self.effective_rows}),
             **({"reason": self.reason} if self.reason else {}),
+            **({"evidence": self.evidence} if self.evidence else {}),
         }
 
     def encode(self) -> bytes:
@@ -192,6 +195,7 @@ class DriftEvent:
                 kind=EventKind(_text(message, "kind", EventKind.DRIFT)),
                 effective_rows=_count(message, "effective_rows") if "effective_rows" in message else None,
                 reason=_text(message, "reason", ""),
+                evidence=_text(message, "evidence", ""),
             )
         except _NO_MESSAGE as error:
             return Malformed(f"not a drift event: {_said(error)}")

@@ -16,6 +16,7 @@ from components.kit.connections import KafkaConnection
 from components.kit.pod import resources
 from components.kit.restricted import container_security_context, pod_security_context
 from contract.brokers import retraining_group
+from contract.evidence import CHARACTERS, LONGEST, NO_EVIDENCE
 from contract.messages import ALL_FEATURES, EVENT_ID, EVENT_ID_CHARACTERS, EVENT_ID_IN_NAME, EVENT_ID_LENGTH, EventKind
 from contract.names import DRIFT_TOPIC, MODEL_LABEL, NEW_ROWS, PERFORMANCE_FEATURE, TRIGGER_LABEL, Trigger
 from settings.model import Drift
@@ -36,6 +37,12 @@ FROM_EVENT: Final[Mapping[str, Mapping[str, str]]] = {
     # A plain `dataKey` would write it without an exponent, with up to a hundred zeros.
     "p_value": {"dataTemplate": '{{ printf "%g" .Input.body.p_value }}'},
     "event_id": {"dataKey": "body.id"},
+    # Only what nothing can evaluate.
+    "evidence": {
+        "dataTemplate": '{{ $found := toString (default "" .Input.body.evidence) }}'
+        f'{{{{ if and (le (len $found) {LONGEST}) (regexMatch "^[{CHARACTERS}]+$" $found) }}}}'
+        f"{{{{ $found }}}}{{{{ else }}}}{NO_EVIDENCE}{{{{ end }}}}"
+    },
 }
 """The training's parameters → where their values are in the event."""
 

@@ -142,6 +142,7 @@ def _registration(plan: TrainingPlan) -> dict[str, str]:
         Env.FEATURE: workflow_parameter("feature"),
         Env.P_VALUE: workflow_parameter("p_value"),
         Env.EVENT_ID: workflow_parameter("event_id"),
+        Env.EVIDENCE: workflow_parameter("evidence"),
         **_gate(plan),
         Env.IMAGE: plan.image,
     }

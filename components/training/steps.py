@@ -24,8 +24,8 @@ from contract import names
 from contract.names import Measured, Trigger
 from settings.values.cron import zoned
 
-PARAMETERS: Final = ("trigger", "feature", "p_value", "event_id")
-"""What a run is told. The trigger `drift` needs the three others."""
+PARAMETERS: Final = ("trigger", "feature", "p_value", "event_id", "evidence")
+"""What a run is told. The trigger `drift` needs the next three; `evidence` is for the report."""
 GRANTED: Final = "(workflow.outputs?.parameters?.granted ?? '') == 'true'"
 """Whether the cooldown has granted the run, for its end: a refused run has nothing to settle."""
 

@@ -88,7 +88,13 @@ class ReferenceColumn:
     def histogram(self, placed: Floats) -> Histogram:
         """The window beside the reference, in at most `MOST_BINS` bins."""
         labels, edges, reference = self._bins
-        return Histogram(bins=labels, edges=edges, reference=reference, window=self._shares(placed, edges))
+        return Histogram(
+            bins=labels,
+            edges=edges,
+            reference=reference,
+            window=self._shares(placed, edges),
+            reference_rows=len(self.values),
+        )
 
     @cached_property
     def _bins(self) -> tuple[tuple[str, ...], tuple[float, ...], tuple[float, ...]]:
@@ -142,7 +148,13 @@ class CategoryColumn(ReferenceColumn):
 
     def histogram(self, placed: Floats) -> Histogram:
         shares = self.counts(placed[None])[0] / len(placed)
-        return Histogram(bins=self._labels, edges=(), reference=_rounded(self._own_shares), window=_rounded(shares))
+        return Histogram(
+            bins=self._labels,
+            edges=(),
+            reference=_rounded(self._own_shares),
+            window=_rounded(shares),
+            reference_rows=len(self.values),
+        )
 
     @cached_property
     def _own_shares(self) -> Floats:

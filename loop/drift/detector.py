@@ -11,14 +11,16 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final, Literal, Protocol
 
 from contract.brokers import drift_group
 from contract.commands import Detect
 from contract.drift import DriftSettings
-from contract.looks import LOOKS_PATH
-from contract.messages import EventKind
+from contract.evidence import pack
+from contract.looks import LOOKS_PATH, Look
+from contract.messages import DriftEvent, EventKind
 from contract.names import DRIFT_TOPIC, PREDICTIONS_TOPIC
 from loop.drift import metrics
 from loop.drift.comparison import Comparison, MakeTest
@@ -178,14 +180,14 @@ class Detector:
         self._note(outcomes, waiting.version if waiting else "0")
         span = Span(start, end, len(times), offsets, elapsed)
         found = events(self._model, reference.version, span, outcomes, settings=self._settings, now=self._clock())
-        self.looks.add(found, outcomes, picture)
+        looks = self.looks.add(found, outcomes, picture)
         for event in found:
             metrics.SCORE.labels(self._model, event.feature).set(event.distance)
             metrics.P_VALUE.labels(self._model, event.feature).set(event.p_value)
             metrics.EVENTS.labels(self._model, event.feature, str(event.drift).lower()).inc()
             level, said = (logging.WARNING, "drift") if event.drift else (logging.INFO, "no drift")
             _log.log(level, "%s: %s", said, dict(event.fields()))
-        return [event.encode() for event in found]
+        return [_with_evidence(event, looks).encode() for event in found]
 
     def _note(self, outcomes: list[Outcome], waiting: str) -> None:
         """Logs which drift the waiting version knows, which columns are broken, and how little the test can see."""
@@ -211,6 +213,11 @@ class Detector:
         _log.warning("Kafka: %s", error)
         if error.fatal():
             raise RuntimeError(f"Kafka: {error}")
+
+
+def _with_evidence(event: DriftEvent, looks: Sequence[Look]) -> DriftEvent:
+    """Drift starts something, which people will want to see the reason of."""
+    return replace(event, evidence=pack(looks, event.feature)) if event.drift else event
 
 
 def publisher(producer: Any, model: str) -> Callable[[list[bytes]], None]:

@@ -14,17 +14,21 @@ class RecentLooks:
         self._model = model
         self._windows: tuple[tuple[Look, ...], ...] = ()
 
-    def add(self, events: list[DriftEvent], outcomes: list[Outcome], picture: Callable[[int], Histogram]) -> None:
-        """What was found in one window; `picture` draws the feature at a place."""
+    def add(
+        self, events: list[DriftEvent], outcomes: list[Outcome], picture: Callable[[int], Histogram]
+    ) -> tuple[Look, ...]:
+        """Keep what was found in one window, and return it; `picture` draws the feature at a place."""
         looks = tuple(
             Look(
                 event=event,
                 smallest=None if outcome.smallest is None else min(1.0, round(float(outcome.smallest), 6)),
                 histogram=picture(at) if event.feature != ALL_FEATURES and at < MOST_HISTOGRAMS else None,
+                own_p_value=float(outcome.p_value),
             )
             for at, (event, outcome) in enumerate(zip(events, outcomes, strict=True))
         )
         self._windows = (*self._windows, looks)[-MOST_LOOKS:]  # replaced at once: no reader sees it change
+        return looks
 
     def encode(self) -> bytes:
         """The answer of `GET /looks`."""

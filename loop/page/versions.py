@@ -43,6 +43,8 @@ class ListedVersion:
     compared_with: str | None
     trigger: str
     p_value: str
+    reported: bool
+    """Whether its run has a report on the drift that it was trained after."""
     workflow: str
     data: str
     commit: str
@@ -115,6 +117,7 @@ def _version(found: Json, aliases: Mapping[str, str]) -> ListedVersion:
         compared_with=None if compared is None else str(compared),
         trigger=tags.get(Tag.TRIGGER, "unknown"),
         p_value=tags.get(Tag.P_VALUE, ""),
+        reported=Tag.DRIFT_EVIDENCE in tags,
         workflow=tags.get(Tag.WORKFLOW, ""),
         data=tags.get(Tag.DATA_FINGERPRINT, ""),
         commit=tags.get(Tag.SOURCE_COMMIT, ""),

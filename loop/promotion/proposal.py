@@ -16,6 +16,7 @@ from mlflow.entities.model_registry import ModelVersion
 
 from contract.commands import Evidence
 from contract.names import CANARY, Alias, GateResult, Tag
+from loop.promotion import pictures
 from loop.runtime import command
 from loop.runtime.registry import Registry, RegistryError
 
@@ -69,6 +70,8 @@ def propose(registry: Registry, model: str, reference: str, link: str) -> Propos
         "| evidence | |",
         "| --- | --- |",
         *(f"| {name} | {text} |" for name, text in rows(version, production, link)),
+        *pictures.slices(json.loads(version.tags.get(Tag.GATE_REPORT, "{}"))),
+        *pictures.drift(registry, version),
         "",
         FOOTER,
     ]

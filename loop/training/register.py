@@ -17,7 +17,7 @@ from contract.commands import Register
 from contract.names import GATE_FILE, GIT_COMMIT_TAG, VERSION_FILE, Alias, Env, GateResult, Measured, Tag, Trigger
 from loop.runtime import signatures
 from loop.runtime.registry import Registry
-from loop.training import checks, evaluations
+from loop.training import checks, drift_report, evaluations
 from loop.training.chance import Pair
 from loop.training.gate import Evaluation, GateDecision, asked, decide, sliced
 from loop.training.stage import stage
@@ -55,6 +55,7 @@ def register() -> None:
         }
         | digests
         | signed
+        | drift_report.keep(registry, run_id, workflow, optional(Env.EVIDENCE))
     )
     version = registry.register(name, run_id, model_id, tags, key=Tag.WORKFLOW)
     report(name, str(version.version), version.tags[Tag.GATE], decision)

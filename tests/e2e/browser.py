@@ -12,6 +12,9 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from local import stack
+from tests.e2e.station import Station
+
 WIDE: Final = (1280, 900)
 PHONE: Final = (390, 844)
 SCREENSHOTS: Final = "ML_LOOP_SCREENSHOTS"
@@ -66,6 +69,11 @@ class Chromium:
     def keep(self, page: Page, name: str) -> None:
         """A picture of the whole page."""
         page.screenshot(path=self.pictures / f"{name}.png", full_page=True)
+
+
+def page_of(station: Station) -> str:
+    """Where the page of the loop is, with a slash at its end."""
+    return str(stack.outputs(stack.BUILT_IN, station.paths)["page"])
 
 
 @contextmanager

@@ -10,12 +10,14 @@ import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from mlflow import MlflowClient
 
 from contract.names import Alias, Tag
+from tests.e2e.browser import chromium, page_of
 from tests.e2e.closed_loop import (
     FEATURES,
     MODEL,
@@ -100,6 +102,24 @@ def test_a_shifted_feature_becomes_a_staging_version_that_names_the_event(
     assert loop.workflows().keys() == {name_of(drift)}
 
 
+def test_the_page_shows_the_drift_and_leads_to_its_report(
+    loop: ClosedLoop, drift: dict[str, Any], station: Station, tmp_path: Path
+) -> None:
+    loop.wait_for(drift, "Succeeded")
+    with chromium(tmp_path) as browser, browser.visit() as visit:
+        visit.see(f"{page_of(station)}models/{MODEL}", f"drift of {FEATURES[0]}")
+        column = visit.page.locator(f'tr[data-column="{FEATURES[0]}"]')
+        assert column.locator("[data-distance]").get_attribute("data-distance") == str(drift["ks"])
+        assert "drift" in column.inner_text()
+        browser.keep(visit.page, "page-drifting")
+        visit.page.locator("#register").get_by_role("link", name=f"drift of {FEATURES[0]}").first.click()
+        report = visit.page.frame_locator("iframe")
+        report.get_by_text(drift["id"]).wait_for(timeout=30_000)
+        assert f"{drift['ks']:.4f}" in report.locator("section").first.inner_text()
+        assert report.locator("img").count() == len(FEATURES)
+        browser.keep(visit.page, "drift-report")
+
+
 def test_the_same_drift_trains_nothing_while_it_cools_down(
     loop: ClosedLoop, reference: Reference, drift: dict[str, Any]
 ) -> None:
@@ -163,15 +183,23 @@ def test_an_event_is_one_workflow_whatever_is_killed_around_it(
     assert loop.workflows().keys() - before == {name_of(sent), name_of(after)}
 
 
-@pytest.mark.parametrize(("p_value", "text"), [(0, "0"), (0.049999, "0.049999"), (1e-12, "1e-12")])
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"p_value": 0}, ("0", "none")),
+        ({"p_value": 0.049999, "evidence": "eJyL-_0="}, ("0.049999", "eJyL-_0=")),
+        ({"p_value": 1e-12, "evidence": "{{=1}}"}, ("1e-12", "none")),
+    ],
+)
 def test_the_training_is_told_the_feature_the_p_value_and_the_event(
-    loop: ClosedLoop, p_value: float, text: str, timed: Timed
+    loop: ClosedLoop, said: dict[str, Any], told: tuple[str, str], timed: Timed
 ) -> None:
-    sent = event(p_value=p_value, feature=FEATURES[-1])
+    sent = event(feature=FEATURES[-1]) | said
     loop.send(sent)
     with timed("an event to its Workflow"):
         loop.wait_for(sent)
-    found = {"trigger": "drift", "feature": FEATURES[-1], "p_value": text, "event_id": sent["id"]}
+    found = {"trigger": "drift", "feature": FEATURES[-1], "event_id": sent["id"]}
+    found |= dict(zip(("p_value", "evidence"), told, strict=True))
     assert parameters(loop.workflows()[name_of(sent)]) == found
 
 

@@ -1,6 +1,7 @@
 """The stack's own model goes live by a number in its settings, under the rights that MLflow guards it by."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
@@ -10,6 +11,7 @@ from contract.names import PRODUCTION_TAG, Alias, GateResult, Tag
 from local import check, stack
 from local.check import promotion, serving
 from local.check.live import RunningStack
+from tests.e2e.browser import chromium, page_of
 from tests.e2e.scratch_model import eventually
 from tests.e2e.station import Station, Timed
 
@@ -34,7 +36,9 @@ def version(station: Station) -> Iterator[str]:
     station.make("up")
 
 
-def test_a_number_in_the_settings_puts_the_guarded_model_live(station: Station, version: str, timed: Timed) -> None:
+def test_a_number_in_the_settings_puts_the_guarded_model_live(
+    station: Station, version: str, timed: Timed, tmp_path: Path
+) -> None:
     selected = stack.select(stack.BUILT_IN, station.paths)
     selected.set_config(f"ml-loop:models.{MODEL}.production", ConfigValue(version), path=True)
     with timed(f"version {version} of {MODEL} promoted, up included"):
@@ -43,6 +47,14 @@ def test_a_number_in_the_settings_puts_the_guarded_model_live(station: Station, 
     asked = (serving.answers, serving.splits, promotion.guarded)
     # Who watches the aliases looks every 20 s, and the gateway takes seconds to split the requests.
     eventually(lambda: all(check.answered(ask, live(station)).yes for ask in asked), "answers of `make check`")
+
+    with chromium(tmp_path) as browser, browser.visit() as visit:
+        visit.see(f"{page_of(station)}models/{MODEL}", "Waits for you")
+        assert f"Put version {version}" not in visit.page.locator("#tasks").inner_text()
+        row = visit.page.locator(f'tr[data-version="{version}"]').inner_text()
+        assert Alias.PRODUCTION in row
+        assert f"version {version}" in visit.page.locator('tr[data-slot="production"]').inner_text()
+        browser.keep(visit.page, "page-promoted")
 
 
 def live(station: Station) -> RunningStack:

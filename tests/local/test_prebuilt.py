@@ -155,3 +155,10 @@ def test_another_go_proves_nothing(
     assert wheelwright.verify([]) == 1
     assert "a-tool: pinned with go1.99, this is go2.0" in capsys.readouterr().out
     assert yard.builds == 0
+
+
+def test_what_is_pinned_is_what_this_checkout_would_build() -> None:
+    """Else a wheel is never taken, and nobody is told: each machine builds from source."""
+    pinned = prebuilt.pins()
+    built = {program.name: program.key() for program in wheelwright.programs([])}
+    assert {name: pin.key for name, pin in pinned.items()} == built, "pin what has changed: make up, then make wheels"

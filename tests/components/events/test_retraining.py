@@ -121,7 +121,7 @@ def test_every_parameter_goes_to_the_training_s_parameter_of_the_same_name(recor
     template = recording.inputs("WorkflowTemplate")["spec"]
     assert [each["name"] for each in template["arguments"]["parameters"]] == ["trigger", *FROM_EVENT]
     declared = {each["name"]: each["value"] for each in workflow()["spec"]["arguments"]["parameters"]}
-    assert declared == {"trigger": "drift", "feature": "", "p_value": "", "event_id": ""}
+    assert declared == {"trigger": "drift", "feature": "", "p_value": "", "event_id": "", "evidence": ""}
     filled = {
         each["dest"]: value
         for each in parameters()
@@ -132,6 +132,11 @@ def test_every_parameter_goes_to_the_training_s_parameter_of_the_same_name(recor
         'spec.arguments.parameters.#(name=="feature").value': '{{ replace "$" "$$" .Input.body.feature }}',
         'spec.arguments.parameters.#(name=="p_value").value': '{{ printf "%g" .Input.body.p_value }}',
         'spec.arguments.parameters.#(name=="event_id").value': "body.id",
+        'spec.arguments.parameters.#(name=="evidence").value': (
+            '{{ $found := toString (default "" .Input.body.evidence) }}'
+            '{{ if and (le (len $found) 24000) (regexMatch "^[A-Za-z0-9_=-]+$" $found) }}{{ $found }}'
+            "{{ else }}none{{ end }}"
+        ),
     }
 
 

@@ -66,7 +66,7 @@ def test_a_failed_run_is_recorded_by_the_exit_handler(recording: Recording) -> N
 
 def test_a_run_is_told_its_trigger_and_the_drift_event(recording: Recording) -> None:
     given = {each["name"]: each for each in spec(recording)["arguments"]["parameters"]}
-    assert tuple(given) == PARAMETERS == ("trigger", "feature", "p_value", "event_id")
+    assert tuple(given) == PARAMETERS == ("trigger", "feature", "p_value", "event_id", "evidence")
     assert given["trigger"]["value"] == "manual"
     assert given["trigger"]["enum"] == list(names.Trigger)
     found = environment(recording, "register")
@@ -86,7 +86,7 @@ def test_nothing_of_a_pod_with_the_user_s_code_is_handed_on_by_argo(recording: R
 
 
 KNOWN = re.compile(
-    r"workflow\.(name|uid|namespace|status|parameters\.(trigger|feature|p_value|event_id))|pod\.name|status"
+    r"workflow\.(name|uid|namespace|status|parameters\.(trigger|feature|p_value|event_id|evidence))|pod\.name|status"
     r"|steps\.register\.outputs\.parameters\.(version|gate)|(steps\.cooldown\.)?outputs\.parameters\.granted"
     r"|inputs\.parameters\.(version|measured)|= \(workflow\.outputs\?\.parameters\?\.granted \?\? ''\) == 'true' "
 )

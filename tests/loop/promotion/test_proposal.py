@@ -1,8 +1,10 @@
 """The text of a pull request that promotes, word for word, from versions in a real registry."""
 
+import hashlib
 import json
 import uuid
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,13 @@ import pytest
 from mlflow import MlflowClient
 from mlflow_server import MlflowServer
 
-from contract.names import Tag
+from contract.looks import Histogram, Look, LooksAnswer
+from contract.messages import DriftEvent, Window
+from contract.names import DRIFT_EVIDENCE, Tag
 from loop.__main__ import main
 from loop.promotion.proposal import code
 
+AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 DATA, ROWS = "d" * 64, "e" * 64
 DRIFT = {Tag.TRIGGER: "drift:price", Tag.P_VALUE: "0.003", Tag.EVENT_ID: "e-17"}
 
@@ -90,6 +95,55 @@ Merging this lets `pulumi up` promote the version: it is watched, and taken back
 Reverting the merge is the rollback.
 """,
     )
+
+
+def test_the_groups_and_the_drift_are_drawn_from_plain_text(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    groups = [
+        {"slice": 'region="]\n```', "rows": 80, "metric": "auc", "candidate": 0.9, "production": 0.8},
+        {"slice": "region=b", "rows": 3, "metric": "auc", "unjudged": "3 rows, 50 are needed"},
+    ]
+    histogram = Histogram(bins=("below 1", "ünder%%{init}"), edges=(), reference=(0.25, 0.75), window=(0.5, 0.5))
+    event = DriftEvent(
+        id="0" * 32,
+        model=shelf.model,
+        feature="price",
+        distance=0.25,
+        p_value=0.003,
+        threshold=0.05,
+        window=Window(start=AT, end=AT, rows=1000),
+        reference_version="1",
+        at=AT,
+    )
+    told_of = LooksAnswer(model=shelf.model, looks=(Look(event=event, histogram=histogram),)).encode()
+    tag = {Tag.DRIFT_EVIDENCE: hashlib.sha256(told_of).hexdigest()}
+    run_id = shelf.add("staging", report={"slices": groups}, **DRIFT, **tag)
+    shelf.client.log_text(run_id, told_of.decode(), DRIFT_EVIDENCE)
+    _, text = told(shelf, monkeypatch, capsys)
+    assert (
+        text.partition("\n\n```mermaid\n")[2].partition("\n\nMerging")[0]
+        == """\
+xychart-beta
+    title "auc by group: bars are production, the line is the candidate"
+    x-axis ["region="]
+    y-axis 0 --> 0.9
+    bar [0.8000]
+    line [0.9000]
+```
+Groups that are only in the gate's report: 1.
+
+```mermaid
+xychart-beta
+    title "price: bars are the reference, the line is the window of 1000 rows"
+    x-axis ["below 1", "ünder   init"]
+    y-axis 0 --> 0.75
+    bar [0.2500, 0.7500]
+    line [0.5000, 0.5000]
+```"""
+    )
+    shelf.client.log_text(run_id, told_of.decode().replace("0.25", "0.01"), DRIFT_EVIDENCE)
+    assert "**The evidence of the drift is not what the loop left there**" in told(shelf, monkeypatch, capsys)[1]
 
 
 def test_the_first_version_is_proposed_without_a_comparison_and_without_canary_numbers(
