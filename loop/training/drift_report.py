@@ -32,7 +32,7 @@ LONGEST_LABEL: Final = 24
 
 
 @dataclass(frozen=True, kw_only=True)
-class Column:
+class DriftedColumn:
     """One column as the report shows it."""
 
     look: Look
@@ -106,11 +106,11 @@ def _templates() -> jinja2.Environment:
     )
 
 
-def _column(number: int, look: Look) -> Column:
+def _column(number: int, look: Look) -> DriftedColumn:
     if look.histogram is None:
-        return Column(look=look, file="", picture=b"")
+        return DriftedColumn(look=look, file="", picture=b"")
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", look.event.feature).strip("-")[:60]
-    return Column(look=look, file=f"{number + 1:02}-{name or 'column'}.png", picture=_drawn(look))
+    return DriftedColumn(look=look, file=f"{number + 1:02}-{name or 'column'}.png", picture=_drawn(look))
 
 
 def _drawn(look: Look) -> bytes:
