@@ -7,9 +7,12 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
+
+from contract import fields
+from contract.fields import rfc3339
 
 ALL_FEATURES: Final = "*"
 """The feature named by a test that looks at all of them together."""
@@ -85,17 +88,17 @@ class Prediction:
         """A message's prediction; None when it is another model's. `loads` is a faster decoder of the same JSON."""
         try:
             message = loads(value or b"")
-            if _text(message, "model") != model:
+            if fields.text(message, "model") != model:
                 return None
             return cls(
                 model=model,
-                version=_text(message, "version", ""),
+                version=fields.text(message, "version", ""),
                 features=_features(message),
                 predictions=_answers(message),
-                at=_moment(message, "at"),
-                id=_text(message, "id", ""),
-                tenant=_text(message, "tenant", ""),
-                user_id=_text(message, "user_id", ""),
+                at=fields.moment(message, "at"),
+                id=fields.text(message, "id", ""),
+                tenant=fields.text(message, "tenant", ""),
+                user_id=fields.text(message, "user_id", ""),
             )
         except _NO_MESSAGE as error:
             return Malformed(f"not a prediction: {_said(error)}")
@@ -147,7 +150,7 @@ class DriftEvent:
     reason: str = ""
     """Why the p-value is 1 whatever the distance; empty: the p-value is the test's own."""
     evidence: str = ""
-    """What was seen, packed (`contract.evidence`), of drift alone."""
+    """What was seen of drift, packed (`contract.evidence`)."""
 
     @property
     def drift(self) -> bool:
@@ -184,18 +187,20 @@ class DriftEvent:
             window = message["window"]
             return cls(
                 id=_id(message),
-                model=_text(message, "model"),
-                feature=_text(message, "feature"),
-                distance=_number(message, "ks"),
-                p_value=_number(message, "p_value", most=1.0),
-                threshold=_number(message, "threshold", most=1.0),
-                window=Window(start=_moment(window, "from"), end=_moment(window, "to"), rows=_count(window, "n")),
-                reference_version=_text(message, "reference_version"),
-                at=_moment(message, "at"),
-                kind=EventKind(_text(message, "kind", EventKind.DRIFT)),
-                effective_rows=_count(message, "effective_rows") if "effective_rows" in message else None,
-                reason=_text(message, "reason", ""),
-                evidence=_text(message, "evidence", ""),
+                model=fields.text(message, "model"),
+                feature=fields.text(message, "feature"),
+                distance=fields.bounded(message, "ks"),
+                p_value=fields.bounded(message, "p_value", most=1.0),
+                threshold=fields.bounded(message, "threshold", most=1.0),
+                window=Window(
+                    start=fields.moment(window, "from"), end=fields.moment(window, "to"), rows=fields.count(window, "n")
+                ),
+                reference_version=fields.text(message, "reference_version"),
+                at=fields.moment(message, "at"),
+                kind=EventKind(fields.text(message, "kind", EventKind.DRIFT)),
+                effective_rows=fields.count(message, "effective_rows") if "effective_rows" in message else None,
+                reason=fields.text(message, "reason", ""),
+                evidence=fields.text(message, "evidence", ""),
             )
         except _NO_MESSAGE as error:
             return Malformed(f"not a drift event: {_said(error)}")
@@ -208,76 +213,22 @@ def leading(answer: Any) -> Scalar:
     return answer
 
 
-def number(value: object) -> float | None:
-    """A finite number of a message; None for anything else, such as a label, a boolean or null."""
-    if isinstance(value, bool) or not isinstance(value, int | float):  # to Python a bool is an int
-        return None
-    try:
-        found = float(value)
-    except OverflowError:  # an integer with hundreds of digits
-        return None
-    return found if -float("inf") < found < float("inf") else None
-
-
-def rfc3339(moment: datetime) -> str:
-    """A time in UTC, to the millisecond."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _text(message: Any, key: str, default: str | None = None) -> str:
-    value = message[key] if default is None else message.get(key, default)
-    if not isinstance(value, str):
-        raise TypeError(f"{key} is not a text")
-    value.encode()  # JSON can spell half of a character, which can neither be logged nor become a label
-    return value
-
-
 def _id(message: Any) -> str:
-    text = _text(message, "id")
+    text = fields.text(message, "id")
     if not _EVENT_ID.fullmatch(text):
         raise ValueError(f"id is not {EVENT_ID}")
     return text
 
 
-def _number(message: Any, key: str, most: float = float("inf")) -> float:
-    found = number(message[key])
-    if found is None or not 0 <= found <= most:
-        raise ValueError(
-            f"{key} is not a number" + (f" from 0 to {most:g}" if most < float("inf") else " of at least 0")
-        )
-    return found
-
-
-def _count(message: Any, key: str) -> int:
-    value = message[key]
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise TypeError(f"{key} is not a whole number of at least 0")
-    return value
-
-
-def _moment(message: Any, key: str) -> datetime:
-    at = datetime.fromisoformat(_text(message, key))
-    if at.tzinfo is None:
-        raise ValueError(f"{key} has no time zone")
-    return at.astimezone(UTC)  # the first and last hours of time raise OverflowError
-
-
-def _list(message: Any, key: str, default: list[Any] | None = None) -> list[Any]:
-    value = message[key] if default is None else message.get(key, default)
-    if not isinstance(value, list):
-        raise TypeError(f"{key} is not a list")
-    return value
-
-
 def _features(message: Any) -> list[Scalar]:
-    found = _list(message, "features")
+    found = fields.list_of(message, "features")
     if not {list, dict}.isdisjoint(map(type, found)):
         raise TypeError("features holds a list or an object")
     return found
 
 
 def _answers(message: Any) -> list[Any]:
-    found = level = _list(message, "predictions", [])
+    found = level = fields.list_of(message, "predictions", [])
     for _ in range(DEEPEST):
         inner = [each.values() if isinstance(each, dict) else each for each in level if isinstance(each, list | dict)]
         if not (level := [each for some in inner for each in some]):

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from contract.messages import Malformed, number, rfc3339
+from contract.fields import number, rfc3339
+from contract.messages import Malformed
 
 Observed = str | int | float | bool
 MAX_OUTCOMES: Final = 1000

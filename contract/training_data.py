@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final
 
-from contract.messages import rfc3339
+from contract.fields import rfc3339
 
 TRAININGS: Final = "trainings"
 """Folder of a model's record, with one folder for each workflow."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.messages import number
+from contract.fields import number
 from loop.drift.column import CategoryColumn, ReferenceColumn
 from loop.drift.columns import Kind
 

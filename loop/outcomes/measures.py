@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.stats import t
 from sklearn import metrics as sk
 
-from contract.messages import number
+from contract.fields import number
 
 BLOCKS: Final = 50
 MIN_ROWS: Final = 100

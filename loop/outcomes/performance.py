@@ -19,7 +19,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from contract import metrics
-from contract.messages import EVENT_ID_LENGTH, DriftEvent, EventKind, Window, rfc3339
+from contract.fields import rfc3339
+from contract.messages import EVENT_ID_LENGTH, DriftEvent, EventKind, Window
 from contract.names import DRIFT_TOPIC, NEW_ROWS, PERFORMANCE_FEATURE, Alias, Env, Tag
 from contract.outcome_commands import WatchPerformance
 from loop.outcomes import join, measures

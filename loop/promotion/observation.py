@@ -15,7 +15,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
 from contract import metrics
-from contract.messages import Malformed, Prediction, Scalar, number
+from contract.fields import number
+from contract.messages import Malformed, Prediction, Scalar
 from contract.names import PREDICTIONS_TOPIC, SERVER_PORT, Env
 from loop.promotion.predictions import Sample, Value
 from loop.promotion.traffic import Traffic

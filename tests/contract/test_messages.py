@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contract.messages import ALL_FEATURES, DEEPEST, DriftEvent, EventKind, Malformed, Prediction, Window, number
+from contract.fields import number
+from contract.messages import ALL_FEATURES, DEEPEST, DriftEvent, EventKind, Malformed, Prediction, Window
 
 AT: Final = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 PREDICTION: Final = Prediction(

@@ -14,7 +14,7 @@ from mortal import Broker, TopicPartition
 from prometheus_client import REGISTRY
 from record_kafka import Clock, Process
 
-from contract.messages import rfc3339
+from contract.fields import rfc3339
 from contract.names import OUTCOMES_TOPIC, PREDICTIONS_TOPIC
 from contract.outcome_commands import WatchPerformance
 from loop.outcomes.archive import RowKind, files, row
