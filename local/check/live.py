@@ -1,7 +1,5 @@
 """The running stack as the questions see it: HTTP to its addresses, kubectl to its objects, its applied settings."""
 
-import csv
-import io
 import json
 import re
 import time
@@ -14,12 +12,15 @@ from functools import cached_property
 from typing import Any, Final, Protocol
 
 from contract.names import METRICS_PORT, MODEL_LABEL, REFERENCE_ARTIFACT, Alias
+from local.check.reference import Value, typed_rows
 from restore.database import Kubectl
 from settings import Model
 
 PATIENCE: Final = 10.0
 """Seconds for one answer."""
 API: Final = "/api/2.0/mlflow"
+LOGGED_MODELS: Final = "/ajax-api/2.0/mlflow/logged-models"
+"""Their files have no other path."""
 SAMPLE: Final = re.compile(r"^(?P<name>\w+)\{(?P<labels>[^}]*)\} (?P<value>\S+)$", re.MULTILINE)
 LABEL: Final = re.compile(r'(\w+)="([^"]*)"')
 
@@ -123,7 +124,7 @@ class RunningStack:
         return found
 
     @cached_property
-    def rows(self) -> list[list[float | str | None]]:
+    def rows(self) -> list[list[Value]]:
         """Rows of the reference of the version that serves: requests made of them are not drift."""
         aliases = self.aliases or {}
         version = self.version(aliases.get(Alias.PRODUCTION) or aliases.get(Alias.STAGING))
@@ -133,7 +134,16 @@ class RunningStack:
         reply = self.http(f"{self.tracking_url}/get-artifact?{query}")
         if reply.status != 200:
             raise OSError(f"MLflow answers {reply.status} to the request for version {version['version']}'s reference")
-        return [[_value(text) for text in row] for row in list(csv.reader(io.StringIO(reply.body)))[1:]]
+        return typed_rows(reply.body, self._description(version))
+
+    def _description(self, version: Mapping[str, Any]) -> str | None:
+        """The file `MLmodel` of a version; None where MLflow has it elsewhere than a training of the loop puts it."""
+        scheme, _, logged = str(version.get("source", "")).partition(":/")
+        if scheme != "models":
+            return None
+        query = urllib.parse.urlencode({"artifact_file_path": "MLmodel"})
+        reply = self.http(f"{self.tracking_url}{LOGGED_MODELS}/{logged}/artifacts/files?{query}")
+        return reply.body if reply.status == 200 else None
 
     def objects(self, kind: str, *selector: str) -> list[dict[str, Any]]:
         arguments = ("-n", self.namespace, "get", kind, *(("-l", ",".join(selector)) if selector else ()))
@@ -156,14 +166,6 @@ def _content(reply: Reply, path: str) -> dict[str, Any]:
     except ValueError:
         pass
     raise OSError(f"MLflow answers {reply.status} to {path}: {reply.body[:200]}")
-
-
-def _value(text: str) -> float | str | None:
-    """A value as JSON has it; a missing one is null."""
-    try:
-        return float(text) if text else None
-    except ValueError:
-        return text
 
 
 def _is_ready(pod: dict[str, Any]) -> bool:

@@ -32,7 +32,7 @@ def version(number: int, trigger: str = "manual", gate: str = "passed") -> dict[
     report = json.dumps({"reason": f"auc 0.8 is {gate}"})
     tags = {"workflow": f"m-train-{number}", "trigger": trigger, "gate": gate, "gate-report": report}
     listed = [{"key": f"ml-loop.{key}", "value": value} for key, value in tags.items()]
-    return {"version": str(number), "run_id": f"run{number}", "tags": listed}
+    return {"version": str(number), "run_id": f"run{number}", "source": f"models:/m-{number}", "tags": listed}
 
 
 def workflow(name: str, phase: str, created: str, **parameters: str) -> dict[str, Any]:
@@ -60,6 +60,9 @@ class Station:
     watched: str | None = ALIASES
     """What whoever watches the aliases exports; None: nobody does."""
     ready: bool = True
+    reference: str = ROWS
+    signature: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+    """Inputs of the version that serves, as MLflow writes them; none: its `MLmodel` cannot be had."""
     alias_status: int = 403
     predict: Reply | None = None
     """The answer to every prediction; None: those of `served`."""
@@ -109,8 +112,11 @@ class Station:
             return Reply(200, {}, json.dumps({"model_versions": self.versions}))
         aliases = self.aliases or {}
         served = aliases.get("production") or aliases["staging"]
+        if path == f"/ajax-api/2.0/mlflow/logged-models/m-{served}/artifacts/files?artifact_file_path=MLmodel":
+            written = json.dumps({"signature": {"inputs": json.dumps(self.signature)}})
+            return Reply(200, {}, written) if self.signature else Reply(404, {}, "{}")
         assert path == f"/get-artifact?path=reference%2Fwindow.csv&run_uuid=run{served}"
-        return Reply(200, {}, ROWS)
+        return Reply(200, {}, self.reference)
 
     def prediction(self) -> Reply:
         """The version that lags furthest behind its share answers."""
