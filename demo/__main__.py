@@ -77,7 +77,7 @@ def tell(given: argparse.Namespace) -> None:
         time.sleep(3)
     rows = story.counterfactual(rows, play, given.model)
     lines = story.table(rows, play)
-    picture.draw(story.by_step(rows), play, given.state.with_name("story"))
+    picture.draw(story.by_step(rows, play), play, given.state.with_name("story"))
     given.state.with_name("story.txt").write_text(story.shown(lines) + "\n", "utf-8")
     print(f"\nrecord: {len(rows)} predictions with their outcome, {asked} were asked; {DRIFT_TOPIC}: {_events(play)}")
     print(f"\nAUC ± standard error\n{story.shown(lines)}\n\npicture: {given.state.with_name('story.svg')}")

@@ -1,5 +1,6 @@
 """The picture of the story: the AUC of each way by step, and what the loop saw and did when."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,9 +9,9 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 from demo.state import Play
-from demo.story import WAYS, phase
+from demo.story import WAYS, phase, waiting
 
-COLORS: Final = dict(zip(WAYS, ("#8a8f98", "#c98b2b", "#1f6feb"), strict=True))
+COLORS: Final[Mapping[str, str]] = dict(zip(WAYS, ("#8a8f98", "#c98b2b", "#1f6feb"), strict=True))
 
 
 def draw(found: pd.DataFrame, play: Play, file: Path) -> None:
@@ -21,10 +22,11 @@ def draw(found: pd.DataFrame, play: Play, file: Path) -> None:
     figure, axes = plt.subplots(figsize=(9, 4.4), layout="constrained")
     shift = [number for number, name in phase(play).items() if name.startswith("shift")]
     axes.axvspan(min(shift) + 0.5, max(shift) + 1.5, color="#f2e6d5", label="people in group quarters", zorder=0)
-    for way in WAYS:
-        style: Any = "-" if way == "the loop" else "--"
+    styles: dict[str, Any] = dict.fromkeys(WAYS, "--") | {"the loop": "-", waiting(play): ":"}
+    for way in found.columns:
+        color = COLORS.get(way, COLORS["the loop"])
         axes.plot(
-            found.index + 1, found[way], style, color=COLORS[way], label=way, linewidth=2, marker="o", markersize=3
+            found.index + 1, found[way], styles[way], color=color, label=way, linewidth=2, marker="o", markersize=3
         )
     _marks(axes, play)
     axes.set(xlabel="step: 1000 people of the census, in its order", ylabel="AUC", xlim=(0.5, len(found) + 0.5))

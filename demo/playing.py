@@ -52,6 +52,7 @@ class Player:
         """Plays what is left, and says what became of the last step."""
         while len(self.play.steps) < STEPS:
             self._step()
+            self._found()
         self._tell()
         self._look()
 

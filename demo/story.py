@@ -103,27 +103,37 @@ class Cell:
         return "-" if self.found is None else f"{self.found.value:.3f} ± {self.found.error:.3f}"
 
 
-def table(rows: pd.DataFrame, play: Play) -> list[list[str]]:
-    """Lines of cells: a head, and one for each way; for the waiting version, on its share of the requests."""
-    in_phase = rows["step"].map(dict(phase(play)))
+def by_way(rows: pd.DataFrame, play: Play) -> dict[str, pd.DataFrame]:
+    """Way → its rows, with what it answered. A version that waits has a share of the requests, and is told apart."""
     ways = {each: rows.assign(answer=rows[each]) for each in WAYS}
     if play.proposed and not play.approved:
-        waiting = ways["the loop"]
-        ways["the loop"] = waiting[waiting["version"] != play.proposed]
-        ways[f"version {play.proposed}, which waits"] = waiting[waiting["version"] == play.proposed]
+        answered = ways["the loop"]
+        waits = answered["version"] == play.proposed
+        ways["the loop"], ways[waiting(play)] = answered[~waits], answered[waits]
+    return ways
+
+
+def waiting(play: Play) -> str:
+    return f"version {play.proposed}, which waits"
+
+
+def table(rows: pd.DataFrame, play: Play) -> list[list[str]]:
+    """Lines of words: a head, and one for each way."""
+    in_phase = rows["step"].map(dict(phase(play)))
     lines = [["", *PHASES]]
-    for name, own in ways.items():
+    for name, own in by_way(rows, play).items():
         cells = [own[in_phase.loc[own.index] == each] for each in PHASES]
         lines.append([name, *(str(Cell(measures.measure("auc", *_pair(each)))) for each in cells)])
     return lines
 
 
-def by_step(rows: pd.DataFrame) -> pd.DataFrame:
-    """AUC of each way, by step."""
-    groups = rows.groupby("step")
-    return pd.DataFrame(
-        {way: {step: float(roc_auc_score(each[data.LABEL], each[way])) for step, each in groups} for way in WAYS}
-    )
+def by_step(rows: pd.DataFrame, play: Play) -> pd.DataFrame:
+    """AUC of each way, by step; not a number where a way has not answered."""
+    found = {
+        way: {step: float(roc_auc_score(*_pair(each))) for step, each in own.groupby("step")}
+        for way, own in by_way(rows, play).items()
+    }
+    return pd.DataFrame(found).sort_index()
 
 
 def shown(lines: list[list[str]]) -> str:

@@ -15,6 +15,10 @@ from demo.seen import DriftEvents, SeenTraining, SeenVersions
 from demo.state import STEPS, Play
 from examples.employment import data
 
+FALL = {"kind": EventKind.PERFORMANCE, "feature": "performance:auc", "ks": 0.2, "p_value": 0.0}
+FIRST, AGAIN = 7, 10
+"""The offset after the first fall, and the step after which there is a second one."""
+
 
 class Address:
     """Answers everybody, and keeps what it was told."""
@@ -52,10 +56,12 @@ class Loop:
         self.looks, self.asked_meanwhile = 0, set[int]()
 
     def since(self, offset: int) -> tuple[list[dict[str, Any]], int]:
+        if offset == FIRST and len(self.address.asked) >= AGAIN:
+            return [FALL], offset + 1
         if offset or len(self.address.asked) < self.fall_after:
             return [], offset
         drift = {"kind": EventKind.DRIFT, "feature": "RELP", "ks": 0.9, "p_value": 0.0}
-        return [drift, {"kind": EventKind.PERFORMANCE, "feature": "performance:auc", "ks": 0.2, "p_value": 0.0}], 7
+        return [drift, FALL], FIRST
 
     def trainings(self, namespace: str, model: str) -> list[SeenTraining]:
         assert (namespace, model) == ("home", "employment")
@@ -114,6 +120,7 @@ def test_the_clock_stands_from_the_training_s_start_until_its_version_waits(
     assert (mine.play.drift, mine.play.falls) == ({"RELP": 3}, [3])
     assert any("version 2 reaches the minimum" in each for each in said)
     mine.rest()
+    assert mine.play.falls == [3, AGAIN]
     assert loop.address.asked == [f"demo-1-{each:03}" for each in range(STEPS)]
     assert loop.address.told == [(each, 1000) for each in loop.address.asked]
     began = [each.began for each in mine.play.steps]

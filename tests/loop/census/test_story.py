@@ -137,6 +137,17 @@ def test_production_s_answers_and_those_of_the_version_that_waits_are_told_apart
     assert after is not None
 
 
+def test_the_picture_shows_them_apart_as_well(record: ObjectFolder, play: Play) -> None:
+    rows = story.counterfactual(story.recorded(record, play), play, "employment")
+    found = story.by_step(rows, play)
+    assert list(found.columns) == [*story.WAYS, "version 2, which waits"]
+    waits = found["version 2, which waits"]
+    assert waits[waits.notna()].index.tolist() == list(range(7, STEPS))
+    assert (found["the loop"][list(SHIFT)] == 0.5).all()
+    play.approved = True
+    assert list(story.by_step(rows, play).columns) == list(story.WAYS)
+
+
 def test_a_version_that_was_approved_is_the_loop_s(record: ObjectFolder, play: Play) -> None:
     play.approved = True
     found = told(record, play)
@@ -155,7 +166,7 @@ def test_a_month_s_model_answers_from_the_step_after_it_was_trained_and_only_if_
 
 def test_the_picture_is_written_in_both_kinds(record: ObjectFolder, play: Play, tmp_path: Path) -> None:
     rows = story.counterfactual(story.recorded(record, play), play, "employment")
-    picture.draw(story.by_step(rows), play, tmp_path / "story")
+    picture.draw(story.by_step(rows, play), play, tmp_path / "story")
     assert b"<svg" in (tmp_path / "story.svg").read_bytes()
     assert (tmp_path / "story.png").read_bytes().startswith(b"\x89PNG")
 
