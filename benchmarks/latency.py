@@ -88,6 +88,7 @@ def main() -> int:
     found = Hops({})
     loop = FollowedModel.of(given.model)
     with loop.watched():
+        loop.settle(PATIENCE)
         for number in range(given.loops):
             taken = hops(loop.once(number, PATIENCE))
             found.add(taken)

@@ -13,7 +13,7 @@ from random import Random
 from typing import Any, Final, TypeVar
 
 from contract.messages import EVENT_ID_IN_NAME
-from contract.metrics import OPEN_ROWS
+from contract.metrics import DRIFT_WINDOWS, OPEN_ROWS, CounterMetric, GaugeMetric
 from contract.names import DRIFT_TOPIC, VERSION_HEADER, Alias, Tag, Trigger
 from local import check, stack
 from local.check.drift import PUBLISH, synthetic
@@ -24,6 +24,8 @@ T = TypeVar("T")
 BATCH: Final = 50
 """Rows in one request."""
 PAUSE: Final = 0.2
+QUIET: Final = 15.0
+"""Seconds in which an event that was published becomes a Workflow that is seen to run."""
 TOOK: Final = re.compile(r"^the (?:train|evaluate) command took ([0-9.]+) s$", re.MULTILINE)
 EVENTS: Final = """\
 import os, sys
@@ -115,15 +117,21 @@ class FollowedModel:
         self._until(lambda: name in self.ended, f"{name} ends", seconds)
         return self.running[name] - self._published(live, event.id)
 
+    def settle(self, seconds: float) -> None:
+        """Closes the window that is open, whose rows are anybody's, and waits for the trainings that this starts."""
+        closed = self._counted(DRIFT_WINDOWS)
+        self._close_window(self.look(), Random(time.time_ns()))
+        self._until(lambda: self._counted(DRIFT_WINDOWS) > closed, "the open window is closed", seconds)
+        time.sleep(QUIET)
+        self._until(lambda: set(self.running) <= set(self.ended), "what runs already ends", seconds)
+
     def once(self, seed: int, seconds: float) -> LoopMoments:
         """Closes the loop once."""
         live, chance = self.look(), Random(time.time_ns() + seed)
         self._forget_cooldown(live)
-        before, plain = set(self.running), [[float(value or 0) for value in row] for row in live.rows]
-        window = live.settings.drift.window if live.settings.drift else 0
-        watched = live.metrics("drift-detector", f"{live.model}-drift") or {}
-        self._predict(live, chance.choices(plain, k=window - int(watched.get(OPEN_ROWS.name, 0)) % window))
-        deviation = statistics.pstdev(row[0] for row in plain)
+        before, plain = set(self.running), _plain(live)
+        self._close_window(live, chance)
+        deviation, window = statistics.pstdev(row[0] for row in plain), _window(live)
         predicted = self._predict(live, [[row[0] + deviation, *row[1:]] for row in chance.choices(plain, k=window)])
         prefix = f"{live.model}-{Trigger.DRIFT}-"
         name = self._until(lambda: next((n for n in set(self.running) - before if n.startswith(prefix)), None),
@@ -134,7 +142,8 @@ class FollowedModel:
             if not moved and (self.look().aliases or {}).get(Alias.STAGING) != staged:
                 moved = time.time()
             if moved:
-                came = self._answered_by(live, plain[0])
+                # Any row: many copies of one in the next window would be drift.
+                came = self._answered_by(live, chance.choice(plain))
                 answered = (answered or time.time()) if came not in (None, staged) else 0.0
             time.sleep(PAUSE)
         if self.ended[name][1] != "Succeeded" or not answered:
@@ -166,6 +175,15 @@ class FollowedModel:
         selector = f"workflows.argoproj.io/workflow={workflow},app.kubernetes.io/component={step}"
         said = live.kubectl("-n", live.namespace, "logs", "-l", selector, "-c", "main", "--tail=-1")
         return max((float(each) for each in TOOK.findall(said)), default=0.0)
+
+    def _close_window(self, live: RunningStack, chance: Random) -> None:
+        """With rows of the reference."""
+        missing = _window(live) - int(self._counted(OPEN_ROWS)) % _window(live)
+        self._predict(live, chance.choices(_plain(live), k=missing))
+
+    def _counted(self, metric: CounterMetric | GaugeMetric) -> float:
+        live = self.look()
+        return (live.metrics("drift-detector", f"{live.model}-drift") or {}).get(metric.name, 0.0)
 
     def _predict(self, live: RunningStack, rows: list[list[float]]) -> float:
         """When the last of them was answered."""
@@ -203,6 +221,15 @@ class FollowedModel:
                 raise SystemExit(f"not within {seconds:.0f} s: {what}")
             time.sleep(PAUSE)
         return value
+
+
+def _plain(live: RunningStack) -> list[list[float]]:
+    return [[float(value or 0) for value in row] for row in live.rows]
+
+
+def _window(live: RunningStack) -> int:
+    assert live.settings.drift, f"{live.model} has no ml-loop:models.{live.model}.drift, so no loop to close"
+    return live.settings.drift.window
 
 
 def _moment(text: str) -> float:
