@@ -85,7 +85,7 @@ class Promotion(pulumi.ComponentResource):
             opts=child,
         )
         # To go forward, once again after a pod that died late, and back.
-        seconds = int((3 * args.rollout_timeout + 2 * args.promotion.watch).total_seconds() + SLACK_SECONDS)
+        seconds = int((3 * args.rollout_timeout + 3 * args.promotion.watch).total_seconds() + SLACK_SECONDS)
         job = k8s.batch.v1.Job(
             f"{name}-job",
             metadata={

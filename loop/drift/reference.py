@@ -5,7 +5,6 @@ A training whose data has seasons keeps more files beside `reference/window.csv`
 is compared with `reference/window.csv`.
 """
 
-import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -22,6 +21,7 @@ from contract.messages import PREDICTION
 from contract.names import ANSWERS_ARTIFACT, REFERENCE_ARTIFACT
 from loop.drift.columns import Columns, Kind
 from loop.drift.values import LONGEST, READERS, cell, code
+from loop.runtime import tables
 
 ALWAYS: Final = PurePosixPath(REFERENCE_ARTIFACT).stem
 """The season that stands in for any other."""
@@ -87,7 +87,7 @@ def parse(
         _same_header(_header(text), header, watched, where)
         if missing := [name for name in watched if name not in known.kinds]:
             raise BadReferenceError(f"The signature of version {version} has no column {missing[0]!r}.")
-        lines = list(csv.reader(io.StringIO(text)))[1:]
+        lines = list(tables.lines(io.StringIO(text)))[1:]
         if len(lines) < MIN_WINDOW:
             raise BadReferenceError(f"{where} needs at least {MIN_WINDOW} rows; it has {len(lines)}.")
         rows[season] = {name: _values(lines, header.index(name), known.kinds[name], name, where) for name in watched}
@@ -103,7 +103,7 @@ def parse(
 
 
 def _header(text: str) -> tuple[str, ...]:
-    return tuple(next(csv.reader(io.StringIO(text)), ()))
+    return tuple(next(tables.lines(io.StringIO(text)), ()))
 
 
 def _same_header(given: tuple[str, ...], header: tuple[str, ...], watched: list[str], where: str) -> None:

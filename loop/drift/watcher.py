@@ -4,7 +4,6 @@ The run of the version in `production` counts; before there is one, that of `sta
 waits in `staging` is kept, too.
 """
 
-import csv
 import io
 import logging
 import tempfile
@@ -17,7 +16,7 @@ from typing import Any, Final
 from contract.names import ANSWERS_ARTIFACT, REFERENCE_ARTIFACT, Alias, Tag
 from loop.drift.columns import Columns, Versions, signature_columns
 from loop.drift.reference import ALWAYS, BadReferenceError, Reference, parse
-from loop.runtime import digests
+from loop.runtime import digests, tables
 
 _log = logging.getLogger(__name__)
 
@@ -58,7 +57,7 @@ def columns_of(client: Any, model: str, version: str) -> Columns | None:
     if found is not None and found.named:
         return found
     text = _texts(client, client.get_model_version(model, version)).get(ALWAYS)
-    header = tuple(next(csv.reader(io.StringIO(text)), ())) if text else ()
+    header = tuple(next(tables.lines(io.StringIO(text)), ())) if text else ()
     if found is not None:
         return found.under(header)
     return Columns.numbers(header) if header else None

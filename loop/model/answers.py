@@ -4,7 +4,7 @@ import base64
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -30,6 +30,8 @@ def per_row(result: Any, rows: int) -> list[Any]:
 
     Raises NotPerRowError.
     """
+    if isinstance(result, Iterator):
+        result = list(result)
     if isinstance(result, Mapping) and result and all(_length(value) == rows for value in result.values()):
         named = {_key(key): per_row(value, rows) for key, value in result.items()}
         return [dict(zip(named, row, strict=True)) for row in zip(*named.values(), strict=True)]

@@ -5,7 +5,6 @@ a list or an object is JSON. A tensor's rows are flattened, one column for each 
 """
 
 import ast
-import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -14,17 +13,24 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 from mlflow.types import DataType
-from mlflow.types.schema import Object
+from mlflow.types.schema import AnyType, Object
 
 from loop.model import values
 from loop.model.answers import plain
 from loop.model.columns import Column
 from loop.model.errors import MisfitError
 from loop.model.requests import InputCheck
+from loop.runtime import tables
 
 PARQUET: Final = ".parquet"
 _TRUE, _FALSE = {"true", "1", "1.0"}, {"false", "0", "0.0"}
 _MISSING: Final = {"", "nan", "NaN", "NA", "<NA>", "null", "None", "NaT"}
+
+
+_NOT_INFERRED: Final = (
+    ": MLflow could not infer a signature from the rows, and has written that the model takes anything; infer it from "
+    "a frame whose columns are dense and have names of their own"
+)
 
 
 class BadRowsError(ValueError):
@@ -43,8 +49,14 @@ def read(path: Path, check: InputCheck, most: int | None = None) -> list[Any]:
         rows = _by_name(header, rows, check)
         return [row[0] for row in rows] if check.lone else rows
     if len(header) != len(expected):
-        raise BadRowsError(f"must have {len(expected)} columns, as the signature has, and has {len(header)}")
+        said = f"must have {len(expected)} columns, as the signature has, and has {len(header)}"
+        raise BadRowsError(said + (_NOT_INFERRED if _takes_anything(check) else ""))
     return [row[0] for row in rows] if check.lone else rows
+
+
+def _takes_anything(check: InputCheck) -> bool:
+    """What `infer_signature` leaves of a frame with sparse columns, or with two of one name."""
+    return check.lone and not check.named and isinstance(check.columns[0].kind, AnyType)
 
 
 def _fields(header: list[str], check: InputCheck) -> dict[str, Column]:
@@ -78,14 +90,14 @@ def _by_name(header: list[str], rows: list[list[Any]], check: InputCheck) -> lis
 
 def _csv(path: Path, check: InputCheck, most: int | None) -> tuple[list[str], list[list[Any]]]:
     with path.open(newline="", encoding="utf-8") as file:
-        lines = csv.reader(file)
+        lines = tables.lines(file)
         header = next(lines, [])
         known = _fields(header, check) or check.by_name
         converters = [_converter(known[name]) for name in header if name in known]
         if not check.named and known is check.by_name:
             converters = [_converter(part) for part in check.parts]
         if len(converters) != len(header):
-            converters = [_number] * len(header)
+            converters = [_of_tensor(check)] * len(header)
         rows: list[list[Any]] = []
         for number, line in enumerate(lines, start=2):
             if len(rows) == most:
@@ -98,6 +110,14 @@ def _csv(path: Path, check: InputCheck, most: int | None) -> tuple[list[str], li
                 )
             rows.append(_cells(header, line, converters, number))
     return header, rows
+
+
+def _of_tensor(check: InputCheck) -> Callable[[str], Any]:
+    """How a cell is read that is one value of a flattened tensor."""
+    kinds = {part.dtype.kind for part in check.tensors}
+    if kinds <= {"U", "S", "M"} and kinds:
+        return str
+    return {"b": _boolean, "O": _structure}.get("".join(kinds), _number)
 
 
 def _cells(header: list[str], line: list[str], converters: list[Callable[[str], Any]], number: int) -> list[Any]:

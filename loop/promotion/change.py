@@ -21,6 +21,8 @@ class Change:
     since: str
     traffic: Traffic | None
     """What the servers of `origin` had counted by then; None where `to` is not compared with it."""
+    lately: Traffic | None = None
+    """Of it, what came just before."""
     reason: str | None = None
     """Why the version is being taken back; None while it goes forward."""
     rejected: bool = False
@@ -31,7 +33,8 @@ class Change:
         if (text := model.tags.get(PROMOTION_TAG)) is None:
             return None
         fields = json.loads(text)
-        return cls(**fields | {"traffic": fields["traffic"] and Traffic(**fields["traffic"])})
+        counts = {name: fields[name] and Traffic(**fields[name]) for name in ("traffic", "lately") if name in fields}
+        return cls(**fields | counts)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

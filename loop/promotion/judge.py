@@ -30,10 +30,17 @@ class Observation:
 
     version: str
     traffic: Traffic | None = None
+    """What its servers counted since they started."""
     sample: Sample | None = None
     """None: not looked at yet."""
     crashes: tuple[str, ...] = ()
     """Why servers of it ended."""
+    timed: Traffic | None = None
+    """Of its traffic, what came in the minutes by which latency is compared; None: all."""
+
+    @property
+    def clocked(self) -> Traffic | None:
+        return self.traffic if self.timed is None else self.timed
 
 
 @dataclass(frozen=True)
@@ -95,8 +102,8 @@ def _latency(limits: Limits, new: Observation, old: Observation | None, verdict:
         return
     compared = f"{now * 1000:.0f} ms on average, version {old.version} takes {before * 1000:.0f} ms"
     verdict.notes.append(compared)
-    allowed = limits.max_latency_ratio * _larger(new.traffic, old.traffic)
-    if now > before * allowed and now - before > LATENCY_FLOOR and _slower(new.traffic, old.traffic, allowed) < ALPHA:
+    allowed = limits.max_latency_ratio * _larger(new.clocked, old.clocked)
+    if now > before * allowed and now - before > LATENCY_FLOOR and _slower(new.clocked, old.clocked, allowed) < ALPHA:
         verdict.failures.append(
             f"an answer takes {compared} ({now / before:.1f} times as long, allowed {limits.max_latency_ratio:g})"
         )
@@ -127,7 +134,7 @@ def _slower(new: Traffic | None, old: Traffic | None, allowed: float) -> float:
 
 
 def _mean(seen: Observation | None) -> float | None:
-    return seen.traffic.latency if seen and seen.traffic else None
+    return seen.clocked.latency if seen and seen.clocked else None
 
 
 def _milliseconds(seen: Observation | None) -> str:
@@ -138,7 +145,7 @@ def _milliseconds(seen: Observation | None) -> str:
 
 
 def _answered(seen: Observation) -> str:
-    return f"version {seen.version} has answered {seen.traffic.answered if seen.traffic else 0}"
+    return f"version {seen.version} has answered {seen.clocked.answered if seen.clocked else 0}"
 
 
 def _predictions(limits: Limits, new: Observation, old: Observation | None, verdict: Verdict) -> None:

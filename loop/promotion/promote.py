@@ -54,6 +54,10 @@ class Production(Protocol):
     def traffic(self, version: str) -> Traffic | None:
         """What its servers counted; None where they do not say."""
 
+    def before(self, version: str) -> tuple[Traffic | None, Traffic | None]:
+        """What the servers counted that are to be replaced, in all and just before; None where they do not say."""
+        ...
+
     def watch(self, version: str, before: Baseline | None) -> Verdict:
         """Raises UnjudgedError when nothing could be seen until the end."""
         ...
@@ -88,6 +92,10 @@ class LiveService:
         except observation.UnseenError as error:
             self.say(f"version {version} is not compared with: {error}")
             return None
+
+    def before(self, version: str) -> tuple[Traffic | None, Traffic | None]:
+        self.say(f"timing version {version}, for {self.watching.seconds:.0f} s at most")
+        return self.watching.before(lambda: self.traffic(version))
 
     def watch(self, version: str, before: Baseline | None) -> Verdict:
         return self.watching.over(observation.LiveLooks(self.inference), version, before, self.say)
@@ -183,9 +191,9 @@ class PromotionRun:
         origin = model.aliases.get(Alias.PRODUCTION)
         # A version that was in production is a way back: the version to compare it with may be what is wrong.
         compared = origin if Tag.PROMOTED not in version.tags else None
-        traffic = self.service.traffic(compared) if compared else None
+        traffic, lately = self.service.before(compared) if compared else (None, None)
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        change = Change(self.number, origin, model.aliases.get(Alias.PREVIOUS), now, traffic)
+        change = Change(self.number, origin, model.aliases.get(Alias.PREVIOUS), now, traffic, lately)
         try:
             self.registry.tag_model(self.model, PROMOTION_TAG, change.to_json())
         except MlflowException as refusal:
@@ -202,7 +210,7 @@ class PromotionRun:
         except RolloutError as error:
             self._take_back(self._turned(change, str(error), rejected=False))
         compared = change.origin and Tag.PROMOTED not in version.tags
-        before = Baseline(change.origin, change.traffic) if change.origin and compared else None
+        before = Baseline(change.origin, change.traffic, lately=change.lately) if change.origin and compared else None
         try:
             failures = self.service.watch(self.number, before).failures
         except UnjudgedError as error:

@@ -13,9 +13,11 @@ from contract.watching import Limits
 from loop.promotion.judge import Observation, Verdict, judge
 from loop.promotion.observation import Published
 from loop.promotion.predictions import Sample
-from loop.promotion.traffic import Traffic
+from loop.promotion.traffic import MIN_REQUESTS, Traffic
 
 POLL_SECONDS: Final = 5.0
+ENOUGH: Final = 20 * MIN_REQUESTS
+"""Answers by which a version is timed well."""
 GRACE_SECONDS: Final = 60.0
 """By how much a watch is prolonged for what could not be seen before its end."""
 
@@ -35,6 +37,8 @@ class Baseline:
     traffic: Traffic | None
     now: Callable[[], Traffic | None] | None = field(default=None, compare=False)
     """What they have counted by now, if they still serve: then only the same minutes are compared."""
+    lately: Traffic | None = None
+    """Of `traffic`, what came just before the new one, where they serve no more: latency is compared by it."""
 
     @property
     def counted(self) -> Traffic | None:
@@ -64,13 +68,13 @@ class Watch:
     def over(self, looks: Looks, version: str, before: Baseline | None, say: Callable[[str], None]) -> Verdict:
         """Watches, and ends as soon as something speaks against the version. Raises UnjudgedError."""
         say(f"watching version {version} for {self.seconds:.0f} s")
-        deadline, told = self.clock() + self.seconds, ""
+        deadline, told, began = self.clock() + self.seconds, "", _counted(looks, version)
         while True:
             left = deadline - self.clock()
             self.sleep(min(left, POLL_SECONDS) if left > 0 else POLL_SECONDS)
             last = self.clock() >= deadline
             try:
-                verdict = self._look(looks, version, before, last=last)
+                verdict = self._look(looks, version, before, began, last=last)
             except Exception as error:
                 reason = " ".join(f"{type(error).__name__}: {error}".split())[:500]
                 if self.clock() >= deadline + GRACE_SECONDS:
@@ -84,11 +88,25 @@ class Watch:
                     say(note)
                 return verdict
 
-    def _look(self, looks: Looks, version: str, before: Baseline | None, *, last: bool) -> Verdict:
-        old = before and Observation(before.version, before.counted)
+    def before(self, count: Callable[[], Traffic | None]) -> tuple[Traffic | None, Traffic | None]:
+        """What the version counts that is to be replaced, in all and lately: until it is enough to time it by, and no
+        longer than the new one is watched for."""
+        began = now = count()
+        deadline = self.clock() + self.seconds
+        while began and now and now.answered - began.answered < ENOUGH and (left := deadline - self.clock()) > 0:
+            self.sleep(min(left, POLL_SECONDS))
+            now = count()
+        return now, now.since(began) if began and now else None
+
+    def _look(
+        self, looks: Looks, version: str, before: Baseline | None, began: Traffic | None, *, last: bool
+    ) -> Verdict:
+        old = before and Observation(before.version, before.counted, timed=before.lately)
         new = Observation(version, crashes=looks.crashes(version))
         if not new.crashes:  # a server that ended does not answer, and what is known of it is enough
-            new = replace(new, traffic=looks.traffic(version))
+            traffic = looks.traffic(version)
+            # Without the first answers of its servers, which no version gives as fast as later ones.
+            new = replace(new, traffic=traffic, timed=traffic.since(began) if began else None)
         verdict = judge(self.limits, new, old)
         if not last or verdict.failures:
             return verdict
@@ -98,3 +116,10 @@ class Watch:
         if read.skipped:
             verdict.notes.append(f"{read.skipped} messages were skipped: they are not predictions")
         return verdict
+
+
+def _counted(looks: Looks, version: str) -> Traffic | None:
+    try:
+        return looks.traffic(version)
+    except Exception:  # noqa: BLE001  whatever it is, the next look tells of it
+        return None

@@ -46,9 +46,9 @@ def reason_of(workflow: str) -> str:
         )
     except ApiException as error:
         return f"failed, and its status cannot be read: {said(error)}"
-    (workflow,) = found["items"] or [{}]
-    ended = workflow.get("metadata", {}).get("annotations", {}).get(ENDED_BECAUSE)
-    return ended or reason(workflow.get("status", {}))
+    (shown,) = found["items"] or [{}]
+    ended = shown.get("metadata", {}).get("annotations", {}).get(ENDED_BECAUSE)
+    return ended or reason(shown.get("status", {}))
 
 
 def reason(status: dict[str, Any]) -> str:

@@ -26,6 +26,7 @@ FAMILIES: Final = {
     "scikit": "",
     "estimators": "",
     "types_of_inputs": "",
+    "frames": "",
     "agents": "",
     "mlflow2_clients": "",
     "boosting_models": "boosting",

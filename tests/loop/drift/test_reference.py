@@ -274,3 +274,11 @@ def test_columns_of_any_signature_are_those_of_a_published_row_under_the_referen
     inputs: list[ColSpec | TensorSpec], header: tuple[str, ...], kinds: dict[str, Kind]
 ) -> None:
     assert of_inputs(inputs).under(header).kinds == kinds
+
+
+def test_documents_and_the_mark_of_spreadsheets_are_read_as_training_reads_them() -> None:
+    """Training takes such files; a detector that could not read them would never be ready."""
+    columns = of_inputs([ColSpec("string", "text"), ColSpec("double", "price")])
+    text = "\ufefftext,price\n" + f"{'word ' * 40_000},2.5\n" * 30
+    assert columns is not None
+    assert parse("1", {"window": text}, ("text", "price"), columns).rows["window"][1].tolist() == [2.5] * 30

@@ -73,6 +73,11 @@ def test_what_is_no_number_answers_no_row_alone(result: object) -> None:
         per_row(result, 1)
 
 
+@pytest.mark.parametrize("answer", [map(str, range(3)), (str(at) for at in range(3)), iter(["0", "1", "2"])])
+def test_answers_that_come_one_by_one_are_one_for_each_row(answer: object) -> None:
+    assert per_row(answer, 3) == ["0", "1", "2"]
+
+
 def test_an_answer_deeper_than_json_writers_go_is_cut_off() -> None:
     nested: Any = []
     for _ in range(2000):

@@ -54,6 +54,10 @@ class FakeService:
     def traffic(self, version: str) -> Traffic | None:
         return Traffic(answered=100, seconds=1.0) if version == self.served else None
 
+    def before(self, version: str) -> tuple[Traffic | None, Traffic | None]:
+        counted = self.traffic(version)
+        return counted, counted and Traffic(answered=60, seconds=0.9)
+
     def watch(self, version: str, before: Baseline | None) -> Verdict:
         self.baselines.append(before)
         if version in self.unseen:

@@ -34,7 +34,9 @@ def test_versions_go_forward_and_back_and_the_one_before_is_remembered(loop: Loo
 def test_a_version_is_compared_with_the_one_before_unless_it_is_the_way_back(loop: Loop) -> None:
     for version in (2, 3, 2):
         loop.promote(version)
-    assert loop.service.baselines == [None, Baseline("2", Traffic(answered=100, seconds=1.0)), None]
+    lately = Traffic(answered=60, seconds=0.9)
+    before = Baseline("2", Traffic(answered=100, seconds=1.0), lately=lately)
+    assert loop.service.baselines == [None, before, None]
 
 
 def test_the_version_in_production_is_left_alone(loop: Loop) -> None:

@@ -71,6 +71,21 @@ class Clock:
 
 
 @dataclass
+class Counted:
+    """Servers that answer fifty requests a second, and take so many milliseconds for each from a moment on."""
+
+    clock: Clock
+    milliseconds: list[tuple[float, float]]
+
+    def traffic(self) -> Traffic:
+        answered, seconds = 0, 0.0
+        for at in range(int(self.clock.now)):
+            took = next(each for since, each in reversed(self.milliseconds) if since <= at)
+            answered, seconds = answered + 50, seconds + 50 * took / 1000
+        return Traffic(answered=answered, seconds=seconds)
+
+
+@dataclass
 class Service:
     """What a service shows; each part may be an error, for as many looks as it is listed."""
 
@@ -79,6 +94,8 @@ class Service:
     crash: tuple[str, ...] = ()
     said: list[str] = field(default_factory=list[str])
     clock: Clock = field(default_factory=Clock)
+    counted: Counted | None = None
+    """None: 400 requests, whenever it is asked."""
 
     def crashes(self, version: str) -> tuple[str, ...]:
         self._maybe("crashes")
@@ -86,7 +103,7 @@ class Service:
 
     def traffic(self, version: str) -> Traffic:
         self._maybe("traffic")
-        return Traffic(answered=400 - self.failed, failed=self.failed)
+        return self.counted.traffic() if self.counted else Traffic(answered=400 - self.failed, failed=self.failed)
 
     def published(self, versions: Iterable[str]) -> Published:
         self._maybe("published")
@@ -139,3 +156,44 @@ def test_a_version_before_that_still_serves_is_compared_by_the_same_minutes() ->
     assert before.counted == Traffic(answered=800, seconds=40.0)
     assert Baseline("1", counted, lambda: Traffic(answered=7, seconds=1.0)).counted is None  # a server was replaced
     assert Baseline("1", counted).counted == counted
+
+
+def test_a_version_that_is_replaced_is_timed_by_the_minutes_just_before_and_not_by_its_whole_life() -> None:
+    clock = Clock(now=3600)
+    old = Counted(clock, [(0, 200), (3500, 20)])  # an hour of slow nights, and quick since a while
+    watch = Watch(60, Limits(), clock.time, clock.sleep)
+    counted, lately = watch.before(old.traffic)
+    assert clock.now == 3620, "as soon as there are enough"
+    assert counted == old.traffic()
+    assert lately is not None
+    assert lately.latency == pytest.approx(0.020)
+
+
+def test_a_version_that_is_asked_nothing_is_waited_for_as_long_as_the_next_one_is_watched() -> None:
+    clock = Clock()
+    watch = Watch(60, Limits(), clock.time, clock.sleep)
+    assert watch.before(lambda: Traffic(answered=7)) == (Traffic(answered=7), Traffic())
+    assert clock.now == 60
+    assert watch.before(lambda: None) == (None, None)
+    assert clock.now == 60, "servers that do not say are not waited for"
+
+
+def test_a_slower_version_is_found_whose_predecessor_was_slow_earlier() -> None:
+    """By all that the old one ever counted, 40 ms were quicker than usual."""
+    clock = Clock(now=3600)
+    watch = Watch(60, Limits(), clock.time, clock.sleep)
+    counted, lately = watch.before(Counted(clock, [(0, 200), (3500, 20)]).traffic)
+    clock.now = 0
+    service = Service(clock=clock, counted=Counted(clock, [(0, 40)]))
+    verdict = watch.over(service, "2", Baseline("1", counted, lately=lately), service.said.append)
+    assert verdict.failures == [
+        "an answer takes 40 ms on average, version 1 takes 20 ms (2.0 times as long, allowed 1.5)"
+    ]
+
+
+def test_a_version_is_not_judged_by_its_servers_first_answers() -> None:
+    clock = Clock(now=30)
+    service = Service(clock=clock, counted=Counted(clock, [(0, 500), (30, 20)]))
+    usual = Traffic(answered=400, seconds=8.0)
+    watch = Watch(60, Limits(), clock.time, clock.sleep)
+    assert watch.over(service, "2", Baseline("1", usual), service.said.append).failures == []

@@ -9,7 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from json_handler import JsonHandler
-from kubernetes import client
+from kubernetes.client.api_client import ApiClient
+from kubernetes.client.configuration import Configuration
 
 from contract.starting import ENDED_BECAUSE
 from loop.training import starting
@@ -85,7 +86,8 @@ def clock() -> Clock:
 
 @pytest.fixture
 def watch(api: ApiServer, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> StartWatcher:
-    monkeypatch.setattr(starting, "api_client", lambda: client.ApiClient(client.Configuration(host=api.url)))
+    reached = ApiClient(Configuration(host=api.url))
+    monkeypatch.setattr(starting, "api_client", lambda: reached)
     return StartWatcher(Workflows("loop"), clock)
 
 
