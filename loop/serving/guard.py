@@ -15,7 +15,7 @@ import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contract import metrics
-from contract.names import VERSION_HEADER
+from contract.names import REQUEST_ID_HEADER, TENANT_HEADER, USER_HEADER, VERSION_HEADER
 from loop.model.errors import RejectedError
 from loop.runtime.metrics import counter, histogram
 from loop.serving import binary
@@ -29,6 +29,8 @@ _DISCARDED = 32 * 1024 * 1024
 """Bytes of an oversized body that are still read: a client that is still sending would see a reset, not the answer."""
 _BODY_SECONDS = 10.0
 """Seconds until the end of a body."""
+_ONCE = {name.lower().encode() for name in (TENANT_HEADER, USER_HEADER, REQUEST_ID_HEADER)} | {binary.HEADER}
+"""Headers that decide whose a prediction is, which one, and where its tensors begin: of two, one would be believed."""
 _ALIVE = {"/", "/metrics", "/v2/health/live"}
 """Answered until the end: a liveness probe must not kill a pod that is finishing its requests."""
 
@@ -82,6 +84,10 @@ class RequestGuard:
 
     async def _checked_body(self, scope: Scope, receive: Receive) -> Receive:
         """Reads the body up to the limit, and has the SDK read it as JSON whatever the client's content type."""
+        named = [name for name, _ in scope["headers"] if name in _ONCE]
+        if len(set(named)) < len(named):
+            twice = next(name for name in named if named.count(name) > 1).decode()
+            raise RejectedError(f"the header {twice} is sent twice: send it once, as the two may say different things")
         headers = dict(scope["headers"])
         if any(name.startswith(b"ce-") for name in headers) or b"cloudevents" in headers.get(b"content-type", b""):
             raise RejectedError("CloudEvents are not accepted: send the JSON body of the v1 or v2 protocol", 415)

@@ -144,6 +144,14 @@ def test_whoever_was_granted_settles_its_cooldown_at_the_end_however_it_ended(re
     assert told <= set(template(recording, "settle")["container"]["command"])
 
 
+def test_the_controller_evaluates_one_expression_and_no_text_of_a_user_s_code(recording: Recording) -> None:
+    """What it evaluates may allocate what it likes in the controller: `{{=sprig.repeat(2000000000, "A")}}`."""
+    evaluated = re.findall(r"\{\{=.*?\}\}", json.dumps(spec(recording)))
+    assert evaluated == ["{{= (workflow.outputs?.parameters?.granted ?? '') == 'true' }}"]
+    handed_on = {name: each["outputs"] for name, each in pod_templates(recording).items() if "outputs" in each}
+    assert handed_on.keys() == {"cooldown", "register"}, "the loop's own commands in the loop's own image"
+
+
 def test_without_retraining_there_is_no_cooldown_and_no_right_to_leases() -> None:
     found = build(replace(training_args(), cooldown=None))
     assert steps(found, "main") == [{"pipeline": None}]

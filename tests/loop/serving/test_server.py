@@ -129,6 +129,15 @@ def test_a_header_the_server_cannot_honor_is_refused(
     assert (answer.status_code, answer.json()) == (status, {"error": said})
 
 
+@pytest.mark.parametrize("name", ["X-Tenant", "X-User-Id", "X-Request-Id", "Inference-Header-Content-Length"])
+def test_a_header_that_decides_and_is_sent_twice_is_refused(server: ModelServer, name: str) -> None:
+    """A gateway that adds its own beside a client's would leave it open whose the prediction is."""
+    path = "/v2/models/books/infer" if name.startswith("Inference") else "/v1/models/books:predict"
+    answer = httpx.post(f"{server.url}{path}", json=VALID, headers=[(name, "1"), (name.lower(), "2")], timeout=10)
+    said = f"the header {name.lower()} is sent twice: send it once, as the two may say different things"
+    assert (answer.status_code, answer.json()) == (400, {"error": said})
+
+
 def test_nothing_but_http_is_listened_for(server: ModelServer) -> None:
     """The SDK's gRPC server has no limits, no identities, and an unload for everybody."""
     process = Path(f"/proc/{server.process.pid}")
