@@ -219,7 +219,7 @@ GATE_FILE: Final = "gate"
 GRANTED_FILE: Final = "granted"
 """Written by the step `cooldown`: `true` or `false`."""
 MESSAGE_FILE: Final = "message"
-"""Written by the step `cooldown`: why, in one sentence."""
+"""Written by the steps `cooldown` and `register`: what came of it, in one sentence."""
 
 VERSION_ANNOTATION: Final = "ml-loop.dev/model-version"
 """Annotation of an InferenceService's predictor: the version all pods of this rollout serve."""

@@ -22,6 +22,9 @@ ENDED_BECAUSE: Final = "ml-loop.dev/ended-because"
 """Annotation of a Workflow that was ended by the loop: why, in one sentence."""
 COMPLETED: Final = "workflows.argoproj.io/completed"
 """Label that Argo gives a Workflow; "true" once it has ended."""
+PHASE: Final = "workflows.argoproj.io/phase"
+"""Label that Argo gives a Workflow: how it stands, or how it has ended."""
+SUCCEEDED: Final = "Succeeded"
 
 
 def stuck(phase: str, message: str) -> bool:

@@ -1,4 +1,4 @@
-"""What accounts of the loop may change of a Workflow: whether it ends, and why.
+"""What accounts of the loop may change of a Workflow: whether it ends, why, and what is said of a success.
 
 Whoever may patch a Workflow could write pods of any account into it, as it has no subresource for its status. The one
 that ends trainings (`monitoring.training_watch`) needs that verb, and the API server holds it to its purpose.
@@ -22,6 +22,13 @@ SAME_SPEC: Final = (
     "&& oldObject.spec.all(key, key in object.spec)"
 )
 SAME_STATUS: Final = "object.?status == oldObject.?status"
+TELLS: Final = (
+    "oldObject.?status.?phase.orValue('') == 'Succeeded' && object.spec == oldObject.spec "
+    "&& object.status.all(key, key == 'message' || "
+    "(key in oldObject.status && object.status[key] == oldObject.status[key])) "
+    "&& oldObject.status.all(key, key in object.status)"
+)
+"""Nothing but the message of one that has succeeded, which Argo itself leaves empty."""
 SAME_METADATA: Final = " && ".join(
     f"object.metadata.?{each} == oldObject.metadata.?{each}" for each in ("labels", "ownerReferences", "finalizers")
 )
@@ -30,7 +37,7 @@ ONE_ANNOTATION: Final = (
     "oldObject.metadata.?annotations[?key] == object.metadata.?annotations[?key]) && "
     "oldObject.metadata.?annotations.orValue({}).all(key, key in object.metadata.?annotations.orValue({}))"
 )
-MESSAGE: Final = "accounts of this namespace change nothing of a Workflow but that it ends, and why"
+MESSAGE: Final = "accounts of this namespace change nothing of a Workflow but that it ends, and what is said of its end"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +82,7 @@ class EndedTrainings(pulumi.ComponentResource):
                 ],
                 "validations": [
                     {"expression": each, "message": MESSAGE, "reason": "Forbidden"}
-                    for each in (ENDS, SAME_SPEC, SAME_STATUS, SAME_METADATA, ONE_ANNOTATION)
+                    for each in (f"({ENDS} && {SAME_STATUS}) || ({TELLS})", SAME_SPEC, SAME_METADATA, ONE_ANNOTATION)
                 ],
             },
             opts=child,

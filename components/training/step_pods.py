@@ -84,7 +84,11 @@ def _registry_pods(plan: TrainingPlan, common: Mapping[str, str]) -> dict[str, L
             account=plan.accounts.gate,
             env={**common, **_registration(plan)},
             uses=plan.signs,
-            outputs=[result("version", names.VERSION_FILE), result("gate", names.GATE_FILE)],
+            outputs=[
+                result("version", names.VERSION_FILE),
+                result("gate", names.GATE_FILE),
+                result("message", names.MESSAGE_FILE),
+            ],
         ),
         "report-failure": LoopPod(
             image=plan.loop_image,
@@ -110,7 +114,10 @@ def _cooldown_pods(plan: TrainingPlan, cooldown: int, common: Mapping[str, str])
     ask = replace(
         settle,
         command=_cooldown(plan, cooldown),
-        outputs=[result("granted", names.GRANTED_FILE, global_name="granted")],
+        outputs=[
+            result("granted", names.GRANTED_FILE, global_name="granted"),
+            result("message", names.MESSAGE_FILE),
+        ],
         counted=COOLDOWNS.counter(plan.model),
     )
     return {"cooldown": ask, "settle": settle}

@@ -24,9 +24,8 @@ def ask(store: Store, model: str, event: Event, cooldown: timedelta) -> tuple[bo
         return False, f"skipped: cooling down until {feature.until:%Y-%m-%dT%H:%M:%SZ}"
     training = take(store, lease_name(model), event, min(TOGETHER, cooldown))
     if not training.granted:
-        covered_by = f"event {training.hold.event} ({training.hold.feature})"
-        return False, f"skipped: covered by the training that {covered_by} has started"
-    return True, f"granted: no other training for {event.feature} before {feature.until:%Y-%m-%dT%H:%M:%SZ}"
+        return False, f"skipped: covered by the training that event {training.hold.event} has started"
+    return True, f"granted: no other training for the feature before {feature.until:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def main() -> int:

@@ -30,6 +30,11 @@ class GateDecision:
     reason: str
     report: dict[str, object]
 
+    @property
+    def leading(self) -> str:
+        """The first metric, with what the candidate reached."""
+        return f"{self.report['metric']} {self.report['candidate']:.3f}"
+
 
 @dataclass(frozen=True)
 class MetricFinding:

@@ -14,7 +14,18 @@ from pathlib import Path
 from mlflow.entities import Run
 
 from contract.commands import Register
-from contract.names import GATE_FILE, GIT_COMMIT_TAG, VERSION_FILE, Alias, Env, GateResult, Measured, Tag, Trigger
+from contract.names import (
+    GATE_FILE,
+    GIT_COMMIT_TAG,
+    MESSAGE_FILE,
+    VERSION_FILE,
+    Alias,
+    Env,
+    GateResult,
+    Measured,
+    Tag,
+    Trigger,
+)
 from loop.runtime import signatures
 from loop.runtime.registry import Registry
 from loop.training import checks, drift_report, evaluations
@@ -98,6 +109,7 @@ def report(name: str, version: str, gate: str, decision: GateDecision) -> None:
     """The version's own gate is what counts: a retried step reports what its first attempt decided."""
     write_output(VERSION_FILE, version)
     write_output(GATE_FILE, gate)
+    write_output(MESSAGE_FILE, f"version {version} {gate}, {decision.leading}")
     print(f"version: {version} of {name}\ngate: {gate}\nreason: {decision.reason}")
 
 

@@ -1,5 +1,7 @@
 """`python3 -m loop watch-trainings`: ends the trainings of a namespace whose pods cannot start, and says why.
 
+Of the others it says what came of them (`results`).
+
 Argo waits for a pod whose image cannot be pulled until the step's time is up (argo-workflows#4229): an hour of a train
 command, in which no other training of the model begins, and the reason is gone at the end. Here the Workflow is told to
 stop, as `argo stop` does: its exit handler records the failure and gives the cooldown's holds back.
@@ -19,9 +21,10 @@ from kubernetes.client.exceptions import ApiException
 
 from contract.commands import WatchTrainings
 from contract.names import MODEL_LABEL
-from contract.starting import COMPLETED, ENDED_BECAUSE, stuck
+from contract.starting import COMPLETED, ENDED_BECAUSE, PHASE, SUCCEEDED, stuck
 from loop.runtime import log, pod, watcher
 from loop.runtime.inference import api_client, said
+from loop.training.results import Results
 
 _log = logging.getLogger(__name__)
 
@@ -37,16 +40,31 @@ Json = dict[str, Any]
 
 
 class Workflows:
-    """The trainings of one namespace that have not ended."""
+    """The trainings of one namespace."""
 
     def __init__(self, namespace: str) -> None:
         self._where = ("argoproj.io", "v1alpha1", namespace, "workflows")
         self._api = client.CustomObjectsApi(api_client())
 
     def running(self) -> list[Json]:
-        """Raises ApiException."""
+        """Those that have not ended. Raises ApiException."""
         selector = f"{MODEL_LABEL},{COMPLETED}!=true"
         return self._api.list_namespaced_custom_object(*self._where, label_selector=selector)["items"]
+
+    def succeeded(self) -> list[Json]:
+        """Those that are kept of all that have succeeded. Raises ApiException."""
+        selector = f"{MODEL_LABEL},{COMPLETED}=true,{PHASE}={SUCCEEDED}"
+        return self._api.list_namespaced_custom_object(*self._where, label_selector=selector)["items"]
+
+    def named(self, name: str) -> list[Json]:
+        """The one of that name, or none. Raises ApiException."""
+        return self._api.list_namespaced_custom_object(*self._where, field_selector=f"metadata.name={name}")["items"]
+
+    def tell(self, workflow: Json, sentence: str) -> None:
+        """Make it the message of one that has ended. Raises ApiException."""
+        metadata = workflow["metadata"]
+        change = {"metadata": {"resourceVersion": metadata["resourceVersion"]}, "status": {"message": sentence}}
+        self._api.patch_namespaced_custom_object(*self._where, metadata["name"], change)
 
     def stop(self, workflow: Json, sentence: str) -> None:
         """Unless it has changed since it was looked at, for its pod may have started. Raises ApiException."""
@@ -66,11 +84,13 @@ class StartWatcher:
     clock: Callable[[], float] = time.monotonic
     _since: dict[str, float] = field(default_factory=dict[str, float])
     """Node → when it was first seen stuck."""
+    _results: Results = field(init=False)
     _looked: float = field(init=False)
     _answered: float = -float("inf")
 
     def __post_init__(self) -> None:
         self._looked = self.clock()
+        self._results = Results(self.workflows)
 
     def step(self) -> float:
         """Look once. Returns the seconds until the next look."""
@@ -94,6 +114,7 @@ class StartWatcher:
             if (name := workflow["metadata"]["name"]) not in ended:
                 self._end(workflow, _sentence(node))
                 ended.add(name)
+        self._results.look({each["metadata"]["name"] for each in running})
 
     def _end(self, workflow: Json, sentence: str) -> None:
         name = workflow["metadata"]["name"]

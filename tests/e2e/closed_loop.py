@@ -135,6 +135,10 @@ class ClosedLoop:
         """Those that drift has started, by name."""
         return {each["metadata"]["name"]: each for each in self.items("workflows", "-l", DRIFT_OF_MODEL)}
 
+    def told(self, sent: dict[str, Any]) -> str:
+        """What `argo list` says of an event's Workflow."""
+        return self.workflows()[name_of(sent)].get("status", {}).get("message", "")
+
     def phase(self, event: dict[str, Any]) -> str:
         """Of the event's Workflow; empty while there is none, or none that the controller has seen."""
         return self.workflows().get(name_of(event), {}).get("status", {}).get("phase", "")

@@ -100,6 +100,9 @@ def test_a_shifted_feature_becomes_a_staging_version_that_names_the_event(
     assert (staged.version, staged.run_id) == (version.version, version.run_id)
     assert len(versions()) == before + 1
     assert loop.workflows().keys() == {name_of(drift)}
+    eventually(
+        lambda: loop.told(drift).startswith(f"version {version.version} passed, auc 0."), "the result is told", 60
+    )
 
 
 def test_the_page_shows_the_drift_and_leads_to_its_report(
@@ -131,6 +134,7 @@ def test_the_same_drift_trains_nothing_while_it_cools_down(
         loop.wait_for(each, "Succeeded", "Failed", "Error")
         assert loop.phase(each) == "Succeeded"
         assert steps(loop.workflows()[name_of(each)]) == {"cooldown"}
+        eventually(lambda each=each: loop.told(each).startswith("skipped: "), "the refusal is told", 60)
     assert loop.refusals() == refusals + 2
     assert len(versions()) == before
 

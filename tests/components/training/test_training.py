@@ -138,7 +138,7 @@ def test_the_gate_s_slices_reach_both_steps_with_what_the_metric_says(recording:
 def test_whoever_was_granted_settles_its_cooldown_at_the_end_however_it_ended(recording: Recording) -> None:
     granted = "{{= (workflow.outputs?.parameters?.granted ?? '') == 'true' }}"
     assert [each["settle"] for each in steps(recording, "exit")] == [granted]
-    (output,) = template(recording, "cooldown")["outputs"]["parameters"]
+    output, _ = template(recording, "cooldown")["outputs"]["parameters"]
     assert output["globalName"] == "granted"
     told = {"--run={{workflow.uid}}", "--workflow={{workflow.name}}", "--status={{workflow.status}}"}
     assert told <= set(template(recording, "settle")["container"]["command"])

@@ -16,14 +16,14 @@ from loop.retraining.leases import KubernetesStore
 
 
 def test_the_first_event_of_a_feature_is_granted_and_the_next_is_told_until_when_to_wait(server: LeaseServer) -> None:
-    assert request(server, "e1") == (True, "granted: no other training for age before 2026-01-01T18:01:00Z")
+    assert request(server, "e1") == (True, "granted: no other training for the feature before 2026-01-01T18:01:00Z")
     at(server, NOON + 2 * HOURS)
     assert request(server, "e2") == (False, "skipped: cooling down until 2026-01-01T18:01:00Z")
 
 
 def test_features_that_drift_together_start_one_training(server: LeaseServer) -> None:
     assert request(server, "e1", "age")[0]
-    covered = (False, "skipped: covered by the training that event e1 (age) has started")
+    covered = (False, "skipped: covered by the training that event e1 has started")
     assert request(server, "e2", "price") == covered
     assert request(server, "e2", "price") == covered
     lease = server.leases["retrain-recommender"]

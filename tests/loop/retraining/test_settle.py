@@ -72,7 +72,10 @@ def test_what_the_failed_training_held_is_the_next_one_s(server: LeaseServer) ->
     request(server, "e1")
     settled(server, Ending.FAILED)
     at(server, NOON + HOURS)
-    assert request(server, "e4", "age") == (True, "granted: no other training for age before 2026-01-01T19:01:00Z")
+    assert request(server, "e4", "age") == (
+        True,
+        "granted: no other training for the feature before 2026-01-01T19:01:00Z",
+    )
     assert settled(server, Ending.FAILED) == "another training holds the cooldown"
     assert server.leases["retrain-recommender-age"]["metadata"]["annotations"]["ml-loop.dev/failures"] == "1"
 

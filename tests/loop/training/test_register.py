@@ -59,7 +59,8 @@ def test_a_passed_candidate_is_registered_with_its_lineage_and_its_gate(bench: B
         "data": DATA,
         "reason": "auc 0.9000 meets the minimum 0.7",
     }
-    assert [bench.written(name) for name in ("version", "gate")] == ["1", "passed"]
+    written = [bench.written(name) for name in ("version", "gate", "message")]
+    assert written == ["1", "passed", "version 1 passed, auc 0.900"]
 
 
 def test_a_version_names_the_commit_that_its_image_was_built_from(bench: Bench) -> None:

@@ -35,6 +35,7 @@ class ApiServer:
 
     def __init__(self) -> None:
         self.shown: list[dict[str, Any]] = []
+        self.ended: list[dict[str, Any]] = []
         self.asked: list[str] = []
         self.changes: list[tuple[str, str, dict[str, Any]]] = []
         self.refuses: set[str] = set()
@@ -43,8 +44,15 @@ class ApiServer:
         class Handler(JsonHandler):
             def do_GET(self) -> None:
                 url = urlsplit(self.path)
-                outer.asked.append(parse_qs(url.query)["labelSelector"][0])
-                self.answer(200, {"items": outer.shown})
+                query = {key: value for key, (value, *_) in parse_qs(url.query).items()}
+                if "fieldSelector" in query:
+                    name = query["fieldSelector"].removeprefix("metadata.name=")
+                    self.answer(200, {"items": [each for each in outer.ended if each["metadata"]["name"] == name]})
+                elif "completed=true" in query["labelSelector"]:
+                    self.answer(200, {"items": outer.ended})
+                else:
+                    outer.asked.append(query["labelSelector"])
+                    self.answer(200, {"items": outer.shown})
 
             def do_PATCH(self) -> None:
                 name = self.path.rpartition("/")[2]
@@ -167,3 +175,49 @@ def test_it_is_ready_while_the_api_server_answers_and_alive_all_the_same(
 def test_without_the_sentence_the_failure_would_name_the_stop_alone() -> None:
     stopped = {"displayName": "train(0)", "message": "workflow shutdown with strategy:  Stop", "phase": "Failed"}
     assert reason({"nodes": {"a": stopped}}) == "train(0): workflow shutdown with strategy:  Stop"
+
+
+def ended(name: str, phase: str = "Succeeded", message: str = "", **said: str) -> dict[str, Any]:
+    """A training that has ended; `said` are the words of its steps, in the order in which they have ended."""
+    nodes = {
+        step: {
+            "type": "Pod",
+            "templateName": step,
+            "finishedAt": f"2026-01-01T00:00:{number:02}Z",
+            "outputs": {"parameters": [{"name": "gate", "value": "passed"}, {"name": "message", "value": words}]},
+        }
+        for number, (step, words) in enumerate(said.items())
+    }
+    status = {"phase": phase, "nodes": dict(reversed(nodes.items()))} | ({"message": message} if message else {})
+    return {"metadata": {"name": name, "resourceVersion": "9"}, "spec": {}, "status": status}
+
+
+def test_each_training_that_succeeded_says_what_came_of_it_in_the_words_of_its_last_step(
+    api: ApiServer, watch: StartWatcher
+) -> None:
+    api.ended = [
+        ended("a", cooldown="skipped: cooling down until 12:00"),
+        ended("told", message="by hand", register="x"),
+    ]
+    api.shown = [training(each, "", phase="Running") for each in ("b", "c", "d", "gone")]
+    watch.step()
+    assert [(name, change["status"]) for name, _, change in api.changes] == [
+        ("a", {"message": "skipped: cooling down until 12:00"})
+    ]
+    api.changes.clear()
+    api.ended += [
+        ended("b", cooldown="granted", register="version 4 passed,\nauc 0.941", canary="of no speaker"),
+        ended("c", "Failed", register="x"),
+        ended("d"),
+    ]
+    api.shown, api.refuses = [], {"b"}
+    watch.step()
+    assert api.changes == []
+    api.shown, api.refuses = [training("b", "", phase="Running")], set()
+    watch.step()
+    api.shown = []
+    watch.step()
+    watch.step()
+    assert [(name, change) for name, _, change in api.changes] == [
+        ("b", {"metadata": {"resourceVersion": "9"}, "status": {"message": "version 4 passed, auc 0.941"}})
+    ]
