@@ -58,7 +58,8 @@ def result(workflow: Json) -> str:
     status = workflow.get("status", {})
     if status.get("phase") != SUCCEEDED or status.get("message"):
         return ""
-    nodes = sorted((status.get("nodes") or {}).values(), key=lambda node: str(node.get("finishedAt") or ""))
+    found: list[Json] = list((status.get("nodes") or {}).values())
+    nodes = sorted(found, key=lambda node: str(node.get("finishedAt") or ""))
     words = [text for node in nodes if node.get("templateName") in SPEAKERS for text in _messages(node)]
     return " ".join(words[-1].split())[:300] if words else ""
 
