@@ -1,4 +1,7 @@
-"""A tracking station with backups: the whole program, by a state of its own, beside the station of all tests."""
+"""A tracking station with backups: the whole program, by a state of its own, beside the station of all tests.
+
+Its store is not AWS's, and not the bundled one: TLS by an authority of its own, and another region.
+"""
 
 import json
 import time
@@ -24,6 +27,7 @@ from local.plan import Plan
 from local.shell import run
 from local.steps import Runner, Step
 from tests.e2e.empty_stack import Apart
+from tests.e2e.foreign_store import ForeignStore
 
 NAME: Final = "backup"
 """Of the stack: the namespaces of one with the same name as ours would count as its own, and block it."""
@@ -33,7 +37,6 @@ NODE_PORT: Final = 30502
 ADDRESS: Final = f"http://10.173.0.1:{NODE_PORT}"
 SETTINGS: Final[dict[str, Any]] = {
     "namespace": LOOP,
-    "artifacts": {"kind": "s3-compatible", "bundled": {"storage": "1Gi"}},
     "tracking": {
         "namespace": NAMESPACE,
         "replicas": 1,
@@ -46,9 +49,10 @@ LEFT_OUT: Final = ("gateway", "kafka", "models", "page")
 
 @dataclass
 class BackupStack:
-    """One stack; `folder` has its state."""
+    """One stack; `folder` has its state. Its models and backups are in a store that is not its own."""
 
     folder: Path
+    store: ForeignStore
     paths: Apart = field(init=False)
 
     def __post_init__(self) -> None:
@@ -63,7 +67,8 @@ class BackupStack:
         file = stack.render(stack.BUILT_IN, self.paths, images)
         rendered = yaml.safe_load(file.read_text())
         config = {key: value for key, value in rendered["config"].items() if key.partition(":")[2] not in LEFT_OUT}
-        rendered["config"] = config | {f"{stack.PROJECT}:{key}": value for key, value in SETTINGS.items()}
+        settings = SETTINGS | {"artifacts": self.store.settings}
+        rendered["config"] = config | {f"{stack.PROJECT}:{key}": value for key, value in settings.items()}
         file.rename(file.with_name(f"Pulumi.{NAME}.yaml")).write_text(yaml.safe_dump(rendered))
         selected = stack.select(NAME, self.paths)
         stack.make_secrets(NAME, self.paths)

@@ -1,4 +1,4 @@
-"""A database comes back as it was at a moment: by the program of `make restore`, from a real archive."""
+"""A database comes back as it was at a moment: by the program of `make restore`, from an archive in a foreign store."""
 
 import json
 from collections.abc import Iterator
@@ -7,9 +7,11 @@ import pytest
 from pulumi import automation
 
 import restore.cli
+from components.tracking.mlflow import ARTIFACTS_FOLDER
 from local import stack
 from local.paths import Paths
 from tests.e2e.backup_stack import LOOP, NAME, NAMESPACE, BackupStack, moment, provide_plugin
+from tests.e2e.foreign_store import foreign_store
 from tests.e2e.station import Station, Timed, until
 
 pytestmark = pytest.mark.e2e
@@ -31,13 +33,15 @@ def station_with_backups(
 ) -> Iterator[BackupStack]:
     with timed("the barman-cloud plugin provided"):
         provide_plugin(Paths.default())
-    made = BackupStack(tmp_path_factory.mktemp("backup"))
-    try:
-        with timed("a tracking station with backups, up"):
-            made.up()
-        yield made
-    finally:
-        made.delete()
+    with foreign_store(Paths.default(), tmp_path_factory.mktemp("store")) as store:
+        made = BackupStack(tmp_path_factory.mktemp("backup"), store)
+        try:
+            store.hand_out(made.paths, NAMESPACE)
+            with timed("a tracking station with backups, up"):
+                made.up()
+            yield made
+        finally:
+            made.delete()
 
 
 def aliases(made: BackupStack) -> dict[str, dict[str, str]]:
@@ -54,6 +58,7 @@ def release(made: BackupStack, model: str, version: int) -> None:
     if version == 1:
         registry.create_registered_model(model)
     run = registry.create_run("0").info
+    registry.log_text(run.run_id, f"version {version}", "model/content.txt")
     registry.create_model_version(model, f"{run.artifact_uri}/model", run.run_id)
     registry.set_registered_model_alias(model, "production", str(version))
 
@@ -63,6 +68,7 @@ def test_the_registry_comes_back_as_it_was_at_a_moment_by_base_backup_and_log(
 ) -> None:
     made = station_with_backups
     release(made, MODEL, 1)
+    assert [each.rpartition("/")[2] for each in made.store.objects(ARTIFACTS_FOLDER)] == ["content.txt"]
     with timed("the first base backup"):
         until(lambda: made.backups() == ["completed"], "the first base backup")
     release(made, MODEL, 2)  # in the log only
