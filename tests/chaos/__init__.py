@@ -8,6 +8,7 @@ as it runs for as long as it is told to.
     clients    predictions, outcomes, drift events, trainings and a promotion, each written down with its answer
     outside    what is there once all is quiet: Workflows, versions, aliases, servers, the record
     checker    compares the two; knows no cluster
+    in_loop    how publish and recorded run in the loop's environment
     history    the lines of the file that is kept
 
 Not done: clock skew, as no part of the stack can be given a clock of its own (the kernel's time namespaces leave the

@@ -6,9 +6,10 @@ import time
 from mlflow import MlflowClient
 from pulumi import automation
 from pulumi.automation import ConfigValue
+from rich.console import Console
 
 from contract.names import PRODUCTION_TAG, PROMOTION_TAG, Alias
-from local import stack
+from local import stack, up
 from local.paths import Paths
 from local.shell import run
 from tests.chaos.history import OK, Happening, History
@@ -17,15 +18,16 @@ from tests.chaos.plan import MODEL
 
 TRIES = 3
 """An `up` that fails is run again, as a human would."""
+OUTCOMES = {"delay": "60s", "every": "60s"}
 SETTINGS = f"ml-loop:models.{MODEL}"
 
 
 def take_outcomes(paths: Paths) -> None:
-    """The stack with outcomes of its model, which the committed file leaves out. Raises CommandError."""
-    selected = stack.select(stack.BUILT_IN, paths)
-    for key, value in (("delay", "60s"), ("every", "60s")):
-        selected.set_config(f"{SETTINGS}.outcomes.{key}", ConfigValue(value), path=True)
-    _up(selected)
+    """`make up` of this checkout, with outcomes of its model, which the committed file leaves out. Raises StepError."""
+    plan, runner = up.started(paths, Console(), stack.BUILT_IN)
+    model = stack.committed(stack.BUILT_IN, "models", MODEL)
+    taking = {MODEL: {**model, "outcomes": OUTCOMES}}
+    up.apply(runner, paths, stack.BUILT_IN, plan.stack_images(), taking)
 
 
 def promote(outside: Outside, history: History) -> None:

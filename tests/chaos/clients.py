@@ -13,15 +13,14 @@ from typing import Any, Final
 
 from local.check.drift import synthetic
 from local.check.live import RunningStack
-from local.paths import REPOSITORY
 from local.steps import StepError
+from tests.chaos import in_loop
 from tests.chaos.history import OK, Happening, History
 
 PATIENCE: Final = 120.0
 """Seconds for which a client asks again: what is declared. A part that is paused for twenty seconds, and a pod that
 starts again with a model to load, fit in."""
 ONE_TRY: Final = 5.0
-LOOP_PYTHON: Final = REPOSITORY / "images" / "loop" / ".venv" / "bin" / "python"
 
 
 @dataclass
@@ -77,11 +76,14 @@ class Clients:
     def _event(self, number: int) -> None:
         """A drift event, by a producer that waits for the brokers' word; what it was not given is not sent again."""
         began, event = time.time(), synthetic(self.live)
-        command = [str(LOOP_PYTHON), "-m", "tests.chaos.publish", self.live.model]
         done = subprocess.run(
-            command, input=event.encode().decode(), cwd=REPOSITORY, env=dict(self.environment), text=True,
-            capture_output=True, check=False,
-        )  # fmt: skip
+            in_loop.command("publish", self.live.model),
+            input=event.encode().decode(),
+            env=in_loop.environment(self.environment),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         answer = OK if done.returncode == 0 else f"not delivered: {done.stderr.strip()[-200:]}"
         self.history.add(Happening.EVENT, event.id, began, answer=answer, detail=str(number))
 

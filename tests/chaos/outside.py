@@ -15,11 +15,11 @@ from contract.names import SERVER_PORT, VERSION_HEADER, Alias, Env, Tag
 from local import check, stack
 from local.check.live import RunningStack, send
 from local.node.node import Node
-from local.paths import REPOSITORY, Paths
+from local.paths import Paths
 from local.shell import run
 from local.steps import StepError
+from tests.chaos import in_loop
 from tests.chaos.checker import ENDED, EndState, RecordedRow, TrainingRun
-from tests.chaos.clients import LOOP_PYTHON
 from tests.chaos.plan import MODEL, PODS
 
 QUIET: Final = 600.0
@@ -134,10 +134,8 @@ class Outside:
         return found
 
     def _recorded(self, prefix: str) -> dict[str, list[RecordedRow]]:
-        command = [str(LOOP_PYTHON), "-m", "tests.chaos.recorded", f"{prefix}-"]
-        done = subprocess.run(
-            command, cwd=REPOSITORY, env=dict(self.environment()), capture_output=True, text=True, check=False
-        )
+        command, environment = in_loop.command("recorded", f"{prefix}-"), in_loop.environment(self.environment())
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise StepError(f"the record cannot be read: {done.stderr.strip()[-300:]}")
         found: dict[str, list[tuple[str, int, int]]] = json.loads(done.stdout)

@@ -1,4 +1,4 @@
-"""`python -m tests.chaos.publish MODEL`: one drift event from stdin; ends with 0 once every replica of Kafka has it."""
+"""`python tests/chaos/publish.py MODEL`: one drift event from stdin; ends with 0 once every replica of Kafka has it."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""`python -m tests.chaos.recorded PREFIX`: which rows of a run are in the record, as JSON.
+"""`python tests/chaos/recorded.py PREFIX`: which rows of a run are in the record, as JSON.
 
 `ML_LOOP_RECORD` says where the record is.
 """

@@ -1,5 +1,7 @@
 """The checker finds each kind of broken promise in a history that is otherwise good."""
 
+import json
+import subprocess
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -7,6 +9,8 @@ from typing import Final
 
 import pytest
 
+from contract.names import Env
+from tests.chaos import in_loop
 from tests.chaos.checker import EndState, RecordedRow, TrainingRun, findings
 from tests.chaos.history import OK, Happening, History, HistoryLine, read
 from tests.chaos.plan import DAEMONS, PODS, FaultKind, plan
@@ -134,3 +138,14 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
     assert lines == history.lines
     assert [line.acknowledged for line in lines] == [True, False]
     assert lines[0].answer == OK
+
+
+def test_what_reads_the_record_runs_in_the_loop_s_environment(tmp_path: Path) -> None:
+    done = subprocess.run(
+        in_loop.command("recorded", "chaos-1-"),
+        env=in_loop.environment({Env.RECORD: tmp_path.as_uri()}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, json.loads(done.stdout or "null")) == (0, {"predictions": [], "outcomes": []}), done.stderr
