@@ -60,12 +60,17 @@ class Daemon:
 
 
 def start_time(pid: int) -> str | None:
-    """When a process started, in clock ticks since boot; None for one that is gone or a zombie."""
+    """When a process started, in clock ticks since boot; None for one that is gone or a zombie.
+
+    A process that was killed is a zombie before its other threads have ended, and holds its ports for as long as they
+    have not.
+    """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        threads = len(list(Path(f"/proc/{pid}/task").iterdir()))
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return None if fields[0] == "Z" else fields[19]
+    return None if fields[0] == "Z" and threads <= 1 else fields[19]
 
 
 def end(pids: list[int], patience: float) -> None:

@@ -17,7 +17,7 @@ from tests.chaos.checker import findings
 from tests.chaos.clients import Clients
 from tests.chaos.faults import Chaos, let_go
 from tests.chaos.history import Happening, History, HistoryLine
-from tests.chaos.outside import Outside
+from tests.chaos.outside import QUIET, Outside, wait
 from tests.chaos.plan import MODEL, plan
 
 
@@ -33,8 +33,7 @@ def main() -> int:
     # Whoever stops the run stops it healed.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     outside = Outside(paths, Node(paths))
-    let_go(outside.node, ())
-    let_go(outside.node, outside.uids())
+    _let_all_go(outside)
     changing.take_outcomes(paths)
     try:
         found = _run(given.seed, given.minutes, outside, History(file))
@@ -97,8 +96,16 @@ def _odd(line: HistoryLine) -> bool:
     return line.what not in {Happening.PREDICT, Happening.OUTCOME} and not line.acknowledged
 
 
+def _let_all_go(outside: Outside) -> None:
+    """Daemons first: what they know of pods is asked for."""
+    let_go(outside.node, ())
+    wait(lambda: bool(outside.uids()), QUIET)
+    let_go(outside.node, outside.uids())
+
+
 def _leave(outside: Outside) -> None:
     """The stack as its file says, nothing live, no training left to run."""
+    _let_all_go(outside)
     namespace = outside.look().namespace
     run(*outside.node.kubectl, "-n", namespace, "delete", "workflows", "-l", f"{MODEL_LABEL}={MODEL}", "--wait=false")
     outside.forget_cooldown(namespace)

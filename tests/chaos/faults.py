@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from local.node.daemons import reap
 from local.node.node import Node
 from local.shell import run
 from local.steps import StepError
@@ -112,10 +113,9 @@ class Chaos:
     def _start(self, name: str) -> None:
         """As a service manager would, once it is gone."""
         daemon = self.node.daemons[name]
-        while daemon.pid() is not None:
+        while (pid := daemon.pid()) is not None:
             time.sleep(0.05)
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(-1, os.WNOHANG)
+            reap([pid])
         daemon.start(self.node.path)
 
     def _pod(self, fault: PlannedFault) -> str:

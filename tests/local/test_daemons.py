@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -119,3 +120,17 @@ def test_the_last_run_s_log_is_kept_beside_the_new_one(folder: Path) -> None:
         daemon.start(PATH)
         until(lambda: daemon.pid() is None and daemon.log.read_text() == "hello\n")
     assert daemon.log.with_suffix(".log.1").read_text() == "hello\n"
+
+
+def test_a_killed_process_is_gone_once_its_last_thread_is() -> None:
+    """The thread that it began with is a zombie while another still holds what the process had open."""
+    code = (
+        "import ctypes, threading, time;"
+        "threading.Thread(target=time.sleep, args=(60,)).start();"
+        "ctypes.CDLL(None).syscall(60, 0)"  # exit of this thread alone
+    )
+    with subprocess.Popen([sys.executable, "-c", code]) as process:
+        until(lambda: Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z")
+        assert start_time(process.pid) is not None
+        process.kill()
+        until(lambda: start_time(process.pid) is None)
