@@ -1,12 +1,13 @@
 """What serving costs: the bare `pyfunc` model in-process, the model server over HTTP, and two others beside it.
 
-    images/loop/.venv/bin/python benchmarks/serving.py [--requests 2000] [--rounds 3] [--stack recommender]
+    images/loop/.venv/bin/python benchmarks/serving.py [--requests 2000] [--rounds 3] [--kind table]
 
-With `--stack` the model is that model's version in staging, and its address in the running stack is measured as well:
-through gateway, split and capture, on the clients' own machine. `make env` says where MLflow is. One run, one machine,
-one row per request. All servers run at once and are asked in turn, so that a busy machine is busy for each. MLServer
-runs in an environment that `uv` makes for it. The broker is librdkafka's own, in this process. Prints a Markdown table:
-the median of the rounds, and how many times as many answers as the named baseline.
+With `--stack recommender` the model is that model's version in staging, and its address in the running stack is
+measured as well: through gateway, split and capture, on the clients' own machine. `make env` says where MLflow is.
+`--kind` says what the model takes (`benchmarks/asked.py`). One run, one machine, one row per request. All servers run
+at once and are asked in turn, so that a busy machine is busy for each. MLServer runs in an environment that `uv` makes
+for it. The broker is librdkafka's own, in this process. Prints a Markdown table: the median of the rounds, and how many
+times as many answers as the named baseline.
 """
 
 import argparse
@@ -29,16 +30,13 @@ import pandas as pd
 import sklearn
 from confluent_kafka import Producer
 from mlflow import artifacts
-from mlflow.models import infer_signature
-from mlflow.sklearn import save_model as save_sklearn
-from sklearn.linear_model import LogisticRegression
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.asked import KINDS, AskedModel, of_frame  # noqa: E402
 from benchmarks.load import Load  # noqa: E402
 from contract.names import REFERENCE_ARTIFACT, Alias  # noqa: E402
-from loop.serving.served import REFERENCE, ServedModel  # noqa: E402
 
 CLIENTS = (1, 4, 16, 64)
 MLSERVER = (
@@ -49,28 +47,6 @@ MLSERVER = (
     "skops",
     "setuptools<81",
 )
-
-
-@dataclass(frozen=True)
-class AskedModel:
-    """A model in a folder, and the one row that it is asked for."""
-
-    folder: Path
-    columns: list[str]
-    row: list[float]
-
-    @property
-    def v1(self) -> tuple[str, object]:
-        return "/v1/models/bench:predict", {"instances": [self.row]}
-
-    @property
-    def v2_inputs(self) -> list[dict[str, object]]:
-        pairs = zip(self.columns, self.row, strict=True)
-        return [{"name": name, "shape": [1], "datatype": "FP64", "data": [value]} for name, value in pairs]
-
-    @property
-    def frame(self) -> pd.DataFrame:
-        return pd.DataFrame([self.row], columns=pd.Index(self.columns))
 
 
 @dataclass
@@ -109,31 +85,13 @@ class Served:
                 time.sleep(0.5)
 
 
-def make_model(folder: Path) -> AskedModel:
-    columns = [f"f{index}" for index in range(8)]
-    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(500, len(columns))), columns=pd.Index(columns))
-    model = LogisticRegression().fit(frame, frame["f0"] > 0)
-    signature = infer_signature(frame, model.predict(frame))
-    save_sklearn(model, str(folder), signature=signature, pip_requirements=["scikit-learn"],
-                 serialization_format="cloudpickle")  # fmt: skip
-    return complete(folder, frame)
-
-
 def take_model(folder: Path, name: str) -> AskedModel:
     """The version in staging, and a row of what it was trained on."""
     client = mlflow.MlflowClient()
     version = client.get_model_version_by_alias(name, Alias.STAGING)
     artifacts.download_artifacts(f"models:/{name}/{version.version}", dst_path=str(folder))
     reference = artifacts.download_artifacts(run_id=version.run_id, artifact_path=REFERENCE_ARTIFACT)
-    return complete(folder, pd.read_csv(reference))
-
-
-def complete(folder: Path, frame: pd.DataFrame) -> AskedModel:
-    """Adds what our server looks for beside a model."""
-    (folder / REFERENCE).mkdir(exist_ok=True)
-    frame.to_csv(folder / REFERENCE / "window.csv", index=False)
-    ServedModel("bench", "1", "run", None).write(folder)
-    return AskedModel(folder, list(frame.columns), [float(value) for value in frame.iloc[0]])
+    return of_frame(folder, pd.read_csv(reference))
 
 
 def free_port() -> int:
@@ -159,13 +117,12 @@ def ours(asked: AskedModel, name: str, broker: str = "", *options: str) -> Serve
 def mlflows(asked: AskedModel) -> Served:
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(asked.folder), "-p", str(port)]
-    body = {"dataframe_split": {"columns": asked.columns, "data": [asked.row]}}
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # uvicorn's folder, which it calls by name
     return Served(
         "MLflow's scoring server",
         [*command, "--env-manager", "local"],
         "/invocations",
-        body,
+        asked.scoring,
         port,
         {"PATH": path},
     )
@@ -190,7 +147,7 @@ def mlserver(asked: AskedModel, scratch: Path) -> Served:
     (home / "model-settings.json").write_text(json.dumps(model))
     packages = [word for each in MLSERVER for word in ("--with", each)]
     command = ["uv", "run", "--no-project", "--python", "3.11", *packages, "mlserver", "start", "."]
-    body = {"inputs": asked.v2_inputs}
+    body = {"inputs": asked.inputs}
     return Served("MLServer", command, "/v2/models/bench/infer", body, port, folder=home)
 
 
@@ -213,13 +170,14 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--without", nargs="*", default=[], help="servers that are left out")
+    parser.add_argument("--kind", choices=KINDS, default="numbers", help="what the model takes")
     parser.add_argument("--stack", help="the model of the running stack that is asked")
     parser.add_argument("--host", default="10.173.0.1", help="the gateway's, with --stack")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary, ExitStack() as stack:
         folder = Path(temporary) / "model"
-        asked = take_model(folder, given.stack) if given.stack else make_model(folder)
-        model, frame = mlflow.pyfunc.load_model(str(folder)), asked.frame
+        asked = take_model(folder, given.stack) if given.stack else KINDS[given.kind](folder)
+        model, frame = mlflow.pyfunc.load_model(str(folder)), asked.model_input
         host = Producer({"test.mock.num.brokers": 1, "log_level": 2})
         (address,) = host.list_topics(timeout=10).brokers.values()
         servers = [
@@ -244,7 +202,8 @@ def main() -> None:
             model.predict(frame)
 
         timed(bare, 200)
-        print(f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+        where = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+        print(f"{given.stack or given.kind}, {time.strftime('%Y-%m-%d')}, {where}")
         print("| what | clients | requests/s | times the bare model | p50 ms | p99 ms |")
         print("| --- | ---: | ---: | ---: | ---: | ---: |")
         for clients in CLIENTS:
