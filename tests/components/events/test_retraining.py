@@ -1,5 +1,6 @@
 """From drift to a training: what counts, what it starts, and with which rights."""
 
+import dataclasses
 import json
 import re
 from dataclasses import replace
@@ -11,6 +12,7 @@ from components.events.retraining import Retraining, RetrainingArgs
 from components.events.sensor import FROM_EVENT, filters, kafka_source, malformed, trigger
 from components.kit.connections import KafkaConnection
 from contract import names
+from contract.messages import DriftEvent
 from settings.kafka import Sasl
 from tests.components.given import drift, kafka, providers
 from tests.components.table import retraining_args
@@ -128,16 +130,21 @@ def test_every_parameter_goes_to_the_training_s_parameter_of_the_same_name(recor
         for key, value in each["src"].items()
         if key != "dependencyName" and each["dest"] != "metadata.name"
     }
-    assert filled == {
-        'spec.arguments.parameters.#(name=="feature").value': '{{ replace "$" "$$" .Input.body.feature }}',
-        'spec.arguments.parameters.#(name=="p_value").value': '{{ printf "%g" .Input.body.p_value }}',
-        'spec.arguments.parameters.#(name=="event_id").value': "body.id",
-        'spec.arguments.parameters.#(name=="evidence").value': (
-            '{{ $found := toString (default "" .Input.body.evidence) }}'
-            '{{ if and (le (len $found) 24000) (regexMatch "^[A-Za-z0-9_=-]+$" $found) }}{{ $found }}'
-            "{{ else }}none{{ end }}"
-        ),
-    }
+    assert filled.keys() == {f'spec.arguments.parameters.#(name=="{name}").value' for name in FROM_EVENT}
+    fields = [set(re.findall(r"\bbody\.(\w+)", value)) for value in filled.values()]
+    assert fields == [{"feature"}, {"p_value"}, {"id"}, {"evidence"}]
+    assert set[str]().union(*fields) <= {each.name for each in dataclasses.fields(DriftEvent)}
+
+
+def test_of_the_evidence_only_what_nothing_can_evaluate_reaches_the_training() -> None:
+    found = re.search(
+        r'\(le \(len \$found\) (\d+)\) \(regexMatch "([^"]+)" \$found\)', FROM_EVENT["evidence"]["dataTemplate"]
+    )
+    assert found
+    assert 0 < int(found[1]) < 128 * 1024  # what one variable of a Linux process may hold
+    assert re.search(found[2], "eJyrVkosLVayUqg-_=")
+    for text in ("", "{{=1}}", "$(HOME)", "a\nb", "a b"):
+        assert not re.search(found[2], text)
 
 
 def test_the_workflow_is_named_after_the_event_in_at_most_63_characters() -> None:

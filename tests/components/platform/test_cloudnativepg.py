@@ -8,7 +8,7 @@ from pulumi import ResourceOptions
 import versions
 from components.kit.chart import chart
 from components.platform.cloudnativepg import CloudNativePg
-from components.platform.operator import OperatorArgs
+from components.platform.operator import BROUGHT, OperatorArgs
 from tests.components.given import providers
 from tests.program.mocks import Recording, record
 
@@ -21,7 +21,7 @@ def test_an_operator_that_is_there_already_is_left_alone() -> None:
     recording = build(OperatorArgs(install=False))
     components = [resource for resource in recording.resources if not resource.type.startswith("pulumi:providers:")]
     assert [resource.name for resource in components] == ["it"]
-    assert components[0].outputs == {"version": "brought by the cluster"}
+    assert components[0].outputs == {"version": BROUGHT}
 
 
 def test_the_chart_is_the_pinned_one_in_a_restricted_namespace() -> None:

@@ -12,7 +12,7 @@ from components.platform.argo_workflows import ArgoWorkflows, ArgoWorkflowsArgs
 from components.platform.cert_manager import CertManager
 from components.platform.knative import Knative
 from components.platform.kserve import KServe, KServeArgs
-from components.platform.operator import OperatorArgs, await_authority, keep_definitions
+from components.platform.operator import BROUGHT, OperatorArgs, await_authority, keep_definitions
 from components.platform.operators import Operators, operators
 from settings import KServeMode, Platform, Settings
 from tests.components.given import NATS_IMAGE, providers, secret
@@ -122,7 +122,7 @@ ABSENT: Mapping[str, Callable[[ResourceOptions], object]] = {
 def test_an_operator_that_is_there_already_is_left_alone(component: str) -> None:
     recording = record(lambda: ABSENT[component](providers()))
     (found,) = [each for each in recording.resources if not each.type.startswith("pulumi:providers:")]
-    assert found.outputs == {"version": "brought by the cluster"}
+    assert found.outputs == {"version": BROUGHT}
 
 
 @pytest.mark.parametrize("component", ["argo_workflows", "argo_events", "cert_manager"])
@@ -225,9 +225,9 @@ def versions_of(settings: Mapping[str, object], *, backups: bool = False) -> dic
     [
         ((), False, "not used"),
         ((), True, "not used"),
-        (("kserve",), False, "brought by the cluster"),
+        (("kserve",), False, BROUGHT),
         (("cloudNativePg",), False, "not used"),
-        (("cloudNativePg",), True, "brought by the cluster"),
+        (("cloudNativePg",), True, BROUGHT),
         (("certManager",), False, "cert-manager v1.21.1"),
     ],
 )
@@ -241,7 +241,7 @@ def test_a_cert_manager_that_nothing_of_ours_asks_is_not_used(
 def test_the_versions_name_what_is_installed_brought_and_not_used() -> None:
     assert versions_of({"argoEvents": {"install": False}}) == {
         "argoWorkflows": "argo-workflows 1.0.18",
-        "argoEvents": "brought by the cluster",
+        "argoEvents": BROUGHT,
         "certManager": "cert-manager v1.21.1",
         "knative": "not used",
         "kserve": "kserve-resources v0.20.0",

@@ -1,12 +1,13 @@
 """The login before MLflow's host: who comes in, what of a request goes on, and which ways lead around it."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from components.tracking.login import NO_TOKENS, OAuth2Proxy, OAuth2ProxyArgs
+from components.tracking.login import NO_TOKENS, SESSION, OAuth2Proxy, OAuth2ProxyArgs
 from components.tracking.route import MlflowRoute
 from tests.components.arguments import oauth2_proxy_args
 from tests.components.given import providers
@@ -49,27 +50,42 @@ def stack(tmp_path: Path) -> Recording:
     return program.run("prod", tmp_path / "config", {"gateway": gateway})
 
 
-def test_the_flags_are_these_and_none_lets_a_request_pass_without_login(recording: Recording) -> None:
-    assert container(recording)["args"] == [
-        "--http-address=0.0.0.0:4180",
-        "--upstream=http://mlflow.mlflow.svc.cluster.local:5000/",
-        "--provider=oidc",
-        "--oidc-issuer-url=https://login.example.com/realms/ml",
-        "--client-id=mlflow",
-        "--client-secret-file=/etc/oauth2-proxy/client-secret",
-        "--code-challenge-method=S256",
-        "--email-domain=*",
-        "--redirect-url=https://mlflow.example.com/oauth2/callback",
-        "--cookie-secret-file=/etc/oauth2-proxy/cookie-secret",
-        "--cookie-name=__Host-mlflow",
-        "--cookie-secure=true",
-        "--cookie-samesite=lax",
-        "--cookie-expire=8h0m0s",
-        "--session-cookie-minimal=true",
-        "--api-route=^/(api|ajax-api|graphql|loop/live)",
-        "--skip-provider-button=true",
-        "--silence-ping-logging=true",
-    ]
+def flags(recording: Recording) -> dict[str, str]:
+    return dict(flag.removeprefix("--").split("=", 1) for flag in container(recording)["args"])
+
+
+def test_no_flag_lets_a_request_pass_without_login_or_hands_on_a_token(recording: Recording) -> None:
+    lets_in = ("skip-auth", "skip-jwt", "trusted-ip", "allow-", "htpasswd", "insecure", "ssl-insecure", "bearer-token")
+    believes = ("reverse-proxy", "real-client-ip", "whitelist-domain")
+    hands_on = ("pass-access", "pass-authorization", "set-authorization", "set-xauth")
+    assert [name for name in flags(recording) if name.startswith((*lets_in, *believes, *hands_on))] == []
+
+
+def test_people_of_the_issuer_s_client_come_in_and_go_on_to_mlflow(recording: Recording) -> None:
+    args, told = oauth2_proxy_args(), flags(recording)
+    assert (told["provider"], told["oidc-issuer-url"], told["client-id"]) == (
+        "oidc",
+        args.oidc.issuer_url,
+        args.oidc.client_id,
+    )
+    assert (told["code-challenge-method"], told["upstream"]) == ("S256", f"{args.upstream}/")
+    assert told["redirect-url"] == f"https://{args.host}/oauth2/callback"
+
+
+def test_the_cookie_stays_on_this_host_and_over_tls(recording: Recording) -> None:
+    told = flags(recording)
+    assert told["cookie-name"].startswith("__Host-")  # browsers take no other domain, and no plain HTTP, for it
+    assert (told["cookie-secure"], told["cookie-samesite"]) == ("true", "lax")
+    assert "cookie-domain" not in told
+    assert told["cookie-expire"] == SESSION
+
+
+def test_scripts_learn_that_a_session_has_ended(recording: Recording) -> None:
+    scripts = re.compile(flags(recording)["api-route"])
+    for path in ("/api/2.0/mlflow/runs/search", "/ajax-api/2.0/mlflow/runs/search", "/graphql", "/loop/live/x"):
+        assert scripts.match(path)
+    for page in ("/", "/loop/", "/static-files/x", "/x/api"):
+        assert not scripts.match(page)
 
 
 def test_groups_narrow_who_may_come_in(recording: Recording) -> None:
@@ -82,6 +98,10 @@ def test_groups_narrow_who_may_come_in(recording: Recording) -> None:
 def test_the_secrets_are_files_that_the_stack_never_reads(recording: Recording) -> None:
     spec = recording.inputs("Deployment")["spec"]["template"]["spec"]
     assert {"name": "secrets", "secret": {"secretName": "login"}} in spec["volumes"]
+    folders = {each["name"]: each["mountPath"] for each in container(recording)["volumeMounts"]}
+    files = {name: path for name, path in flags(recording).items() if "secret" in name}
+    assert files.keys() == {"client-secret-file", "cookie-secret-file"}
+    assert {str(Path(path).parent) for path in files.values()} == {folders["secrets"]}
     assert "env" not in container(recording)
     assert recording.of("Secret") == []
 
