@@ -83,7 +83,7 @@ set -e
   # What the policies and the program said, without the outputs; before that, only what went wrong.
   sed '/^Policies:/,$!{/error:/!d}; /^Outputs:/,/^$/d' "$work/preview.txt"
   echo '````'
-  (cd "$head" && uv run --frozen python -m policy.objects_diff "$work/base.json" "$work/head.json")
+  (cd "$head" && uv run --frozen python .github/objects_diff.py "$work/base.json" "$work/head.json")
 } >"$report"
 cat "$work/preview.txt"
 exit "$status"

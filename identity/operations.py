@@ -171,9 +171,6 @@ CLOSED: Final = _names("""
 """)
 """Jobs of the server, which would write with the server's rights, and workspaces, which it does not have."""
 
-CLOSED_AREAS: Final = ("assistant", "gateway", "gateway-proxy", "jobs", "mcp-servers", "webhooks")
-"""Language models, agents and calls to other services: the loop uses none, and they would act with the server's rights.
-"""
 SETS: Final = {
     Right.FREE: FREE,
     Right.TRAINING: TRAINING,

@@ -24,6 +24,7 @@ from local.paths import REPOSITORY, Paths
 from local.plan import Plan
 from local.shell import run
 from local.steps import Runner, Step, StepError
+from settings.problem import PROJECT
 
 MODEL: Final = "employment"
 SETTINGS: Final = REPOSITORY / "examples" / MODEL / "model.yaml"
@@ -118,7 +119,7 @@ class Demo:
         """Puts the stack back as its file says, and removes the model elsewhere."""
         variables = self._environment()
         up.apply(self.runner, self.paths, stack.BUILT_IN, self.plan.stack_images())
-        namespace = self._config[f"{stack.PROJECT}:namespace"]
+        namespace = self._config[f"{PROJECT}:namespace"]
         kubectl = (*self.plan.node.kubectl, "-n", namespace)
         run(*kubectl, "delete", "workflows", "-l", f"{MODEL_LABEL}={MODEL}", "--ignore-not-found")
         leases = run(*kubectl, "get", "leases", "-o", "name").split()
@@ -137,7 +138,7 @@ class Demo:
     def _part(self, name: str, variables: Mapping[str, str] | None = None) -> None:
         outputs = self._outputs
         address = outputs.get("models", {}).get(MODEL, {}).get("predict", "")
-        namespace = self._config[f"{stack.PROJECT}:namespace"]
+        namespace = self._config[f"{PROJECT}:namespace"]
         command = [str(record.LOOP_PYTHON), "-m", "demo", name, "--model", MODEL, "--state", str(self._state)]
         command += ["--namespace", namespace, "--address", address, "--seconds", str(SECONDS)]
         done = subprocess.run(command, cwd=REPOSITORY, env=variables or self._environment(), check=False)

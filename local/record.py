@@ -12,6 +12,7 @@ from local import environment, stack
 from local.paths import REPOSITORY, Paths
 from local.shell import run
 from local.steps import StepError
+from settings.problem import PROJECT
 
 LOOP_PYTHON: Final = REPOSITORY / "images" / "loop" / ".venv" / "bin" / "python"
 BUCKET: Final = "ml-loop-record"
@@ -22,12 +23,12 @@ def variables(paths: Paths, model: str) -> dict[str, str]:
     root key.
     """
     config = stack.applied(stack.BUILT_IN, paths)
-    address = config[f"{stack.PROJECT}:cluster"]["nodeAddress"]
+    address = config[f"{PROJECT}:cluster"]["nodeAddress"]
     held = _object(paths, "secret", "artifacts-s3-root")["data"]
     store = _object(paths, "service", "s3")["spec"]
     keys = {name: base64.b64decode(text).decode() for name, text in held.items()}
     return environment.variables(paths) | {
-        "KAFKA_BOOTSTRAP_SERVERS": f"{address}:{config[f'{stack.PROJECT}:kafka']['nodePort']}",
+        "KAFKA_BOOTSTRAP_SERVERS": f"{address}:{config[f'{PROJECT}:kafka']['nodePort']}",
         "AWS_ENDPOINT_URL_S3": f"http://{store['clusterIP']}:{store['ports'][0]['port']}",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": keys["access-key-id"],
@@ -45,7 +46,7 @@ def erase(paths: Paths, model: str, user_id: str) -> int:
     """The exit code of `python3 -m loop erase`. Raises StepError for a model without outcomes, and where no user is
     named.
     """
-    models = stack.applied(stack.BUILT_IN, paths)[f"{stack.PROJECT}:models"] if _is_up(paths) else {}
+    models = stack.applied(stack.BUILT_IN, paths)[f"{PROJECT}:models"] if _is_up(paths) else {}
     known = [name for name, settings in models.items() if "outcomes" in settings]
     if model not in known:
         said = ", ".join(known) or "none"

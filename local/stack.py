@@ -21,14 +21,11 @@ from local.paths import REPOSITORY, Paths
 from local.shell import run
 from local.steps import StepError
 from local.toolchain import pulumi
+from restore.engine import reason
+from settings.problem import PROJECT
 
-PROJECT: Final = "ml-loop"
 BUILT_IN: Final = "local"
 """The stack of the built-in cluster."""
-UNHANDLED: Final = "an unhandled error occurred: "
-"""What the SDK puts before an inline program's own error, which it has printed already."""
-ITEM: Final = "* "
-"""The prefix of each reason why a resource did not become ready."""
 UPSERT: Final = "PULUMI_K8S_UPSERT_EXISTING_OBJECTS"
 """Lets the kubernetes plugin take over an object that the state does not know."""
 SECRETS: Final = ("storeSecretKey", "logsSecretKey", "trackingSecretKey")
@@ -199,14 +196,3 @@ def outputs(stack: str, paths: Paths) -> Mapping[str, Any]:
 
 def plain(values: Mapping[str, automation.OutputValue]) -> Mapping[str, Any]:
     return {name: value.value for name, value in values.items() if not value.secret}
-
-
-def reason(text: str) -> str:
-    """The engine's own error lines, without the Automation API's frame around them."""
-    lines = [line.strip() for line in text.splitlines()]
-    told = [line.removeprefix("error: ").removeprefix(UNHANDLED).removeprefix(ITEM) for line in lines if is_error(line)]
-    return "\n".join(dict.fromkeys(told)) or text
-
-
-def is_error(line: str) -> bool:
-    return line.startswith(("error: ", f"{PROJECT}:", ITEM)) or "[mandatory]" in line

@@ -23,6 +23,7 @@ from local.paths import REPOSITORY, Paths
 from local.plan import Plan
 from local.steps import Runner, Step, StepError
 from local.toolchain import pulumi
+from restore.engine import reason
 from restore.wanted import RestoreError
 from settings import SettingsError
 
@@ -73,7 +74,7 @@ def restored(paths: Paths, console: Console, name: str, *, yes: bool, lose_the_e
     except (RestoreError, SettingsError) as error:
         raise StepError(str(error)) from None
     except automation.CommandError as error:
-        raise StepError(stack.reason(str(error))) from None
+        raise StepError(reason(str(error))) from None
     return 0
 
 

@@ -1,6 +1,4 @@
-"""The stack as Pulumi knows it: which resource is the database, what its replacement would change, and the replacement
-itself.
-"""
+"""The stack as Pulumi knows it: finds the database, shows what its replacement would change, and replaces it."""
 
 import os
 from collections.abc import Callable, Generator
@@ -14,11 +12,16 @@ from pulumi import automation
 from checks.restore import UNDER_WAY
 from components.tracking import DATABASE
 from restore.wanted import RestoreError
+from settings.problem import PROJECT
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 REPLACES: Final = {"replace", "create-replacement", "delete-replaced", "delete", "discard-replaced"}
 HARMLESS: Final = ("kubernetes:apps/v1:Deployment", "kubernetes:batch/v1:Job")
 """Types of resources that may be replaced with the database: they hold no data."""
+UNHANDLED: Final = "an unhandled error occurred: "
+"""What the SDK puts before an inline program's own error, which it has printed already."""
+ITEM: Final = "* "
+"""The prefix of each reason why a resource did not become ready."""
 
 
 @dataclass(frozen=True)
@@ -99,10 +102,16 @@ class PulumiStack:
 
 @contextmanager
 def _reasons() -> Generator[None]:
-    """Pulumi's own error lines, without the frame around them."""
+    """Turns a failure of Pulumi's into a RestoreError."""
     try:
         yield
     except automation.CommandError as error:
-        lines = [line.strip() for line in str(error).splitlines()]
-        told = [line for line in lines if line.startswith(("error: ", "* ", "ml-loop:")) or "[mandatory]" in line]
-        raise RestoreError("\n".join(dict.fromkeys(told)) or str(error)) from None
+        raise RestoreError(reason(str(error))) from None
+
+
+def reason(text: str) -> str:
+    """The engine's own error lines, without the Automation API's frame around them; the text where there are none."""
+    lines = [line.strip() for line in text.splitlines()]
+    told = [line for line in lines if line.startswith(("error: ", f"{PROJECT}:", ITEM)) or "[mandatory]" in line]
+    bare = [line.removeprefix("error: ").removeprefix(UNHANDLED).removeprefix(ITEM) for line in told]
+    return "\n".join(dict.fromkeys(bare)) or text

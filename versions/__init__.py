@@ -278,7 +278,3 @@ IMAGES: Final[Mapping[str, Image]] = {
     "oauth2-proxy": OAUTH2_PROXY,
 }
 """The images by their names in `ml-loop:images`."""
-
-OPERATED_IMAGES: Final = (NATS_EXPORTER, NATS_RELOADER, ENVOY)
-"""Images of pods that operators make, pinned because upstream's defaults move. `ml-loop:images` has no names for them.
-"""

@@ -1,4 +1,4 @@
-"""Jobs that work inside a server of the stack: make a topic or a bucket unless it is there, or tidy up each day."""
+"""Jobs that work inside a server of the stack, such as making a topic or a bucket unless it is there."""
 
 from collections.abc import Mapping, Sequence
 
@@ -44,63 +44,22 @@ def client_job(
         metadata={"name": job_name(f"{name}-{role}", image, work), "namespace": namespace, "labels": pod_labels},
         spec={
             "backoff_limit": 5,
-            "template": _template(_container(f"{verb}-{role}", uses, image, script, env), uses, pod_labels),
+            "template": client_template(f"{verb}-{role}", uses, pod_labels, image=image, script=script, env=env),
         },
         opts=depending_on(opts, policy),
     )
     return object_name(job)
 
 
-def client_cron_job(
-    name: str,
-    role: str,
-    uses: Access,
-    *,
-    app: str,
-    namespace: Input[str],
-    image: str,
-    script: str,
-    env: Sequence[Env],
-    schedule: str,
-    opts: ResourceOptions,
-) -> None:
-    """Runs a Python script as a client of the server on a schedule; a missed run is made up for."""
-    pod_labels = labels(app, name, role)
-    allow(
-        f"{name}-{role}",
-        namespace=namespace,
-        selector=selector(app, name, role),
-        egress=uses.egress,
-        opts=opts,
-    )
-    k8s.batch.v1.CronJob(
-        f"{name}-{role}",
-        metadata={"name": f"{name}-{role}", "namespace": namespace, "labels": pod_labels},
-        spec={
-            "schedule": schedule,
-            "concurrency_policy": "Forbid",
-            "successful_jobs_history_limit": 1,
-            "failed_jobs_history_limit": 1,
-            "job_template": {
-                "spec": {
-                    "backoff_limit": 2,
-                    "template": _template(_container(role, uses, image, script, env), uses, pod_labels),
-                }
-            },
-        },
-        opts=opts,
-    )
-
-
-def _container(name: str, uses: Access, image: str, script: str, env: Sequence[Env]) -> Container:
-    return {
+def client_template(
+    name: str, uses: Access, pod_labels: Mapping[str, str], *, image: str, script: str, env: Sequence[Env]
+) -> k8s.core.v1.PodTemplateSpecArgsDict:
+    """A pod whose container `name` runs a Python script as a client of the server."""
+    container: Container = {
         **restricted_container(name, image, resources(cpu="50m", memory="96Mi", memory_limit="256Mi"), [*uses.mounts]),
         "command": ["python3", "-c", script],
         "env": [*uses.env, *env, *plain_env({"HOME": SCRATCH})],
     }
-
-
-def _template(container: Container, uses: Access, pod_labels: Mapping[str, str]) -> k8s.core.v1.PodTemplateSpecArgsDict:
     return {
         "metadata": {"labels": {**pod_labels, **uses.labels}},
         "spec": {**pod(container, volumes=[*uses.volumes]), "restart_policy": "OnFailure"},

@@ -3,10 +3,13 @@
 from typing import Final
 
 import pulumi
+import pulumi_kubernetes as k8s
 from pulumi import ResourceOptions
 
-from components.kit.client_job import client_cron_job
+from components.kit.client_job import client_template
 from components.kit.connections import Bucket
+from components.kit.labels import labels, selector
+from components.kit.network import allow
 from components.kit.pod import plain_env
 
 DAILY: Final = "17 4 * * *"
@@ -35,15 +38,25 @@ def expire(
     opts: ResourceOptions,
 ) -> None:
     """Deletes older objects each day, as root and in the store's namespace, which no training reaches."""
-    client_cron_job(
-        name,
-        role,
-        store.access,
-        app=app,
+    pod_labels, uses = labels(app, name, role), store.access
+    allow(
+        f"{name}-{role}",
         namespace=namespace,
-        image=image,
-        script=EXPIRE,
-        env=plain_env({"BUCKET": bucket, "DAYS": str(days)}),
-        schedule=DAILY,
+        selector=selector(app, name, role),
+        egress=uses.egress,
+        opts=opts,
+    )
+    env = plain_env({"BUCKET": bucket, "DAYS": str(days)})
+    template = client_template(role, uses, pod_labels, image=image, script=EXPIRE, env=env)
+    k8s.batch.v1.CronJob(
+        f"{name}-{role}",
+        metadata={"name": f"{name}-{role}", "namespace": namespace, "labels": pod_labels},
+        spec={
+            "schedule": DAILY,
+            "concurrency_policy": "Forbid",
+            "successful_jobs_history_limit": 1,
+            "failed_jobs_history_limit": 1,
+            "job_template": {"spec": {"backoff_limit": 2, "template": template}},
+        },
         opts=opts,
     )

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import pulumi
-import pulumi_kubernetes as k8s
-from pulumi import Output, ResourceOptions
+from pulumi import ResourceOptions
 
-from components.kit.custom import object_name
-from components.kit.labels import labels
+from components.kit.account_policy import account_policy
 from contract.starting import ENDED_BECAUSE
 
 APP: Final = "ended-trainings"
@@ -52,51 +50,16 @@ class EndedTrainings(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: EndedTrainingsArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("ml-loop:training:EndedTrainings", name, None, opts)
-        child = ResourceOptions(parent=self)
-        # Cluster-wide names: two stacks on one cluster differ in the namespace.
-        metadata: k8s.meta.v1.ObjectMetaArgsDict = {
-            "name": Output.concat(args.namespace, "-", name),
-            "labels": labels(APP, name),
-        }
-        policy = k8s.admissionregistration.v1.ValidatingAdmissionPolicy(
-            f"{name}-policy",
-            metadata=metadata,
-            spec={
-                "failure_policy": "Fail",
-                "match_constraints": {
-                    "resource_rules": [
-                        {
-                            "api_groups": ["argoproj.io"],
-                            "api_versions": ["*"],
-                            "operations": ["UPDATE"],
-                            "resources": ["workflows"],
-                        }
-                    ],
-                },
-                "match_conditions": [
-                    {
-                        "name": "account-of-the-namespace",
-                        "expression": "request.userInfo.username.startsWith("
-                        "'system:serviceaccount:' + request.namespace + ':')",
-                    }
-                ],
-                "validations": [
-                    {"expression": each, "message": MESSAGE, "reason": "Forbidden"}
-                    for each in (f"({ENDS} && {SAME_STATUS}) || ({TELLS})", SAME_SPEC, SAME_METADATA, ONE_ANNOTATION)
-                ],
-            },
-            opts=child,
+        policy = account_policy(
+            name,
+            APP,
+            args.namespace,
+            operations=("UPDATE",),
+            resource="workflows",
+            validations=[
+                {"expression": each, "message": MESSAGE}
+                for each in (f"({ENDS} && {SAME_STATUS}) || ({TELLS})", SAME_SPEC, SAME_METADATA, ONE_ANNOTATION)
+            ],
+            opts=ResourceOptions(parent=self),
         )
-        k8s.admissionregistration.v1.ValidatingAdmissionPolicyBinding(
-            f"{name}-binding",
-            metadata=metadata,
-            spec={
-                "policy_name": object_name(policy),
-                "validation_actions": ["Deny"],
-                "match_resources": {
-                    "namespace_selector": {"match_labels": {"kubernetes.io/metadata.name": args.namespace}}
-                },
-            },
-            opts=child,
-        )
-        self.register_outputs({"policy": object_name(policy)})
+        self.register_outputs({"policy": policy})

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import pulumi
-import pulumi_kubernetes as k8s
-from pulumi import Output, ResourceOptions
+from pulumi import ResourceOptions
 
-from components.kit.custom import object_name
-from components.kit.labels import labels
+from components.kit.account_policy import account_policy
 
 APP: Final = "step-results"
 _POD: Final = "authentication.kubernetes.io/pod-name"
@@ -47,49 +45,14 @@ class StepResults(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: StepResultsArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("ml-loop:training:StepResults", name, None, opts)
-        child = ResourceOptions(parent=self)
-        # Cluster-wide names: two stacks on one cluster differ in the namespace.
-        metadata: k8s.meta.v1.ObjectMetaArgsDict = {
-            "name": Output.concat(args.namespace, "-", name),
-            "labels": labels(APP, name),
-        }
-        policy = k8s.admissionregistration.v1.ValidatingAdmissionPolicy(
-            f"{name}-policy",
-            metadata=metadata,
-            spec={
-                "failure_policy": "Fail",
-                "match_constraints": {
-                    "resource_rules": [
-                        {
-                            "api_groups": ["argoproj.io"],
-                            "api_versions": ["*"],
-                            "operations": ["CREATE", "UPDATE"],
-                            "resources": ["workflowtaskresults"],
-                        }
-                    ],
-                },
-                "match_conditions": [
-                    {
-                        "name": "account-of-the-namespace",
-                        "expression": "request.userInfo.username.startsWith("
-                        "'system:serviceaccount:' + request.namespace + ':')",
-                    }
-                ],
-                "variables": [{"name": key, "expression": text} for key, text in VARIABLES.items()],
-                "validations": [{"expression": OWN, "message_expression": MESSAGE, "reason": "Forbidden"}],
-            },
-            opts=child,
+        policy = account_policy(
+            name,
+            APP,
+            args.namespace,
+            operations=("CREATE", "UPDATE"),
+            resource="workflowtaskresults",
+            variables=VARIABLES,
+            validations=[{"expression": OWN, "message_expression": MESSAGE}],
+            opts=ResourceOptions(parent=self),
         )
-        k8s.admissionregistration.v1.ValidatingAdmissionPolicyBinding(
-            f"{name}-binding",
-            metadata=metadata,
-            spec={
-                "policy_name": object_name(policy),
-                "validation_actions": ["Deny"],
-                "match_resources": {
-                    "namespace_selector": {"match_labels": {"kubernetes.io/metadata.name": args.namespace}}
-                },
-            },
-            opts=child,
-        )
-        self.register_outputs({"policy": object_name(policy)})
+        self.register_outputs({"policy": policy})

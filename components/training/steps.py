@@ -63,7 +63,7 @@ def _rolling(plan: TrainingPlan) -> int:
 def schedule_spec(template: str, cron: str) -> dict[str, Any]:
     """The spec of the CronWorkflow that starts the template."""
     reference = argo.WorkflowTemplateRef(name=template)
-    arguments = argo.Arguments(parameters=[argo.Parameter(name="trigger", value="schedule")])
+    arguments = argo.Arguments(parameters=[argo.Parameter(name="trigger", value=Trigger.SCHEDULE)])
     # Argo puts its time zone in front of the schedule, where it allows only one.
     timezone, schedule = zoned(cron)
     return argo.CronWorkflowSpec(

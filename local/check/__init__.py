@@ -21,6 +21,7 @@ from local.paths import Paths
 from local.shell import run as run_program
 from local.steps import StepError
 from settings import Model
+from settings.problem import PROJECT
 
 Question = Callable[[RunningStack], Answer]
 
@@ -93,8 +94,8 @@ def look_at(
     return partial(
         RunningStack,
         model=model,
-        settings=Model.model_validate(config[f"{stack.PROJECT}:models"][model]),
-        namespace=config[f"{stack.PROJECT}:namespace"],
+        settings=Model.model_validate(config[f"{PROJECT}:models"][model]),
+        namespace=config[f"{PROJECT}:namespace"],
         tracking_url=outputs["mlflow"]["externalUrl"],
         predict_url=outputs["models"][model]["predict"],
         template=outputs["models"][model]["template"],

@@ -19,7 +19,6 @@ from local.steps import State, StepError
 from settings import Drift
 from starter.plan import DETECTOR, Progress, Station, Trial
 
-FOREIGN = ("MLFLOW_", "ML_LOOP_", "PYTHON", "VIRTUAL_ENV")
 SHOWN = 20
 """How many last lines of the log are shown where a station fails."""
 

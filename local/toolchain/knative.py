@@ -4,14 +4,11 @@ Its module, `local/go/knative`, requires the KServe that is pinned in `gotools`,
 is made with; after a change of that pin, copy the replaces of `local/go/tools/kserve/go.mod` and run `go mod tidy`.
 """
 
-from typing import Any, Final
-
-import yaml
+from typing import Final
 
 from local.lock import building
 from local.paths import REPOSITORY, Paths
-from local.toolchain.gotools import compile_into, module_folder
-from local.toolchain.tools import TOOLS
+from local.toolchain.gotools import compile_into
 
 MODULE: Final = REPOSITORY / "local" / "go" / "knative"
 COMMAND: Final = "knative-pods"
@@ -21,13 +18,6 @@ def build(paths: Paths) -> None:
     """Builds the command into the cache's bin folder; a cut-off build leaves no half-written binary."""
     # The flags of the other Go programs: packages that KServe's manager was built from are not built again.
     compile_into(paths.bin, {".": COMMAND}, ["-tags=", "-ldflags", "-s -w"], MODULE)
-
-
-def kserve_settings(paths: Paths) -> dict[str, str]:
-    """The data of KServe's ConfigMap as upstream ships it."""
-    source = module_folder(TOOLS["kserve"], paths.cache / "go") / "config" / "configmap" / "inferenceservice.yaml"
-    shipped: dict[str, Any] = yaml.safe_load(source.read_text())
-    return shipped["data"]
 
 
 if __name__ == "__main__":

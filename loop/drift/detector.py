@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Protocol
 
 from contract.brokers import drift_group
 from contract.commands import Detect
@@ -30,7 +30,7 @@ from loop.drift.row import CLOCK_SKEW, Layouts, MalformedError, Row, UnknownVers
 from loop.drift.watcher import Watcher
 from loop.drift.window import Bookmark, Windows, first_span
 from loop.runtime import log, watcher
-from loop.runtime.kafka import bookmarked, client_settings
+from loop.runtime.kafka import TopicConsumer, bookmarked, client_settings
 
 _log = logging.getLogger(__name__)
 
@@ -40,13 +40,9 @@ SHOWN: Final = 200
 """Characters of a malformed message that the log shows."""
 
 
-class Consumer(Protocol):
+class Consumer(TopicConsumer, Protocol):
     """The part of confluent_kafka.Consumer that the detector uses."""
 
-    def consume(self, num_messages: int, timeout: float) -> list[Any]: ...
-    def committed(self, partitions: list[Any], timeout: float) -> list[Any]: ...
-    def commit(self, *, offsets: list[Any], asynchronous: Literal[False]) -> Any: ...
-    def assign(self, partitions: list[Any]) -> None: ...
     def get_watermark_offsets(self, partition: Any, timeout: float) -> tuple[int, int]: ...
 
 

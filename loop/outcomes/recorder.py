@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final
 
 from contract import metrics
 from contract.brokers import record_group
@@ -22,7 +22,7 @@ from contract.names import Env
 from contract.outcome_commands import Record
 from loop.outcomes.archive import TOPICS, files, row
 from loop.runtime import log, objects, watcher
-from loop.runtime.kafka import bookmarked, client_settings
+from loop.runtime.kafka import TopicConsumer, bookmarked, client_settings
 from loop.runtime.metrics import counter
 from loop.runtime.objects import ObjectFolder, ObjectStoreError
 
@@ -36,15 +36,6 @@ STRETCH: Final = 10_000
 STUCK_SECONDS: Final = 300.0
 PAUSE: Final = 5.0
 """Seconds until a store that refused is asked again."""
-
-
-class TopicConsumer(Protocol):
-    """The part of confluent_kafka.Consumer that is used."""
-
-    def consume(self, num_messages: int, timeout: float) -> list[Any]: ...
-    def committed(self, partitions: list[Any], timeout: float) -> list[Any]: ...
-    def commit(self, *, offsets: list[Any], asynchronous: Literal[False]) -> Any: ...
-    def assign(self, partitions: list[Any]) -> None: ...
 
 
 @dataclass

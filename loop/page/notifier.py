@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Final
 
 import httpx
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -24,6 +23,7 @@ from starlette.routing import Route
 from contract.commands import Notify
 from contract.page import PageContent
 from loop.page.journal import JournalError, KubernetesJournal
+from loop.page.listening import listener
 from loop.page.notices import notices
 from loop.page.screen import screen
 from loop.page.server import reader
@@ -123,18 +123,8 @@ def notifier(given: Notify) -> Notifier:
 async def _run(given: Notify) -> None:
     """Runs until SIGTERM, or until one of the two ends by itself."""
     told = notifier(given)
-    config = uvicorn.Config(
-        told.app(),
-        host="0.0.0.0",  # noqa: S104  in a pod
-        port=given.port,
-        http="h11",
-        ws="none",
-        lifespan="off",
-        access_log=False,
-        log_level="warning",
-    )
     watching = asyncio.create_task(told.watch())
-    serving = asyncio.create_task(uvicorn.Server(config).serve())
+    serving = asyncio.create_task(listener(told.app(), given.port).serve())
     await asyncio.wait((watching, serving), return_when=asyncio.FIRST_COMPLETED)
     for task in (watching, serving):
         task.cancel()

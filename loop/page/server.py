@@ -24,6 +24,7 @@ from contract.commands import Page
 from contract.page import PAGE_PATH, PageContent, PageModel
 from loop.page import charts, overview, screen, words
 from loop.page.links import Links
+from loop.page.listening import listener
 from loop.page.sources import Sources, clients
 from loop.runtime import command
 
@@ -182,25 +183,11 @@ def reader(file: Path) -> Callable[[], PageContent]:
     return read
 
 
-def _serve(given: Page, run: Callable[..., None]) -> None:
+def _serve(given: Page) -> None:
     site = Site(reader(Path(given.content)), clients(), scripts(Path(given.scripts)))
-    run(
-        site.app(),
-        host="0.0.0.0",  # noqa: S104  in a pod
-        port=given.port,
-        loop="asyncio",
-        http="h11",
-        ws="none",
-        lifespan="off",
-        access_log=False,
-        server_header=False,
-        log_level="warning",
-        timeout_graceful_shutdown=5,
-    )
+    listener(site.app(), given.port).run()
 
 
 def main() -> int:
     given = Page.parse(sys.argv[1:])
-    import uvicorn  # noqa: PLC0415  # --help need not wait for it
-
-    return command.run(lambda: _serve(given, uvicorn.run), ValueError)
+    return command.run(lambda: _serve(given), ValueError)

@@ -1,7 +1,7 @@
 """How every pod of the loop reaches Kafka: librdkafka settings from the environment."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal, Protocol
 
 from contract.names import Env
 
@@ -14,6 +14,15 @@ _NAMED: Final = (
     "ssl.certificate.location",
     "ssl.key.location",
 )
+
+
+class TopicConsumer(Protocol):
+    """The part of confluent_kafka.Consumer that reads by bookmarks of its own."""
+
+    def consume(self, num_messages: int, timeout: float) -> list[Any]: ...
+    def committed(self, partitions: list[Any], timeout: float) -> list[Any]: ...
+    def commit(self, *, offsets: list[Any], asynchronous: Literal[False]) -> Any: ...
+    def assign(self, partitions: list[Any]) -> None: ...
 
 
 def client_settings(environment: Mapping[str, str]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from contract.names import PRODUCTION_TAG, PROMOTION_TAG, Alias
 from local import stack, up
 from local.paths import Paths
 from local.shell import run
+from restore.engine import reason
 from tests.chaos.history import OK, Happening, History
 from tests.chaos.outside import Outside
 from tests.chaos.plan import MODEL
@@ -43,7 +44,7 @@ def promote(outside: Outside, history: History) -> None:
             _up(selected)
             answer = OK
         except automation.CommandError as error:
-            answer = stack.reason(str(error))[:500]
+            answer = reason(str(error))[:500]
         except (OSError, KeyError) as error:
             answer = f"MLflow does not say what is staged: {error}"
     history.add(Happening.PROMOTE, version, began, answer=answer, tries=tries)

@@ -19,6 +19,7 @@ from local.paths import Paths
 from local.shell import run
 from local.steps import StepError
 from tests.chaos import in_loop
+from settings.problem import PROJECT
 from tests.chaos.checker import ENDED, EndState, RecordedRow, TrainingRun
 from tests.chaos.plan import MODEL, PODS
 
@@ -63,8 +64,8 @@ class Outside:
     def environment(self) -> Mapping[str, str]:
         """Of a process on this machine that reaches Kafka and the store."""
         config = stack.applied(stack.BUILT_IN, self.paths)
-        address = config[f"{stack.PROJECT}:cluster"]["nodeAddress"]
-        port = config[f"{stack.PROJECT}:kafka"]["nodePort"]
+        address = config[f"{PROJECT}:cluster"]["nodeAddress"]
+        port = config[f"{PROJECT}:kafka"]["nodePort"]
         keys = self._object("secret", "artifacts-s3-root")["data"]
         service = self._object("service", "s3")["spec"]
         return os.environ | {

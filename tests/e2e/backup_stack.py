@@ -26,6 +26,7 @@ from local.paths import REPOSITORY, Paths
 from local.plan import Plan
 from local.shell import run
 from local.steps import Runner, Step
+from settings.problem import PROJECT
 from tests.e2e.empty_stack import Apart
 from tests.e2e.foreign_store import ForeignStore
 
@@ -68,7 +69,7 @@ class BackupStack:
         rendered = yaml.safe_load(file.read_text())
         config = {key: value for key, value in rendered["config"].items() if key.partition(":")[2] not in LEFT_OUT}
         settings = SETTINGS | {"artifacts": self.store.settings}
-        rendered["config"] = config | {f"{stack.PROJECT}:{key}": value for key, value in settings.items()}
+        rendered["config"] = config | {f"{PROJECT}:{key}": value for key, value in settings.items()}
         file.rename(file.with_name(f"Pulumi.{NAME}.yaml")).write_text(yaml.safe_dump(rendered))
         selected = stack.select(NAME, self.paths)
         stack.make_secrets(NAME, self.paths)

@@ -13,6 +13,7 @@ from pulumi import automation
 import versions
 from local import stack
 from local.paths import REPOSITORY, Paths
+from settings.problem import PROJECT
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,11 @@ def preview(name: str, folder: Path, cluster: Path, *, pack: bool, changes: Mapp
     file = stack.render(name, paths, images)
     rendered = yaml.safe_load(file.read_text(encoding="utf-8"))
     config = rendered["config"]
-    config |= {f"{stack.PROJECT}:{key}": value for key, value in (changes or {}).items()}
+    config |= {f"{PROJECT}:{key}": value for key, value in (changes or {}).items()}
     # The provider asks the API server, where a stack that runs may have taken names and ports.
-    config[f"{stack.PROJECT}:namespace"] = "empty-loop"
+    config[f"{PROJECT}:namespace"] = "empty-loop"
     for key in ("tracking", "kafka"):
-        section = config.get(f"{stack.PROJECT}:{key}", {})
+        section = config.get(f"{PROJECT}:{key}", {})
         section.pop("nodePort", None)
         if key == "tracking" or section.get("kind") == "bundled":
             section["namespace"] = f"empty-{key}"

@@ -30,13 +30,13 @@ from components.serving.model_storage import ModelStorage, ModelStorageArgs
 from components.tracking.mlflow import APP, PORT
 from contract.commands import Rollout
 from contract.names import PREDICTIONS_TOPIC, VERSION_ANNOTATION, VERSION_HEADER, Alias
-from local import stack
 from local.images.oci import Archive
 from local.images.table import IMAGES
 from local.operators.gateway import CLASS, NAMESPACE
 from local.paths import REPOSITORY, Paths
 from local.shell import run
 from local.toolchain import pulumi as toolchain
+from restore.engine import reason
 from settings import KServeMode, Model, Settings, Signing
 from tests.e2e import webhook
 from tests.e2e.closed_loop import PUBLISH
@@ -161,7 +161,7 @@ class PromotionStack:
         try:
             self.up(production)
         except automation.CommandError as error:
-            return stack.reason(str(error))
+            return reason(str(error))
         raise AssertionError(f"version {production} went into production")
 
     def kubectl(self, *arguments: str) -> str:

@@ -8,8 +8,8 @@ from pulumi import automation
 
 import restore.cli
 from components.tracking.mlflow import ARTIFACTS_FOLDER
-from local import stack
 from local.paths import Paths
+from restore.engine import reason
 from tests.e2e.backup_stack import LOOP, NAME, NAMESPACE, BackupStack, moment, provide_plugin
 from tests.e2e.foreign_store import foreign_store
 from tests.e2e.station import Station, Timed, until
@@ -82,7 +82,7 @@ def test_the_registry_comes_back_as_it_was_at_a_moment_by_base_backup_and_log(
     made.ask_for_restore("mlflow-db", before_the_mistake)
     with pytest.raises(automation.CommandError) as refused:
         made.up()
-    assert f"make restore STACK={NAME}" in stack.reason(str(refused.value))
+    assert f"make restore STACK={NAME}" in reason(str(refused.value))
     assert made.read("cluster", "mlflow-db")["spec"]["plugins"][0]["parameters"]["serverName"] == "mlflow-db"
 
     with timed("restored"):

@@ -116,31 +116,6 @@ def test_secret_outputs_are_left_out() -> None:
     }
 
 
-def test_of_a_failed_update_only_the_engine_s_own_errors_are_told_once_each() -> None:
-    text = """
- code: 255
- stdout: Updating (local):
-    error: ml-loop:tracking.replicas: 0 is not allowed
- +  pulumi:pulumi:Stack ml-loop-local creating
-    [mandatory]  restricted-pods  (ml-loop v0.1.0)
-    error: ml-loop:tracking.replicas: 0 is not allowed
-"""
-    told = "ml-loop:tracking.replicas: 0 is not allowed\n[mandatory]  restricted-pods  (ml-loop v0.1.0)"
-    assert stack.reason(text) == told
-
-
-def test_a_failure_without_error_lines_is_told_as_it_is() -> None:
-    assert stack.reason("the passphrase is wrong") == "the passphrase is wrong"
-
-
-def test_why_a_resource_is_not_ready_is_part_of_the_reason() -> None:
-    text = (
-        "    error: 1 error occurred:\n    \t* Job loop/promote-v3 is not ready: it failed: version 3 was taken back\n"
-    )
-    told = "1 error occurred:\nJob loop/promote-v3 is not ready: it failed: version 3 was taken back"
-    assert stack.reason(text) == told
-
-
 def locked(paths: Paths, pid: int) -> Path:
     lock = paths.stack / ".pulumi" / "locks" / "organization" / "ml-loop" / "local" / f"{pid}.json"
     lock.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,8 @@
 """What the small API servers of these tests share: JSON in, JSON out, and nothing on stderr."""
 
 import json
-from http.server import BaseHTTPRequestHandler
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 
 
@@ -23,3 +24,16 @@ class JsonHandler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def log_message(self, format: str, *args: object) -> None: ...  # noqa: A002
+
+
+class JsonServer:
+    """Answers by the handler, at a port of its own, until it is closed."""
+
+    def __init__(self, handler: type[JsonHandler]) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import yaml
 
 import versions
 from components.platform.knative import Knative
@@ -21,6 +22,7 @@ from components.serving.serving import Serving
 from components.serving.traffic_split import TrafficSplit, TrafficSplitArgs
 from local.paths import Paths
 from local.toolchain import knative
+from local.toolchain.gotools import module_folder
 from local.toolchain.tools import TOOLS
 from policy.pod_security import PINNED_VERSION, violations
 from settings import KServeMode
@@ -57,13 +59,20 @@ def features() -> dict[str, str]:
     return serving["spec"]["config"]["features"]
 
 
+def kserve_settings(paths: Paths) -> dict[str, str]:
+    """The data of KServe's ConfigMap as upstream ships it."""
+    source = module_folder(TOOLS["kserve"], paths.cache / "go") / "config" / "configmap" / "inferenceservice.yaml"
+    shipped: dict[str, Any] = yaml.safe_load(source.read_text())
+    return shipped["data"]
+
+
 @pytest.fixture(scope="module")
 def judge() -> Judge:
     paths = Paths.default()
     binary = paths.bin / knative.COMMAND
     if not binary.exists():
         pytest.skip(f"{binary} is not there: nothing of Knative mode is judged by Knative; run make {knative.COMMAND}")
-    settings = knative.kserve_settings(paths)
+    settings = kserve_settings(paths)
 
     def judge(made: list[Object], allowed: Mapping[str, str]) -> dict[str, Object]:
         given = json.dumps({"kserve": settings, "features": allowed, "objects": made})

@@ -10,7 +10,11 @@ from mlflow.server.graphql.graphql_schema_extensions import schema
 from starlette.routing import Mount
 
 from identity import operations
-from identity.operations import CLOSED_AREAS, READING, Right, operation, right, short
+from identity.operations import READING, Right, operation, right, short
+
+CLOSED_AREAS = ("assistant", "gateway", "gateway-proxy", "jobs", "mcp-servers", "webhooks")
+"""Language models, agents and calls to other services: the loop uses none, and they would act with the server's rights.
+"""
 
 
 def flask_operations() -> set[str]:

@@ -9,15 +9,20 @@ from loop.promotion.promote import PromotionError
 from loop.runtime.registry import Registry
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("step", range(1, 9))
-def test_a_promotion_that_dies_at_any_change_is_finished_by_the_next(loop: Loop, step: int, after: bool) -> None:
-    loop.promote(2)
+def dies_promoting_3(loop: Loop, step: int, *, after: bool) -> None:
+    """The pod dies at that change; the next one finds what is in the registry and on the cluster."""
     dying_at(loop, step, after=after)
     with pytest.raises(Died):
         loop.promote(3)
     loop.registry = Registry()
     loop.service = FakeService(loop.service.served)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("step", range(1, 9))
+def test_a_promotion_that_dies_at_any_change_is_finished_by_the_next(loop: Loop, step: int, after: bool) -> None:
+    loop.promote(2)
+    dies_promoting_3(loop, step, after=after)
     loop.promote(3)
     assert loop.state == ("3", "2", "3")
     assert loop.left == "3"
@@ -45,11 +50,7 @@ def test_a_way_back_that_dies_at_any_change_is_finished_by_the_next(loop: Loop, 
 def test_a_promotion_that_died_and_is_no_longer_wanted_is_undone_by_the_next(loop: Loop, step: int) -> None:
     loop.promote(1)
     loop.promote(2)
-    dying_at(loop, step, after=True)
-    with pytest.raises(Died):
-        loop.promote(3)
-    loop.registry = Registry()
-    loop.service = FakeService(loop.service.served)
+    dies_promoting_3(loop, step, after=True)
     loop.promote(2)
     assert loop.state == ("2", "1", "2")
     assert loop.left == "2"

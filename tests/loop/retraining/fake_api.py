@@ -4,10 +4,9 @@ import re
 import threading
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from http.server import ThreadingHTTPServer
 from typing import Any
 
-from json_handler import JsonHandler
+from json_handler import JsonHandler, JsonServer
 from kubernetes import client
 from kubernetes.client.api_client import ApiClient
 from kubernetes.client.configuration import Configuration
@@ -21,7 +20,7 @@ HOURS = timedelta(hours=1)
 MICRO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
-class LeaseServer:
+class LeaseServer(JsonServer):
     """Serves the Leases of any namespace until closed."""
 
     def __init__(self) -> None:
@@ -49,9 +48,7 @@ class LeaseServer:
             def date_time_string(self, timestamp: float | None = None) -> str:
                 return outer.date or super().date_time_string(timestamp)
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        super().__init__(Handler)
 
     def store(self, lease: dict[str, Any], *, create: bool) -> tuple[int, dict[str, Any]]:
         name = lease["metadata"]["name"]
@@ -71,10 +68,6 @@ class LeaseServer:
             lease["metadata"]["resourceVersion"] = str(self._version)
             self.leases[name] = lease
         return (201 if create else 200), lease
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 def store(server: LeaseServer) -> KubernetesStore:

@@ -3,15 +3,13 @@
 import base64
 import ssl
 import sys
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from json_handler import JsonHandler
+from json_handler import JsonHandler, JsonServer
 from kubernetes import config
 from kubernetes.client.configuration import Configuration
 
@@ -64,7 +62,7 @@ def test_the_password_is_long_new_each_time_and_no_number_to_nats() -> None:
     assert all(len(password) == 65 and password[0].isalpha() for password in passwords)
 
 
-class SecretServer:
+class SecretServer(JsonServer):
     """An API server with one Secret. `race` fills it after it was read."""
 
     def __init__(self) -> None:
@@ -85,13 +83,7 @@ class SecretServer:
                 outer.secret = {"metadata": {"name": "bus", "resourceVersion": "2"}, "data": patch["data"]}
                 return self.answer(200, outer.secret)
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(Handler)
 
 
 @pytest.fixture

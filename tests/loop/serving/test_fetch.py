@@ -3,6 +3,8 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -111,16 +113,22 @@ def test_an_unknown_version_is_named(registry: MlflowServer, tmp_path: Path) -> 
     assert refusal("mlflow://books/99", tmp_path) == "model 'books' has no version 99"
 
 
+@contextmanager
+def asked_at(address: str, registry: MlflowServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    mlflow.set_tracking_uri(address)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(registry.url)
+
+
 def test_a_forbidden_registry_ends_the_fetch_at_once(
     registry: MlflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     elsewhere = f"http://localhost:{registry.port}"  # a host name this server does not allow: 403
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", elsewhere)
-    mlflow.set_tracking_uri(elsewhere)
-    try:
+    with asked_at(elsewhere, registry, monkeypatch):
         message = refusal("mlflow://books@production", tmp_path, patience=60)
-    finally:
-        mlflow.set_tracking_uri(registry.url)
     assert message == (
         f"MLflow at {elsewhere} forbids reading mlflow://books@production: "
         "Invalid Host header - possible DNS rebinding attack detected"
@@ -131,12 +139,8 @@ def test_an_unreachable_registry_is_waited_for_and_then_named(
     registry: MlflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     nowhere = f"http://127.0.0.1:{free_port()}"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", nowhere)
-    mlflow.set_tracking_uri(nowhere)
-    try:
+    with asked_at(nowhere, registry, monkeypatch):
         message = refusal("mlflow://books@production", tmp_path, patience=1)
-    finally:
-        mlflow.set_tracking_uri(registry.url)
     assert message.startswith(f"gave up after 1 s: MLflow at {nowhere} does not answer: ")
     assert f"waiting for the registry: MLflow at {nowhere} does not answer" in capfd.readouterr().out
 
@@ -144,16 +148,13 @@ def test_an_unreachable_registry_is_waited_for_and_then_named(
 def test_a_registry_that_comes_back_is_waited_for(
     registry: MlflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with Entrance(registry.port) as entrance:
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", entrance.url)
-        mlflow.set_tracking_uri(entrance.url)
+    with Entrance(registry.port) as entrance, asked_at(entrance.url, registry, monkeypatch):
         opening = threading.Timer(1, entrance.open)
         opening.start()
         try:
             assert fetch("mlflow://books@production", tmp_path, patience=60).version == "1"
         finally:
             opening.join()
-            mlflow.set_tracking_uri(registry.url)
     assert "waiting for the registry: " in capfd.readouterr().out
 
 

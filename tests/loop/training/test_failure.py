@@ -1,16 +1,14 @@
 """Where it is recorded why a workflow failed, and that Argo's status is read as text."""
 
 from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
 from bench import Bench
-from json_handler import JsonHandler
+from json_handler import JsonHandler, JsonServer
 
 from contract.names import RunTag
 from loop.runtime import pod
@@ -20,7 +18,7 @@ BOMB: Final = '{{=sprig.repeat(2000000000, "A")}}'
 """What a user's code may leave as its last line."""
 
 
-class Workflows:
+class Workflows(JsonServer):
     """An API server that shows one workflow by its name, or refuses."""
 
     def __init__(self, name: str) -> None:
@@ -34,13 +32,7 @@ class Workflows:
                 asked = query.get("fieldSelector") == [f"metadata.name={outer.name}"]
                 self.answer(*((200, {"items": [outer.known]}) if outer.known and asked else (403, {})))
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(Handler)
 
 
 @pytest.fixture

@@ -2,13 +2,11 @@
 
 import json
 from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
-from threading import Thread
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from json_handler import JsonHandler
+from json_handler import JsonHandler, JsonServer
 from kubernetes.client.api_client import ApiClient
 from kubernetes.client.configuration import Configuration
 
@@ -30,7 +28,7 @@ def training(name: str, message: str = MISSING, **more: Any) -> dict[str, Any]:
     }
 
 
-class ApiServer:
+class ApiServer(JsonServer):
     """Shows Workflows, and keeps what it is told to change of them."""
 
     def __init__(self) -> None:
@@ -63,13 +61,7 @@ class ApiServer:
                 outer.changes.append((name, self.headers["Content-Type"], body))
                 self.answer(200, {})
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(Handler)
 
 
 class Clock:

@@ -1,4 +1,4 @@
-"""What a change does to the stack's objects, as Markdown: `python -m policy.objects_diff BASE.json HEAD.json`.
+"""What a change does to the stack's objects, as Markdown: `objects_diff.py BASE.json HEAD.json`.
 
 The files are what `pulumi preview --json` prints on an empty stack for two checkouts, so every object is there with all
 its inputs and no cluster is asked. Secrets are masked by Pulumi.
