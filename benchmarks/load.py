@@ -1,6 +1,4 @@
-"""Clients that each keep one HTTP connection and repeat one request: they do little work, so that the server is
-measured.
-"""
+"""Clients that each keep one HTTP connection and repeat one request: little work, so that the server is measured."""
 
 import asyncio
 import re

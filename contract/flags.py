@@ -29,9 +29,7 @@ class Flag:
     unless_default: bool = False
     """Whether the option is left out while its value is the default."""
     bare: bool = False
-    """Whether it is given by its position instead of a name: as one word, or, for several values, as all words behind
-    `--`.
-    """
+    """Whether it is given by its position instead of a name: as one word, or several values as all behind `--`."""
 
 
 def spelled(field: str, hyphen: str = "-") -> str:

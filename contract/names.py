@@ -175,9 +175,7 @@ PRODUCTION_TAG: Final = "ml-loop.production"
 """Tag of a registered model: the version that the last promotion left in production."""
 
 PROMOTION_TAGS: Final = frozenset({PROMOTION_TAG, PRODUCTION_TAG, Tag.PROMOTED})
-"""The tags of a model and of a version in which a promotion keeps its state: forging them would decide what goes to
-production.
-"""
+"""The tags of a model and of a version that keep a promotion's state: forging them would decide about production."""
 
 REFERENCE_ARTIFACT: Final = "reference/window.csv"
 """Artifact of a training run: the rows drift is measured against, as CSV. Header = the inputs' names, in order."""

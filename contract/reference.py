@@ -64,9 +64,7 @@ def page() -> str:
 
 
 def contract(current: str) -> str:
-    """The training contract with its table of variables written anew. Raises ValueError where the table's place is
-    missing.
-    """
+    """The training contract with its table of variables written anew. Raises ValueError without the table's place."""
     before, begun, rest = current.partition(BEGIN)
     _, ended, after = rest.partition(END)
     if not begun or not ended:

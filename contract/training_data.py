@@ -1,6 +1,4 @@
-"""The rows of one training, as one step sets them down and the next ones read them:
-`trainings/<workflow>/manifest.json`.
-"""
+"""The rows of one training, as one step sets them down and others read them: `trainings/<workflow>/manifest.json`."""
 
 import json
 from collections.abc import Mapping

@@ -70,9 +70,7 @@ class Held:
         self._bodies, self._messages, self.size = bodies, list[Message](), 0
 
     async def read(self, receive: Receive, announced: int) -> None:
-        """Reads it to its end. Raises `BodyError` where it is too large, too slow, or too much together with the
-        others.
-        """
+        """Reads it to its end. Raises `BodyError` where it is too large, too slow, or too much beside the others."""
         self._check(announced)
         try:
             with anyio.fail_after(SECONDS):

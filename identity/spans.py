@@ -14,8 +14,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
 from identity.bodies import TooLargeError, check_pieces
 
 SPANS: Final = 20_000
-"""The most spans of one request, and of what holds them: an empty one takes two bytes, and MLflow makes an object of
-each.
+"""The most spans of one request, and of what holds them: an empty one takes two bytes, and becomes an object in MLflow.
 """
 
 

@@ -54,9 +54,7 @@ class Experiment:
         return f"{_canonical(path)}/".startswith(f"{self.place}/")
 
     def source(self, path: str) -> str:
-        """The filter that finds versions which came from the owner of a file; files are in `<run>/` or
-        `models/<model>/`.
-        """
+        """The filter for versions that came from the owner of a file; files are in `<run>/` or `models/<model>/`."""
         model, run = self.owner(path)
         return f"source_path = 'models:/{model}'" if model else f"run_id = '{run}'"
 

@@ -19,9 +19,7 @@ BUCKET: Final = "ml-loop-record"
 
 
 def variables(paths: Paths, model: str) -> dict[str, str]:
-    """The variables by which MLflow, Kafka, the cluster and the model's record are found; the record with the store's
-    root key.
-    """
+    """The variables by which MLflow, Kafka, the cluster and the model's record are found; as the store's root."""
     config = stack.applied(stack.BUILT_IN, paths)
     address = config[f"{PROJECT}:cluster"]["nodeAddress"]
     held = _object(paths, "secret", "artifacts-s3-root")["data"]
@@ -43,9 +41,7 @@ def _object(paths: Paths, kind: str, name: str) -> Any:
 
 
 def erase(paths: Paths, model: str, user_id: str) -> int:
-    """The exit code of `python3 -m loop erase`. Raises StepError for a model without outcomes, and where no user is
-    named.
-    """
+    """The exit code of `python3 -m loop erase`. Raises StepError for a model without outcomes, and without a user."""
     models = stack.applied(stack.BUILT_IN, paths)[f"{PROJECT}:models"] if _is_up(paths) else {}
     known = [name for name, settings in models.items() if "outcomes" in settings]
     if model not in known:

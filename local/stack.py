@@ -113,9 +113,7 @@ def heal(selected: automation.Stack, paths: Paths) -> None:
 
 
 def make_secrets(stack: str, paths: Paths) -> None:
-    """Makes the secrets that only have to be random, on first use. They are passed by standard input, never as
-    arguments.
-    """
+    """Makes the secrets that only have to be random, on first use. They go by standard input, never as arguments."""
     config = applied(stack, paths)
     environment = os.environ | pulumi.environment(paths, sys.executable)
     for key in SECRETS:

@@ -1,6 +1,4 @@
-"""Which stacks are production: their data is protected from deletion, and rules apply from which other stacks are
-spared.
-"""
+"""Which stacks are production: their data is protected from deletion, and rules apply that spare other stacks."""
 
 from typing import Final
 

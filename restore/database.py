@@ -117,9 +117,7 @@ class LiveDatabase:
         self._until(self.whole, "the new database Ready, with ContinuousArchiving")
 
     def start(self) -> None:
-        """Starts the servers again, with the new database's password, and resumes the schedules that a restore has
-        suspended.
-        """
+        """Starts the servers, with the new database's password, and resumes the schedules that a restore suspended."""
         if self.wanted.replicas is None:
             self._kubectl("delete", "pods", "-l", SERVERS)
         else:

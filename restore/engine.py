@@ -39,9 +39,7 @@ class PulumiStack:
         return next((each["urn"] for each in self._resources()), None)
 
     def preview(self) -> list[str]:
-        """Everything that a replacement of the database would replace or delete. Raises RestoreError if anything else
-        would be.
-        """
+        """What a replacement of the database would replace or delete. Raises RestoreError for anything else."""
         gone: dict[str, str] = {}
 
         def note(event: automation.EngineEvent) -> None:

@@ -91,9 +91,7 @@ def asking(model: str, settings: DriftSettings, comparison: Comparison, referenc
 
 
 def shifted(rows: list[Row], kinds: list[Kind]) -> list[Row]:
-    """Shifts numbers by their standard deviation, or by one where all are equal; every second value of another type is
-    dropped.
-    """
+    """Shifts numbers by their standard deviation, or by one where all are equal; drops every second other value."""
     values = np.array([row.features for row in rows], dtype=float)
     deviations = np.nan_to_num(np.nanstd(values, axis=0))
     numbers = np.array([kind in {Kind.NUMBER, Kind.SINGLE} for kind in kinds])

@@ -31,7 +31,12 @@ def account_policy(
         "labels": labels(app, name),
     }
     own = "request.userInfo.username.startsWith('system:serviceaccount:' + request.namespace + ':')"
-    rule = {"api_groups": ["argoproj.io"], "api_versions": ["*"], "operations": [*operations], "resources": [resource]}
+    rule: k8s.admissionregistration.v1.NamedRuleWithOperationsArgsDict = {
+        "api_groups": ["argoproj.io"],
+        "api_versions": ["*"],
+        "operations": [*operations],
+        "resources": [resource],
+    }
     spec: k8s.admissionregistration.v1.ValidatingAdmissionPolicySpecArgsDict = {
         "failure_policy": "Fail",
         "match_constraints": {"resource_rules": [rule]},

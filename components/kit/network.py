@@ -15,9 +15,7 @@ Peer = k8s.networking.v1.NetworkPolicyPeerArgsDict
 Peers = tuple[Peer, ...] | None
 
 ANYWHERE: Final = None
-"""Every address, in the cluster and outside. A block 0.0.0.0/0 would not do: Cilium does not apply it to pods and
-nodes.
-"""
+"""Every address, in the cluster and outside. A block 0.0.0.0/0 would not do: Cilium leaves pods and nodes out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,9 +58,7 @@ class ClusterAddresses:
 
 _UNKNOWN: Final = ClusterAddresses()
 CLUSTER_ADDRESSES: Final = ContextVar("cluster_addresses", default=_UNKNOWN)
-"""The addresses of the running program's cluster: set before anything is made, like its provider. Every component needs
-them.
-"""
+"""The addresses of the running program's cluster: set before anything is made, for every component."""
 
 API_SERVER: Final = Allowance(ports=(443, 6443), peers=ANYWHERE)
 """Kubernetes' API. Policies see the address behind the Service, a node's or a provider's. No selector can name it, so

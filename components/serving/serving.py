@@ -219,9 +219,7 @@ def _rolling() -> dict[str, Any]:
 
 
 def _proxies(args: ServingArgs) -> list[Allowance]:
-    """Where requests from outside come from: the gateway's proxies, or Knative's, which call its proxy beside each
-    server.
-    """
+    """Where requests from outside come from: the gateway's proxies, or Knative's, by its proxy beside each server."""
     if args.mode is KServeMode.KNATIVE:
         return [Allowance(ports=QUEUE_PROXY, peers=(namespaced(KNATIVE_NAMESPACE),))]
     return [Allowance(ports=(SERVER_PORT,), peers=args.gateway.peers)] if args.gateway else []

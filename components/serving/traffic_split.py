@@ -27,9 +27,7 @@ class TrafficSplitArgs:
     """None: in Knative mode the address is the graph's, inside the cluster; in Standard mode there is none."""
     serving: Serving
     canary_percent: int
-    """Share of the requests that staging answers beside production; it answers all of them while nothing is in
-    production.
-    """
+    """Share of the requests that staging answers beside production; all of them while nothing is in production."""
 
 
 class TrafficSplit(pulumi.ComponentResource):

@@ -104,9 +104,7 @@ class ArtifactStore(pulumi.ComponentResource):
         self.register_outputs({"bucket": first.name, "endpoint": first.endpoint})
 
     def bucket(self, account: str) -> Bucket:
-        """The bucket as the pods of this account use it. At your own service all accounts use the one key that you
-        gave.
-        """
+        """The bucket as the pods of this account use it. At your own service all use the one key that you gave."""
         return self._buckets[account]
 
 

@@ -12,9 +12,7 @@ from settings import BundledKafka, ExternalKafka, ImageName, Settings
 
 
 def brokers(stack: Settings, namespace: Input[str], opts: ResourceOptions) -> KafkaConnection | None:
-    """Kafka for the pods of `namespace`: a broker in a namespace of its own, or yours, asked by a Job; None without
-    Kafka.
-    """
+    """Kafka for the pods of `namespace`: a broker in its own namespace, or yours, checked by a Job; None without."""
     match stack.kafka:
         case None:
             return None

@@ -74,9 +74,7 @@ class KafkaArgs:
     node_port: int | None = None
     """Port on every node, without TLS, where one is wanted."""
     node_address: str | None = None
-    """Address of a node, where the port is reached from outside: which clients outside are told. Required with
-    `node_port`.
-    """
+    """Address of a node, where clients from outside reach the port, which are told it. Required with `node_port`."""
 
     @property
     def external_servers(self) -> str | None:

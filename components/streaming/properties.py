@@ -1,6 +1,4 @@
-"""What the bundled broker is told: one node that is broker and controller, and talks to itself on the loopback
-interface.
-"""
+"""What the bundled broker is told: one node that is broker and controller, and talks to itself by loopback."""
 
 from typing import Final
 

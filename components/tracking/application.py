@@ -39,9 +39,7 @@ URIS: Final = ("MLFLOW_BACKEND_STORE_URI", "ARTIFACTS_DESTINATION")
 DATABASE_LOGIN: Final = ("PGUSER", "PGPASSWORD")
 BUCKET_KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 TOKEN: Final[Mapping[str, Any]] = {"name": VOLUME, "projected": {"sources": [*SOURCES]}}
-"""The token for the API server, which reviews callers' tokens. The account hands out none, and the chart cannot ask for
-one.
-"""
+"""The token for the API server, to review callers' tokens. The account hands out none; the chart cannot ask for one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,9 +180,7 @@ def _plain(env: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _options(command: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The server's options that have a value and that the chart does not set, such as `--app-name`; the chart adds
-    hyphens.
-    """
+    """The server's options that have a value and that the chart does not set, as `--app-name`; it adds hyphens."""
     for option, value in pairwise(command):
         name = option.removeprefix("--")
         if option.startswith("--") and not value.startswith("--") and name not in SET_BY_CHART:

@@ -41,9 +41,7 @@ Guards = Mapping[str, Mapping[str, Sequence[str]]]
 
 
 def guards(models: Sequence[str], namespace: str, healing: Sequence[str] = ()) -> Guards:
-    """All models of a stack are guarded, each by accounts of its own. `healing` are the models whose `production` is
-    put back.
-    """
+    """All models of a stack are guarded, each by its own accounts. `healing`: those whose `production` is put back."""
 
     def accounts(model: str, suffixes: Sequence[str]) -> list[str]:
         return [f"system:serviceaccount:{namespace}:{model}-{suffix}" for suffix in suffixes]
@@ -59,9 +57,7 @@ def guards(models: Sequence[str], namespace: str, healing: Sequence[str] = ()) -
 
 
 def volumes(name: str, namespace: pulumi.Input[str], app: str, content: Guards, opts: ResourceOptions) -> list[Volume]:
-    """The volumes of `MOUNTS`. Another policy is another volume, and so another pod: the plugin reads it when it
-    starts.
-    """
+    """The volumes of `MOUNTS`. Another policy is another volume, and so another pod: the plugin reads it at start."""
     metadata: k8s.meta.v1.ObjectMetaArgsDict = {"namespace": namespace, "labels": labels(app, name)}
     files = {FILE: json.dumps({"models": content}, sort_keys=True)}
     made = config_map(f"{name}-identity", f"{name}-identity", metadata, files, opts)

@@ -28,9 +28,7 @@ CLIENT_SECRET: Final = "client-secret"  # noqa: S105  a name, not a secret
 COOKIE_SECRET: Final = "cookie-secret"  # noqa: S105  a name, not a secret
 SECRETS: Final[Mount] = {"name": "secrets", "mount_path": "/etc/oauth2-proxy", "read_only": True}
 NO_TOKENS: Final = {"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": ["Authorization"]}}
-"""A route's filter: the proxy hands on headers that it does not set, and MLflow would believe a service account's
-token.
-"""
+"""A route's filter: the proxy hands on headers that it does not set, and MLflow would believe an account's token."""
 SESSION: Final = "8h0m0s"
 """How long a login lasts. Nothing ends it earlier: a person who has left a group keeps reading that long."""
 

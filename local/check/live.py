@@ -76,9 +76,7 @@ class RunningStack:
 
     @cached_property
     def aliases(self) -> Mapping[str, str] | None:
-        """Alias -> version; None: the registry says that there is no such model. Raises OSError when it gives no such
-        answer.
-        """
+        """Alias -> version; None: the registry has no such model. Raises OSError when it does not answer either."""
         reply = self.http(self.registry("registered-models/get", name=self.model))
         if reply.status == 404:
             return None

@@ -1,6 +1,4 @@
-"""The layers of Python packages: each from the lock of an environment, with a layer of its own for what two
-environments share.
-"""
+"""The layers of Python packages: each from the lock of an environment, with one layer for what two of them share."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -101,9 +101,7 @@ class Node:
         return [name for name in names if self.daemons[name].start(self.path)]
 
     def _clear_stale_runtime(self) -> bool:
-        """If containerd is gone but its shims live, the containers run on and are taken over; else nothing is left
-        alive.
-        """
+        """If containerd is gone but its shims live, the containers run on and are taken over; else nothing lives."""
         if teardown.shims(self.folder):
             return False
         state = self.folder / "containerd" / "state"

@@ -21,9 +21,7 @@ def restricted() -> dict[str, str]:
 
 
 def adapt(deployment: Manifest, image: str) -> None:
-    """Our image, also for the init container that the operator gives to databases, and no CPU limit, which would slow
-    the start.
-    """
+    """Our image, also for the init container that databases get, without a CPU limit, for a quick start."""
     container = deployment["spec"]["template"]["spec"]["containers"][0]
     container["image"] = image
     container["imagePullPolicy"] = "IfNotPresent"

@@ -49,9 +49,7 @@ class Surroundings:
 
 
 def surroundings(pods: Iterable[Json], namespaces: Iterable[Json]) -> Surroundings:
-    """What the API server's objects say. A pod in the node's own network counts as the node, to which no policy
-    applies.
-    """
+    """What the API server's objects say. A pod in the node's own network counts as the node, which no policy holds."""
     return Surroundings(
         pods=tuple(_pod(pod) for pod in pods if _has_address(pod)),
         namespaces={each["metadata"]["name"]: each["metadata"].get("labels") or {} for each in namespaces},

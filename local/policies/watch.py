@@ -57,9 +57,7 @@ class Followed(threading.Thread):
         return answer["metadata"]["resourceVersion"]
 
     def _watch(self, version: str) -> str | None:
-        """Follows changes until the API server ends the watch. Returns the version to go on from; None to list all
-        again.
-        """
+        """Follows changes until the API server ends the watch. Returns the version to go on from; None: list again."""
         query = {"watch": "true", "resourceVersion": version, "allowWatchBookmarks": "true"}
         response = self._request([*query.items(), ("timeoutSeconds", str(RENEWED))])
         try:

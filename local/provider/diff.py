@@ -52,9 +52,7 @@ def replacing(changes: Changes, fields: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def delete_first(old: Json, new: Json) -> bool:
-    """Whether a replacement would collide with what it replaces: same namespace, same name, and a name that was not
-    generated.
-    """
+    """Whether a replacement would collide with what it replaces: same namespace, same name, not generated."""
     before, after = reveal(old.get("metadata") or {}), reveal(new.get("metadata") or {})
     if not isinstance(after, dict) or has_unknown(after.get("name")):
         return False
@@ -80,9 +78,7 @@ def owned(given: Any, live: Any) -> Any:
 
 
 def _owned_list(given: list[Any], live: list[Any]) -> list[Any]:
-    """A list's items by name, as others may put items between ours; by position where names repeat, as for mounts of
-    one volume.
-    """
+    """A list's items by name, as others may add items; by position where names repeat (mounts of one volume)."""
     by_name = {item["name"]: item for item in live if isinstance(item, dict) and "name" in item}
     ours = [isinstance(item, dict) and item.get("name") in by_name for item in given]
     if given and all(ours) and len(by_name) == len(live):

@@ -50,9 +50,7 @@ class Objects:
         self.waiter = Waiter(self.cluster, self.canceled)
 
     def try_create(self, manifest: Json) -> None:
-        """Lets the API server judge the create, except where it cannot yet: no cluster, CRD or namespace, or a name
-        still taken.
-        """
+        """Lets the API server judge, except where it cannot yet: no cluster, CRD or namespace, a name still taken."""
         try:
             self.cluster.try_create(manifest)
         except ClusterError:
@@ -128,9 +126,7 @@ class Objects:
         return ()
 
     def wants_replacement(self, manifest: Json) -> bool:
-        """Whether `pulumi.com/replaceUnready` applies: a Job that is not complete. Other kinds are never replaced for
-        it.
-        """
+        """Whether `pulumi.com/replaceUnready` applies: a Job that is not complete. No other kind is replaced for it."""
         if _annotation(manifest, REPLACE_UNREADY) != "true" or manifest["kind"] != "Job":
             return False
         try:

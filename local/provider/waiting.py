@@ -62,9 +62,7 @@ class Waiter:
             raise NotReadyError(f"is not gone: {verdict.reason}")
 
     def verdict(self, live: Json) -> Readiness:
-        """The readiness by the annotations, else by the rule of the kind; kinds without a rule are ready once they
-        exist.
-        """
+        """The readiness by the annotations, else by the rule of the kind; those without one are ready at once."""
         annotations = live["metadata"].get("annotations") or {}
         if annotations.get(SKIP_AWAIT) == "true":
             return READY

@@ -14,9 +14,7 @@ IN_BUILD: Final = "/run/certificates.crt"
 
 
 def secrets(scratch: Path, shell: Mapping[str, str], files: Sequence[Path] = FILES) -> list[str]:
-    """Options of `buildah bud`: the secret `pip`, a pip.conf, and `certificates`, the authorities that this machine
-    trusts.
-    """
+    """Options of `buildah bud`: the secret `pip`, a pip.conf, and `certificates`, which this machine trusts."""
     found = configparser.ConfigParser(interpolation=None)
     found.read([path.expanduser() for path in files], encoding="utf-8")
     given = {key: found["global"][key] for key in KEYS if found.has_option("global", key)}

@@ -1,6 +1,4 @@
-"""The Pulumi CLI and its plugins: what is installed is used; else the CLI is built, and stand-ins take the plugins'
-place.
-"""
+"""The Pulumi CLI and its plugins: what is installed is used; else the CLI is built, and stand-ins serve as plugins."""
 
 import os
 import re

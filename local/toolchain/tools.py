@@ -18,9 +18,7 @@ NEWER_THAN_KUBERNETES = (
     "golang.org/x/exp v0.0.0-20250106191152-7588d65b2ba8",
     "golang.org/x/time v0.11.0",
 )
-"""Requirements of metrics-server that Kubernetes does not have: a third of its packages depends on them, and would
-differ.
-"""
+"""Requirements of metrics-server that Kubernetes does not have: a third of its packages depends on them."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,9 +32,7 @@ class ReferenceColumn:
     """The reference's values of one feature, in the training's order; NaN where there is none."""
 
     sets = 1
-    """How many differences of probabilities are bounded one by one; those of a distribution function are bounded at
-    once.
-    """
+    """How many differences of probabilities are bounded one by one; a distribution function's are bounded at once."""
 
     def __init__(self, values: Floats) -> None:
         self.values = self.placed(values)

@@ -43,9 +43,7 @@ class Span(NamedTuple):
 
 
 def event_id(model: str, feature: str, reference_version: str, offsets: tuple[tuple[int, int], ...]) -> str:
-    """The same id for the same window of the same feature against the same reference: a redelivery is not a second
-    event.
-    """
+    """The same for the same window of the same feature against the same reference: no redelivery is a second event."""
     return hashlib.sha256(repr((model, feature, reference_version, offsets)).encode()).hexdigest()[:EVENT_ID_LENGTH]
 
 
@@ -115,9 +113,7 @@ def _published(outcome: Outcome, tests: int, elapsed: float, settings: DriftSett
 
 
 def sight(outcomes: list[Outcome]) -> str:
-    """What waits for an approval, and what tests like the last window's can see: the smallest shift, or that they see
-    none.
-    """
+    """What waits for an approval, and what tests like the last window's can see: the smallest shift, or none."""
     waits = [f"{each.feature} has drifted, but {each.reason}" for each in outcomes if each.kind is EventKind.KNOWN]
     closed = [each for each in outcomes if each.reason and each.kind is not EventKind.KNOWN]
     seen = {each.feature: each.smallest for each in outcomes if each.smallest is not None and each not in closed}

@@ -64,9 +64,7 @@ def columns_of(client: Any, model: str, version: str) -> Columns | None:
 
 
 def _signature(client: Any, model: str, version: str) -> Columns | None:
-    """The signature; None where the version's model has none, or MLflow does not hand it out. Raises while MLflow is
-    away.
-    """
+    """The signature; None where the version's model has none, or MLflow denies it. Raises while MLflow is away."""
     from mlflow.exceptions import MlflowException  # noqa: PLC0415
     from requests import HTTPError  # noqa: PLC0415
 
@@ -163,9 +161,7 @@ class Watcher:
         return found
 
     def _of_staging(self) -> Reference | None:
-        """The reference of staging; None also where it cannot be used: then it knows no drift, and all drift is
-        published.
-        """
+        """The reference of staging; None also where it cannot be used: then it knows no drift."""
         version = self.waiting_version
         if version is None or version == self._unusable:
             return None

@@ -58,9 +58,7 @@ class ServableModel:
         """Whether rows are answered the same together as alone, bit for bit, so that requests may be asked together."""
 
     def try_example(self) -> bool:
-        """Asks with the example that was logged with the model. Returns whether there is one. Raises what the model
-        raises.
-        """
+        """Asks with the example that was logged with the model. Whether there is one. Raises what the model raises."""
         example = self._model.input_example
         if example is None:
             return False

@@ -42,9 +42,7 @@ def erase(record: ObjectFolder, user_id: str) -> Erased:
 
 
 def _of_trainings(record: ObjectFolder, ids: set[str]) -> dict[str, int]:
-    """Workflow → rows that were set down for it. Manifests keep their hashes, so that training on changed rows is
-    refused.
-    """
+    """Workflow → rows set down for it. Manifests keep their hashes, so training on changed rows is refused."""
     erased = dict[str, int]()
     for name in list(record.names(f"{TRAININGS}/")):
         if not name.endswith(".parquet"):

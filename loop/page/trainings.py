@@ -48,9 +48,7 @@ class TrainingRun:
 
 
 def trainings(workflows: Sequence[Json], versions: Sequence[ListedVersion] | None) -> list[TrainingRun]:
-    """The cluster's trainings, and those that only the registry remembers; newest first. None: the registry was not
-    asked.
-    """
+    """The cluster's trainings, and those that only the registry remembers; newest first. None: it was not asked."""
     made = {each.workflow: each for each in versions or () if each.workflow}
     live = [_training(each, made.get(each["metadata"]["name"]), asked=versions is not None) for each in workflows]
     known = {each.workflow for each in live}

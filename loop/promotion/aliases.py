@@ -82,9 +82,7 @@ class Seen:
 
 
 class AliasWatcher:
-    """Looks at the aliases of one model. `service` is told what to serve when `production` is put back; None: it never
-    is.
-    """
+    """Looks at the aliases of one model. `service` is told what to serve when `production` is put back; None: never."""
 
     def __init__(
         self,

@@ -148,9 +148,7 @@ def crashes(service: InferenceService, version: str) -> tuple[str, ...]:
 
 
 def published(model: str, versions: Iterable[str], messages: Iterable[bytes]) -> Published:
-    """The latest rows of each version; messages that are not predictions are skipped, as any client may have written
-    them.
-    """
+    """The latest rows of each version; messages that are not predictions are skipped, as anyone may write them."""
     rows: dict[str, deque[Row]] = {version: deque(maxlen=MOST) for version in versions}
     requests: set[tuple[str, ...]] = set()
     skipped = 0

@@ -117,9 +117,7 @@ class PromotionRun:
     """Seconds after its beginning when a version that could not be judged is taken back."""
 
     def run(self) -> None:
-        """Raises PromotionError when the version is refused or was taken back; any other exception says nothing about
-        it.
-        """
+        """Raises PromotionError when the version is refused or was taken back; others say nothing about it."""
         model = self.registry.model(self.model)
         if model is None:
             raise PromotionError(f"the registry has no model {self.model!r}: train and register one first")

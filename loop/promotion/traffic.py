@@ -56,9 +56,7 @@ class Traffic:
 
     @property
     def spread(self) -> float:
-        """Variance of an answer's time over its mean squared; 1, as for the times between random events, where it is
-        not known.
-        """
+        """Variance of an answer's time over its mean squared; 1, as between random events, where it is not known."""
         mean = self.seconds / self.answered
         return max(0.0, self.squares / self.answered / mean**2 - 1) if self.squares and mean else 1.0
 

@@ -55,7 +55,5 @@ def leave(sentence: str) -> str:
 
 
 def end_on_sigterm() -> None:
-    """Ends the process on SIGTERM: Python as process 1 of a container ignores it, and would be killed half a minute
-    later.
-    """
+    """Ends the process on SIGTERM: Python as process 1 of a container ignores it, and is killed half a minute later."""
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))

@@ -195,9 +195,7 @@ class Registry:
         return [item.path for item in self.ask(lambda: self.client.list_artifacts(run_id, folder))]
 
     def download(self, uri: str, folder: Path) -> Path:
-        """Download `models:/…` or `runs:/…` below `folder`, through the server. Returns the path of what was
-        downloaded.
-        """
+        """Download `models:/…` or `runs:/…` below `folder`, through the server. Returns where it is."""
         return Path(self.ask(lambda: artifacts.download_artifacts(artifact_uri=uri, dst_path=str(folder))))
 
     def reference(self, run_id: str, folder: Path) -> Path:
@@ -246,9 +244,7 @@ def storable(text: str) -> str:
 
 
 def _unavailable(error: MlflowException | requests.RequestException | UnavailableError) -> bool:
-    """Whether there was no answer, or a later one may be better. MLflow's exceptions without the server's status count
-    as 500.
-    """
+    """Whether there was no answer, or a later one may be better. Exceptions without a server's status count as 500."""
     if isinstance(error, UnavailableError):
         return True
     if isinstance(error, MlflowException):

@@ -39,9 +39,7 @@ class Candidate:
         """What is worth a line in the log."""
 
     def judge(self) -> None:
-        """Checks that it answers the rows as it will answer requests: in JSON, and together as alone. Raises
-        TrainingError.
-        """
+        """Checks that it answers rows as it will answer requests: in JSON, together as alone. Raises TrainingError."""
         asked = f"the model must predict on the rows of {self._artifact}"
         self._told(asked, lambda: self._model.try_rows(self.rows))
         together = self._told(asked, lambda: self._ask(self.rows))

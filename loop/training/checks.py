@@ -20,9 +20,7 @@ def finished_run(registry: Registry, run_id: str) -> None:
 
 
 def experiment(registry: Registry, run_id: str, name: str) -> None:
-    """The run's experiment: MLflow registers no version from another one, whose files anyone may change. Said now, not
-    by a 403.
-    """
+    """The run's experiment: MLflow registers no version from another one, whose files anyone may change."""
     run = registry.run(run_id)
     found = registry.experiment(run.info.experiment_id) if run else ""
     if found != name:
@@ -75,9 +73,7 @@ def reference(registry: Registry, run_id: str) -> tuple[str, ...]:
 
 
 def watched(features: Sequence[str], columns: Sequence[str]) -> None:
-    """Checks that every feature that the detector watches is a column. A model without named columns is served
-    unwatched.
-    """
+    """Checks that each watched feature is a column. A model without named columns is served unwatched."""
     if not features:
         return
     if not columns:

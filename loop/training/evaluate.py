@@ -68,9 +68,7 @@ def evaluate(command: Sequence[str]) -> None:
 
 
 def metrics(path: Path, needed: Sequence[str]) -> dict[str, float]:
-    """The metrics that the evaluate command wrote: finite numbers, including those that are needed. Raises
-    `TrainingError`.
-    """
+    """What the evaluate command measured: finite numbers, with those that are needed. Raises `TrainingError`."""
     try:
         values = json.loads(path.read_text()) if path.is_file() else None
     except ValueError:

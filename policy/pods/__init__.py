@@ -1,3 +1,1 @@
-"""The pods that the stack leads to, as they will run: those of workloads, and those that operators make from their
-kinds.
-"""
+"""The pods that the stack leads to, as they will run: those of workloads, and those that operators make."""

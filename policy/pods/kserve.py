@@ -175,9 +175,7 @@ def _serves(supported: Any, uri: Any) -> bool:
 
 
 def runtime_pods(manifest: Manifest) -> Iterator[PodTemplate]:
-    """The runtime's containers, in a pod that sets all that pods can: what is wrong in it, no InferenceService can
-    mend.
-    """
+    """The runtime's containers in a pod that sets all it can: no InferenceService can mend what is wrong in it."""
     spec = get(manifest, "spec")
     context = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
     pod = spec if isinstance(spec, Unknown) else {**(spec or {}), "securityContext": context}

@@ -18,9 +18,7 @@ class PodTemplate:
     injected: frozenset[str] = frozenset()
     """Containers that the operator adds by itself."""
     part: bool = False
-    """Whether another object completes the pod: an InferenceService that of its runtime, a chart that of an
-    Application.
-    """
+    """Whether another object completes the pod: an InferenceService its runtime's, a chart an Application's."""
 
     def source(self, text: str) -> str:
         """The text of a message with each path in the pod replaced by its source, the most specific one."""

@@ -1,6 +1,4 @@
-"""The pods that an object leads to, as they will run: those that it spells out, and those that an operator builds from
-it.
-"""
+"""The pods that an object leads to, as they will run: those it spells out, and those an operator builds from it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
