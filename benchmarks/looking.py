@@ -1,11 +1,12 @@
 """One loop of a model on the built-in cluster, followed from outside: what `latency` measures."""
 
+import json
 import re
 import statistics
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,7 +15,7 @@ from typing import Any, Final, TypeVar
 
 from contract.messages import EVENT_ID_IN_NAME
 from contract.metrics import DRIFT_WINDOWS, OPEN_ROWS, CounterMetric, GaugeMetric
-from contract.names import DRIFT_TOPIC, VERSION_HEADER, Alias, Tag, Trigger
+from contract.names import DRIFT_TOPIC, VERSION_HEADER, Alias, Env, Tag, Trigger
 from local import check, stack
 from local.check.drift import PUBLISH, synthetic
 from local.check.live import RunningStack
@@ -129,6 +130,7 @@ class FollowedModel:
         """Closes the loop once."""
         live, chance = self.look(), Random(time.time_ns() + seed)
         self._forget_cooldown(live)
+        self._other_recipe(live)
         before, plain = set(self.running), _plain(live)
         self._close_window(live, chance)
         deviation, window = statistics.pstdev(row[0] for row in plain), _window(live)
@@ -214,6 +216,14 @@ class FollowedModel:
         for lease in self._leases(live):
             live.kubectl("-n", live.namespace, "delete", "lease", lease["metadata"]["name"])
 
+    def _other_recipe(self, live: RunningStack) -> None:
+        """As if its code were another: the model's rows never change, and the same again is not trained for drift."""
+        for template in live.objects("workflowtemplates"):
+            name = template["metadata"]["name"]
+            if name.startswith(f"{live.model}-train-"):
+                patch = json.dumps(recipe_patch(template, f"latency-{time.time_ns()}"))
+                live.kubectl("-n", live.namespace, "patch", "workflowtemplate", name, "--type=json", "-p", patch)
+
     def _until(self, found: Callable[[], T | None], what: str, seconds: float) -> T:
         deadline = time.monotonic() + seconds
         while not (value := found()):
@@ -230,6 +240,16 @@ def _plain(live: RunningStack) -> list[list[float]]:
 def _window(live: RunningStack) -> int:
     assert live.settings.drift, f"{live.model} has no ml-loop:models.{live.model}.drift, so no loop to close"
     return live.settings.drift.window
+
+
+def recipe_patch(template: Mapping[str, Any], recipe: str) -> list[dict[str, Any]]:
+    """The JSON patch by which a WorkflowTemplate's models are made by another recipe (`Env.RECIPE`)."""
+    return [
+        {"op": "replace", "path": f"/spec/templates/{at}/container/env/{number}/value", "value": recipe}
+        for at, each in enumerate(template["spec"]["templates"])
+        for number, variable in enumerate(each.get("container", {}).get("env", []))
+        if variable["name"] == Env.RECIPE
+    ]
 
 
 def _moment(text: str) -> float:

@@ -3,6 +3,7 @@
 External: the commands (`python3 -m loop …`, contract in docs/training-contract.md) and the images they are in.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -49,13 +50,17 @@ def pods(plan: TrainingPlan) -> dict[str, LoopPod]:
 
 def _user_pods(plan: TrainingPlan, common: Mapping[str, str]) -> dict[str, LoopPod]:
     """The pods that run the user's code, in the user's image."""
-    env = {**common, Env.DATA_URI: plan.data_uri, Env.PARAMETERS: json.dumps(dict(plan.parameters))}
+    env = {
+        **common,
+        Env.DATA_URI: plan.data_uri,
+        Env.PARAMETERS: json.dumps(dict(plan.parameters)),
+        Env.TRIGGER: workflow_parameter("trigger"),
+        Env.RECIPE: _recipe(plan),
+    }
     train = LoopPod(
         image=plan.image,
         command=Train(command=plan.commands.train),
-        env=env
-        | {Env.TRIGGER: workflow_parameter("trigger"), Env.WATCHED: json.dumps(list(plan.watched))}
-        | _server(plan),
+        env=env | {Env.WATCHED: json.dumps(list(plan.watched))} | _server(plan),
         seconds=plan.timeout,
         resources=with_devices(plan.resources, plan.around),
         uses=spelled_access(plan.around) + (plan.rows.reading if plan.rows else NOTHING),
@@ -152,7 +157,15 @@ def _registration(plan: TrainingPlan) -> dict[str, str]:
         Env.EVIDENCE: workflow_parameter("evidence"),
         **_gate(plan),
         Env.IMAGE: plan.image,
+        Env.RECIPE: _recipe(plan),
     }
+
+
+def _recipe(plan: TrainingPlan) -> str:
+    """Of all that a model is made of besides its rows: what has changed of it is worth a training."""
+    around = spelled_access(plan.around)
+    parts = [plan.image, list(plan.commands.train), dict(plan.parameters), plan.data_uri, around.env]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def _server(plan: TrainingPlan) -> dict[str, str]:

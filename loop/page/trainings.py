@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from contract.names import Trigger
+from contract.names import NOTHING_NEW, Trigger
 from contract.starting import ENDED_BECAUSE, stuck
 from loop.page import words
 from loop.page.sources import Json
@@ -99,7 +99,9 @@ def _outcome(status: Json, version: ListedVersion | None, ended_because: str, *,
     if refusal := _refusal(nodes):
         return RunState.REFUSED, refusal
     if version is None:
-        return RunState.DONE, _message(nodes) or f"ended; the registry {NO_VERSION if asked else NOT_ASKED}"
+        return RunState.DONE, _nothing_new(nodes) or _message(
+            nodes
+        ) or f"ended; the registry {NO_VERSION if asked else NOT_ASKED}"
     return _state(version), _sentence(version)
 
 
@@ -128,6 +130,13 @@ def _refusal(nodes: Iterable[Json]) -> str:
         if said.get("granted") == "false":
             return said.get("message", "refused by the cooldown")
     return ""
+
+
+def _nothing_new(nodes: Iterable[Json]) -> str:
+    """Which version was made of the same by the same; empty where there is none."""
+    found = (_outputs(each) for each in nodes)
+    same = next((each.get("version", "") for each in found if each.get("gate") == NOTHING_NEW), "")
+    return same and f"nothing new to learn: version {same} was made of the same rows by the same code"
 
 
 def _message(nodes: Iterable[Json]) -> str:

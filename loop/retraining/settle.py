@@ -37,7 +37,11 @@ def gain(tags: Mapping[str, str]) -> float | None:
 def ending(succeeded: bool, tags: Mapping[str, str] | None) -> tuple[Ending, str]:
     """How a training ended, by the tags of the version that it registered (None: none), and why in one clause."""
     if tags is None:
-        return (Ending.FRUITLESS, "it made no version") if succeeded else (Ending.FAILED, "it ended with an error")
+        return (
+            (Ending.FRUITLESS, "it made no version: there was nothing new to learn")
+            if succeeded
+            else (Ending.FAILED, "it ended with an error")
+        )
     if Tag.REJECTED in tags:
         return Ending.FRUITLESS, "its version was taken back from staging"
     if tags.get(Tag.GATE) != GateResult.PASSED:

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -99,6 +100,16 @@ class Registry:
             if earlier.info.run_id != run_id:
                 self.tag_run(earlier.info.run_id, RunTag.WORKFLOW_UID, f"{uid} before run {run_id}")
         self.tag_run(run_id, RunTag.WORKFLOW_UID, uid)
+
+    def empty_run(self, experiment: str, params: Mapping[str, str]) -> str:
+        """The id of a new run that has ended and holds nothing but these params."""
+        known = self.ask(lambda: self.client.get_experiment_by_name(experiment))
+        experiment_id = known.experiment_id if known else self.ask(lambda: self.client.create_experiment(experiment))
+        run_id = str(self.ask(lambda: self.client.create_run(str(experiment_id))).info.run_id)
+        for name, value in params.items():
+            self.ask(partial(self.client.log_param, run_id, name, value))
+        self.ask(lambda: self.client.set_terminated(run_id))
+        return run_id
 
     def runs_of_workflow(self, experiment: str, uid: str) -> list[Run]:
         """Runs of the experiment that are bound to the workflow, latest first: one, unless attempts overlapped."""

@@ -41,6 +41,13 @@ def data_fingerprint(registry: Registry, run_id: str) -> str:
     return value
 
 
+def finished_run_fingerprint(registry: Registry, run_id: str, given: str) -> str:
+    """The fingerprint of a run that counts for this model at all. Raises `TrainingError`."""
+    finished_run(registry, run_id)
+    experiment(registry, run_id, given)
+    return data_fingerprint(registry, run_id)
+
+
 def is_sha256(text: str) -> bool:
     return re.fullmatch(r"[0-9a-f]{64}", text) is not None
 

@@ -18,7 +18,7 @@ from contract.commands import Evaluate
 from contract.names import DATA_FINGERPRINT_FILE, EVALUATED_ROWS, METRICS_FILE, Alias, Env, Measured
 from contract.training_data import HELD_OUT
 from loop.runtime.registry import Registry
-from loop.training import checks, data, evaluations, rows
+from loop.training import checks, data, evaluations, novelty, rows
 from loop.training.gate import Evaluation, asked, sliced
 from loop.training.step import (
     TrainingError,
@@ -38,6 +38,9 @@ def evaluate(command: Sequence[str]) -> None:
     for file in (METRICS_FILE, DATA_FINGERPRINT_FILE, *EVALUATED_ROWS):
         (output / file).unlink(missing_ok=True)
     run, version = evaluations.run_of_workflow(registry, experiment()), None
+    if (same := novelty.known_of(registry, run)) is not None:
+        print(novelty.sentence(same))
+        return
     if measured is Measured.PRODUCTION:
         found = registry.alias(name, Alias.PRODUCTION)
         if found is None:

@@ -18,6 +18,7 @@ from contract.names import (
     GATE_FILE,
     GIT_COMMIT_TAG,
     MESSAGE_FILE,
+    NOTHING_NEW,
     VERSION_FILE,
     Alias,
     Env,
@@ -28,7 +29,7 @@ from contract.names import (
 )
 from loop.runtime import signatures
 from loop.runtime.registry import Registry
-from loop.training import checks, drift_report, evaluations
+from loop.training import checks, drift_report, evaluations, novelty
 from loop.training.chance import Pair
 from loop.training.gate import Evaluation, GateDecision, asked, decide, sliced
 from loop.training.stage import stage
@@ -43,6 +44,12 @@ def register() -> None:
     run = evaluations.run_of_workflow(registry, experiment())
     run_id = run.info.run_id
     checks.finished_run(registry, run_id)
+    if (same := novelty.known_of(registry, run)) is not None:
+        write_output(VERSION_FILE, same)
+        write_output(GATE_FILE, NOTHING_NEW)
+        write_output(MESSAGE_FILE, novelty.sentence(same))
+        print(novelty.sentence(same))
+        return
     candidate = evaluations.read(run, Measured.CANDIDATE)
     if candidate is None:
         raise TrainingError(f"the candidate must have been measured: the step evaluate found no model of run {run_id}")
@@ -116,7 +123,8 @@ def report(name: str, version: str, gate: str, decision: GateDecision) -> None:
 def lineage() -> dict[str, str]:
     """Tags that say where the version comes from. Raises `TrainingError` for a trigger without its event."""
     reason = trigger()
-    tags: dict[str, str] = {Tag.IMAGE: setting(Env.IMAGE), Tag.TRIGGER: reason}
+    recipe: dict[str, str] = {Tag.RECIPE: found} if (found := optional(Env.RECIPE)) else {}
+    tags: dict[str, str] = {Tag.IMAGE: setting(Env.IMAGE), Tag.TRIGGER: reason} | recipe
     if reason == Trigger.DRIFT:
         tags[Tag.TRIGGER] = f"{Trigger.DRIFT}:{setting(Env.FEATURE)}"
         tags[Tag.EVENT_ID] = setting(Env.EVENT_ID)

@@ -13,7 +13,7 @@ from threading import Thread
 from typing import Final
 
 from contract.commands import Train
-from contract.names import RUN_ID_FILE, Env
+from contract.names import RUN_ID_FILE, Env, Trigger
 from contract.training_data import TRAIN
 from loop.training import data
 from loop.training.step import (
@@ -48,8 +48,13 @@ def train(command: Sequence[str]) -> None:
     # A retry may find what a killed attempt left: only this attempt's run counts.
     (output / RUN_ID_FILE).unlink(missing_ok=True)
     rows = data.given(TRAIN)
-    environment: dict[str, str] = {Env.MODEL: name, Env.DATA_URI: rows.uri, Env.PARAMETERS: parameters()}
     given, uid = experiment(), setting(Env.WORKFLOW_UID)
+    if rows.fingerprint is not None and trigger() == Trigger.DRIFT:
+        from loop.training.trained import nothing_new  # noqa: PLC0415
+
+        if nothing_new(given, uid, rows.fingerprint):
+            return
+    environment: dict[str, str] = {Env.MODEL: name, Env.DATA_URI: rows.uri, Env.PARAMETERS: parameters()}
     # MLflow and the code that judges a model take seconds to import, while the command is at work.
     Thread(target=import_module, args=(CHECKS,), daemon=True).start()
     run_user_command("train", command, {**environment, "MLFLOW_EXPERIMENT_NAME": given})

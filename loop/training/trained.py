@@ -18,7 +18,7 @@ from contract.names import (
     Env,
 )
 from loop.runtime.registry import Registry
-from loop.training import adoption, checks, data, fit
+from loop.training import adoption, checks, data, fit, novelty
 from loop.training.candidate import Candidate
 from loop.training.step import optional
 
@@ -30,8 +30,23 @@ def check_run(given: str, run_id: str, uid: str, rows: data.StepData) -> None:
     registry.bind_run(given, run_id, uid)
     adopt(registry, run_id)
     _fingerprint(registry, run_id, rows)
+    if (version := novelty.known(registry, checks.finished_run_fingerprint(registry, run_id, given))) is not None:
+        print(novelty.sentence(version))
+        return
     check(registry, run_id, given)
     name_source(registry, run_id)
+
+
+def nothing_new(given: str, uid: str, fingerprint: str) -> bool:
+    """Whether fresh rows have taught an earlier version. Then a run without a model says so to the next steps."""
+    registry = Registry()
+    version = novelty.known(registry, fingerprint)
+    if version is None:
+        return False
+    run_id = registry.empty_run(given, {DATA_FINGERPRINT_PARAM: fingerprint})
+    registry.bind_run(given, run_id, uid)
+    print(f"run: {run_id}\n{novelty.sentence(version)}")
+    return True
 
 
 def _fingerprint(registry: Registry, run_id: str, rows: data.StepData) -> None:

@@ -18,6 +18,8 @@ class TrainingRun:
     feature: str = ""
     granted: bool = True
     """Whether the cooldown let it train."""
+    learned: bool = True
+    """Whether there was anything new to learn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +114,7 @@ def _lost_trainings(history: Sequence[HistoryLine], end: EndState) -> Iterator[s
     for run in end.runs:
         if run.phase not in ENDED:
             yield f"training {run.name} has not ended: {run.phase or 'Pending'}"
-        elif run.phase == "Succeeded" and run.granted and run.name not in made:
+        elif run.phase == "Succeeded" and run.granted and run.learned and run.name not in made:
             yield f"training {run.name} succeeded and has registered no version"
 
 

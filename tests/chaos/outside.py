@@ -11,15 +11,15 @@ from datetime import datetime
 from typing import Any, Final
 
 from contract.messages import EVENT_ID_LENGTH
-from contract.names import SERVER_PORT, VERSION_HEADER, Alias, Env, Tag
+from contract.names import NOTHING_NEW, SERVER_PORT, VERSION_HEADER, Alias, Env, Tag
 from local import check, stack
 from local.check.live import RunningStack, send
 from local.node.node import Node
 from local.paths import Paths
 from local.shell import run
 from local.steps import StepError
-from tests.chaos import in_loop
 from settings.problem import PROJECT
+from tests.chaos import in_loop
 from tests.chaos.checker import ENDED, EndState, RecordedRow, TrainingRun
 from tests.chaos.plan import MODEL, PODS
 
@@ -118,6 +118,7 @@ class Outside:
                     event=event if len(event) == EVENT_ID_LENGTH else "",
                     feature=given.get("feature", ""),
                     granted=not event or said.get("granted") == "true",
+                    learned=NOTHING_NEW not in _said(status),
                 )
             )
         return found
@@ -168,6 +169,12 @@ def wait(until: Callable[[], bool], seconds: float) -> None:
         except (OSError, StepError):
             pass
         time.sleep(2)
+
+
+def _said(status: Mapping[str, Any]) -> set[str]:
+    """The values that the steps of a Workflow have handed on."""
+    outputs = [each.get("outputs", {}).get("parameters", []) for each in status.get("nodes", {}).values()]
+    return {str(one.get("value")) for each in outputs for one in each}
 
 
 def _ready(pod: dict[str, Any]) -> bool:

@@ -16,7 +16,8 @@ from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from mlflow.entities.model_registry import ModelVersion
 
-from contract.names import DRIFT_TOPIC, PREDICTIONS_TOPIC, REFERENCE_ARTIFACT, Alias, Tag
+from benchmarks.looking import recipe_patch
+from contract.names import DRIFT_TOPIC, PREDICTIONS_TOPIC, REFERENCE_ARTIFACT, Alias, Env, Tag
 from local.node.node import Node
 from local.paths import REPOSITORY, Paths
 from local.shell import run
@@ -164,6 +165,22 @@ class ClosedLoop:
             spec = {"acquireTime": acquired.strftime("%Y-%m-%dT%H:%M:%S.%fZ")}
             self.kubectl("patch", "lease", lease["metadata"]["name"], "--type=merge", "-p", json.dumps({"spec": spec}))
 
+    def recipes(self) -> dict[str, str]:
+        """Recipe of the model's trainings, by template; one that an earlier stack left may have none."""
+        found = {each["metadata"]["name"]: recipe_of(each) for each in self.items("workflowtemplates")}
+        return {name: recipe for name, recipe in found.items() if recipe and name.startswith(f"{MODEL}-train-")}
+
+    def change_recipes(self, recipes: dict[str, str]) -> None:
+        """The example's rows never change, and drift trains no model of the same rows by the same code again."""
+        for name, recipe in recipes.items():
+            template = json.loads(self.kubectl("get", "workflowtemplate", name, "-o", "json"))
+            patch = json.dumps(recipe_patch(template, recipe))
+            self.kubectl("patch", "workflowtemplate", name, "--type=json", "-p", patch)
+
+    def learn_anew(self) -> None:
+        """As if the model's code had changed."""
+        self.change_recipes(dict.fromkeys(self.recipes(), f"e2e-{secrets.token_hex(8)}"))
+
     def forget_workflows(self) -> None:
         """Deletes what earlier events started, their pods first."""
         self.kubectl("delete", "workflows", "-l", DRIFT_OF_MODEL, "--cascade=foreground")
@@ -223,6 +240,11 @@ def event(**changes: object) -> dict[str, Any]:
     }
 
 
+def recipe_of(template: dict[str, Any]) -> str:
+    env = [each for one in template["spec"]["templates"] for each in one.get("container", {}).get("env", [])]
+    return next((each["value"] for each in env if each["name"] == Env.RECIPE), "")
+
+
 def name_of(event: dict[str, Any]) -> str:
     return f"{MODEL}-drift-{event['id'][:16]}"
 
@@ -235,3 +257,10 @@ def steps(workflow: dict[str, Any]) -> set[str]:
     """Templates that the workflow has run a pod of."""
     nodes = workflow.get("status", {}).get("nodes", {}).values()
     return {node["templateName"] for node in nodes if node["type"] == "Pod"}
+
+
+def outputs(workflow: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """What the pods of each template have handed on."""
+    nodes = workflow.get("status", {}).get("nodes", {}).values()
+    named = [(n["templateName"], n.get("outputs", {}).get("parameters", [])) for n in nodes if n["type"] == "Pod"]
+    return {name: {each["name"]: each["value"] for each in given} for name, given in named}

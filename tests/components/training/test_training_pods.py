@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from contract import names, reference
 from contract.commands import Cooldown
 from contract.gate import Criterion, from_json
@@ -234,3 +236,28 @@ def test_the_canary_alone_reads_predictions_from_kafka(recording: Recording) -> 
     reading = [name for name in pod_templates(found) if "KAFKA_BOOTSTRAP_SERVERS" in environment(found, name)]
     assert reading == ["canary"]
     assert template(found, "canary")["metadata"]["labels"]["ml-loop.dev/client-of-kafka"] == "true"
+
+
+def recipes(recording: Recording) -> set[str]:
+    env = [template(recording, name)["container"]["env"] for name in ("train", "evaluate", "register")]
+    return {each["value"] for one in env for each in one if each["name"] == "ML_LOOP_RECIPE"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "another"),
+    [
+        ({}, False),
+        ({"timeout": "30m"}, False),
+        ({"gate": {"metric": "auc", "minimum": 0.8}}, False),
+        ({"commands": {"train": ["train"], "evaluate": ["python3", "-m", "churn"]}}, False),
+        ({"commands": {"train": ["python3", "-m", "churn"], "evaluate": ["evaluate"]}}, True),
+        ({"parameters": {"degree": 3}}, True),
+        ({"dataUri": "s3://books/sales.csv"}, True),
+        ({"env": {"OMP_NUM_THREADS": "4"}}, True),
+        ({"secrets": {"DB_PASSWORD": {"name": "churn-db", "key": "password"}}}, True),
+    ],
+    ids=lambda value: ", ".join(value) if isinstance(value, dict) else "",
+)
+def test_a_recipe_is_what_a_model_is_made_of_besides_its_rows(changed: dict[str, object], another: bool) -> None:
+    (before,), (after,) = recipes(build(with_settings())), recipes(build(with_settings(**changed)))
+    assert (before != after) == another

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from contract.names import NOTHING_NEW
 from loop.page.trainings import RunState, trainings
 
 WHY = 'ImagePullBackOff: Back-off pulling image "churn:9"'
@@ -28,3 +29,14 @@ def test_a_training_that_the_loop_ended_says_why_and_not_that_it_was_stopped() -
     stopped = {"phase": "Failed", "message": "workflow shutdown with strategy:  Stop"}
     (told,) = trainings([workflow("Failed", stopped, {"ml-loop.dev/ended-because": "step train cannot start"})], [])
     assert (told.state, told.outcome) == (RunState.FAILED, "step train cannot start")
+
+
+def test_a_training_with_nothing_new_to_learn_says_of_which_version() -> None:
+    said = [{"name": "version", "value": "4"}, {"name": "gate", "value": NOTHING_NEW}]
+    nodes = {"a": {"type": "Pod", "displayName": "register(0)", "outputs": {"parameters": said}}}
+    found = workflow("Succeeded", {}, {}) | {"status": {"phase": "Succeeded", "nodes": nodes}}
+    (told,) = trainings([found], [])
+    assert (told.state, told.outcome) == (
+        RunState.DONE,
+        "nothing new to learn: version 4 was made of the same rows by the same code",
+    )

@@ -42,7 +42,7 @@ def tags(gate: str = "passed", **report: Any) -> dict[str, str]:
             (Ending.FAILED, "its version passed the gate, and a later step ended with an error"),
         ),
         (False, None, (Ending.FAILED, "it ended with an error")),
-        (True, None, (Ending.FRUITLESS, "it made no version")),
+        (True, None, (Ending.FRUITLESS, "it made no version: there was nothing new to learn")),
     ],
 )
 def test_an_ending_is_read_from_the_version_and_what_failed_is_no_verdict(
