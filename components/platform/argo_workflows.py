@@ -4,6 +4,8 @@ Not installed: Argo's server. The loop needs none, `argo` and `kubectl` talk to 
 workflows can be started is one more thing to defend.
 """
 
+import hashlib
+import json
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -23,6 +25,12 @@ REQUEUE: Final = {"name": "DEFAULT_REQUEUE_TIME", "value": "1s"}
 """How long the controller waits before it looks at a workflow whose pod has changed; its own default is 10 s, between
 any two steps. See docs/decisions/0024.
 """
+NO_CONFIGURATION_WATCH: Final = {"name": "WATCH_CONTROLLER_SEMAPHORE_CONFIGMAPS", "value": "false"}
+"""A watch that the API server ends for good, as after a restart of its own, is read on by the controller without a pause,
+which logs 36,000 lines a second. What the watch is for, a changed configuration, starts new pods instead.
+"""
+CONFIGURATION: Final = "ml-loop.dev/configuration"
+"""Annotation of the controller's pods: hash of what they read when they start."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +65,14 @@ class ArgoWorkflows(Operator[ArgoWorkflowsArgs]):
 
 
 def _values(workflow_namespace: pulumi.Input[str]) -> dict[str, Any]:
+    values = _told(workflow_namespace)
+    read = {key: each for key, each in values["controller"].items() if key != "workflowNamespaces"}
+    configuration = json.dumps([read, values["executor"], values["mainContainer"]], sort_keys=True)
+    digest = hashlib.sha256(configuration.encode()).hexdigest()[:16]
+    return values | {"controller": values["controller"] | {"podAnnotations": {CONFIGURATION: digest}}}
+
+
+def _told(workflow_namespace: pulumi.Input[str]) -> dict[str, Any]:
     small = resources(cpu="10m", memory="32Mi", memory_limit="256Mi")
     return {
         # With `full`, the chart's default, a hook downloads the CRDs; without hooks there would be none.
@@ -72,7 +88,7 @@ def _values(workflow_namespace: pulumi.Input[str]) -> dict[str, Any]:
             "podSecurityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
             "resources": resources(cpu="100m", memory="128Mi", memory_limit="1Gi"),
             "workflowNamespaces": [workflow_namespace],
-            "extraEnv": [REQUEUE],
+            "extraEnv": [REQUEUE, NO_CONFIGURATION_WATCH],
             # Nothing reaches it unless `components.observability.observability` allows it.
             "metricsConfig": {"enabled": True, "port": METRICS_PORT},
             "parallelism": 10,

@@ -4,6 +4,7 @@ The controller asks a registry for an image's entry point when a template names 
 in no registry, so every template must name its command. Where a log is kept, each template of the stack says itself.
 """
 
+import hashlib
 import json
 from typing import Any, Final
 
@@ -28,11 +29,12 @@ def manifests(node: Node, references: References) -> list[Manifest]:
     # Like the chart's `crds.full: false`: the full definitions are 11 MB, for which the API server takes a minute.
     definitions = kustomized(node, "argo-workflows", "manifests/base/crds/minimal")
     upstream = [m for m in kustomized(node, "argo-workflows", "manifests/cluster-install-no-crds") if wanted(m)]
+    configured = json.dumps(configuration(references["argoexec"]))
     for manifest in upstream:
         if manifest["kind"] == "Deployment":
-            adapt(manifest, references["workflow-controller"])
+            adapt(manifest, references["workflow-controller"], configured)
         if manifest["kind"] == "ConfigMap":
-            manifest["data"] = {"config": json.dumps(configuration(references["argoexec"]))}
+            manifest["data"] = {"config": configured}
     return [namespace(NAMESPACE), *definitions, *upstream]
 
 
@@ -44,11 +46,14 @@ def wanted(manifest: Manifest) -> bool:
     return kind not in ("Role", "RoleBinding") and not name.startswith("argo-server")
 
 
-def adapt(deployment: Manifest, image: str) -> None:
-    """One controller, without an election to wait for when it is restarted."""
+def adapt(deployment: Manifest, image: str, configured: str) -> None:
+    """One controller, without an election to wait for when it is restarted: another configuration starts a new one."""
     # Two controllers at once would run each workflow twice.
     deployment["spec"]["strategy"] = {"type": "Recreate"}
-    pod = deployment["spec"]["template"]["spec"]
+    template = deployment["spec"]["template"]
+    digest = hashlib.sha256(configured.encode()).hexdigest()[:16]
+    template["metadata"].setdefault("annotations", {})["ml-loop.dev/configuration"] = digest
+    pod = template["spec"]
     pod["securityContext"] = pod_security()
     container = pod["containers"][0]
     container |= {
@@ -58,6 +63,8 @@ def adapt(deployment: Manifest, image: str) -> None:
             {"name": "LEADER_ELECTION_DISABLE", "value": "true"},
             # As the chart is told: docs/decisions/0024.
             {"name": "DEFAULT_REQUEUE_TIME", "value": "1s"},
+            # As the chart is told: a watch that has ended would be read without a pause.
+            {"name": "WATCH_CONTROLLER_SEMAPHORE_CONFIGMAPS", "value": "false"},
         ],
         "readinessProbe": {"httpGet": {"path": "/healthz", "port": 6060}, "periodSeconds": 2},
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},

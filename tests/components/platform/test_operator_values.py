@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 import versions
+from components.platform import argo_workflows
 from components.platform.cert_manager import NAMESPACE
 from components.platform.knative import Knative
 from components.platform.kserve import KServe, KServeArgs
@@ -172,3 +173,13 @@ def test_with_a_chart_mirror_knative_asks_docker_hub_for_no_digest() -> None:
     config = record(lambda: Knative("it", args, providers())).inputs("KnativeServing")["spec"]["config"]
     skipped = {"registries-skipping-tag-resolving": "kind.local,ko.local,dev.local,index.docker.io"}
     assert config["deployment"] == skipped
+
+
+def test_the_controller_of_workflows_watches_no_configuration_and_starts_anew_with_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    controller = values("argo_workflows")["controller"]
+    assert {"name": "WATCH_CONTROLLER_SEMAPHORE_CONFIGMAPS", "value": "false"} in controller["extraEnv"]
+    assert values("argo_workflows")["controller"]["podAnnotations"] == controller["podAnnotations"]
+    monkeypatch.setattr(argo_workflows, "DAY", 1)
+    assert values("argo_workflows")["controller"]["podAnnotations"] != controller["podAnnotations"]
