@@ -31,6 +31,8 @@ class Kind(StrEnum):
     """A number of 32 bits: what is published of 0.3 is 0.30000001192092896, whatever the reference says."""
     BOOLEAN = "boolean"
     TEXT = "text"
+    DOCUMENT = "document"
+    """A text that hardly ever comes twice, as a reference shows: none is frequent, and their lengths are compared."""
     OTHER = "other"
     """What cannot be compared value by value: dates, lists, objects."""
 
@@ -70,6 +72,14 @@ class Columns:
         if self.named or len(header) != len(self.kinds):
             return self
         return Columns(dict(zip(header, self.kinds.values(), strict=True)))
+
+    @property
+    def documents(self) -> frozenset[str]:
+        return frozenset(name for name, kind in self.kinds.items() if kind is Kind.DOCUMENT)
+
+    def with_documents(self, names: Sequence[str]) -> "Columns":
+        """The same, with these columns of text as documents."""
+        return Columns({**self.kinds, **dict.fromkeys(names, Kind.DOCUMENT)}, self.named)
 
 
 def signature_columns(client: Any, model: str, version: str) -> Columns | None:

@@ -73,6 +73,8 @@ class Comparison:
         side = self._side(reference, reference.season(season))
         placed = side.placed(values)
         found = side.test(placed, elapsed)
+        if waiting is not None and waiting.columns.documents != reference.columns.documents:
+            waiting = None  # one has lengths where the other has categories
         if waiting is not None and drifted(found, elapsed, self._settings):
             other = self._side(waiting, waiting.season(season))
             found = known(found, other.test(other.placed(values), elapsed), waiting.version, elapsed, self._settings)

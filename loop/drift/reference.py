@@ -7,6 +7,7 @@ is compared with `reference/window.csv`.
 
 import io
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,12 +20,15 @@ from numpy.typing import NDArray
 from contract.drift import MIN_WINDOW, DriftReference
 from contract.messages import PREDICTION
 from contract.names import ANSWERS_ARTIFACT, REFERENCE_ARTIFACT
+from loop.drift.column import LEAST_SHARE
 from loop.drift.columns import Columns, Kind
 from loop.drift.values import LONGEST, READERS, cell, code
 from loop.runtime import tables
 
 ALWAYS: Final = PurePosixPath(REFERENCE_ARTIFACT).stem
 """The season that stands in for any other."""
+OFTEN: Final = 0.1
+"""Share of a reference's rows with a frequent text from which a column is one of categories."""
 
 
 class BadReferenceError(ValueError):
@@ -88,6 +92,8 @@ def parse(
         if missing := [name for name in watched if name not in known.kinds]:
             raise BadReferenceError(f"The signature of version {version} has no column {missing[0]!r}.")
         lines = list(tables.lines(io.StringIO(text)))[1:]
+        if season == ALWAYS:
+            known = known.with_documents(_documents(lines, header, watched, known))
         if len(lines) < MIN_WINDOW:
             raise BadReferenceError(f"{where} needs at least {MIN_WINDOW} rows; it has {len(lines)}.")
         rows[season] = {name: _values(lines, header.index(name), known.kinds[name], name, where) for name in watched}
@@ -100,6 +106,19 @@ def parse(
         labels |= {code(each): each[:LONGEST] for each in given if isinstance(each, str)}
         rows = {season: {**values, PREDICTION: found} for season, values in rows.items()}
     return Reference(version, known, {s: [values[f] for f in features] for s, values in rows.items()}, kind, labels)
+
+
+def _documents(lines: Sequence[Sequence[str]], header: Sequence[str], watched: list[str], known: Columns) -> list[str]:
+    """Watched columns of text that hold sentences and no categories: hardly a row has a text that comes often."""
+    texts = [name for name in watched if name in header and known.kinds.get(name) is Kind.TEXT]
+    often = max(2.0, LEAST_SHARE * len(lines))
+    found: list[str] = []
+    for name in texts:
+        at = header.index(name)
+        counts = Counter(line[at] for line in lines if at < len(line) and line[at])
+        if sum(count for count in counts.values() if count >= often) < OFTEN * counts.total():
+            found.append(name)
+    return found
 
 
 def _header(text: str) -> tuple[str, ...]:

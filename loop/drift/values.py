@@ -53,6 +53,11 @@ def read_text(value: object) -> float:
     return code(value) if isinstance(value, str) and value else MISSING
 
 
+def read_length(value: object) -> float:
+    """Of a text, in characters; an empty one is none, as above."""
+    return float(len(value)) if isinstance(value, str) and value else MISSING
+
+
 def read_presence(value: object) -> float:
     """Reads of a value that cannot be compared only whether it is there."""
     return MISSING if value is None or value == "" else 1.0
@@ -63,6 +68,7 @@ READERS: Final[Mapping[Kind, Read]] = {
     Kind.SINGLE: read_number,
     Kind.BOOLEAN: read_boolean,
     Kind.TEXT: read_text,
+    Kind.DOCUMENT: read_length,
     Kind.OTHER: read_presence,
 }
 
@@ -72,7 +78,7 @@ _BOOLEANS: Final = {"true": True, "1": True, "1.0": True, "false": False, "0": F
 
 def cell(kind: Kind, text: str) -> Any:
     """The value of a CSV cell as pandas writes it. Raises ValueError where it is not of the kind."""
-    if not text or kind in {Kind.TEXT, Kind.OTHER}:
+    if not text or kind in {Kind.TEXT, Kind.DOCUMENT, Kind.OTHER}:
         return text or None
     if kind is not Kind.BOOLEAN:
         if math.isinf(float(text)):
@@ -85,7 +91,7 @@ def cell(kind: Kind, text: str) -> Any:
 
 def column_of(kind: Kind, values: NDArray[np.float64], labels: Mapping[float, str]) -> ReferenceColumn:
     """The column as its kind is compared; `labels` are what the codes stand for."""
-    if kind in {Kind.NUMBER, Kind.SINGLE}:
+    if kind in {Kind.NUMBER, Kind.SINGLE, Kind.DOCUMENT}:
         return ReferenceColumn(values)
     named = {Kind.BOOLEAN: {0.0: "false", 1.0: "true"}, Kind.OTHER: {1.0: "(present)"}}
     return CategoryColumn(values, named.get(kind, labels))

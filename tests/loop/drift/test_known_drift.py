@@ -61,3 +61,13 @@ def test_once_the_version_that_waited_is_in_production_its_reference_is_the_one_
     assert (first["kind"], first["reference_version"], second["kind"]) == ("known", "3", "drift")
     assert (second["reference_version"], second["ks"], second["p_value"]) == ("4", pytest.approx(0.25), 1.0)
     assert gauge("ml_loop_drift_known_by_version", model="recommender", feature="x") == 0
+
+
+def test_a_version_in_staging_whose_texts_are_categories_says_nothing_of_lengths() -> None:
+    """Codes of texts are no lengths: what is like the one may be unlike the other."""
+    documents = Reference("3", COLUMNS.with_documents(["other"]), {"window": [np.arange(40.0)]})
+    staging = Reference("4", COLUMNS, {"window": [100 + np.arange(40.0)]})
+    at_hand = watcher(reference=documents, waiting=staging, versions={"4": COLUMNS})
+    messages = [prediction(n, features=[100 + n % SIZE, "other"]) for n in range(2 * SIZE)]
+    _, _, events = run_through(messages, watcher=at_hand, make_test=ks_of("x"))
+    assert [event["kind"] for event in events] == 2 * ["drift"]
