@@ -3,7 +3,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -114,7 +114,7 @@ def test_an_unknown_version_is_named(registry: MlflowServer, tmp_path: Path) -> 
 
 
 @contextmanager
-def asked_at(address: str, registry: MlflowServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def asked_at(address: str, registry: MlflowServer, monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     mlflow.set_tracking_uri(address)
     try:

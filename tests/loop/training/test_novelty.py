@@ -89,7 +89,7 @@ def test_fresh_rows_that_have_taught_a_version_end_a_training_before_its_command
     part = {"rows": 1, "sha256": fingerprint}
     times = {"since": "2026-01-01T00:00:00Z", "until": "2026-01-02T00:00:00Z"}
     kept = {MANIFEST: json.dumps({**times, "parts": {TRAIN: part}}).encode(), f"{TRAIN}.parquet": rows}
-    monkeypatch.setattr(train.data.objects, "folder", lambda _: Folder(kept))
+    monkeypatch.setattr(train.data.objects, "folder", partial(_folder, kept))
     monkeypatch.setattr(train.data.given, "__defaults__", (tmp_path / "rows",))
     assert bench.register(bench.run(fingerprint=fingerprint), workflow="first", RECIPE=RECIPE)[0] == 0
     code, said = bench.step("train", "--", "touch", str(tmp_path / "ran"), TRAINING_ROWS="s3://rows/1", **DRIFT)
