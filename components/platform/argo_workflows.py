@@ -26,8 +26,8 @@ REQUEUE: Final = {"name": "DEFAULT_REQUEUE_TIME", "value": "1s"}
 any two steps. See docs/decisions/0024.
 """
 NO_CONFIGURATION_WATCH: Final = {"name": "WATCH_CONTROLLER_SEMAPHORE_CONFIGMAPS", "value": "false"}
-"""A watch that the API server ends for good, as after a restart of its own, is read on by the controller without a pause,
-which logs 36,000 lines a second. What the watch is for, a changed configuration, starts new pods instead.
+"""The controller reads a watch that the API server has ended for good, as after a restart, on and on without a pause,
+and logs 36,000 lines a second. What the watch is for, a changed configuration, starts new pods instead.
 """
 CONFIGURATION: Final = "ml-loop.dev/configuration"
 """Annotation of the controller's pods: hash of what they read when they start."""

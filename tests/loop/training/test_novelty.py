@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -111,3 +112,7 @@ class Folder:
 
     def get(self, name: str) -> bytes:
         return self._kept[name]
+
+
+def _folder(kept: dict[str, bytes], _address: str) -> Folder:
+    return Folder(kept)
