@@ -60,7 +60,7 @@ def _rolling(plan: TrainingPlan) -> int:
     return SHORT + int(plan.canary.watching.watch) + 2 * plan.rollout if plan.canary else 0
 
 
-def schedule_spec(template: str, cron: str) -> dict[str, Any]:
+def schedule_spec(model: str, template: str, cron: str) -> dict[str, Any]:
     """The spec of the CronWorkflow that starts the template."""
     reference = argo.WorkflowTemplateRef(name=template)
     arguments = argo.Arguments(parameters=[argo.Parameter(name="trigger", value=Trigger.SCHEDULE)])
@@ -74,6 +74,7 @@ def schedule_spec(template: str, cron: str) -> dict[str, Any]:
         starting_deadline_seconds=3600,
         successful_jobs_history_limit=3,
         failed_jobs_history_limit=3,
+        workflow_metadata=argo.ObjectMeta(labels={names.MODEL_LABEL: model}),
         workflow_spec=argo.WorkflowSpec(workflow_template_ref=reference, arguments=arguments),
     ).model_dump(by_alias=True, exclude_none=True)
 

@@ -29,7 +29,7 @@ from components.training.plan import CanaryPlan, GatePlan, StepAccounts, Trainin
 from components.training.pods import known
 from components.training.steps import schedule_spec, workflow_spec
 from components.training.template import APP, prefix, template_name
-from contract.names import SERVER_PORT, Alias
+from contract.names import MODEL_LABEL, SERVER_PORT, Alias
 from settings import Signing
 from settings.model import Promotion
 from settings.model import Training as TrainingSettings
@@ -140,10 +140,12 @@ class Training(pulumi.ComponentResource):
                 API_VERSION,
                 "CronWorkflow",
                 {"name": prefix(args.model), "namespace": namespace, "labels": labels(APP, name)},
-                self.template.apply(lambda reference: schedule_spec(reference, cron)),
+                self.template.apply(lambda reference: schedule_spec(args.model, reference, cron)),
                 opts=child,
             )
-        self.submit = Output.concat("argo submit --from workflowtemplate/", self.template, " -n ", namespace, " --wait")
+        # The label is in the template as well, but Argo leaves it out of a workflow that had to wait for others to end.
+        labelled = f" -l {MODEL_LABEL}={args.model} --wait"
+        self.submit = Output.concat("argo submit --from workflowtemplate/", self.template, " -n ", namespace, labelled)
         self.logs = args.logs and address(args.logs, args.model)
         self.register_outputs({"template": self.template, "submit": self.submit})
 

@@ -4,7 +4,7 @@ import json
 from typing import Any, Final
 
 from components.training.metrics import ENDED
-from contract.names import Alias, GateResult, Tag
+from contract.names import MODEL_LABEL, Alias, GateResult, Tag
 from contract.starting import ENDED_BECAUSE, STUCK
 from local.check.answer import Answer, no, yes
 from local.check.live import RunningStack, eventually
@@ -42,7 +42,8 @@ def yields_staging(live: RunningStack) -> Answer:
 def trains(live: RunningStack, purpose: str = "check") -> Answer:
     """Submits a training, waits for its end and judges the version that it made. `purpose` is part of its name."""
     template = {"workflowTemplateRef": {"name": live.template}}
-    where = {"namespace": live.namespace, "generateName": f"{live.model}-{purpose}-"}
+    labels = {MODEL_LABEL: live.model}
+    where = {"namespace": live.namespace, "generateName": f"{live.model}-{purpose}-", "labels": labels}
     workflow = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": where, "spec": template}
     name: str = json.loads(live.kubectl("create", "-f", "-", "-o", "json", stdin=json.dumps(workflow)))["metadata"][
         "name"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Final
 
+from contract.names import MODEL_LABEL
 from local.check.drift import synthetic
 from local.check.live import RunningStack
 from local.steps import StepError
@@ -90,7 +91,7 @@ class Clients:
     def _train(self, number: int) -> None:
         """A training by hand: it waits for the one that is under way."""
         began, name = time.time(), f"{self.live.model}-{self.run}-{number}"
-        where = {"namespace": self.live.namespace, "name": name}
+        where = {"namespace": self.live.namespace, "name": name, "labels": {MODEL_LABEL: self.live.model}}
         template = {"workflowTemplateRef": {"name": self.live.template}}
         workflow = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": where, "spec": template}
         answer = OK

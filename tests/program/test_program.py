@@ -46,7 +46,10 @@ def test_the_local_stack_s_outputs_say_where_mlflow_is_and_what_is_installed(run
             "recommender": {
                 "predict": "http://192.0.2.1/v1/models/recommender:predict",
                 "template": template,
-                "submit": f"argo submit --from workflowtemplate/{template} -n bookstore-platform-ml --wait",
+                "submit": (
+                    f"argo submit --from workflowtemplate/{template} -n bookstore-platform-ml "
+                    "-l ml-loop.dev/model=recommender --wait"
+                ),
                 "logs": "s3://ml-loop-logs/logs/recommender",
             }
         },

@@ -180,6 +180,7 @@ def test_the_schedule_starts_the_template_and_says_why(recording: Recording) -> 
         "startingDeadlineSeconds": 3600,
         "successfulJobsHistoryLimit": 3,
         "failedJobsHistoryLimit": 3,
+        "workflowMetadata": {"labels": {"ml-loop.dev/model": "recommender"}},
         "workflowSpec": {
             "workflowTemplateRef": {"name": named(recording)},
             "arguments": {"parameters": [{"name": "trigger", "value": "schedule"}]},
@@ -194,7 +195,9 @@ def test_a_model_without_schedule_has_none() -> None:
 def test_outputs_are_the_template_and_how_to_submit_it(recording: Recording) -> None:
     assert recording.only("Training").outputs == {
         "template": named(recording),
-        "submit": f"argo submit --from workflowtemplate/{named(recording)} -n mlflow --wait",
+        "submit": (
+            f"argo submit --from workflowtemplate/{named(recording)} -n mlflow -l ml-loop.dev/model=recommender --wait"
+        ),
     }
 
 

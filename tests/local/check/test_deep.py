@@ -15,7 +15,8 @@ from tests.local.check.station import Station, version, workflow
 
 def trained(station: Station, submitted: dict[str, Any]) -> dict[str, Any]:
     assert submitted["spec"] == {"workflowTemplateRef": {"name": "m-train-0a1b2c3d"}}
-    assert submitted["metadata"] == {"namespace": "ml", "generateName": "m-check-"}
+    labels = {"ml-loop.dev/model": "m"}
+    assert submitted["metadata"] == {"namespace": "ml", "generateName": "m-check-", "labels": labels}
     made = workflow("m-train-4", "Succeeded", "2026-01-04T00:00:00Z")
     station.workflows.append(made)
     station.versions.append(version(4))
