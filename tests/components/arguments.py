@@ -220,7 +220,7 @@ def training_args() -> TrainingArgs:
 
 
 def training_watch_args() -> TrainingWatchArgs:
-    return TrainingWatchArgs(namespace="loop", loop_image=LOOP_IMAGE)
+    return TrainingWatchArgs(namespace=NAMESPACE, loop_image=LOOP_IMAGE)
 
 
 def alias_watch_args() -> AliasWatchArgs:

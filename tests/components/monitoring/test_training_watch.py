@@ -39,4 +39,4 @@ def test_the_api_server_holds_the_right_to_its_purpose(recording: Recording) -> 
     (rule,) = spec["matchConstraints"]["resourceRules"]
     assert (rule["resources"], rule["operations"], spec["failurePolicy"]) == (["workflows"], ["UPDATE"], "Fail")
     binding = recording.inputs("ValidatingAdmissionPolicyBinding")["spec"]
-    assert (binding["policyName"], binding["validationActions"]) == ("loop-it-right", ["Deny"])
+    assert (binding["policyName"], binding["validationActions"]) == ("mlflow-it-right", ["Deny"])

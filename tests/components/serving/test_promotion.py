@@ -47,7 +47,7 @@ def test_a_verdict_fails_the_job_at_once_and_a_death_is_no_verdict(recording: Re
 
 def test_a_job_whose_pods_never_end_ends_with_a_reason() -> None:
     args = replace(promotion_args(), promotion=PromotionSettings.model_validate({"watch": "10m"}))
-    assert build(args).inputs("Job")["spec"]["activeDeadlineSeconds"] == 3 * 300 + 2 * 600 + 300
+    assert build(args).inputs("Job")["spec"]["activeDeadlineSeconds"] == 3 * 300 + 3 * 600 + 300
 
 
 def test_the_command_says_which_version_and_what_is_allowed(recording: Recording) -> None:
