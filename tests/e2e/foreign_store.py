@@ -68,7 +68,7 @@ class ForeignStore:
 
         def give() -> None:
             run(*kubectl, "wait", "--for=create", f"namespace/{namespace}", "--timeout=300s")
-            run(*kubectl, "apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": made}))
+            run(*kubectl, "create", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": made}))
 
         threading.Thread(target=give, daemon=True).start()
 
