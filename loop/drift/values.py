@@ -80,6 +80,7 @@ def cell(kind: Kind, text: str) -> Any:
     """The value of a CSV cell as pandas writes it. Raises ValueError where it is not of the kind."""
     if not text or kind in {Kind.TEXT, Kind.DOCUMENT, Kind.OTHER}:
         return text or None
+    text = text.strip("[] ")  # the only value of a tensor's row, as pandas writes it
     if kind is not Kind.BOOLEAN:
         if math.isinf(float(text)):
             raise ValueError(f"{text} is not finite")

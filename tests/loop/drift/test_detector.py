@@ -19,6 +19,8 @@ from mortal import Crash, TopicPartition
 from watched import SETTINGS, SIZE, START, Recorder, detector, malformed, prediction, run_through, watcher
 
 from contract.drift import DriftSettings
+from contract.evidence import unpack
+from contract.messages import Malformed
 from contract.names import DRIFT_TOPIC, PREDICTIONS_TOPIC
 from loop.drift.decision import Outcome
 from loop.drift.detector import consumer_settings, publisher
@@ -90,6 +92,9 @@ def test_an_event_carries_what_the_contract_names_and_nothing_else() -> None:
     broker = Broker([[prediction(n) for n in range(SIZE)]])
     live(broker, random.Random(1), Recorder(), None, 50)
     (event,) = map(json.loads, broker.published)
+    looks = unpack(event.pop("evidence"))
+    assert not isinstance(looks, Malformed)
+    assert [look.event.id for look in looks] == [event["id"]]
     assert event == {
         "id": event["id"],
         "model": "recommender",

@@ -79,3 +79,10 @@ def test_longer_documents_are_far_from_the_reference_and_its_own_are_near() -> N
 
     assert distance(SENTENCES[::2]) < 0.1
     assert distance([each * 3 for each in SENTENCES[::2]]) > 0.9
+
+
+def test_the_only_value_of_a_tensor_s_row_is_read_as_pandas_writes_it() -> None:
+    columns = of_inputs([TensorSpec(np.dtype("int64"), (-1, 1), "age"), TensorSpec(np.dtype("bool"), (-1, 1), "paid")])
+    rows = "age,paid\n" + "[7],[True]\n" * 30
+    found = parse("1", {"window": rows}, ("age", "paid"), columns)
+    assert [each[0] for each in found.rows["window"]] == [7.0, 1.0]

@@ -227,10 +227,14 @@ def test_a_pod_that_is_told_to_end_answers_until_its_clients_have_moved(no_broke
     assert no_broker.process.wait(60) == 0
 
 
-def test_a_pod_that_is_told_to_end_ends_by_itself(server: ModelServer) -> None:
-    """The last test to use this server."""
-    server.process.send_signal(signal.SIGTERM)
-    assert server.process.wait(60) == 0
+def test_a_pod_that_is_told_to_end_ends_by_itself(fetched: Path) -> None:
+    """A server of its own: other tests use the others."""
+    server = ModelServer(fetched).wait()
+    try:
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(60) == 0
+    finally:
+        server.kill()
 
 
 def test_a_model_that_cannot_load_ends_the_server_with_the_reason(
