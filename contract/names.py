@@ -142,6 +142,8 @@ class Tag(StrEnum):
     """The drift event's adjusted p-value."""
     DRIFT_EVIDENCE = "ml-loop.drift-evidence"
     """SHA-256 of the run's `DRIFT_EVIDENCE`: what the loop left there, and no code that trains."""
+    DRIFT_REPORT = "ml-loop.drift-report"
+    """Where MLflow's pages show the run's `DRIFT_REPORT`, behind `#/`."""
     GATE = "ml-loop.gate"
     """`passed` or `rejected`."""
     GATE_REPORT = "ml-loop.gate-report"

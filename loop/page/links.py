@@ -2,7 +2,6 @@
 
 from urllib.parse import quote
 
-from contract.names import DRIFT_REPORT
 from contract.page import PAGE_PATH, PageContent
 
 
@@ -26,9 +25,9 @@ class Links:
     def version(self, model: str, number: str) -> str:
         return self._mlflow and f"{self.registry(model)}/versions/{quote(number, safe='')}"
 
-    def drift_report(self, run: str) -> str:
+    def drift_report(self, path: str) -> str:
         """MLflow's page of the report on the drift that a training began with."""
-        return self._mlflow and f"{self._mlflow}/#/runs/{quote(run, safe='')}/artifacts/{DRIFT_REPORT}"
+        return path and self._mlflow and f"{self._mlflow}/#/{quote(path)}"
 
     def logs(self, workflow: str) -> str:
         """The command that shows what a training's steps said."""

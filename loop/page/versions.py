@@ -43,8 +43,8 @@ class ListedVersion:
     compared_with: str | None
     trigger: str
     p_value: str
-    reported: bool
-    """Whether its run has a report on the drift that it was trained after."""
+    drift_report: str
+    """Where MLflow's pages show the report on the drift that it was trained after; empty: there is none."""
     workflow: str
     data: str
     commit: str
@@ -117,7 +117,7 @@ def _version(found: Json, aliases: Mapping[str, str]) -> ListedVersion:
         compared_with=None if compared is None else str(compared),
         trigger=tags.get(Tag.TRIGGER, "unknown"),
         p_value=tags.get(Tag.P_VALUE, ""),
-        reported=Tag.DRIFT_EVIDENCE in tags,
+        drift_report=tags.get(Tag.DRIFT_REPORT, ""),
         workflow=tags.get(Tag.WORKFLOW, ""),
         data=tags.get(Tag.DATA_FINGERPRINT, ""),
         commit=tags.get(Tag.SOURCE_COMMIT, ""),

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import jinja2
+from mlflow.entities import RunInfo
 from mlflow.exceptions import MlflowException
 
 from contract.evidence import unpack
@@ -58,8 +59,8 @@ class DriftedColumn:
         return found
 
 
-def keep(registry: Registry, run_id: str, workflow: str, evidence: str) -> dict[str, str]:
-    """Leave the report at the run; the version's tag on it, or none.
+def keep(registry: Registry, run: RunInfo, workflow: str, evidence: str) -> dict[str, str]:
+    """Leave the report at the run; the version's tags on it, or none.
 
     A report that cannot be made keeps no version from being registered.
     """
@@ -72,12 +73,13 @@ def keep(registry: Registry, run_id: str, workflow: str, evidence: str) -> dict[
     try:
         with tempfile.TemporaryDirectory() as scratch:
             told = write(Path(scratch), looks, workflow)
-            registry.ask(lambda: registry.client.log_artifacts(run_id, scratch, DRIFT_FOLDER))
+            registry.ask(lambda: registry.client.log_artifacts(run.run_id, scratch, DRIFT_FOLDER))
     except (MlflowException, RegistryError) as error:
         # A step that is tried again finds its version, and the folder closed with it.
-        _log.warning("the report on the drift could not be left at run %s: %s", run_id, error)
+        _log.warning("the report on the drift could not be left at run %s: %s", run.run_id, error)
         return {}
-    return {Tag.DRIFT_EVIDENCE: hashlib.sha256(told).hexdigest()}
+    shown = f"experiments/{run.experiment_id}/runs/{run.run_id}/artifacts/{DRIFT_REPORT}"
+    return {Tag.DRIFT_EVIDENCE: hashlib.sha256(told).hexdigest(), Tag.DRIFT_REPORT: shown}
 
 
 def write(folder: Path, looks: Sequence[Look], workflow: str) -> bytes:

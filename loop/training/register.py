@@ -73,7 +73,7 @@ def register() -> None:
         }
         | digests
         | signed
-        | drift_report.keep(registry, run_id, workflow, optional(Env.EVIDENCE))
+        | drift_report.keep(registry, run.info, workflow, optional(Env.EVIDENCE))
     )
     version = registry.register(name, run_id, model_id, tags, key=Tag.WORKFLOW)
     report(name, str(version.version), version.tags[Tag.GATE], decision)

@@ -58,6 +58,8 @@ def test_a_training_that_drift_has_started_leaves_a_report_that_its_version_vouc
     tags = bench.client.get_model_version(bench.model, "1").tags
     told = Path(bench.client.download_artifacts(run_id, DRIFT_EVIDENCE, str(tmp_path))).read_bytes()
     assert tags[Tag.DRIFT_EVIDENCE] == hashlib.sha256(told).hexdigest()
+    experiment = bench.client.get_run(run_id).info.experiment_id
+    assert tags[Tag.DRIFT_REPORT] == f"experiments/{experiment}/runs/{run_id}/artifacts/drift/report.html"
     assert LooksAnswer.parse(told) == LooksAnswer(model="books", looks=(PRICE, LABEL))
     page = Path(bench.client.download_artifacts(run_id, DRIFT_REPORT, str(tmp_path))).read_text("utf-8")
     assert f"{bench.model}-train-1" in page
