@@ -21,7 +21,7 @@ from contract.messages import ALL_FEATURES, EventKind
 from loop.drift.column import CategoryColumn, ReferenceColumn
 from loop.drift.decision import Outcome
 from loop.drift.dependence import too_dependent, worth
-from loop.drift.statistics import permutations_needed
+from loop.drift.statistics import ks_p_value, permutations_needed
 from loop.drift.univariate import Confirmed, Univariate
 
 _log = logging.getLogger(__name__)
@@ -56,7 +56,10 @@ class Library:
             self._detectors[at] = kind(column.values[:, None])
         answer = self._detectors[at].predict(placed[:, None], return_p_val=True, return_distance=True)
         data = cast("dict[str, Any]", answer)["data"]  # upstream has the types of its keys wrong
-        return Confirmed(float(data["distance"][0]), float(data["p_val"][0]))
+        distance, p_value = float(data["distance"][0]), float(data["p_val"][0])
+        if p_value == 0 and isinstance(self._detectors[at], KSDrift):  # upstream's 32 bits end at 1e-45
+            p_value = float(ks_p_value(distance, len(self._columns[at].values), len(placed)))
+        return Confirmed(distance, p_value)
 
 
 class Mmd:
