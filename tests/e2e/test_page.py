@@ -113,6 +113,7 @@ def test_a_model_that_has_never_been_trained_has_a_screen_that_says_how_to_begin
     station: Station, browser: Chromium, page_url: str
 ) -> None:
     with another_model(station, NEW), browser.visit() as visit:
+        until(lambda: lists(page_url, NEW), "the page lists the new model")
         visit.see(f"{page_url}models/{NEW}", "No training yet.")
         assert f"The registry has no version of {NEW} yet" in text(visit.page, "#register")
         browser.keep(visit.page, "page-empty")
@@ -172,6 +173,15 @@ def _show(station: Station, content: str, file: str, models: str) -> None:
     station.kubectl("patch", "configmap", content, "-n", LOOP, "--type=merge", "-p", patch)
     station.kubectl("delete", "pod", "-n", LOOP, "-l", "app.kubernetes.io/name=loop-page", "--wait")
     station.kubectl("rollout", "status", "deployment/loop-page", "-n", LOOP, "--timeout=120s")
+
+
+def lists(page_url: str, model: str) -> bool:
+    """Whether the page answers, and names the model."""
+    try:
+        with urlopen(page_url, timeout=10) as reply:  # noqa: S310  the station's own
+            return model in reply.read().decode()
+    except OSError:
+        return False
 
 
 def text(page: Page, selector: str) -> str:
