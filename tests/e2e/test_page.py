@@ -159,7 +159,9 @@ def another_model(station: Station, name: str) -> Generator[None]:
     before = station.kubectl("get", "configmap", content, "-n", LOOP, "-o", "jsonpath={.data}")
     (file, known), *_ = json.loads(before).items()
     models = json.loads(known)
-    models["models"].append(models["models"][0] | {"name": name, "production": None})
+    first = models["models"][0]
+    submit = first["submit"].replace(first["name"], name)
+    models["models"].append(first | {"name": name, "production": None, "submit": submit})
     try:
         _show(station, content, file, json.dumps(models))
         yield
