@@ -168,8 +168,11 @@ class GateResult(StrEnum):
     REJECTED = "rejected"
 
 
-NOTHING_NEW: Final = "nothing-new"
-"""What the step `register` says instead of a gate's result: an earlier version was made of the same by the same."""
+NOTHING_NEW: Final = "unchanged"
+"""What the step `register` says instead of a gate's result: an earlier version was made of the same by the same.
+
+One word: Argo's language of conditions takes a hyphen for a minus.
+"""
 
 GIT_COMMIT_TAG: Final = "mlflow.source.git.commit"
 """Tag of a training run, MLflow's own: the commit of the code that ran."""
