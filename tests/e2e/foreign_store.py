@@ -68,7 +68,14 @@ class ForeignStore:
 
         def give() -> None:
             run(*kubectl, "wait", "--for=create", f"namespace/{namespace}", "--timeout=300s")
-            run(*kubectl, "create", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": made}))
+            run(
+                *kubectl,
+                "create",
+                "--validate=false",
+                "-f",
+                "-",
+                stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": made}),
+            )
 
         threading.Thread(target=give, daemon=True).start()
 
