@@ -1,4 +1,4 @@
-"""Who ends trainings whose pods cannot start: Argo waits for them until the step's time is up.
+"""Who ends trainings whose pods cannot start, as Argo waits until the step's time is up, and tells what came of others.
 
 External: the command (`python3 -m loop watch-trainings`), Argo Workflows.
 """
@@ -39,7 +39,7 @@ class TrainingWatchArgs:
 class TrainingWatch(pulumi.ComponentResource):
     """Creates the Deployment `training-watch`, its ServiceAccount, Role and NetworkPolicy, and `EndedTrainings`.
 
-    One for all models of a stack. It may end a training, and change nothing else of it.
+    One for all models of a stack. It may end a training, and say of one that has succeeded what came of it.
     """
 
     name: Output[str]
