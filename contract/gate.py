@@ -105,3 +105,8 @@ def from_json(text: str) -> tuple[Criterion, ...]:
     if not criteria:
         raise ValueError(f"it must be a JSON list with metric, bound, direction and tolerance, and is {text[:100]!r}")
     return criteria
+
+
+def nothing_new_to_learn(version: str) -> str:
+    """What a training says that has nothing to learn, as `version` has learned it."""
+    return f"nothing new to learn: version {version} was made of the same rows by the same code"

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from contract.gate import nothing_new_to_learn
 from contract.names import NOTHING_NEW, Trigger
 from contract.starting import ENDED_BECAUSE, stuck
 from loop.page import words
@@ -136,7 +137,7 @@ def _nothing_new(nodes: Iterable[Json]) -> str:
     """Which version was made of the same by the same; empty where there is none."""
     found = (_outputs(each) for each in nodes)
     same = next((each.get("version", "") for each in found if each.get("gate") == NOTHING_NEW), "")
-    return same and f"nothing new to learn: version {same} was made of the same rows by the same code"
+    return same and nothing_new_to_learn(same)
 
 
 def _message(nodes: Iterable[Json]) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from contract.commands import Evaluate
+from contract.gate import nothing_new_to_learn
 from contract.names import DATA_FINGERPRINT_FILE, EVALUATED_ROWS, METRICS_FILE, Alias, Env, Measured
 from contract.training_data import HELD_OUT
 from loop.runtime.registry import Registry
@@ -39,7 +40,7 @@ def evaluate(command: Sequence[str]) -> None:
         (output / file).unlink(missing_ok=True)
     run, version = evaluations.run_of_workflow(registry, experiment()), None
     if (same := novelty.known_of(registry, run)) is not None:
-        print(novelty.sentence(same))
+        print(nothing_new_to_learn(same))
         return
     if measured is Measured.PRODUCTION:
         found = registry.alias(name, Alias.PRODUCTION)

@@ -38,7 +38,3 @@ def _judged(version: ModelVersion, newest: int) -> bool:
 def known_of(registry: Registry, run: Run) -> str | None:
     """The same for the rows that a training run names."""
     return known(registry, run.data.params.get(DATA_FINGERPRINT_PARAM, ""))
-
-
-def sentence(version: str) -> str:
-    return f"nothing new to learn: version {version} was made of the same rows by the same code"

@@ -14,6 +14,7 @@ from pathlib import Path
 from mlflow.entities import Run
 
 from contract.commands import Register
+from contract.gate import nothing_new_to_learn
 from contract.names import (
     GATE_FILE,
     GIT_COMMIT_TAG,
@@ -47,8 +48,8 @@ def register() -> None:
     if (same := novelty.known_of(registry, run)) is not None:
         write_output(VERSION_FILE, same)
         write_output(GATE_FILE, NOTHING_NEW)
-        write_output(MESSAGE_FILE, novelty.sentence(same))
-        print(novelty.sentence(same))
+        write_output(MESSAGE_FILE, nothing_new_to_learn(same))
+        print(nothing_new_to_learn(same))
         return
     candidate = evaluations.read(run, Measured.CANDIDATE)
     if candidate is None:

@@ -8,6 +8,7 @@ import orjson
 import pandas as pd
 from mlflow.models import Model
 
+from contract.gate import nothing_new_to_learn
 from contract.messages import leading
 from contract.names import (
     ANSWERS_ARTIFACT,
@@ -31,7 +32,7 @@ def check_run(given: str, run_id: str, uid: str, rows: data.StepData) -> None:
     adopt(registry, run_id)
     _fingerprint(registry, run_id, rows)
     if (version := novelty.known(registry, checks.finished_run_fingerprint(registry, run_id, given))) is not None:
-        print(novelty.sentence(version))
+        print(nothing_new_to_learn(version))
         return
     check(registry, run_id, given)
     name_source(registry, run_id)
@@ -45,7 +46,7 @@ def nothing_new(given: str, uid: str, fingerprint: str) -> bool:
         return False
     run_id = registry.empty_run(given, {DATA_FINGERPRINT_PARAM: fingerprint})
     registry.bind_run(given, run_id, uid)
-    print(f"run: {run_id}\n{novelty.sentence(version)}")
+    print(f"run: {run_id}\n{nothing_new_to_learn(version)}")
     return True
 
 
